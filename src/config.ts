@@ -1,0 +1,431 @@
+/**
+ * Configuration: one table, read once at start, handed on as plain data.
+ *
+ * `docs/configuration.md` is generated from {@link settingsTable}. Nothing else in the library reads
+ * the environment.
+ */
+import { Config, Context, Effect, Layer, Option, Redacted, Result, Schema } from "effect";
+
+// Rows -------------------------------------------------------------------------------------------
+
+/** One setting: where it is read from, what it may be, and what breaks if it is wrong. */
+export interface Row<A> {
+  readonly key: string;
+  /** Other names that are read when `key` is not set, in order. */
+  readonly aliases: ReadonlyArray<string>;
+  /** What a value must be, in words that complete "expected …". */
+  readonly expected: string;
+  /** The default as a person would write it, "" for none. */
+  readonly defaultText: string;
+  readonly secret: boolean;
+  readonly why: string;
+  readonly parse: (text: string) => Option.Option<A>;
+  readonly fallback: A;
+}
+
+interface About {
+  readonly why: string;
+  readonly aliases?: ReadonlyArray<string>;
+}
+
+const row = <A>(
+  key: string,
+  about: About,
+  kind: Pick<Row<A>, "expected" | "defaultText" | "parse" | "fallback"> & { readonly secret?: boolean },
+): Row<A> => ({ key, aliases: about.aliases ?? [], why: about.why, secret: kind.secret ?? false, ...kind });
+
+const decodeFinite = Schema.decodeUnknownOption(Schema.FiniteFromString);
+
+const number = (
+  key: string,
+  about: About & { readonly default: number; readonly least: number; readonly most: number; readonly unit: string },
+): Row<number> =>
+  row(key, about, {
+    expected: `a number of ${about.unit} from ${about.least} to ${about.most}`,
+    defaultText: String(about.default),
+    fallback: about.default,
+    parse: (text) => Option.filter(decodeFinite(text), (value) => value >= about.least && value <= about.most),
+  });
+
+const integer = (
+  key: string,
+  about: About & { readonly default: number; readonly least: number; readonly most: number; readonly unit: string },
+): Row<number> => {
+  const base = number(key, about);
+  return {
+    ...base,
+    expected: `a whole number of ${about.unit} from ${about.least} to ${about.most}`,
+    parse: (text) => Option.filter(base.parse(text), Number.isInteger),
+  };
+};
+
+const text = (key: string, about: About & { readonly default: string }): Row<string> =>
+  row(key, about, { expected: "a text", defaultText: about.default, fallback: about.default, parse: Option.some });
+
+const optionalText = (key: string, about: About): Row<Option.Option<string>> =>
+  row(key, about, {
+    expected: "a text",
+    defaultText: "",
+    fallback: Option.none(),
+    parse: (value) => Option.some(Option.some(value)),
+  });
+
+const optionalUrl = (key: string, about: About): Row<Option.Option<string>> =>
+  row(key, about, {
+    expected: "an http or https URL",
+    defaultText: "",
+    fallback: Option.none(),
+    parse: (value) =>
+      URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
+        ? Option.some(Option.some(value))
+        : Option.none(),
+  });
+
+const secret = (key: string, about: About): Row<Option.Option<Redacted.Redacted>> =>
+  row(key, about, {
+    expected: "a secret text",
+    defaultText: "",
+    secret: true,
+    fallback: Option.none(),
+    parse: (value) => Option.some(Option.some(Redacted.make(value))),
+  });
+
+const flag = (key: string, about: About & { readonly default: boolean }): Row<boolean> =>
+  row(key, about, {
+    expected: "true or false",
+    defaultText: String(about.default),
+    fallback: about.default,
+    parse: (value) =>
+      /^(true|1|yes|on)$/i.test(value)
+        ? Option.some(true)
+        : /^(false|0|no|off)$/i.test(value)
+        ? Option.some(false)
+        : Option.none(),
+  });
+
+const choice = <const Choices extends ReadonlyArray<string>>(
+  key: string,
+  about: About & { readonly choices: Choices; readonly default: Choices[number] },
+): Row<Choices[number]> =>
+  row(key, about, {
+    expected: `one of ${about.choices.join(", ")}`,
+    defaultText: about.default,
+    fallback: about.default,
+    parse: (value) => Option.fromUndefinedOr(about.choices.find((c) => c.toLowerCase() === value.toLowerCase())),
+  });
+
+// Table ------------------------------------------------------------------------------------------
+
+/** Every setting, by the name the code uses for it; grouped as the documentation shows them. */
+export const settingsTable = {
+  // Doors
+  apiHost: text("AGENT_API_HOST", {
+    default: "127.0.0.1",
+    why: "Address the agent API listens on. Beyond loopback it needs credentials.",
+  }),
+  apiPort: integer("AGENT_API_PORT", {
+    default: 8000,
+    least: 0,
+    most: 65535,
+    unit: "a port",
+    why: "Port of the agent API; 0 takes a free one.",
+  }),
+  mcpHost: text("CAISSON_MCP_HOST", {
+    default: "127.0.0.1",
+    why: "Address the MCP server listens on. Beyond loopback it needs credentials.",
+  }),
+  mcpPort: integer("CAISSON_MCP_PORT", {
+    default: 8989,
+    least: 0,
+    most: 65535,
+    unit: "a port",
+    why: "Port of the MCP server; 0 takes a free one.",
+  }),
+  mcpServerUrl: optionalUrl("MCP_SERVER_URL", {
+    why: "MCP server whose tools the agent uses; unset, the tools run in the API's own process.",
+  }),
+  bodyBytesMax: integer("CAISSON_BODY_BYTES_MAX", {
+    default: 32 * 1024 * 1024,
+    least: 1024,
+    most: 1024 ** 3,
+    unit: "bytes",
+    why: "Largest request body; a larger one is answered 413.",
+  }),
+  keepAliveSeconds: number("CAISSON_KEEP_ALIVE_SECONDS", {
+    default: 15,
+    least: 1,
+    most: 600,
+    unit: "seconds",
+    why: "Silence after which a stream sends a comment, so that proxies do not cut it.",
+  }),
+  shutdownGraceSeconds: number("CAISSON_SHUTDOWN_GRACE_SECONDS", {
+    default: 10,
+    least: 0,
+    most: 600,
+    unit: "seconds",
+    why: "Time that running requests get to finish at shutdown before they are cancelled.",
+  }),
+  onDisconnect: choice("CAISSON_ON_DISCONNECT", {
+    choices: ["cancel", "finish"],
+    default: "cancel",
+    why: "Whether a run whose client went away is cancelled or finished into the session.",
+  }),
+
+  // Identity
+  apiKeys: secret("CAISSON_API_KEYS", {
+    why: "API keys as name:key,name:key. Unset, only loopback is served, to everyone as anonymous.",
+  }),
+  insecure: flag("CAISSON_INSECURE_ALLOW_ANONYMOUS", {
+    default: false,
+    why: "Serves anyone beyond loopback without credentials. Whoever reaches the port can run code.",
+  }),
+
+  // Agent
+  agentName: text("AGENT_NAME", { default: "code_executor_agent", why: "Name of the agent in its prompt." }),
+  turnsMax: integer("CAISSON_TURNS_MAX", {
+    default: 32,
+    least: 1,
+    most: 1000,
+    unit: "model turns",
+    why: "Model turns in one run before it is cut with finish_reason length.",
+  }),
+  runSecondsMax: number("CAISSON_RUN_SECONDS_MAX", {
+    default: 900,
+    least: 1,
+    most: 86400,
+    unit: "seconds",
+    why: "Wall time of one run before it is cut with finish_reason length.",
+  }),
+  runOutputBytesMax: integer("CAISSON_RUN_OUTPUT_BYTES_MAX", {
+    default: 8 * 1024 * 1024,
+    least: 1024,
+    most: 1024 ** 3,
+    unit: "bytes",
+    why: "Answer text and tool results of one run before it is cut with finish_reason length.",
+  }),
+  toolView: choice("CAISSON_TOOL_VIEW", {
+    choices: ["text", "tool_calls", "reasoning", "details", "none"],
+    default: "text",
+    why: "How tool activity is shown when a request does not choose.",
+  }),
+
+  // Models
+  defaultModel: optionalText("DEFAULT_MODEL", {
+    why: "Model of a request that names none. Unset: gemini-flash-latest with a Gemini key, else caisson-offline.",
+  }),
+  geminiApiKey: secret("GOOGLE_API_KEY", {
+    aliases: ["GEMINI_API_KEY"],
+    why: "Key for Gemini models; without it they answer 404.",
+  }),
+  geminiBaseUrl: optionalUrl("GOOGLE_GEMINI_BASE_URL", { why: "Another Gemini endpoint." }),
+  openaiApiKey: secret("OPENAI_API_KEY", { why: "Key for the OpenAI-compatible provider." }),
+  openaiBaseUrl: optionalUrl("OPENAI_BASE_URL", { why: "Base URL of the OpenAI-compatible provider, with its /v1." }),
+  modelConnectSeconds: number("CAISSON_MODEL_CONNECT_SECONDS", {
+    default: 30,
+    least: 0.1,
+    most: 600,
+    unit: "seconds",
+    why: "Wait for a provider's response headers.",
+  }),
+  modelFirstEventSeconds: number("CAISSON_MODEL_FIRST_EVENT_SECONDS", {
+    default: 120,
+    least: 0.1,
+    most: 3600,
+    unit: "seconds",
+    why: "Wait for a provider's first event.",
+  }),
+  modelSilenceSeconds: number("CAISSON_MODEL_SILENCE_SECONDS", {
+    default: 60,
+    least: 0.1,
+    most: 3600,
+    unit: "seconds",
+    why: "Wait for a provider between events.",
+  }),
+
+  // Sandbox
+  sandbox: choice("CAISSON_SANDBOX", {
+    choices: ["auto", "docker", "embedded"],
+    default: "auto",
+    why: "Which sandbox runs code; auto takes Docker when an engine answers, the embedded one otherwise.",
+  }),
+  dockerHost: optionalText("DOCKER_HOST", {
+    why: "Socket of the container engine as unix:///path; unset, the usual paths of Docker are tried.",
+  }),
+  executorImage: text("MCP_EXECUTOR_IMAGE", {
+    default: "mcp-code-executor:latest",
+    why: "Sandbox image, by tag or digest; the default is built on first use.",
+  }),
+  toolsPath: text("MCP_TOOLS_PATH", { default: "./tools", why: "Python modules mounted read-only at /tools." }),
+  skillsPath: text("MCP_SKILLS_PATH", { default: "./skills", why: "Agent Skills mounted read-only at /skills." }),
+  sandboxMemoryMb: integer("CAISSON_SANDBOX_MEMORY_MB", {
+    default: 1024,
+    least: 64,
+    most: 1024 * 1024,
+    unit: "MiB",
+    why: "Memory of one sandbox; a program that wants more is killed and told so.",
+  }),
+  sandboxCpus: number("CAISSON_SANDBOX_CPUS", {
+    default: 1,
+    least: 0.1,
+    most: 512,
+    unit: "CPUs",
+    why: "CPU share of one sandbox.",
+  }),
+  sandboxPidsMax: integer("CAISSON_SANDBOX_PIDS_MAX", {
+    default: 256,
+    least: 16,
+    most: 65536,
+    unit: "processes",
+    why: "Processes and threads in one sandbox; a fork bomb ends there.",
+  }),
+  sandboxOpenFilesMax: integer("CAISSON_SANDBOX_OPEN_FILES_MAX", {
+    default: 1024,
+    least: 64,
+    most: 1048576,
+    unit: "files",
+    why: "Open files of one process in a sandbox.",
+  }),
+  sandboxFileMb: integer("CAISSON_SANDBOX_FILE_MB", {
+    default: 512,
+    least: 1,
+    most: 1024 * 1024,
+    unit: "MiB",
+    why: "Largest single file a sandbox may write.",
+  }),
+  sandboxWorkspaceMb: integer("CAISSON_SANDBOX_WORKSPACE_MB", {
+    default: 1024,
+    least: 8,
+    most: 1024 * 1024,
+    unit: "MiB",
+    why: "Size of a workspace.",
+  }),
+  sandboxOutputBytesMax: integer("CAISSON_SANDBOX_OUTPUT_BYTES_MAX", {
+    default: 64 * 1024,
+    least: 1024,
+    most: 16 * 1024 * 1024,
+    unit: "bytes",
+    why: "Bytes of stdout and of stderr that a result keeps, head and tail.",
+  }),
+  sandboxNetwork: choice("CAISSON_SANDBOX_NETWORK", {
+    choices: ["none", "bridge"],
+    default: "none",
+    why: "Network of a sandbox; bridge gives each its own network with a way out.",
+  }),
+  sandboxIdleSeconds: number("CAISSON_SANDBOX_IDLE_SECONDS", {
+    default: 600,
+    least: 1,
+    most: 86400,
+    unit: "seconds",
+    why: "Time after its last use at which a sandbox is stopped; the workspace stays.",
+  }),
+  sandboxPoolSize: integer("CAISSON_SANDBOX_POOL_SIZE", {
+    default: 0,
+    least: 0,
+    most: 64,
+    unit: "containers",
+    why: "Started containers held ready for new users.",
+  }),
+  sandboxesMax: integer("CAISSON_SANDBOXES_MAX", {
+    default: 100,
+    least: 1,
+    most: 10000,
+    unit: "sandboxes",
+    why: "Sandboxes at once in all; more are answered 503.",
+  }),
+  sandboxesPerPrincipalMax: integer("CAISSON_SANDBOXES_PER_PRINCIPAL_MAX", {
+    default: 50,
+    least: 1,
+    most: 10000,
+    unit: "sandboxes",
+    why: "Sandboxes at once for one principal; more are answered 503.",
+  }),
+  dockerRuntime: optionalText("CAISSON_DOCKER_RUNTIME", {
+    why: "OCI runtime of the containers, such as runsc or kata; unset, the engine's default.",
+  }),
+  artifactMbMax: integer("MCP_ARTIFACT_SIZE_LIMIT_MB", {
+    default: 50,
+    least: 1,
+    most: 10240,
+    unit: "MiB",
+    why: "Largest file that can be fetched from or uploaded to a workspace.",
+  }),
+
+  // Sessions
+  sessionTimeoutSeconds: number("SESSION_TIMEOUT_SECONDS", {
+    default: 3600,
+    least: 1,
+    most: 31536000,
+    unit: "seconds",
+    why: "Idle time after which a session expires.",
+  }),
+  dataPath: text("CAISSON_DATA_PATH", {
+    default: "./.caisson",
+    why: "Directory for what must survive a restart.",
+  }),
+
+  // Logs
+  logLevel: choice("LOG_LEVEL", {
+    choices: ["TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "NONE"],
+    default: "INFO",
+    why: "Least severe line that is logged.",
+  }),
+} as const satisfies Record<string, Row<unknown>>;
+
+type Value<R> = R extends Row<infer A> ? A : never;
+
+/** Every setting as plain data. */
+export type SettingsService = { readonly [K in keyof typeof settingsTable]: Value<(typeof settingsTable)[K]> };
+
+// Reading ----------------------------------------------------------------------------------------
+
+/** The configuration has values that cannot be used; each problem names its key and what was expected. */
+export class ConfigurationRefused extends Schema.TaggedError<ConfigurationRefused>()("ConfigurationRefused", {
+  problems: Schema.Array(Schema.String),
+}) {
+  override get message(): string {
+    return `configuration refused: ${this.problems.join("; ")}`;
+  }
+}
+
+const readText = (key: string) => Config.option(Config.String(key));
+
+const readRow = Effect.fnUntraced(function* <A>(entry: Row<A>): Effect.fn.Return<Result.Result<A, string>> {
+  for (const key of [entry.key, ...entry.aliases]) {
+    const found = yield* readText(key).pipe(Effect.orElseSucceed(() => Option.none<string>()));
+    // An empty variable is how shells and compose files say "not set".
+    if (Option.isNone(found) || found.value.trim() === "") continue;
+    const parsed = entry.parse(found.value.trim());
+    if (Option.isSome(parsed)) return Result.succeed(parsed.value);
+    const shown = entry.secret ? "<redacted>" : JSON.stringify(found.value);
+    return Result.fail(`${key} is ${shown}, expected ${entry.expected}`);
+  }
+  return Result.succeed(entry.fallback);
+});
+
+/** The settings of this process as a service. */
+export class Settings extends Context.Service<Settings, SettingsService>()("caisson/config/Settings") {
+  /** Reads every setting through the current `ConfigProvider`. *Fails with* `ConfigurationRefused`, naming every wrong key. */
+  static readonly layer: Layer.Layer<Settings, ConfigurationRefused> = Layer.effect(
+    Settings,
+    Effect.gen(function* () {
+      const problems: Array<string> = [];
+      const values: Record<string, unknown> = {};
+      for (const [name, entry] of Object.entries<Row<unknown>>(settingsTable)) {
+        const result = yield* readRow(entry);
+        if (Result.isSuccess(result)) values[name] = result.success;
+        else problems.push(result.failure);
+      }
+      if (problems.length > 0) return yield* new ConfigurationRefused({ problems });
+      return Settings.of(values as SettingsService);
+    }),
+  );
+
+  /** The defaults with some settings changed, for tests and for programs that configure in code. */
+  static readonly layerWith = (changes: Partial<SettingsService> = {}): Layer.Layer<Settings> =>
+    Layer.succeed(Settings, Settings.of({ ...defaults, ...changes }));
+}
+
+/** The settings of an empty environment. */
+export const defaults: SettingsService = Object.fromEntries(
+  Object.entries(settingsTable).map(([name, entry]) => [name, entry.fallback]),
+) as SettingsService;

@@ -1,0 +1,71 @@
+/**
+ * The vocabulary of a run: everything an agent tells its listener, as one closed union.
+ *
+ * A converter is a function from this stream to a wire format; nothing else crosses that line.
+ */
+import { Schema } from "effect";
+import { ToolCall } from "./Message.ts";
+import { ToolResult } from "./Tool.ts";
+import { Usage } from "./Usage.ts";
+
+/** More of the answer. */
+export const TextDelta = Schema.TaggedStruct("TextDelta", { text: Schema.String });
+export type TextDelta = typeof TextDelta.Type;
+
+/** More of what the model thinks. */
+export const ReasoningDelta = Schema.TaggedStruct("ReasoningDelta", { text: Schema.String });
+export type ReasoningDelta = typeof ReasoningDelta.Type;
+
+/** One of our tools is about to run. */
+export const ToolCallStarted = Schema.TaggedStruct("ToolCallStarted", { call: ToolCall });
+export type ToolCallStarted = typeof ToolCallStarted.Type;
+
+/** One of our tools has run; always follows the `ToolCallStarted` of the same call id. */
+export const ToolCallFinished = Schema.TaggedStruct("ToolCallFinished", {
+  call: ToolCall,
+  result: ToolResult,
+  durationMs: Schema.Number,
+});
+export type ToolCallFinished = typeof ToolCallFinished.Type;
+
+/** The model called a tool that the client declared: the client must answer it. */
+export const ClientToolCalled = Schema.TaggedStruct("ClientToolCalled", { call: ToolCall });
+export type ClientToolCalled = typeof ClientToolCalled.Type;
+
+/**
+ * Why a run ended.
+ *
+ * `Stop`: the model answered. `ClientTools`: the client has calls to answer. `OutputLimit`: the
+ * model's own token limit cut it. `ContentFilter`: the provider withheld the answer. The rest are
+ * bounds of the run.
+ */
+export const FinishReason = Schema.Literals([
+  "Stop",
+  "ClientTools",
+  "OutputLimit",
+  "ContentFilter",
+  "TurnLimit",
+  "TimeLimit",
+  "RunOutputLimit",
+]);
+export type FinishReason = typeof FinishReason.Type;
+
+/** The last event of a run that was not an error. */
+export const RunFinished = Schema.TaggedStruct("RunFinished", {
+  reason: FinishReason,
+  /** Summed over the model turns of the run. */
+  usage: Usage,
+  turns: Schema.Int,
+});
+export type RunFinished = typeof RunFinished.Type;
+
+/** Anything a run says. Exactly one `RunFinished` ends a run that did not fail. */
+export const AgentEvent = Schema.Union([
+  TextDelta,
+  ReasoningDelta,
+  ToolCallStarted,
+  ToolCallFinished,
+  ClientToolCalled,
+  RunFinished,
+]);
+export type AgentEvent = typeof AgentEvent.Type;

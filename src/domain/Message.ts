@@ -1,0 +1,100 @@
+/**
+ * The conversation as the agent and every model adapter see it.
+ *
+ * Messages are plain data with schemas, because sessions store them. Nothing here knows a
+ * provider's wire format: an adapter lowers messages to its own.
+ */
+import { Schema } from "effect";
+
+/**
+ * Data that only its own provider understands and that must be returned to it unchanged, such as a
+ * Gemini thought signature.
+ *
+ * An adapter ignores an origin whose `provider` is not its own.
+ */
+export const Origin = Schema.Struct({
+  provider: Schema.String,
+  data: Schema.Record(Schema.String, Schema.Json),
+});
+export type Origin = typeof Origin.Type;
+
+/** A call the model wants executed; `argumentsJson` is the model's own text and may be malformed. */
+export const ToolCall = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  argumentsJson: Schema.String,
+  origin: Schema.optionalKey(Origin),
+});
+export type ToolCall = typeof ToolCall.Type;
+
+export const TextPart = Schema.TaggedStruct("Text", {
+  text: Schema.String,
+  origin: Schema.optionalKey(Origin),
+});
+export type TextPart = typeof TextPart.Type;
+
+/** An image given to a model that sees, as base64 without a data-URL prefix. */
+export const ImagePart = Schema.TaggedStruct("Image", {
+  mediaType: Schema.String,
+  base64: Schema.String,
+});
+export type ImagePart = typeof ImagePart.Type;
+
+/** What the model thought before it answered; shown to people, returned to its own provider only. */
+export const ReasoningPart = Schema.TaggedStruct("Reasoning", {
+  text: Schema.String,
+  origin: Schema.optionalKey(Origin),
+});
+export type ReasoningPart = typeof ReasoningPart.Type;
+
+export const ToolCallPart = Schema.TaggedStruct("ToolCall", { call: ToolCall });
+export type ToolCallPart = typeof ToolCallPart.Type;
+
+export const UserPart = Schema.Union([TextPart, ImagePart]);
+export type UserPart = typeof UserPart.Type;
+
+export const AssistantPart = Schema.Union([TextPart, ReasoningPart, ToolCallPart]);
+export type AssistantPart = typeof AssistantPart.Type;
+
+export const UserMessage = Schema.Struct({
+  role: Schema.Literal("user"),
+  parts: Schema.Array(UserPart),
+});
+export type UserMessage = typeof UserMessage.Type;
+
+/** One model turn, its parts in the order the model gave them. */
+export const AssistantMessage = Schema.Struct({
+  role: Schema.Literal("assistant"),
+  parts: Schema.Array(AssistantPart),
+});
+export type AssistantMessage = typeof AssistantMessage.Type;
+
+/** The result of one tool call, exactly as the model reads it. */
+export const ToolMessage = Schema.Struct({
+  role: Schema.Literal("tool"),
+  callId: Schema.String,
+  name: Schema.String,
+  content: Schema.String,
+  isError: Schema.Boolean,
+});
+export type ToolMessage = typeof ToolMessage.Type;
+
+/** One entry of a conversation; instructions are not messages, they travel as `system` text. */
+export const Message = Schema.Union([UserMessage, AssistantMessage, ToolMessage]);
+export type Message = typeof Message.Type;
+
+/** Makes a user message of a single text. */
+export const user = (text: string): UserMessage => ({ role: "user", parts: [{ _tag: "Text", text }] });
+
+/** Makes an assistant message of a single text. */
+export const assistant = (text: string): AssistantMessage => ({ role: "assistant", parts: [{ _tag: "Text", text }] });
+
+/** The visible text of a message: its text parts joined, reasoning and calls left out. */
+export const textOf = (message: Message): string =>
+  message.role === "tool"
+    ? message.content
+    : message.parts.map((part) => (part._tag === "Text" ? part.text : "")).join("");
+
+/** The tool calls of a message, in the order the model gave them. */
+export const toolCallsOf = (message: Message): ReadonlyArray<ToolCall> =>
+  message.role === "assistant" ? message.parts.flatMap((part) => (part._tag === "ToolCall" ? [part.call] : [])) : [];

@@ -1,0 +1,66 @@
+/**
+ * A session: the tree of turns of one conversation, tool calls and results included.
+ *
+ * Turns are immutable nodes. A regenerated or edited turn is a sibling, so nothing that was said is
+ * ever overwritten and two requests at once cannot lose each other's turn.
+ */
+import { Schema } from "effect";
+import { Message } from "./Message.ts";
+import { OwnerKey } from "./Owner.ts";
+import { Usage } from "./Usage.ts";
+
+/** The name of a session: unique within its owner only. */
+export const SessionKey = Schema.Struct({ owner: OwnerKey, id: Schema.String });
+export type SessionKey = typeof SessionKey.Type;
+
+/**
+ * How a turn ended: the model answered, the client must answer its own tool calls, the run was cut
+ * by a bound, cancelled, or failed. What was completed before is kept in every case.
+ */
+export const TurnStatus = Schema.Literals(["completed", "awaiting-client", "limited", "cancelled", "failed"]);
+export type TurnStatus = typeof TurnStatus.Type;
+
+/** One run as it is remembered: the messages that started it and every message it produced. */
+export const Turn = Schema.Struct({
+  id: Schema.String,
+  /** The turn this one follows, null for the first. */
+  parent: Schema.NullOr(Schema.String),
+  /** What the client newly said, then assistant and tool messages in order. */
+  messages: Schema.Array(Message),
+  status: TurnStatus,
+  model: Schema.String,
+  usage: Usage,
+  startedAtMs: Schema.Number,
+  finishedAtMs: Schema.Number,
+});
+export type Turn = typeof Turn.Type;
+
+/** Where a new turn goes: after whatever is newest when it is stored, after a given turn, or at the root. */
+export type TurnParent =
+  | { readonly _tag: "Newest" }
+  | { readonly _tag: "After"; readonly turn: string }
+  | { readonly _tag: "Root" };
+
+/** A turn not yet placed in the tree. */
+export interface NewTurn extends Omit<Turn, "parent"> {
+  readonly parent: TurnParent;
+}
+
+/** A session as stored: its turns in the order they were stored, the newest last. */
+export interface Session {
+  readonly key: SessionKey;
+  readonly turns: ReadonlyArray<Turn>;
+  readonly createdAtMs: number;
+  readonly lastUsedAtMs: number;
+}
+
+/** The turns from the root to `turn`, oldest first; empty when there is no such turn. */
+export const pathTo = (turns: ReadonlyArray<Turn>, turn: string | null): ReadonlyArray<Turn> => {
+  const byId = new Map(turns.map((candidate) => [candidate.id, candidate]));
+  const path: Array<Turn> = [];
+  for (let next = turn === null ? undefined : byId.get(turn); next !== undefined;) {
+    path.push(next);
+    next = next.parent === null ? undefined : byId.get(next.parent);
+  }
+  return path.reverse();
+};

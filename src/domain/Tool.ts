@@ -1,0 +1,21 @@
+/**
+ * Tools as a model sees them and results as a model reads them.
+ */
+import type { JsonSchema } from "effect";
+import { Schema } from "effect";
+import { ExecutionOutcome } from "./Execution.ts";
+
+/** A tool offered to a model: a name, a description and a JSON Schema of its arguments. */
+export interface ToolDeclaration {
+  readonly name: string;
+  readonly description: string;
+  readonly parameters: JsonSchema.JsonSchema;
+}
+
+/** What a tool call came to: the text the model reads and, for a command, the outcome behind it. */
+export const ToolResult = Schema.Struct({
+  text: Schema.String,
+  isError: Schema.Boolean,
+  outcome: Schema.optionalKey(ExecutionOutcome),
+});
+export type ToolResult = typeof ToolResult.Type;

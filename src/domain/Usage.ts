@@ -1,0 +1,30 @@
+/**
+ * Token counts of a model turn and of a whole run.
+ *
+ * Counts only; prices and ledgers live elsewhere.
+ */
+import { Schema } from "effect";
+
+/**
+ * Tokens consumed, with cached input and reasoning output counted apart.
+ *
+ * `cachedInputTokens` is part of `inputTokens`, and `reasoningTokens` is part of `outputTokens`.
+ */
+export const Usage = Schema.Struct({
+  inputTokens: Schema.Int,
+  cachedInputTokens: Schema.Int,
+  outputTokens: Schema.Int,
+  reasoningTokens: Schema.Int,
+});
+export type Usage = typeof Usage.Type;
+
+/** No tokens at all, the identity of {@link add}. */
+export const zero: Usage = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 };
+
+/** Adds two counts field by field. */
+export const add = (left: Usage, right: Usage): Usage => ({
+  inputTokens: left.inputTokens + right.inputTokens,
+  cachedInputTokens: left.cachedInputTokens + right.cachedInputTokens,
+  outputTokens: left.outputTokens + right.outputTokens,
+  reasoningTokens: left.reasoningTokens + right.reasoningTokens,
+});

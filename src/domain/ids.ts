@@ -1,0 +1,25 @@
+/**
+ * Identifiers made by this server, and keys derived from what an owner is called.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { type Owner, OwnerKey } from "./Owner.ts";
+
+/** Random bytes in an identifier: 144 bits cannot be guessed. */
+const idBytes = 18;
+
+/** Makes an unguessable identifier such as `chatcmpl-…`, safe in URLs and headers. */
+export const makeId = (prefix: string): string => `${prefix}-${randomBytes(idBytes).toString("base64url")}`;
+
+/**
+ * Derives the key under which everything an owner owns is kept.
+ *
+ * The two names are hashed as one JSON array, so no choice of `user` can reach another principal's
+ * key, and no character of a name ever stands in a path, label or container name.
+ */
+export const ownerKey = (owner: Owner): OwnerKey =>
+  OwnerKey.make(
+    createHash("sha256")
+      .update(JSON.stringify([owner.principal, owner.user]))
+      .digest("hex")
+      .slice(0, 32),
+  );

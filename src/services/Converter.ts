@@ -1,0 +1,43 @@
+/**
+ * The Converter port: from agent events to OpenAI chunks, by view.
+ *
+ * A conversion is a pure step over the events of one run. It decides only how things look: errors,
+ * framing and sockets are the HTTP edge's.
+ */
+import { Context, Schema } from "effect";
+import type { AgentEvent } from "../domain/AgentEvent.ts";
+import type { ChatChunk, ChatCompletion } from "../domain/ChatChunk.ts";
+
+/** How tool activity is shown; the table stands in `docs/views.md`. */
+export const View = Schema.Literals(["text", "tool_calls", "reasoning", "details", "none"]);
+export type View = typeof View.Type;
+
+export interface ConversionOptions {
+  readonly view: View;
+  /** The response id, the same on every chunk. */
+  readonly id: string;
+  /** Seconds since the epoch, the same on every chunk. */
+  readonly createdSeconds: number;
+  readonly model: string;
+  /** The client asked for `stream_options.include_usage`. */
+  readonly includeUsage: boolean;
+}
+
+/**
+ * The conversion of one run; it keeps state, so it must see every event once and in order.
+ */
+export interface Conversion {
+  /** Chunks for an event; none for an event that this view does not show. The first chunk carries the role. */
+  readonly step: (event: AgentEvent) => ReadonlyArray<ChatChunk>;
+}
+
+/** What a converter offers. */
+export interface ConverterService {
+  /** Starts the conversion of one run. */
+  readonly start: (options: ConversionOptions) => Conversion;
+  /** Folds the chunks of a finished run into the response of a request that does not stream. */
+  readonly fold: (options: ConversionOptions, events: ReadonlyArray<AgentEvent>) => ChatCompletion;
+}
+
+/** The Converter port. */
+export class Converter extends Context.Service<Converter, ConverterService>()("caisson/services/Converter") {}

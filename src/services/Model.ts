@@ -1,0 +1,185 @@
+/**
+ * The Model port: one turn of a language model as a stream of closed events.
+ *
+ * Adapters translate a provider's wire format both ways and own nothing else: the agent loop, tool
+ * execution and history are not theirs.
+ */
+import { Context, type Effect, Schema, type Stream } from "effect";
+import { type Message, Origin, ToolCall } from "../domain/Message.ts";
+import type { ToolDeclaration } from "../domain/Tool.ts";
+import { Usage } from "../domain/Usage.ts";
+
+// Errors -----------------------------------------------------------------------------------------
+
+/** The provider asks to slow down. */
+export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
+  retryAfterMs: Schema.optionalKey(Schema.Number),
+}) {}
+/** The account behind the provider key has nothing left to spend. */
+export class QuotaExhausted extends Schema.TaggedError<QuotaExhausted>()("QuotaExhausted", {}) {}
+/** The conversation does not fit the model's context window. */
+export class ContextTooLong extends Schema.TaggedError<ContextTooLong>()("ContextTooLong", {}) {}
+/** The provider refuses to answer this prompt. */
+export class PromptBlocked extends Schema.TaggedError<PromptBlocked>()("PromptBlocked", { why: Schema.String }) {}
+/** The provider refused our key. */
+export class BadCredentials extends Schema.TaggedError<BadCredentials>()("BadCredentials", {}) {}
+/** The provider says that our request is wrong. */
+export class RequestRefused extends Schema.TaggedError<RequestRefused>()("RequestRefused", {}) {}
+/** The provider is overloaded or broken at the moment. */
+export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
+  status: Schema.optionalKey(Schema.Int),
+  retryAfterMs: Schema.optionalKey(Schema.Number),
+}) {}
+/** No connection, or the connection was cut mid-stream. */
+export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("ConnectionLost", {}) {}
+/** The provider was silent for longer than we wait. */
+export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
+  phase: Schema.Literals(["connect", "first-event", "between-events"]),
+  limitMs: Schema.Number,
+}) {}
+/** The provider sent something that is not its own wire format. */
+export class BadOutput extends Schema.TaggedError<BadOutput>()("BadOutput", { why: Schema.String }) {}
+
+export const ModelErrorReason = Schema.Union([
+  RateLimited,
+  QuotaExhausted,
+  ContextTooLong,
+  PromptBlocked,
+  BadCredentials,
+  RequestRefused,
+  Unavailable,
+  ConnectionLost,
+  TimedOut,
+  BadOutput,
+]);
+export type ModelErrorReason = typeof ModelErrorReason.Type;
+
+/**
+ * A model turn failed; `reason` says how, `detail` is the provider's own bounded text for the log.
+ *
+ * `detail` never reaches a caller: it may quote internals.
+ */
+export class ModelError extends Schema.TaggedError<ModelError>()("ModelError", {
+  provider: Schema.String,
+  model: Schema.String,
+  reason: ModelErrorReason,
+  detail: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect()),
+}) {
+  override get message(): string {
+    return `model ${this.model} of ${this.provider} failed: ${this.reason._tag}`;
+  }
+}
+
+/** There is no such model here; `why` says which key is missing, `available` what can be used now. */
+export class ModelNotFound extends Schema.TaggedError<ModelNotFound>()("ModelNotFound", {
+  model: Schema.String,
+  why: Schema.String,
+  available: Schema.Array(Schema.String),
+}) {
+  override get message(): string {
+    return `The model '${this.model}' is not available: ${this.why}. Available now: ${this.available.join(", ")}`;
+  }
+}
+
+// Events -----------------------------------------------------------------------------------------
+
+export const ModelTextDelta = Schema.TaggedStruct("TextDelta", {
+  text: Schema.String,
+  origin: Schema.optionalKey(Origin),
+});
+export const ModelReasoningDelta = Schema.TaggedStruct("ReasoningDelta", {
+  text: Schema.String,
+  origin: Schema.optionalKey(Origin),
+});
+/** A complete call: adapters gather argument fragments themselves. */
+export const ModelToolCall = Schema.TaggedStruct("ToolCall", { call: ToolCall });
+/** The last event of a turn. */
+export const ModelFinished = Schema.TaggedStruct("Finished", {
+  reason: Schema.Literals(["Stop", "ToolCalls", "OutputLimit", "ContentFilter"]),
+  usage: Usage,
+});
+
+/** Anything a model says in a turn. Exactly one `Finished` ends a turn that did not fail. */
+export const ModelEvent = Schema.Union([ModelTextDelta, ModelReasoningDelta, ModelToolCall, ModelFinished]);
+export type ModelEvent = typeof ModelEvent.Type;
+
+// Request ----------------------------------------------------------------------------------------
+
+export type ReasoningEffort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max";
+
+export type ResponseFormat =
+  | { readonly _tag: "Text" }
+  | { readonly _tag: "JsonObject" }
+  | {
+    readonly _tag: "JsonSchema";
+    readonly name: string;
+    readonly schema: Schema.JsonObject;
+    readonly strict: boolean;
+  };
+
+export type ToolChoice =
+  | { readonly _tag: "Auto" }
+  | { readonly _tag: "None" }
+  | { readonly _tag: "Required" }
+  | { readonly _tag: "Named"; readonly name: string };
+
+/** Sampling and format wishes; an adapter that cannot honour one fails with `RequestRefused`. */
+export interface ModelParameters {
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly outputTokensMax?: number;
+  readonly stop?: ReadonlyArray<string>;
+  readonly seed?: number;
+  readonly reasoningEffort?: ReasoningEffort;
+  readonly responseFormat?: ResponseFormat;
+  readonly toolChoice?: ToolChoice;
+  readonly parallelToolCalls?: boolean;
+}
+
+export interface ModelRequest {
+  /** The public model name, as listed by {@link ModelService.list}. */
+  readonly model: string;
+  /** Instructions, "" for none. */
+  readonly system: string;
+  readonly messages: ReadonlyArray<Message>;
+  readonly tools: ReadonlyArray<ToolDeclaration>;
+  readonly parameters: ModelParameters;
+}
+
+/** A model that callers can choose. */
+export interface ModelInfo {
+  readonly id: string;
+  readonly provider: string;
+  /** Whether image parts are shown to the model. */
+  readonly vision: boolean;
+  readonly contextTokens?: number;
+}
+
+// Port -------------------------------------------------------------------------------------------
+
+/** What a model adapter, or a router over several, offers. */
+export interface ModelService {
+  /** The model of a request that names none. */
+  readonly defaultModel: string;
+  /** The models that can be chosen now. It does not fail when a provider cannot list: it lists what is configured. */
+  readonly list: Effect.Effect<ReadonlyArray<ModelInfo>>;
+  /**
+   * Finds a model by its public name.
+   *
+   * *Fails with* `ModelNotFound` when no provider serves the name or its key is missing.
+   */
+  readonly find: (model: string) => Effect.Effect<ModelInfo, ModelNotFound>;
+  /**
+   * Runs one model turn.
+   *
+   * *Details*: events arrive as the provider sends them; exactly one `Finished` comes last. Closing
+   * the stream early cancels the upstream request before the close returns.
+   *
+   * *Fails with* `ModelError` before or after the first event, `ModelNotFound` before it.
+   */
+  readonly stream: (request: ModelRequest) => Stream.Stream<ModelEvent, ModelError | ModelNotFound>;
+}
+
+/** The Model port. */
+export class Model extends Context.Service<Model, ModelService>()("caisson/services/Model") {}

@@ -1,0 +1,178 @@
+/**
+ * The Sandbox port: one sealed place per owner in which commands run and files live.
+ *
+ * Adapters decide how sealed it is and must say so in {@link SandboxInfo}. All file work happens
+ * inside the sandbox as its user, never on paths of the host.
+ */
+import { Context, type Effect, Schema, type Scope, type Stream } from "effect";
+import type { ExecutionOutcome, ExecutionRequest } from "../domain/Execution.ts";
+import type { Owner } from "../domain/Owner.ts";
+
+// Errors -----------------------------------------------------------------------------------------
+
+/** The runtime behind the sandboxes cannot be reached or refuses to work. */
+export class RuntimeUnavailable extends Schema.TaggedError<RuntimeUnavailable>()("RuntimeUnavailable", {}) {}
+/** The sandbox image is missing and could not be built. */
+export class ImageMissing extends Schema.TaggedError<ImageMissing>()("ImageMissing", { image: Schema.String }) {}
+/** A sandbox did not come up. */
+export class StartFailed extends Schema.TaggedError<StartFailed>()("StartFailed", {}) {}
+/** The sandbox died under a request; the command may have run. The next request gets a fresh one. */
+export class SandboxLost extends Schema.TaggedError<SandboxLost>()("SandboxLost", {}) {}
+/** Every place is taken, for this principal or in all. */
+export class NoCapacity extends Schema.TaggedError<NoCapacity>()("NoCapacity", {
+  scope: Schema.Literals(["principal", "server"]),
+  limit: Schema.Int,
+}) {}
+
+export const SandboxErrorReason = Schema.Union([
+  RuntimeUnavailable,
+  ImageMissing,
+  StartFailed,
+  SandboxLost,
+  NoCapacity,
+]);
+export type SandboxErrorReason = typeof SandboxErrorReason.Type;
+
+/** The sandbox itself failed, not the code in it; `detail` is for the log only. */
+export class SandboxError extends Schema.TaggedError<SandboxError>()("SandboxError", {
+  reason: SandboxErrorReason,
+  detail: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect()),
+}) {
+  override get message(): string {
+    return `sandbox failed: ${this.reason._tag}`;
+  }
+}
+
+/**
+ * A file operation that the sandbox refused, in words fit for the model: the path is the caller's
+ * own. `UnsupportedFile` covers what is neither a regular file nor a directory.
+ */
+export class FileError extends Schema.TaggedError<FileError>()("FileError", {
+  path: Schema.String,
+  reason: Schema.Literals([
+    "NotFound",
+    "IsDirectory",
+    "NotADirectory",
+    "PermissionDenied",
+    "ReadOnly",
+    "NoSpace",
+    "TooLarge",
+    "NotText",
+    "UnsupportedFile",
+    "InvalidPath",
+    "NotPython",
+    "NoSuchFunction",
+    "Other",
+  ]),
+  why: Schema.String,
+}) {
+  override get message(): string {
+    return `${this.path}: ${this.why}`;
+  }
+}
+
+// Data -------------------------------------------------------------------------------------------
+
+/** One hardening control and whether it is in force. */
+export interface SandboxControl {
+  readonly name: string;
+  readonly applied: boolean;
+  readonly detail: string;
+}
+
+/** Which adapter is in use, why, and what it promises. */
+export interface SandboxInfo {
+  readonly kind: "docker" | "embedded" | "remote" | "scripted";
+  /** One sentence: why this adapter and not another. */
+  readonly why: string;
+  /** What is sealed and what is not, control by control. */
+  readonly controls: ReadonlyArray<SandboxControl>;
+  /** What the model must know about this sandbox, one short sentence each (network, limits, software). */
+  readonly notes: ReadonlyArray<string>;
+}
+
+/** The state of the sandboxes for `/health`. */
+export interface SandboxHealth {
+  readonly healthy: boolean;
+  readonly detail: string;
+  readonly open: number;
+}
+
+/** A page of a text file or a directory listing. */
+export interface FileText {
+  readonly text: string;
+  /** More follows: ask again with a larger offset. */
+  readonly truncated: boolean;
+}
+
+export interface ReadTextOptions {
+  /** 0-based first line. */
+  readonly offset: number;
+  /** Lines to return; all that fit the bound when absent. */
+  readonly lineCount?: number;
+}
+
+/** A file in the workspace. */
+export interface FileEntry {
+  /** Absolute path inside the sandbox. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly modifiedAtMs: number;
+}
+
+// Port -------------------------------------------------------------------------------------------
+
+/**
+ * An owner's sandbox, valid while the scope that opened it is open.
+ *
+ * Paths may be relative to `/workspace`. Every effect is interruptible: interrupting `execute`
+ * kills the command's whole process tree before the interruption completes.
+ */
+export interface SandboxHandle {
+  /** Identifies the running sandbox in logs; changes when it is replaced. */
+  readonly id: string;
+  /**
+   * Runs a command with bash in `/workspace`, concurrently with others of the same owner.
+   *
+   * *Fails with* `SandboxError` only; a command that fails, hangs or is killed is an outcome.
+   */
+  readonly execute: (request: ExecutionRequest) => Effect.Effect<ExecutionOutcome, SandboxError>;
+  /** Writes a whole file atomically, creating parents, and returns the bytes written. */
+  readonly writeFile: (path: string, content: Uint8Array) => Effect.Effect<number, SandboxError | FileError>;
+  /** Reads text by lines without loading the whole file; a directory is listed, a line an entry. */
+  readonly readText: (path: string, options: ReadTextOptions) => Effect.Effect<FileText, SandboxError | FileError>;
+  /** Streams bytes of a file in bounded pieces; `offset` and `length` choose a range. */
+  readonly readBytes: (
+    path: string,
+    range?: { readonly offset: number; readonly length?: number },
+  ) => Stream.Stream<Uint8Array, SandboxError | FileError>;
+  /**
+   * Returns the docstring of a function, class or `Class.method` in a Python file or `/tools` module,
+   * "" when it has none. The file is parsed, never executed.
+   */
+  readonly readDocstring: (path: string, name: string) => Effect.Effect<string, SandboxError | FileError>;
+  /** Lists regular files under `/workspace` changed at or after a time, newest first, at most `limit`. */
+  readonly changedFiles: (sinceMs: number, limit: number) => Effect.Effect<ReadonlyArray<FileEntry>, SandboxError>;
+}
+
+/** What a sandbox adapter offers. */
+export interface SandboxService {
+  readonly info: SandboxInfo;
+  readonly health: Effect.Effect<SandboxHealth>;
+  /**
+   * Opens the owner's sandbox, starting it when there is none.
+   *
+   * *Details*: concurrent callers of one owner share one sandbox, and a start that one caller gave up
+   * goes on for the others. Closing the scope releases this use; the sandbox stops when it was idle
+   * for the configured time, or at once when the owner is ephemeral.
+   *
+   * *Fails with* `SandboxError`; a failed start is not remembered.
+   */
+  readonly open: (owner: Owner) => Effect.Effect<SandboxHandle, SandboxError, Scope.Scope>;
+  /** Destroys the owner's sandbox and workspace; later opens start from nothing. */
+  readonly reset: (owner: Owner) => Effect.Effect<void, SandboxError>;
+}
+
+/** The Sandbox port. */
+export class Sandbox extends Context.Service<Sandbox, SandboxService>()("caisson/services/Sandbox") {}

@@ -1,0 +1,57 @@
+/**
+ * The Sessions port: where the turns of conversations are kept.
+ *
+ * A store only keeps and places turns. How a client's messages are aligned with them is the agent's
+ * business and the same for every store.
+ */
+import { Context, type Effect, Schema } from "effect";
+import type { OwnerKey } from "../domain/Owner.ts";
+import type { NewTurn, Session, SessionKey, Turn } from "../domain/Session.ts";
+
+// Errors -----------------------------------------------------------------------------------------
+
+/** The store cannot be reached or refused to work; `detail` is for the log only. */
+export class SessionsUnavailable extends Schema.TaggedError<SessionsUnavailable>()("SessionsUnavailable", {
+  store: Schema.String,
+  operation: Schema.String,
+  detail: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect()),
+}) {
+  override get message(): string {
+    return `session store ${this.store} failed in ${this.operation}`;
+  }
+}
+
+/** What a list of sessions shows of each. */
+export interface SessionSummary {
+  readonly key: SessionKey;
+  readonly turns: number;
+  readonly createdAtMs: number;
+  readonly lastUsedAtMs: number;
+}
+
+// Port -------------------------------------------------------------------------------------------
+
+/** What a session store offers. */
+export interface SessionsService {
+  /** Which store this is, for `/health`. */
+  readonly kind: "memory" | "sqlite" | "redis";
+  /** Loads a session, with no turns when there is none or it has expired. It counts as a use. */
+  readonly load: (key: SessionKey) => Effect.Effect<Session, SessionsUnavailable>;
+  /**
+   * Stores a turn and returns it as placed.
+   *
+   * *Details*: atomic; when it has returned, the turn survives what the store survives. `Newest` is
+   * resolved at this moment, so two turns stored at once follow one another and neither is lost. A
+   * parent that no longer exists makes the turn follow the newest. Storing a turn id again changes
+   * nothing and returns the stored turn.
+   */
+  readonly append: (key: SessionKey, turn: NewTurn) => Effect.Effect<Turn, SessionsUnavailable>;
+  /** Lists an owner's sessions, last used first. */
+  readonly list: (owner: OwnerKey) => Effect.Effect<ReadonlyArray<SessionSummary>, SessionsUnavailable>;
+  /** Removes a session and says whether there was one. */
+  readonly remove: (key: SessionKey) => Effect.Effect<boolean, SessionsUnavailable>;
+}
+
+/** The Sessions port. */
+export class Sessions extends Context.Service<Sessions, SessionsService>()("caisson/services/Sessions") {}

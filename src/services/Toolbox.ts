@@ -1,0 +1,57 @@
+/**
+ * The Toolbox port: the tools that a run may call on an owner's behalf.
+ *
+ * In one process they work on the Sandbox port; with `MCP_SERVER_URL` set they live behind an MCP
+ * server. The agent cannot tell the difference.
+ */
+import { Context, type Effect, Schema, type Scope } from "effect";
+import type { ToolCall } from "../domain/Message.ts";
+import type { Owner } from "../domain/Owner.ts";
+import type { ToolDeclaration, ToolResult } from "../domain/Tool.ts";
+import type { SandboxError } from "./Sandbox.ts";
+
+/** The server that runs the tools cannot be reached, or was lost under a call; `detail` is for the log only. */
+export class ToolServerUnavailable extends Schema.TaggedError<ToolServerUnavailable>()("ToolServerUnavailable", {
+  server: Schema.String,
+  detail: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect()),
+}) {
+  override get message(): string {
+    return `tool server ${this.server} is not available`;
+  }
+}
+
+export type ToolboxError = SandboxError | ToolServerUnavailable;
+
+/** What a listener may see of a call while it runs. */
+export interface ToolCallOptions {
+  readonly onOutput?: (stream: "stdout" | "stderr", text: string) => void;
+}
+
+/** One owner's tools, valid while the scope that opened them is open. */
+export interface Tools {
+  readonly declarations: ReadonlyArray<ToolDeclaration>;
+  /**
+   * Executes a call and returns what the model reads.
+   *
+   * *Details*: malformed arguments, an unknown tool, failing user code and refused files are results
+   * with `isError`, because the model can mend them. The sandbox is acquired at the first call that
+   * needs it, not before.
+   *
+   * *Fails with* `SandboxError` or `ToolServerUnavailable` when the machinery failed.
+   */
+  readonly call: (call: ToolCall, options?: ToolCallOptions) => Effect.Effect<ToolResult, ToolboxError>;
+}
+
+/** What a toolbox offers. */
+export interface ToolboxService {
+  /** Opens an owner's tools; cheap, and starts no sandbox by itself. */
+  readonly open: (owner: Owner) => Effect.Effect<Tools, ToolboxError, Scope.Scope>;
+  /** The system prompt that explains these tools to a model. */
+  readonly systemPrompt: (owner: Owner) => Effect.Effect<string, ToolboxError>;
+  /** Whether a tool server stands behind this toolbox and answers; null when the tools are in process. */
+  readonly serverConnected: Effect.Effect<boolean | null>;
+}
+
+/** The Toolbox port. */
+export class Toolbox extends Context.Service<Toolbox, ToolboxService>()("caisson/services/Toolbox") {}
