@@ -1,0 +1,66 @@
+/**
+ * A conversation: what a request says, placed in its session's history.
+ *
+ * Opening reads the session and aligns the client's messages with it; storing appends one turn. The
+ * agent run in between works on plain messages.
+ */
+import { Clock, Effect } from "effect";
+import { align } from "../domain/alignment.ts";
+import { makeId } from "../domain/ids.ts";
+import type { Message } from "../domain/Message.ts";
+import type { SessionKey, Turn, TurnStatus } from "../domain/Session.ts";
+import type { Usage } from "../domain/Usage.ts";
+import { Sessions, type SessionsUnavailable } from "../services/Sessions.ts";
+
+/** How a run ended, as its session remembers it. */
+export interface TurnOutcome {
+  readonly produced: ReadonlyArray<Message>;
+  readonly status: TurnStatus;
+  readonly model: string;
+  readonly usage: Usage;
+}
+
+/** A request's place in its session. */
+export interface Conversation {
+  readonly key: SessionKey;
+  /** The kept turns in their rich form, tool calls and results included. */
+  readonly history: ReadonlyArray<Message>;
+  /** What the client newly said. */
+  readonly fresh: ReadonlyArray<Message>;
+  /**
+   * Stores the turn: what was fresh and what the run produced.
+   *
+   * Storing again changes nothing: the turn's id is fixed when the conversation opens.
+   */
+  readonly store: (outcome: TurnOutcome) => Effect.Effect<Turn, SessionsUnavailable>;
+}
+
+/**
+ * Opens a session for a client's messages.
+ *
+ * *Fails with* `SessionsUnavailable` when the store does not answer.
+ */
+export const open = Effect.fn("Conversation.open")(
+  function* (
+    key: SessionKey,
+    messages: ReadonlyArray<Message>,
+  ): Effect.fn.Return<Conversation, SessionsUnavailable, Sessions> {
+    const sessions = yield* Sessions;
+    const session = yield* sessions.load(key);
+    const { parent, history, fresh } = align(session.turns, messages);
+    const id = makeId("turn");
+    const startedAtMs = yield* Clock.currentTimeMillis;
+    const store = Effect.fnUntraced(function* ({ produced, ...outcome }: TurnOutcome) {
+      const finishedAtMs = yield* Clock.currentTimeMillis;
+      return yield* sessions.append(key, {
+        ...outcome,
+        id,
+        parent,
+        messages: [...fresh, ...produced],
+        startedAtMs,
+        finishedAtMs,
+      });
+    });
+    return { key, history, fresh, store };
+  },
+);
