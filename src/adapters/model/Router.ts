@@ -1,0 +1,65 @@
+/**
+ * The Model port over several providers: which provider runs a model, and what to say when none does.
+ */
+import { Effect, Layer, Option, Stream } from "effect";
+import { Model, type ModelInfo, ModelNotFound, type ModelService } from "../../services/Model.ts";
+import type { AbsentProvider, Provider } from "./Provider.ts";
+
+/** Names shown in a "model not found" answer; a provider may list hundreds. */
+const namesShownMax = 20;
+
+export interface RouterOptions {
+  /** Asked in this order; the first that knows a name runs it. */
+  readonly providers: ReadonlyArray<Provider>;
+  /** Providers that would serve a name if they were configured; they explain a 404. */
+  readonly absent?: ReadonlyArray<AbsentProvider>;
+  /** The model of a request that names none. */
+  readonly defaultModel: string;
+}
+
+interface Route {
+  readonly provider: Provider;
+  readonly info: ModelInfo;
+}
+
+/** Makes a Model port that gives each request to the first provider that knows its model. */
+export const make = (options: RouterOptions): ModelService => {
+  const { providers, absent = [], defaultModel } = options;
+
+  const list = Effect.map(
+    Effect.forEach(providers, (provider) => provider.list, { concurrency: "unbounded" }),
+    (lists) => {
+      const byId = new Map<string, ModelInfo>();
+      for (const info of lists.flat()) if (!byId.has(info.id)) byId.set(info.id, info);
+      return [...byId.values()];
+    },
+  );
+
+  const notFound = Effect.fnUntraced(function* (model: string) {
+    const missing = absent.find((candidate) => candidate.claims(model));
+    const available = (yield* list).map((info) => info.id);
+    return yield* new ModelNotFound({
+      model,
+      why: missing?.why ?? "no configured provider serves this name",
+      available: available.slice(0, namesShownMax),
+    });
+  });
+
+  const route = Effect.fnUntraced(function* (model: string): Effect.fn.Return<Route, ModelNotFound> {
+    for (const provider of providers) {
+      const info = yield* provider.find(model);
+      if (Option.isSome(info)) return { provider, info: info.value };
+    }
+    return yield* notFound(model);
+  });
+
+  return {
+    defaultModel,
+    list,
+    find: (model) => Effect.map(route(model), ({ info }) => info),
+    stream: (request) => Stream.unwrap(Effect.map(route(request.model), ({ provider }) => provider.stream(request))),
+  };
+};
+
+/** The Model port over fixed providers. */
+export const layer = (options: RouterOptions): Layer.Layer<Model> => Layer.succeed(Model, Model.of(make(options)));

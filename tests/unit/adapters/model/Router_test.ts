@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { Effect, Option, Result, Stream } from "effect";
+import type { Provider } from "../../../../src/adapters/model/Provider.ts";
+import * as Router from "../../../../src/adapters/model/Router.ts";
+import { type ModelInfo, ModelNotFound, type ModelRequest } from "../../../../src/services/Model.ts";
+import { zero } from "../../../../src/domain/Usage.ts";
+
+const info = (provider: string, id: string): ModelInfo => ({ id, provider, vision: false });
+
+/** A provider that serves some names and says which provider and model ran. */
+const answering = (name: string, ids: ReadonlyArray<string>, serves = (id: string) => ids.includes(id)): Provider => ({
+  name,
+  list: Effect.succeed(ids.map((id) => info(name, id))),
+  find: (id) => Effect.succeed(serves(id) ? Option.some(info(name, id)) : Option.none()),
+  stream: (request) =>
+    Stream.make(
+      { _tag: "TextDelta", text: `${name} ran ${request.model}` },
+      { _tag: "Finished", reason: "Stop", usage: zero },
+    ),
+});
+
+const router = Router.make({
+  providers: [
+    answering("offline", ["caisson-offline"]),
+    answering("first", ["shared", "one"]),
+    answering("second", ["two", "shared"], (id) => id === "two" || id.startsWith("two-")),
+  ],
+  absent: [{ name: "gemini", claims: (id) => id.startsWith("gemini-"), why: "GOOGLE_API_KEY is not set" }],
+  defaultModel: "caisson-offline",
+});
+
+const request = (model: string): ModelRequest => ({ model, system: "", messages: [], tools: [], parameters: {} });
+const text = (model: string) => router.stream(request(model)).pipe(Stream.runCollect, Effect.map((all) => [...all][0]));
+
+Deno.test("Router.stream runs the first provider that knows the model", async () => {
+  assert.deepEqual(await Effect.runPromise(text("shared")), { _tag: "TextDelta", text: "first ran shared" });
+});
+
+Deno.test("Router.stream runs a model that a provider serves without listing it", async () => {
+  assert.deepEqual(await Effect.runPromise(text("two-b")), { _tag: "TextDelta", text: "second ran two-b" });
+});
+
+Deno.test("Router.list shows each model once, in the order of the providers", async () => {
+  const listed = await Effect.runPromise(router.list);
+  assert.deepEqual(listed.map((each) => `${each.provider}/${each.id}`), [
+    "offline/caisson-offline",
+    "first/shared",
+    "first/one",
+    "second/two",
+  ]);
+});
+
+Deno.test("Router.find says which key is missing and what can be used when a provider is not configured", async () => {
+  const found = await Effect.runPromise(Effect.result(router.find("gemini-2.0-flash-exp")));
+  assert.ok(Result.isFailure(found));
+  assert.ok(found.failure instanceof ModelNotFound);
+  assert.equal(found.failure.why, "GOOGLE_API_KEY is not set");
+  assert.deepEqual(found.failure.available, ["caisson-offline", "shared", "one", "two"]);
+});
+
+Deno.test("Router.stream fails with ModelNotFound when no provider knows the model", async () => {
+  const found = await Effect.runPromise(Effect.result(text("nonsense")));
+  assert.ok(Result.isFailure(found));
+  assert.equal(found.failure._tag, "ModelNotFound");
+});
