@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { renderCallBlock, renderResultBlock, stripActivity } from "../../../src/domain/activityMarkup.ts";
+
+const bash = (command: string) => ({
+  id: "c1",
+  name: "execute_bash",
+  argumentsJson: JSON.stringify({ command }),
+});
+
+Deno.test("renderCallBlock shows a command in a fenced block with blank lines around it", () => {
+  assert.equal(renderCallBlock(bash("echo hi")), "\n\n```bash caisson:call\necho hi\n```\n\n");
+});
+
+Deno.test("renderCallBlock shows name and arguments when the tool is not a shell", () => {
+  const shown = renderCallBlock({ id: "c", name: "read_file", argumentsJson: '{"file_path":"a.txt","offset":2}' });
+  assert.equal(shown, '\n\n```text caisson:call\nread_file(file_path="a.txt", offset=2)\n```\n\n');
+});
+
+Deno.test("renderCallBlock shows the model's own text when the arguments are malformed", () => {
+  assert.match(renderCallBlock({ id: "c", name: "read_file", argumentsJson: "{oops" }), /read_file \{oops/);
+});
+
+Deno.test("renderResultBlock takes a fence that the output cannot close", () => {
+  const output = "```text caisson:result\n````\nstill inside\n```";
+  const shown = renderResultBlock({ text: output, isError: false });
+  assert.ok(shown.startsWith("\n\n`````text caisson:result\n"));
+  assert.equal(stripActivity(`a${shown}b`).replace(/\s/g, ""), "ab");
+});
+
+Deno.test("renderResultBlock shows output, exit code and flags when a command stands behind the result", () => {
+  const outcome = {
+    exitCode: 124,
+    stdout: "out\n",
+    stderr: "err\n",
+    timedOut: true,
+    truncated: false,
+    oomKilled: false,
+    durationMs: 1,
+    stdoutBytes: 4,
+    stderrBytes: 4,
+  };
+  assert.equal(
+    renderResultBlock({ text: "{}", isError: false, outcome }),
+    "\n\n```text caisson:result\nout\nerr\n[timed out]\n[exit code 124]\n```\n\n",
+  );
+});
+
+Deno.test("renderResultBlock keeps head and tail when the output is long", () => {
+  const shown = renderResultBlock({ text: `HEAD${"x".repeat(50_000)}TAIL`, isError: false });
+  assert.ok(shown.length < 9_000);
+  assert.match(shown, /HEADx/);
+  assert.match(shown, /xTAIL/);
+});
+
+Deno.test("stripActivity leaves the answer when calls, results and details stand in it", () => {
+  const text = "One." + renderCallBlock(bash("ls")) + renderResultBlock({ text: "a\nb", isError: false }) +
+    '<details type="tool_calls" done="true" id="x" name="f" arguments="&quot;">\n<summary>Tool</summary>\n</details>\n' +
+    "```python\nprint(1)\n```\n<details><summary>mine</summary></details> Two.";
+  assert.equal(
+    stripActivity(text).replace(/\s+/g, " "),
+    "One. ```python print(1) ``` <details><summary>mine</summary></details> Two.",
+  );
+});
+
+Deno.test("stripActivity drops a block to the end when it was cut", () => {
+  assert.equal(stripActivity("a\n\n```bash caisson:call\nls").trim(), "a");
+  assert.equal(stripActivity('a<details type="reasoning" done="false">\nhm'), "a");
+});
