@@ -1,0 +1,273 @@
+/**
+ * Where a client's messages belong in a stored session.
+ *
+ * Chat clients resend what they can see and forget the rest; the store keeps the whole truth. This
+ * pure function finds the turns a client means, so that their rich form is used and nothing is said
+ * twice to the model.
+ */
+import { stripActivity } from "./activityMarkup.ts";
+import { type AssistantMessage, type Message, textOf, toolCallsOf, type ToolMessage } from "./Message.ts";
+import { pathTo, type Turn, type TurnParent } from "./Session.ts";
+
+/** A request placed in its session. */
+export interface Alignment {
+  /** Where the turn of this request goes. */
+  readonly parent: TurnParent;
+  /** The kept turns in their rich form, every tool call answered or answered by `fresh`. */
+  readonly history: ReadonlyArray<Message>;
+  /** What the client newly says; never empty unless `incoming` is. */
+  readonly fresh: ReadonlyArray<Message>;
+}
+
+/** What is known about the client before its messages are read. */
+export interface AlignOptions {
+  /**
+   * The client always sends the whole conversation, as chat UIs that name their chats do. Then a
+   * lone first message starts the conversation anew instead of continuing it.
+   */
+  readonly sendsWholeHistory?: boolean;
+}
+
+/** What the model reads about a call that nobody answered: every provider wants an answer to every call. */
+const unansweredText = "This call was not answered.";
+
+// Visible form -----------------------------------------------------------------------------------
+
+/** A run of messages as a client sees it: something it said itself, or an answer it was given. */
+type Segment =
+  | { readonly _tag: "Said"; readonly form: string }
+  | {
+    readonly _tag: "Answer";
+    readonly form: string;
+    readonly calls: ReadonlySet<string>;
+    /** Calls answered inside the turn: their results are ours and invisible in most views. */
+    readonly answered: ReadonlySet<string>;
+  };
+
+/** Answer text without activity and white space: views differ in both, answers do not. */
+const answerForm = (text: string): string => stripActivity(text).replace(/\s+/g, "");
+
+const saidForm = (message: Message): string => {
+  switch (message.role) {
+    case "tool":
+      return JSON.stringify(["tool", message.callId, message.content.trim()]);
+    case "assistant":
+      return JSON.stringify(["assistant", answerForm(textOf(message))]);
+    case "user":
+      return JSON.stringify([
+        "user",
+        textOf(message).replaceAll("\r\n", "\n").trim(),
+        ...message.parts.flatMap((part) => (part._tag === "Image" ? [part.mediaType, part.base64] : [])),
+      ]);
+  }
+};
+
+interface OpenAnswer {
+  readonly texts: Array<string>;
+  readonly calls: Set<string>;
+  readonly answered: Set<string>;
+}
+
+const segmentsOf = (turn: Turn): ReadonlyArray<Segment> => {
+  const segments: Array<Segment> = [];
+  let open: OpenAnswer | undefined;
+  const close = () => {
+    if (open === undefined) return;
+    const { texts, calls, answered } = open;
+    segments.push({ _tag: "Answer", form: answerForm(texts.join("\n\n")), calls, answered });
+    open = undefined;
+  };
+  for (const message of turn.messages) {
+    if (message.role === "assistant") {
+      open ??= { texts: [], calls: new Set(), answered: new Set() };
+      open.texts.push(textOf(message));
+      for (const call of toolCallsOf(message)) open.calls.add(call.id);
+    } else if (message.role === "tool" && open?.calls.has(message.callId)) {
+      open.answered.add(message.callId);
+    } else {
+      close();
+      segments.push({ _tag: "Said", form: saidForm(message) });
+    }
+  }
+  close();
+  return segments;
+};
+
+// Matching ---------------------------------------------------------------------------------------
+
+/** Runs that ended early: a client may have seen more or less of them than was kept, or nothing. */
+const endedEarly = (turn: Turn): boolean =>
+  turn.status === "cancelled" || turn.status === "failed" || turn.status === "limited";
+
+/** The messages from `start` that belong to one answer: assistant messages and results of calls answered in it. */
+const answerEnd = (incoming: ReadonlyArray<Message>, start: number, answered: ReadonlySet<string>): number => {
+  let end = start;
+  for (; end < incoming.length; end++) {
+    const message = incoming[end];
+    if (message === undefined || message.role === "user") break;
+    if (message.role === "tool" && !answered.has(message.callId)) break;
+  }
+  return end;
+};
+
+const sameAnswer = (
+  segment: Segment & { readonly _tag: "Answer" },
+  shown: ReadonlyArray<Message>,
+  lenient: boolean,
+): boolean => {
+  const assistants = shown.filter((message): message is AssistantMessage => message.role === "assistant");
+  if (!assistants.flatMap(toolCallsOf).every((call) => segment.calls.has(call.id))) return false;
+  const form = answerForm(assistants.map(textOf).join("\n\n"));
+  if (form === segment.form || form === "") return true;
+  return lenient && (segment.form.startsWith(form) || form.startsWith(segment.form));
+};
+
+/** Matches a turn from `start`; returns where it ends, or -1 when the client means something else. */
+const matchTurn = (turn: Turn, incoming: ReadonlyArray<Message>, forms: Forms, start: number): number => {
+  const segments = segmentsOf(turn);
+  let position = start;
+  for (const [index, segment] of segments.entries()) {
+    if (segment._tag === "Said") {
+      if (position >= incoming.length || forms(position) !== segment.form) return -1;
+      position++;
+      continue;
+    }
+    const lenient = index === segments.length - 1 && endedEarly(turn);
+    const end = answerEnd(incoming, position, segment.answered);
+    const mayBeAbsent = lenient || (segment.form === "" && [...segment.calls].every((id) => segment.answered.has(id)));
+    if (end === position && !mayBeAbsent) return -1;
+    if (!sameAnswer(segment, incoming.slice(position, end), lenient)) return -1;
+    position = end;
+  }
+  return position;
+};
+
+/** The comparable form of an incoming message by its index, made once. */
+type Forms = (index: number) => string;
+
+const formsOf = (incoming: ReadonlyArray<Message>): Forms => {
+  const made: Array<string> = [];
+  return (index) => {
+    const message = incoming[index];
+    return message === undefined ? "" : (made[index] ??= saidForm(message));
+  };
+};
+
+interface Match {
+  readonly turn: string;
+  /** How many incoming messages the matched turns account for. */
+  readonly end: number;
+  /** The first matched turn; not a root when the client dropped the oldest turns. */
+  readonly first: string;
+  readonly fromRoot: boolean;
+}
+
+/**
+ * The longest run of stored turns that `incoming` begins with and that leaves something new.
+ *
+ * Parents are stored before their children, so one pass in stored order visits every path. A path
+ * from the root wins over one that starts later, and the newest of equals wins.
+ */
+const longestMatch = (turns: ReadonlyArray<Turn>, incoming: ReadonlyArray<Message>): Match | undefined => {
+  const forms = formsOf(incoming);
+  const reached = new Map<string, Match>();
+  let best: Match | undefined;
+  for (const turn of turns) {
+    const before = turn.parent === null ? undefined : reached.get(turn.parent);
+    const continued = before === undefined ? -1 : matchTurn(turn, incoming, forms, before.end);
+    const continues = before !== undefined && continued > before.end;
+    const end = continues ? continued : matchTurn(turn, incoming, forms, 0);
+    if (end <= 0 || end >= incoming.length) continue;
+    const match: Match = continues
+      ? { ...before, turn: turn.id, end }
+      : { turn: turn.id, end, first: turn.id, fromRoot: turn.parent === null };
+    reached.set(turn.id, match);
+    const better = best === undefined || end > best.end ||
+      (end === best.end && (match.fromRoot || !best.fromRoot));
+    if (better) best = match;
+  }
+  return best;
+};
+
+// History ----------------------------------------------------------------------------------------
+
+/** The results that directly follow the message at `index`. */
+const resultsAfter = (messages: ReadonlyArray<Message>, index: number): ReadonlySet<string> => {
+  const results = new Set<string>();
+  for (let next = index + 1; next < messages.length; next++) {
+    const message = messages[next];
+    if (message?.role !== "tool") break;
+    results.add(message.callId);
+  }
+  return results;
+};
+
+/** Answers every call of `history` that neither `history` nor the beginning of `fresh` answers. */
+const closeOpenCalls = (history: ReadonlyArray<Message>, fresh: ReadonlyArray<Message>): ReadonlyArray<Message> => {
+  const all = [...history, ...fresh];
+  return history.flatMap((message, index): ReadonlyArray<Message> => {
+    const calls = toolCallsOf(message);
+    if (calls.length === 0) return [message];
+    const results = resultsAfter(all, index);
+    const missing = calls.filter((call) => !results.has(call.id)).map((call): ToolMessage => ({
+      role: "tool",
+      callId: call.id,
+      name: call.name,
+      content: unansweredText,
+      isError: true,
+    }));
+    return [message, ...missing];
+  });
+};
+
+const placed = (parent: TurnParent, kept: ReadonlyArray<Turn>, fresh: ReadonlyArray<Message>): Alignment => ({
+  parent,
+  history: closeOpenCalls(kept.flatMap((turn) => turn.messages), fresh),
+  fresh,
+});
+
+/** The newest turn whose open calls `incoming` answers without any history before it. */
+const awaitingTurn = (turns: ReadonlyArray<Turn>, incoming: ReadonlyArray<Message>): Turn | undefined => {
+  const answers = new Set(incoming.flatMap((message) => (message.role === "tool" ? [message.callId] : [])));
+  if (answers.size === 0 || incoming.find((message) => message.role !== "assistant")?.role !== "tool") return undefined;
+  return turns.findLast((turn) => {
+    const open = new Set(turn.messages.flatMap(toolCallsOf).map((call) => call.id));
+    for (const message of turn.messages) if (message.role === "tool") open.delete(message.callId);
+    return [...answers].some((id) => open.has(id));
+  });
+};
+
+/**
+ * Places a client's messages in a session.
+ *
+ * *Details*: only new user messages continue after the newest turn. Answers to client tools continue
+ * the turn that awaits them. Resent history keeps the longest common prefix of visible turns in its
+ * rich form, whatever view it was rendered in; an edited or regenerated turn branches there. When a
+ * client dropped its oldest turns, only those it still shows are kept. History that shares nothing
+ * starts at the root with all of it as fresh. The cost is linear in what is stored and sent.
+ */
+export const align = (
+  turns: ReadonlyArray<Turn>,
+  incoming: ReadonlyArray<Message>,
+  options: AlignOptions = {},
+): Alignment => {
+  const awaiting = awaitingTurn(turns, incoming);
+  if (awaiting !== undefined) {
+    const from = incoming.findIndex((message) => message.role !== "assistant");
+    return placed({ _tag: "After", turn: awaiting.id }, pathTo(turns, awaiting.id), incoming.slice(from));
+  }
+  const continues = { parent: { _tag: "Newest" }, turns: pathTo(turns, turns.at(-1)?.id ?? null) } as const;
+  if (incoming.length === 1 && incoming[0]?.role === "user" && options.sendsWholeHistory !== true) {
+    return placed(continues.parent, continues.turns, incoming);
+  }
+  const match = longestMatch(turns, incoming);
+  if (match !== undefined) {
+    const path = pathTo(turns, match.turn);
+    const kept = path.slice(path.findIndex((turn) => turn.id === match.first));
+    return placed({ _tag: "After", turn: match.turn }, kept, incoming.slice(match.end));
+  }
+  const onlySaid = incoming.every((message) => message.role === "user");
+  return onlySaid && options.sendsWholeHistory !== true
+    ? placed(continues.parent, continues.turns, incoming)
+    : placed({ _tag: "Root" }, [], incoming);
+};
