@@ -16,6 +16,8 @@ export interface ToolDeclaration {
 export const ToolResult = Schema.Struct({
   text: Schema.String,
   isError: Schema.Boolean,
+  /** The same result as data, for callers that read structures; fits the tool's output schema. */
+  structured: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json)),
   outcome: Schema.optionalKey(ExecutionOutcome),
 });
 export type ToolResult = typeof ToolResult.Type;

@@ -1,0 +1,46 @@
+/**
+ * The toolbox of a process that runs sandboxes itself.
+ */
+import { Effect, Layer, Scope } from "effect";
+import { Settings } from "../config.ts";
+import type { Owner } from "../domain/Owner.ts";
+import { Sandbox } from "../services/Sandbox.ts";
+import { Toolbox } from "../services/Toolbox.ts";
+import { handleToolCall } from "./toolHandlers.ts";
+import { declarations } from "./tools.ts";
+
+/**
+ * Tools that work on the Sandbox port.
+ *
+ * *Details*: an owner's sandbox is acquired at the first call that needs it and held until the scope
+ * that opened the tools closes, so it cannot idle away between the calls of a run. Each call asks for
+ * it again, which costs nothing while it lives and yields its replacement once it died.
+ */
+export const layer: Layer.Layer<Toolbox, never, Sandbox | Settings> = Layer.effect(
+  Toolbox,
+  Effect.gen(function* () {
+    const sandbox = yield* Sandbox;
+    const settings = yield* Settings;
+    return Toolbox.of({
+      open: Effect.fnUntraced(function* (owner: Owner) {
+        const scope = yield* Scope.Scope;
+        let held = false;
+        const hold = Effect.tap(Scope.provide(sandbox.open(owner), scope), () =>
+          Effect.sync(() => {
+            held = true;
+          }));
+        const acquire = Effect.suspend(() => held ? sandbox.open(owner) : hold);
+        return {
+          declarations,
+          call: (call, options) =>
+            Effect.scoped(
+              Effect.flatMap(Effect.scope, (callScope) =>
+                handleToolCall(call, Scope.provide(acquire, callScope), options)),
+            ),
+        };
+      }),
+      systemPrompt: () => Effect.succeed(`You are ${settings.agentName}.`),
+      serverConnected: Effect.succeed(null),
+    });
+  }),
+);

@@ -1,0 +1,111 @@
+/**
+ * What the tools do: each decodes its arguments and works on a sandbox.
+ *
+ * This is the only place where a `ToolFailure` is made. A failure goes back to the model as a result
+ * with `isError`; a `SandboxError` is the service's and passes through.
+ */
+import { Effect, Schema } from "effect";
+import type { ExecutionOutcome } from "../domain/Execution.ts";
+import type { ToolCall } from "../domain/Message.ts";
+import type { ToolResult } from "../domain/Tool.ts";
+import type { FileError, SandboxError, SandboxHandle } from "../services/Sandbox.ts";
+import type { ToolCallOptions } from "../services/Toolbox.ts";
+import { agentTools, commandSecondsDefault, executeBash, readDocstring, readFile, writeFile } from "./tools.ts";
+
+/** A call that cannot be carried out, in words that let the model mend it. */
+export class ToolFailure extends Schema.TaggedError<ToolFailure>()("ToolFailure", { message: Schema.String }) {}
+
+type Handled = Effect.Effect<ToolResult, ToolFailure | FileError | SandboxError>;
+type Acquire = Effect.Effect<SandboxHandle, SandboxError>;
+
+const decoder = <S extends Schema.ConstraintCodec<unknown, unknown>>(name: string, schema: S) => {
+  const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(schema));
+  // Some models send no arguments at all where every argument is optional.
+  return (argumentsJson: string) =>
+    Effect.mapError(
+      decode(argumentsJson.trim() === "" ? "{}" : argumentsJson),
+      (error) => new ToolFailure({ message: `Invalid arguments for ${name}: ${error.message}` }),
+    );
+};
+
+const decodeExecuteBash = decoder(executeBash.name, executeBash.arguments);
+const decodeWriteFile = decoder(writeFile.name, writeFile.arguments);
+const decodeReadFile = decoder(readFile.name, readFile.arguments);
+const decodeReadDocstring = decoder(readDocstring.name, readDocstring.arguments);
+
+/** The result object of `execute_bash`; flags stand in it only when they are true. */
+export const outcomeFields = (outcome: ExecutionOutcome): (typeof executeBash.output)["Type"] => ({
+  exit_code: outcome.exitCode,
+  stdout: outcome.stdout,
+  stderr: outcome.stderr,
+  ...(outcome.timedOut && { timed_out: true }),
+  ...(outcome.truncated && { truncated: true }),
+  ...(outcome.oomKilled && { oom_killed: true }),
+  ...(outcome.outputPath !== undefined && { output_path: outcome.outputPath }),
+  ...(outcome.note !== undefined && { note: outcome.note }),
+});
+
+const handlers: Readonly<
+  Record<(typeof agentTools)[number]["name"], (call: ToolCall, acquire: Acquire, options: ToolCallOptions) => Handled>
+> = {
+  execute_bash: Effect.fnUntraced(function* (call, acquire, { onOutput }) {
+    const { command, timeout } = yield* decodeExecuteBash(call.argumentsJson);
+    const sandbox = yield* acquire;
+    const outcome = yield* sandbox.execute({
+      command,
+      timeoutMs: (timeout ?? commandSecondsDefault) * 1000,
+      ...(onOutput !== undefined && { onOutput }),
+    });
+    const structured = outcomeFields(outcome);
+    return { text: JSON.stringify(structured), isError: false, structured, outcome };
+  }),
+  write_file: Effect.fnUntraced(function* (call, acquire) {
+    const { file_path: path, content } = yield* decodeWriteFile(call.argumentsJson);
+    const sandbox = yield* acquire;
+    const bytes = yield* sandbox.writeFile(path, new TextEncoder().encode(content));
+    return {
+      text: `Successfully wrote ${bytes} bytes to ${path}`,
+      isError: false,
+      structured: { path, bytes },
+    };
+  }),
+  read_file: Effect.fnUntraced(function* (call, acquire) {
+    const { file_path: path, offset = 0, line_count: lineCount } = yield* decodeReadFile(call.argumentsJson);
+    const sandbox = yield* acquire;
+    const { text, truncated } = yield* sandbox.readText(path, {
+      offset,
+      ...(lineCount !== undefined && { lineCount }),
+    });
+    const note = truncated ? `\n[cut here: read on with offset ${offset + linesIn(text)}]` : "";
+    return { text: text + note, isError: false, structured: { text, truncated } };
+  }),
+  read_docstring: Effect.fnUntraced(function* (call, acquire) {
+    const { file_path: path, function_name: name } = yield* decodeReadDocstring(call.argumentsJson);
+    const sandbox = yield* acquire;
+    const docstring = yield* sandbox.readDocstring(path, name);
+    return { text: docstring, isError: false, structured: { docstring } };
+  }),
+};
+
+const linesIn = (text: string): number => text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
+
+const isAgentTool = (name: string): name is keyof typeof handlers => Object.hasOwn(handlers, name);
+
+const failed = (error: ToolFailure | FileError) =>
+  Effect.succeed<ToolResult>({ text: `Error: ${error.message}`, isError: true });
+
+/**
+ * Executes a call against the sandbox that `acquire` yields; arguments are checked before it is asked.
+ *
+ * *Fails with* `SandboxError` only.
+ */
+export const handleToolCall = (
+  call: ToolCall,
+  acquire: Acquire,
+  options: ToolCallOptions = {},
+): Effect.Effect<ToolResult, SandboxError> =>
+  (isAgentTool(call.name) ? handlers[call.name](call, acquire, options) : Effect.fail(
+    new ToolFailure({
+      message: `There is no tool named '${call.name}'. The tools are ${agentTools.map(({ name }) => name).join(", ")}`,
+    }),
+  )).pipe(Effect.catchTags({ ToolFailure: failed, FileError: failed }));

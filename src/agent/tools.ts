@@ -1,0 +1,124 @@
+/**
+ * The tools of the agent as declarations: names, argument schemas and what each may change.
+ *
+ * The agent and the MCP server register these very values. What the tools do is in `toolHandlers.ts`.
+ */
+import { type JsonSchema, Schema } from "effect";
+import type { ToolDeclaration } from "../domain/Tool.ts";
+
+/** Seconds a command may take when the model does not say. */
+export const commandSecondsDefault = 30;
+/** The longest a model may let one command run; longer work belongs in the background or in steps. */
+export const commandSecondsMax = 600;
+
+/** What a tool may do, in the terms of the MCP specification's tool annotations. */
+export interface ToolAnnotations {
+  readonly readOnly: boolean;
+  readonly destructive: boolean;
+  readonly idempotent: boolean;
+}
+
+/** A tool of ours: what a model is told, and the schemas of what goes in and comes out. */
+export interface AgentTool<Name extends string, Arguments extends Schema.Top, Output extends Schema.Top> {
+  readonly name: Name;
+  readonly title: string;
+  readonly description: string;
+  readonly arguments: Arguments;
+  readonly output: Output;
+  readonly annotations: ToolAnnotations;
+}
+
+const tool = <const Name extends string, Arguments extends Schema.Top, Output extends Schema.Top>(
+  declaration: AgentTool<Name, Arguments, Output>,
+): AgentTool<Name, Arguments, Output> => declaration;
+
+const filePath = Schema.String.annotate({ description: "Absolute path, or relative to /workspace" });
+
+/** `execute_bash`: runs a command; a failing command is a result. */
+export const executeBash = tool({
+  name: "execute_bash",
+  title: "Run a bash command",
+  description:
+    "Run a bash command in the sandbox, in /workspace. Files persist between calls; shell state does not. Python is python3.",
+  arguments: Schema.Struct({
+    command: Schema.String.annotate({ description: "The command or script to run with bash" }),
+    timeout: Schema.optionalKey(
+      Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: commandSecondsMax })).annotate({
+        description: `Seconds after which the command is killed, ${commandSecondsDefault} when absent`,
+      }),
+    ),
+  }),
+  output: Schema.Struct({
+    exit_code: Schema.Int,
+    stdout: Schema.String,
+    stderr: Schema.String,
+    timed_out: Schema.optionalKey(Schema.Boolean),
+    truncated: Schema.optionalKey(Schema.Boolean),
+    oom_killed: Schema.optionalKey(Schema.Boolean),
+    output_path: Schema.optionalKey(Schema.String),
+    note: Schema.optionalKey(Schema.String),
+  }),
+  annotations: { readOnly: false, destructive: true, idempotent: false },
+});
+
+/** `write_file`: replaces a whole file. */
+export const writeFile = tool({
+  name: "write_file",
+  title: "Write a file",
+  description: "Write text to a file in the sandbox, replacing it; parent directories are created.",
+  arguments: Schema.Struct({
+    file_path: filePath,
+    content: Schema.String.annotate({ description: "The whole new content" }),
+  }),
+  output: Schema.Struct({ path: Schema.String, bytes: Schema.Int }),
+  annotations: { readOnly: false, destructive: true, idempotent: true },
+});
+
+/** `read_file`: a page of a text file, or a directory's listing. */
+export const readFile = tool({
+  name: "read_file",
+  title: "Read a file",
+  description: "Read a text file in the sandbox, or list a directory. Long files come in pages of lines.",
+  arguments: Schema.Struct({
+    file_path: filePath,
+    offset: Schema.optionalKey(
+      Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).annotate({ description: "First line, counted from 0" }),
+    ),
+    line_count: Schema.optionalKey(
+      Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annotate({ description: "Number of lines, all when absent" }),
+    ),
+  }),
+  output: Schema.Struct({ text: Schema.String, truncated: Schema.Boolean }),
+  annotations: { readOnly: true, destructive: false, idempotent: true },
+});
+
+/** `read_docstring`: what a Python function says of itself, without running its file. */
+export const readDocstring = tool({
+  name: "read_docstring",
+  title: "Read a docstring",
+  description:
+    "Return the docstring of a function, class or Class.method in a Python file or a module under /tools, without running it.",
+  arguments: Schema.Struct({
+    file_path: Schema.String.annotate({ description: "Path of a Python file, or a module name under /tools" }),
+    function_name: Schema.String.annotate({ description: "Function, class or Class.method" }),
+  }),
+  output: Schema.Struct({ docstring: Schema.String }),
+  annotations: { readOnly: true, destructive: false, idempotent: true },
+});
+
+/** Every tool of the agent, in the order they are offered. */
+export const agentTools = [executeBash, writeFile, readFile, readDocstring] as const;
+
+/** The names that a client's own tools must not take. */
+export const agentToolNames: ReadonlySet<string> = new Set(agentTools.map((agentTool) => agentTool.name));
+
+/** The JSON Schema of a tool's arguments or output; what it does not name is refused by strict callers. */
+export const jsonSchemaOf = (schema: Schema.Top): JsonSchema.JsonSchema =>
+  Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" }).schema;
+
+/** The tools as a model is offered them. */
+export const declarations: ReadonlyArray<ToolDeclaration> = agentTools.map((agentTool) => ({
+  name: agentTool.name,
+  description: agentTool.description,
+  parameters: jsonSchemaOf(agentTool.arguments),
+}));
