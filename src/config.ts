@@ -5,6 +5,7 @@
  * the environment.
  */
 import { Config, Context, Effect, Layer, Option, Redacted, Result, Schema } from "effect";
+import { parseToolServers, type ToolServers } from "./domain/ToolServer.ts";
 
 // Rows -------------------------------------------------------------------------------------------
 
@@ -90,6 +91,16 @@ const secret = (key: string, about: About): Row<Option.Option<Redacted.Redacted>
     parse: (value) => Option.some(Option.some(Redacted.make(value))),
   });
 
+const toolServers = (key: string, about: About): Row<ToolServers> =>
+  row(key, about, {
+    expected: 'JSON such as {"mcpServers":{"name":{"url":"https://…"},"other":{"command":"…","args":[]}}}',
+    defaultText: "",
+    // Headers and environments of servers hold their credentials.
+    secret: true,
+    fallback: {},
+    parse: parseToolServers,
+  });
+
 const flag = (key: string, about: About & { readonly default: boolean }): Row<boolean> =>
   row(key, about, {
     expected: "true or false",
@@ -143,6 +154,45 @@ export const settingsTable = {
   }),
   mcpServerUrl: optionalUrl("MCP_SERVER_URL", {
     why: "MCP server whose tools the agent uses; unset, the tools run in the API's own process.",
+  }),
+  mcpApiKey: secret("CAISSON_MCP_API_KEY", {
+    why: "Key that the agent API shows to the MCP server of MCP_SERVER_URL.",
+  }),
+  mcpServers: toolServers("CAISSON_MCP_SERVERS", {
+    why: "Further MCP servers whose tools the model is offered as name__tool.",
+  }),
+  mcpUser: text("CAISSON_MCP_USER", {
+    default: "local",
+    why: "User whose sandbox the MCP server works in when it runs over stdio.",
+  }),
+  mcpAllowedHosts: text("CAISSON_MCP_ALLOWED_HOSTS", {
+    default: "",
+    why: "Names besides loopback under which the MCP server may be addressed, separated by commas.",
+  }),
+  mcpAllowedOrigins: text("CAISSON_MCP_ALLOWED_ORIGINS", {
+    default: "",
+    why: "Web origins besides loopback that may call the MCP server, separated by commas.",
+  }),
+  mcpSessionIdleSeconds: number("CAISSON_MCP_SESSION_IDLE_SECONDS", {
+    default: 1800,
+    least: 1,
+    most: 86400,
+    unit: "seconds",
+    why: "Idle time after which an MCP session is closed; an open stream counts as use.",
+  }),
+  mcpSessionsPerOwnerMax: integer("CAISSON_MCP_SESSIONS_PER_OWNER_MAX", {
+    default: 64,
+    least: 1,
+    most: 10000,
+    unit: "sessions",
+    why: "MCP sessions at once of one user; more are answered 429.",
+  }),
+  mcpSessionsMax: integer("CAISSON_MCP_SESSIONS_MAX", {
+    default: 2000,
+    least: 1,
+    most: 100000,
+    unit: "sessions",
+    why: "MCP sessions at once in all; more are answered 503.",
   }),
   bodyBytesMax: integer("CAISSON_BODY_BYTES_MAX", {
     default: 32 * 1024 * 1024,
