@@ -64,3 +64,20 @@ export const pathTo = (turns: ReadonlyArray<Turn>, turn: string | null): Readonl
   }
   return path.reverse();
 };
+
+/**
+ * Places a new turn in a tree whose newest turn is `newest`.
+ *
+ * A parent that no longer exists makes the turn follow the newest.
+ */
+export const placeTurn = (turn: NewTurn, newest: string | null, exists: (id: string) => boolean): Turn => {
+  const { parent } = turn;
+  switch (parent._tag) {
+    case "Root":
+      return { ...turn, parent: null };
+    case "Newest":
+      return { ...turn, parent: newest };
+    case "After":
+      return { ...turn, parent: exists(parent.turn) ? parent.turn : newest };
+  }
+};

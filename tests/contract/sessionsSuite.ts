@@ -1,0 +1,215 @@
+/**
+ * The contract of the Sessions port, run on every store.
+ */
+import assert from "node:assert/strict";
+import { Effect, type Layer } from "effect";
+import { assistant, user } from "../../src/domain/Message.ts";
+import { OwnerKey } from "../../src/domain/Owner.ts";
+import type { NewTurn, SessionKey, TurnParent } from "../../src/domain/Session.ts";
+import { pathTo } from "../../src/domain/Session.ts";
+import { Sessions, type SessionsUnavailable } from "../../src/services/Sessions.ts";
+import { it } from "../support/it.ts";
+
+export interface SessionsSuiteOptions {
+  /** Idle time after which the store under test expires a session. */
+  readonly timeoutMs: number;
+  /** Lets that much time pass for the store. */
+  readonly pass: (ms: number) => Effect.Effect<void, unknown, Sessions>;
+  readonly skip?: string | undefined;
+}
+
+const ownerOf = (digit: string) => OwnerKey.make(digit.repeat(32));
+
+let keys = 0;
+/** A key of its own per test, so that stores which outlive a test can be shared. */
+const freshKey = (): SessionKey => ({ owner: ownerOf("a"), id: `session-${keys++}-${crypto.randomUUID()}` });
+
+const turn = (id: string, parent: TurnParent = { _tag: "Newest" }, answer = "answer"): NewTurn => ({
+  id,
+  parent,
+  messages: [
+    user(`said ${id}`),
+    {
+      role: "assistant",
+      parts: [
+        {
+          _tag: "ToolCall",
+          call: {
+            id: `call-${id}`,
+            name: "execute_bash",
+            argumentsJson: '{"command":"ls"}',
+            origin: {
+              provider: "gemini",
+              data: { thoughtSignature: "sïg\u0000nature", nested: [1, null, { a: true }] },
+            },
+          },
+        },
+      ],
+    },
+    { role: "tool", callId: `call-${id}`, name: "execute_bash", content: 'é "quoted" 💥', isError: true },
+    assistant(answer),
+  ],
+  status: "completed",
+  model: "m",
+  usage: { inputTokens: 1, cachedInputTokens: 0, outputTokens: 2, reasoningTokens: 0 },
+  startedAtMs: 1,
+  finishedAtMs: 2,
+});
+
+export const sessionsSuite = (
+  name: string,
+  layer: Layer.Layer<Sessions, SessionsUnavailable>,
+  options: SessionsSuiteOptions,
+): void => {
+  const { effect } = it.layer(layer);
+  const test = (title: string, body: () => Effect.Effect<void, unknown, Sessions>) =>
+    effect(`Sessions(${name}).${title}`, body, { skip: options.skip });
+
+  test("load returns no turns when there is no such session", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      assert.deepEqual((yield* sessions.load(key)).turns, []);
+      assert.equal((yield* sessions.list(key.owner)).some((s) => s.key.id === key.id), false);
+    }));
+
+  test("append keeps every message of a turn when it is loaded again", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      const placed = yield* sessions.append(key, turn("1"));
+      assert.deepEqual(placed, { ...turn("1"), parent: null });
+      assert.deepEqual((yield* sessions.load(key)).turns, [placed]);
+    }));
+
+  test("append places turns in a tree when parents are named", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      for (
+        const next of [
+          turn("1"),
+          turn("2"),
+          turn("2b", { _tag: "After", turn: "1" }),
+          turn("3"),
+          turn("r", { _tag: "Root" }),
+          turn("4", { _tag: "After", turn: "no such turn" }),
+        ]
+      ) yield* sessions.append(key, next);
+      const { turns } = yield* sessions.load(key);
+      assert.deepEqual(turns.map((t) => [t.id, t.parent]), [
+        ["1", null],
+        ["2", "1"],
+        ["2b", "1"],
+        ["3", "2b"],
+        ["r", null],
+        ["4", "r"],
+      ]);
+      assert.deepEqual(pathTo(turns, "3").map((t) => t.id), ["1", "2b", "3"]);
+    }));
+
+  test("append changes nothing when a turn is stored again", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      const first = yield* sessions.append(key, turn("1"));
+      yield* sessions.append(key, turn("2"));
+      assert.deepEqual(yield* sessions.append(key, turn("1", { _tag: "Newest" }, "another answer")), first);
+      assert.deepEqual((yield* sessions.load(key)).turns.map((t) => t.id), ["1", "2"]);
+    }));
+
+  test("append makes turns follow one another when many come at once", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      const ids = Array.from({ length: 50 }, (_, n) => `t${n}`);
+      yield* Effect.forEach(ids, (id) => sessions.append(key, turn(id)), { concurrency: "unbounded", discard: true });
+      const { turns } = yield* sessions.load(key);
+      assert.deepEqual(turns.map((t) => t.id).toSorted(), ids.toSorted());
+      assert.equal(pathTo(turns, turns.at(-1)?.id ?? null).length, ids.length);
+    }));
+
+  test("load shows what changed when it loaded the session before", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      yield* sessions.append(key, turn("1"));
+      yield* sessions.load(key);
+      yield* sessions.append(key, turn("2"));
+      assert.deepEqual((yield* sessions.load(key)).turns.map((t) => t.id), ["1", "2"]);
+      yield* sessions.remove(key);
+      yield* sessions.append(key, turn("3"));
+      assert.deepEqual((yield* sessions.load(key)).turns.map((t) => [t.id, t.parent]), [["3", null]]);
+    }));
+
+  test("load keeps owners apart when they use the same name", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      const other = { ...key, owner: ownerOf("b") };
+      yield* sessions.append(key, turn("1"));
+      assert.deepEqual((yield* sessions.load(other)).turns, []);
+      assert.equal(yield* sessions.remove(other), false);
+      assert.equal((yield* sessions.load(key)).turns.length, 1);
+    }));
+
+  test("load takes any name when it has odd characters", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const base = freshKey();
+      const ids = ["../../etc", "a:b", "{x}", "%", "_", "'; DROP TABLE turns;--", "é", "e\u0301", "a\nb", "*", " "];
+      for (const id of ids) yield* sessions.append({ ...base, id: base.id + id }, turn(id));
+      for (const id of ids) {
+        assert.deepEqual((yield* sessions.load({ ...base, id: base.id + id })).turns.map((t) => t.id), [id]);
+      }
+    }));
+
+  test("list shows the last used first when there are several sessions", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const owner = OwnerKey.make(crypto.randomUUID().replaceAll("-", ""));
+      yield* sessions.append({ owner, id: "one" }, turn("1"));
+      yield* options.pass(10);
+      yield* sessions.append({ owner, id: "two" }, turn("1"));
+      yield* options.pass(10);
+      yield* sessions.append({ owner, id: "one" }, turn("2"));
+      const listed = yield* sessions.list(owner);
+      assert.deepEqual(listed.map((s) => [s.key.id, s.turns]), [["one", 2], ["two", 1]]);
+      assert.ok(listed.every((s) => s.key.owner === owner && s.createdAtMs <= s.lastUsedAtMs));
+    }));
+
+  test("remove says whether there was a session", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      yield* sessions.append(key, turn("1"));
+      assert.equal(yield* sessions.remove(key), true);
+      assert.equal(yield* sessions.remove(key), false);
+      assert.deepEqual((yield* sessions.load(key)).turns, []);
+      assert.equal((yield* sessions.list(key.owner)).some((s) => s.key.id === key.id), false);
+    }));
+
+  test("load returns no turns when a session was idle for the timeout", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      yield* sessions.append(key, turn("1"));
+      yield* options.pass(options.timeoutMs + 1);
+      assert.equal((yield* sessions.list(key.owner)).some((s) => s.key.id === key.id), false);
+      assert.deepEqual((yield* sessions.load(key)).turns, []);
+      assert.equal(yield* sessions.remove(key), false);
+      const again = yield* sessions.append(key, turn("2", { _tag: "After", turn: "1" }));
+      assert.equal(again.parent, null);
+    }));
+
+  test("load keeps a session alive when it is used before the timeout", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      yield* sessions.append(key, turn("1"));
+      for (let n = 0; n < 4; n++) {
+        yield* options.pass(options.timeoutMs * 0.6);
+        assert.equal((yield* sessions.load(key)).turns.length, 1);
+      }
+    }));
+};
