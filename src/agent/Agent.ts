@@ -4,14 +4,17 @@
  * The loop is model turn → tool calls → next turn, bounded by turns, wall time and output. It depends
  * on ports only and knows neither HTTP nor MCP.
  */
-import { Context, type Stream } from "effect";
+import { Cause, Context, Duration, Effect, Exit, Layer, Stream } from "effect";
+import { Settings } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
-import type { ModelError, ModelNotFound, ModelParameters } from "../services/Model.ts";
+import { Model, type ModelError, type ModelNotFound, type ModelParameters } from "../services/Model.ts";
 import type { SessionsUnavailable } from "../services/Sessions.ts";
-import type { ToolboxError } from "../services/Toolbox.ts";
+import { Toolbox, type ToolboxError, type Tools } from "../services/Toolbox.ts";
 import type { Conversation } from "./Conversation.ts";
+import { RunRecord } from "./RunRecord.ts";
+import { finish, hasProduced, type Run, store, turn } from "./turn.ts";
 
 /** Everything a run can fail with; code that fails in the sandbox is not among it. */
 export type AgentError = ModelError | ModelNotFound | ToolboxError | SessionsUnavailable;
@@ -49,3 +52,60 @@ export interface AgentService {
 
 /** The agent. */
 export class Agent extends Context.Service<Agent, AgentService>()("caisson/agent/Agent") {}
+
+/** Time a cut run has to remember what it completed; a store that takes longer is given up on. */
+const storeDeadline = Duration.seconds(5);
+
+/** The tools of a run that must not use any. */
+const noTools: Tools = {
+  declarations: [],
+  call: (call) => Effect.succeed({ text: `Error: there is no tool named '${call.name}' here`, isError: true }),
+};
+
+/** Remembers what a run completed before it was cancelled or failed. */
+const storeUnfinished = (run: Run, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+  if (run.stored || !hasProduced(run)) return Effect.void;
+  const status = Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? "failed" : "cancelled";
+  return store(run, status).pipe(
+    Effect.timeout(storeDeadline),
+    Effect.catchCause((cause) => Effect.logError("a cut run could not be stored", cause)),
+  );
+};
+
+/** The agent over the Model and Toolbox ports, with the bounds of the settings. */
+export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Layer.effect(
+  Agent,
+  Effect.gen(function* () {
+    const model = yield* Model;
+    const toolbox = yield* Toolbox;
+    const settings = yield* Settings;
+
+    const open = Effect.fn("Agent.open")(function* (request: AgentRequest) {
+      yield* model.find(request.model);
+      const tools = request.useTools ? yield* toolbox.open(request.owner) : noTools;
+      const prompt = request.useTools ? yield* toolbox.systemPrompt(request.owner) : "";
+      const clientToolNames = new Set(request.clientTools.map(({ name }) => name));
+      const run: Run = {
+        request,
+        model,
+        tools,
+        system: [prompt, ...request.instructions].filter((part) => part !== "").join("\n\n"),
+        record: new RunRecord(settings.runOutputBytesMax),
+        isClientTool: (name) => clientToolNames.has(name),
+        stored: false,
+      };
+      yield* Effect.addFinalizer((exit) => storeUnfinished(run, exit));
+      return run;
+    });
+
+    const turns = (run: Run) =>
+      Stream.iterate(1, (number) => number + 1).pipe(
+        Stream.flatMap((number) => number > settings.turnsMax ? finish(run, "TurnLimit") : turn(run)),
+        Stream.takeUntil((event) => event._tag === "RunFinished"),
+        Stream.interruptWhen(Effect.sleep(Duration.seconds(settings.runSecondsMax))),
+        Stream.concat(Stream.suspend(() => run.stored ? Stream.empty : finish(run, "TimeLimit"))),
+      );
+
+    return Agent.of({ run: (request) => Stream.unwrap(Effect.map(open(request), turns)) });
+  }),
+);

@@ -1,0 +1,145 @@
+/**
+ * What a run has produced so far: messages, usage and output, and whether a bound was reached.
+ *
+ * One record belongs to one run and is only touched by that run's stream.
+ */
+import { Buffer } from "node:buffer";
+import type { AgentEvent, FinishReason } from "../domain/AgentEvent.ts";
+import type { AssistantPart, Message, ToolCall, ToolMessage } from "../domain/Message.ts";
+import { toolCallsOf } from "../domain/Message.ts";
+import * as Usage from "../domain/Usage.ts";
+import type { ModelEvent } from "../services/Model.ts";
+
+type ModelFinished = Extract<ModelEvent, { _tag: "Finished" }>;
+
+/** Joins a delta to the parts so far: text follows text unless a provider marked the end of a part. */
+const joined = (parts: ReadonlyArray<AssistantPart>, next: AssistantPart): ReadonlyArray<AssistantPart> => {
+  const last = parts.at(-1);
+  if (
+    last === undefined || next._tag === "ToolCall" || last._tag === "ToolCall" || last._tag !== next._tag ||
+    last.origin !== undefined
+  ) return [...parts, next];
+  return [...parts.slice(0, -1), { ...next, text: last.text + next.text }];
+};
+
+/** The memory of one run; the bound is on answer text and tool results together. */
+export class RunRecord {
+  readonly #produced: Array<Message> = [];
+  /** Parts of the model turn that is under way; a pending text is kept apart so that deltas stay cheap. */
+  #parts: ReadonlyArray<AssistantPart> = [];
+  #pending: Array<string> = [];
+  #pendingTag: "Text" | "Reasoning" = "Text";
+  #turnFinished: ModelFinished | undefined;
+  #usage: Usage.Usage = Usage.zero;
+  #turns = 0;
+  #outputBytes = 0;
+
+  constructor(readonly outputBytesMax: number) {}
+
+  get usage(): Usage.Usage {
+    return this.#usage;
+  }
+
+  get turns(): number {
+    return this.#turns;
+  }
+
+  /** Messages of finished model turns and tool calls, oldest first. */
+  get produced(): ReadonlyArray<Message> {
+    return this.#produced;
+  }
+
+  get isOverOutputLimit(): boolean {
+    return this.#outputBytes > this.outputBytesMax;
+  }
+
+  beginTurn(): void {
+    this.#turns += 1;
+    this.#parts = [];
+    this.#turnFinished = undefined;
+  }
+
+  /** Takes in an event of the model and returns what the listener hears of it. */
+  accept(event: ModelEvent): ReadonlyArray<AgentEvent> {
+    switch (event._tag) {
+      case "TextDelta":
+        this.#accumulate("Text", event);
+        return event.text === "" ? [] : [{ _tag: "TextDelta", text: event.text }];
+      case "ReasoningDelta":
+        this.#accumulate("Reasoning", event);
+        return event.text === "" ? [] : [{ _tag: "ReasoningDelta", text: event.text }];
+      case "ToolCall":
+        this.#flush();
+        this.#parts = [...this.#parts, { _tag: "ToolCall", call: event.call }];
+        return [];
+      case "Finished":
+        this.#turnFinished = event;
+        this.#usage = Usage.add(this.#usage, event.usage);
+        return [];
+    }
+  }
+
+  /** Ends the model turn and returns how it ended; undefined when the model never said so. */
+  endTurn(): {
+    readonly finished: ModelFinished | undefined;
+    readonly calls: ReadonlyArray<ToolCall>;
+    readonly text: string;
+  } {
+    this.#flush();
+    const message: Message = { role: "assistant", parts: this.#parts };
+    if (this.#parts.length > 0) this.#produced.push(message);
+    const text = this.#parts.map((part) => (part._tag === "Text" ? part.text : "")).join("");
+    this.#parts = [];
+    return { finished: this.#turnFinished, calls: toolCallsOf(message), text };
+  }
+
+  /** Forgets the model turn that just ended; its answer was a draft for another turn. */
+  retractTurn(): void {
+    this.#produced.pop();
+  }
+
+  addResult(message: ToolMessage): void {
+    this.#outputBytes += Buffer.byteLength(message.content);
+    this.#produced.push(message);
+  }
+
+  /**
+   * The messages to remember when the run ends here: partial text is kept, and every call of ours that
+   * has no result gets one that says so, because providers refuse a history with open calls.
+   */
+  close(why: string, isClientTool: (name: string) => boolean): ReadonlyArray<Message> {
+    this.#flush();
+    const messages = [
+      ...this.#produced,
+      ...(this.#parts.length > 0 ? [{ role: "assistant" as const, parts: this.#parts }] : []),
+    ];
+    const answered = new Set(messages.flatMap((message) => (message.role === "tool" ? [message.callId] : [])));
+    const open = messages.flatMap(toolCallsOf).filter((call) => !answered.has(call.id) && !isClientTool(call.name));
+    return [
+      ...messages,
+      ...open.map(({ id, name }) => ({ role: "tool" as const, callId: id, name, content: why, isError: true })),
+    ];
+  }
+
+  finishedEvent(reason: FinishReason): AgentEvent {
+    return { _tag: "RunFinished", reason, usage: this.#usage, turns: this.#turns };
+  }
+
+  #accumulate(tag: "Text" | "Reasoning", event: Extract<ModelEvent, { _tag: "TextDelta" | "ReasoningDelta" }>): void {
+    this.#outputBytes += Buffer.byteLength(event.text);
+    if (this.#pendingTag !== tag) this.#flush();
+    this.#pendingTag = tag;
+    this.#pending.push(event.text);
+    if (event.origin !== undefined) {
+      const text = this.#pending.join("");
+      this.#pending = [];
+      this.#parts = joined(this.#parts, { _tag: tag, text, origin: event.origin });
+    }
+  }
+
+  #flush(): void {
+    const text = this.#pending.join("");
+    this.#pending = [];
+    if (text !== "") this.#parts = joined(this.#parts, { _tag: this.#pendingTag, text });
+  }
+}

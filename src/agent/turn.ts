@@ -1,0 +1,169 @@
+/**
+ * One turn of a run: stream the model, carry out the calls it makes, report both as they happen.
+ */
+import { Clock, Effect, Stream } from "effect";
+import type { AgentEvent, FinishReason } from "../domain/AgentEvent.ts";
+import type { ToolCall } from "../domain/Message.ts";
+import type { TurnStatus } from "../domain/Session.ts";
+import type { ToolDeclaration } from "../domain/Tool.ts";
+import { BadOutput, ModelError, type ModelParameters, type ModelService } from "../services/Model.ts";
+import type { SessionsUnavailable } from "../services/Sessions.ts";
+import type { ToolboxError, Tools } from "../services/Toolbox.ts";
+import type { AgentError, AgentRequest } from "./Agent.ts";
+import type { RunRecord } from "./RunRecord.ts";
+
+/** What the turns of one run share. */
+export interface Run {
+  readonly request: AgentRequest;
+  readonly model: ModelService;
+  readonly tools: Tools;
+  readonly system: string;
+  readonly record: RunRecord;
+  readonly isClientTool: (name: string) => boolean;
+  /** Set once the turn is in the session, so that no finalizer stores it twice. */
+  stored: boolean;
+}
+
+/** What the reader of a cut run finds where a result should be. */
+const cutCall = "Not completed: the run ended before this call did.";
+
+/** Stands for an answer that a model ended without giving: an empty reply reads as a failure. */
+const emptyAnswer = "(The model ended its turn without an answer.)";
+
+const statusOf: Readonly<Record<FinishReason, TurnStatus>> = {
+  Stop: "completed",
+  ClientTools: "awaiting-client",
+  ContentFilter: "limited",
+  OutputLimit: "limited",
+  TurnLimit: "limited",
+  TimeLimit: "limited",
+  RunOutputLimit: "limited",
+};
+
+/** Stores what the run has come to; the conversation sees to it that a second time changes nothing. */
+export const store = (run: Run, status: TurnStatus): Effect.Effect<void, SessionsUnavailable> =>
+  Effect.suspend(() =>
+    run.request.conversation.store({
+      produced: run.record.close(cutCall, run.isClientTool),
+      status,
+      model: run.request.model,
+      usage: run.record.usage,
+    })
+  ).pipe(
+    Effect.andThen(Effect.sync(() => {
+      run.stored = true;
+    })),
+  );
+
+/** Whether there is anything to remember of a run that did not come to its end. */
+export const hasProduced = (run: Run): boolean => run.record.close(cutCall, run.isClientTool).length > 0;
+
+/** Stores the turn, then says that the run has finished. */
+export const finish = (run: Run, reason: FinishReason): Stream.Stream<AgentEvent, SessionsUnavailable> =>
+  Stream.fromEffect(Effect.map(store(run, statusOf[reason]), () => run.record.finishedEvent(reason)));
+
+/**
+ * A wish for JSON governs only the final answer: while tools are offered the model works freely, and
+ * what it then says is a draft that a last turn without tools puts into the wished form.
+ */
+const wantsFormattedAnswer = ({ request, tools }: Run): boolean => {
+  const format = request.parameters.responseFormat;
+  return format !== undefined && format._tag !== "Text" &&
+    tools.declarations.length + request.clientTools.length > 0;
+};
+
+const parametersFor = ({ request, record }: Run, phase: "work" | "format"): ModelParameters => {
+  const { responseFormat, toolChoice, outputTokensMax, ...rest } = request.parameters;
+  const isFirst = record.turns === 1;
+  const insistent = toolChoice?._tag === "Required" || toolChoice?._tag === "Named";
+  return {
+    ...rest,
+    ...(outputTokensMax !== undefined && {
+      outputTokensMax: Math.max(1, outputTokensMax - record.usage.outputTokens),
+    }),
+    // A choice that insists on a call governs the first turn only, or no run would ever end.
+    ...(toolChoice !== undefined && phase === "work" && (isFirst || !insistent) && { toolChoice }),
+    ...(responseFormat !== undefined && phase === "format" && { responseFormat }),
+  };
+};
+
+const modelTurn = (run: Run, phase: "work" | "format", hideText: boolean): Stream.Stream<AgentEvent, AgentError> =>
+  Stream.suspend(() => {
+    const { request, record } = run;
+    record.beginTurn();
+    const tools: ReadonlyArray<ToolDeclaration> = phase === "format"
+      ? []
+      : [...run.tools.declarations, ...request.clientTools];
+    return run.model.stream({
+      model: request.model,
+      system: run.system,
+      messages: [...request.conversation.history, ...request.conversation.fresh, ...record.produced],
+      tools,
+      parameters: parametersFor(run, phase),
+    }).pipe(
+      Stream.takeWhile(() => !record.isOverOutputLimit),
+      // Whole arrays at a time: a burst of the model stays a burst on the wire.
+      Stream.mapAccumArray(() => record, (accumulated, events) => [accumulated, events.flatMap((event) => record.accept(event))]),
+      (events) => hideText ? Stream.filter(events, (event) => event._tag !== "TextDelta") : events,
+    );
+  });
+
+const execute = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxError> => {
+  const started: AgentEvent = { _tag: "ToolCallStarted", call };
+  const finished = Effect.gen(function* () {
+    const startedAtMs = yield* Clock.currentTimeMillis;
+    const result = yield* run.tools.call(call);
+    const durationMs = (yield* Clock.currentTimeMillis) - startedAtMs;
+    run.record.addResult({
+      role: "tool",
+      callId: call.id,
+      name: call.name,
+      content: result.text,
+      isError: result.isError,
+    });
+    return { _tag: "ToolCallFinished", call, result, durationMs } satisfies AgentEvent;
+  });
+  return Stream.concat(Stream.make(started), Stream.fromEffect(finished));
+};
+
+const noEnding = (model: string) =>
+  new ModelError({
+    provider: "unknown",
+    model,
+    reason: new BadOutput({ why: "the turn ended without saying how" }),
+    detail: "the adapter's stream ended without a Finished event",
+  });
+
+/** What follows a model turn: an ending, or the calls it made. */
+const afterModel = (run: Run, formatting: boolean): Stream.Stream<AgentEvent, AgentError> =>
+  Stream.suspend(() => {
+    const { record, request } = run;
+    if (record.isOverOutputLimit) return finish(run, "RunOutputLimit");
+    const { finished, calls, text } = record.endTurn();
+    if (finished === undefined) return Stream.fail(noEnding(request.model));
+    if (finished.reason === "OutputLimit" || finished.reason === "ContentFilter") return finish(run, finished.reason);
+    if (calls.length === 0) {
+      if (formatting && text !== "") {
+        record.retractTurn();
+        return Stream.concat(modelTurn(run, "format", false), afterModel(run, false));
+      }
+      return text === "" ? sayNothing(run) : finish(run, "Stop");
+    }
+    const ours = calls.filter((call) => !run.isClientTool(call.name));
+    const theirs = calls.filter((call) => run.isClientTool(call.name));
+    const executed = Stream.flatMap(Stream.fromIterable(ours), (call) => execute(run, call));
+    if (theirs.length === 0) return executed;
+    const handedOver = Stream.fromIterable(theirs.map((call): AgentEvent => ({ _tag: "ClientToolCalled", call })));
+    return executed.pipe(Stream.concat(handedOver), Stream.concat(finish(run, "ClientTools")));
+  });
+
+const sayNothing = (run: Run): Stream.Stream<AgentEvent, SessionsUnavailable> =>
+  Stream.concat(Stream.make<[AgentEvent]>({ _tag: "TextDelta", text: emptyAnswer }), finish(run, "Stop"));
+
+/** Runs one turn; its last event is `RunFinished` when the run is over. */
+export const turn = (run: Run): Stream.Stream<AgentEvent, AgentError> => {
+  const formatting = wantsFormattedAnswer(run);
+  // Without tools there is nothing to do but answer, so the wish holds from the start.
+  const phase = formatting || run.tools.declarations.length + run.request.clientTools.length > 0 ? "work" : "format";
+  return Stream.concat(modelTurn(run, phase, formatting), afterModel(run, formatting));
+};
