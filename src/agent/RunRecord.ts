@@ -59,8 +59,9 @@ export class RunRecord {
     this.#turnFinished = undefined;
   }
 
-  /** Takes in an event of the model and returns what the listener hears of it. */
+  /** Takes in an event of the model and returns what the listener hears of it: nothing once the bound is passed. */
   accept(event: ModelEvent): ReadonlyArray<AgentEvent> {
+    if (this.isOverOutputLimit) return [];
     switch (event._tag) {
       case "TextDelta":
         this.#accumulate("Text", event);

@@ -103,7 +103,10 @@ const modelTurn = (run: Run, phase: "work" | "format", hideText: boolean): Strea
     }).pipe(
       Stream.takeWhile(() => !record.isOverOutputLimit),
       // Whole arrays at a time: a burst of the model stays a burst on the wire.
-      Stream.mapAccumArray(() => record, (accumulated, events) => [accumulated, events.flatMap((event) => record.accept(event))]),
+      Stream.mapAccumArray(
+        () => record,
+        (accumulated, events) => [accumulated, events.flatMap((event) => record.accept(event))],
+      ),
       (events) => hideText ? Stream.filter(events, (event) => event._tag !== "TextDelta") : events,
     );
   });

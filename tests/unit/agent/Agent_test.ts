@@ -1,0 +1,292 @@
+import assert from "node:assert/strict";
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Ref, Stream } from "effect";
+import { TestClock } from "effect/testing";
+import * as Scripted from "../../../src/adapters/model/Scripted.ts";
+import { Agent, type AgentRequest, layer as agentLayer } from "../../../src/agent/Agent.ts";
+import type { Conversation, TurnOutcome } from "../../../src/agent/Conversation.ts";
+import { declarations } from "../../../src/agent/tools.ts";
+import { Settings, type SettingsService } from "../../../src/config.ts";
+import type { AgentEvent } from "../../../src/domain/AgentEvent.ts";
+import { type Message, textOf, user } from "../../../src/domain/Message.ts";
+import { OwnerKey } from "../../../src/domain/Owner.ts";
+import type { ToolResult } from "../../../src/domain/Tool.ts";
+import { ConnectionLost, ModelError } from "../../../src/services/Model.ts";
+import { SandboxError, SandboxLost } from "../../../src/services/Sandbox.ts";
+import { Toolbox, type Tools } from "../../../src/services/Toolbox.ts";
+import { it } from "../../support/it.ts";
+
+const result = (text: string): ToolResult => ({ text, isError: false });
+
+const toolbox = (call: Tools["call"]) =>
+  Layer.succeed(
+    Toolbox,
+    Toolbox.of({
+      open: () => Effect.succeed({ declarations, call }),
+      systemPrompt: () => Effect.succeed("our prompt"),
+      serverConnected: Effect.succeed(null),
+    }),
+  );
+
+/** A toolbox whose calls answer with their own arguments. */
+const echo = toolbox((call) => Effect.succeed(result(call.argumentsJson)));
+
+const agent = (
+  steps: ReadonlyArray<Scripted.Step>,
+  tools: Layer.Layer<Toolbox> = echo,
+  settings: Partial<SettingsService> = {},
+) =>
+  agentLayer.pipe(
+    Layer.provideMerge(Scripted.layer(steps)),
+    Layer.provide(tools),
+    Layer.provide(Settings.layerWith(settings)),
+    Layer.provideMerge(TestClock.layer()),
+  );
+
+/** A conversation that remembers what was stored instead of keeping a session. */
+const conversation = (history: ReadonlyArray<Message> = []) => {
+  const stored: Array<TurnOutcome> = [];
+  const opened: Conversation = {
+    key: { owner: OwnerKey.make("0".repeat(32)), id: "default" },
+    history,
+    fresh: [user("hello")],
+    store: (outcome) =>
+      Effect.sync(() => {
+        stored.push(outcome);
+        return { ...outcome, id: "t", parent: null, messages: [], startedAtMs: 0, finishedAtMs: 0 };
+      }),
+  };
+  return { opened, stored };
+};
+
+const request = (opened: Conversation, changes: Partial<AgentRequest> = {}): AgentRequest => ({
+  owner: { principal: "p", user: "u", ephemeral: false },
+  conversation: opened,
+  model: Scripted.scriptedModel,
+  instructions: [],
+  parameters: {},
+  clientTools: [],
+  useTools: true,
+  ...changes,
+});
+
+const run = (agentRequest: AgentRequest) =>
+  Effect.flatMap(Agent, (service) => Stream.runCollect(service.run(agentRequest)));
+
+const asked = Effect.flatMap(Scripted.ScriptedRequests, Ref.get);
+
+const tags = (events: ReadonlyArray<AgentEvent>) => events.map((event) => event._tag);
+
+const answerOf = (events: ReadonlyArray<AgentEvent>) =>
+  events.map((event) => event._tag === "TextDelta" ? event.text : "").join("");
+
+const bash = (id: string, command: string) => Scripted.toolCall(id, "execute_bash", { command });
+
+const clientTool = { name: "get_weather", description: "", parameters: { type: "object" as const } };
+
+it.effect("Agent.run streams the answer and stores the turn when the model just answers", () => {
+  const { opened, stored } = conversation();
+  return Effect.gen(function* () {
+    const events = yield* run(request(opened, { instructions: ["be brief"] }));
+    assert.deepEqual(events, [
+      { _tag: "TextDelta", text: "Hel" },
+      { _tag: "TextDelta", text: "lo" },
+      {
+        _tag: "RunFinished",
+        reason: "Stop",
+        turns: 1,
+        usage: { inputTokens: 10, cachedInputTokens: 0, outputTokens: 5, reasoningTokens: 0 },
+      },
+    ]);
+    assert.deepEqual(stored.map(({ status, produced }) => [status, produced.map(textOf)]), [["completed", ["Hello"]]]);
+    const [first] = yield* asked;
+    assert.equal(first?.system, "our prompt\n\nbe brief");
+    assert.deepEqual(first?.messages, [user("hello")]);
+  }).pipe(Effect.provide(agent([Scripted.answers("Hel", "lo")])));
+});
+
+it.effect("Agent.run executes the calls of a turn in order and shows the model their results", () => {
+  const { opened, stored } = conversation([user("before")]);
+  return Effect.gen(function* () {
+    const events = yield* run(request(opened));
+    assert.deepEqual(tags(events), [
+      "ToolCallStarted",
+      "ToolCallFinished",
+      "ToolCallStarted",
+      "ToolCallFinished",
+      "TextDelta",
+      "RunFinished",
+    ]);
+    const [, second] = yield* asked;
+    assert.deepEqual(second?.messages.map((message) => message.role), ["user", "user", "assistant", "tool", "tool"]);
+    assert.deepEqual(second?.messages.slice(3).map(textOf), ['{"command":"one"}', '{"command":"two"}']);
+    assert.equal(events.at(-1)?._tag === "RunFinished" && events.at(-1), events.at(-1));
+    assert.deepEqual(stored[0]?.usage, { inputTokens: 20, cachedInputTokens: 0, outputTokens: 10, reasoningTokens: 0 });
+  }).pipe(
+    Effect.provide(agent([Scripted.calls(bash("1", "one"), bash("2", "two")), Scripted.answers("done")])),
+  );
+});
+
+it.effect("Agent.run ends with the client's calls after running its own when a turn mixes both", () => {
+  const { opened, stored } = conversation();
+  return Effect.gen(function* () {
+    const events = yield* run(request(opened, { clientTools: [clientTool] }));
+    assert.deepEqual(tags(events), ["ToolCallStarted", "ToolCallFinished", "ClientToolCalled", "RunFinished"]);
+    assert.equal(stored[0]?.status, "awaiting-client");
+    assert.deepEqual(stored[0]?.produced.map(({ role }) => role), ["assistant", "tool"]);
+  }).pipe(
+    Effect.provide(agent([Scripted.calls(bash("1", "one"), Scripted.toolCall("2", "get_weather", { city: "Oslo" }))])),
+  );
+});
+
+it.effect("Agent.run ends by a limit when the model never stops calling tools", () => {
+  const { opened, stored } = conversation();
+  return Effect.gen(function* () {
+    const events = yield* run(request(opened));
+    assert.deepEqual(tags(events).filter((tag) => tag === "ToolCallFinished").length, 3);
+    const last = events.at(-1);
+    assert.equal(last?._tag === "RunFinished" && last.reason, "TurnLimit");
+    assert.equal(stored[0]?.status, "limited");
+  }).pipe(
+    Effect.provide(
+      agent(Array.from({ length: 9 }, (_, i) => Scripted.calls(bash(`${i}`, "x"))), echo, { turnsMax: 3 }),
+    ),
+  );
+});
+
+it.effect("Agent.run interrupts the command and ends by a limit when its time is over", () => {
+  const { opened, stored } = conversation();
+  return Effect.gen(function* () {
+    const started = yield* Deferred.make<void>();
+    const killed = yield* Deferred.make<void>();
+    const hanging = toolbox(() =>
+      Deferred.succeed(started, undefined).pipe(
+        Effect.andThen(Effect.never),
+        Effect.onInterrupt(() => Deferred.succeed(killed, undefined)),
+      )
+    );
+    yield* Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(run(request(opened)));
+      yield* Deferred.await(started);
+      yield* TestClock.adjust("60 seconds");
+      const events = yield* Fiber.join(fiber);
+      yield* Deferred.await(killed);
+      const last = events.at(-1);
+      assert.equal(last?._tag === "RunFinished" && last.reason, "TimeLimit");
+      assert.deepEqual(stored[0]?.produced.map(({ role }) => role), ["assistant", "tool"]);
+    }).pipe(Effect.provide(agent([Scripted.calls(bash("1", "sleep"))], hanging, { runSecondsMax: 60 })));
+  });
+});
+
+it.effect("Agent.run ends by a limit when its output is over the bound", () => {
+  const { opened } = conversation();
+  return Effect.gen(function* () {
+    const events = yield* run(request(opened));
+    const last = events.at(-1);
+    assert.equal(last?._tag === "RunFinished" && last.reason, "RunOutputLimit");
+    assert.equal(answerOf(events).length, 2000);
+  }).pipe(
+    Effect.provide(
+      agent([Scripted.answers("a".repeat(1000), "b".repeat(1000), "c")], echo, { runOutputBytesMax: 1024 }),
+    ),
+  );
+});
+
+it.effect("Agent.run fails after storing what was completed when the model is cut in its second turn", () => {
+  const { opened, stored } = conversation();
+  const lost = new ModelError({ provider: "p", model: "m", reason: new ConnectionLost({}), detail: "reset" });
+  return Effect.gen(function* () {
+    const service = yield* Agent;
+    const seen: Array<AgentEvent> = [];
+    const exit = yield* Effect.exit(
+      Stream.runForEach(service.run(request(opened)), (event) => Effect.sync(() => void seen.push(event))),
+    );
+    assert.ok(Exit.isFailure(exit));
+    assert.equal(Cause.squash(exit.cause), lost);
+    assert.deepEqual(tags(seen), ["ToolCallStarted", "ToolCallFinished", "TextDelta"]);
+    assert.equal(stored[0]?.status, "failed");
+    assert.deepEqual(stored[0]?.produced.map(textOf), ["", '{"command":"x"}', "Half an ans"]);
+  }).pipe(Effect.provide(agent([
+    Scripted.calls(bash("1", "x")),
+    () => Stream.concat(Stream.make(Scripted.text("Half an ans")), Stream.fail(lost)),
+  ])));
+});
+
+it.effect("Agent.run stores nothing when the model fails before it said anything", () => {
+  const { opened, stored } = conversation();
+  return Effect.gen(function* () {
+    const exit = yield* Effect.exit(run(request(opened)));
+    assert.ok(Exit.isFailure(exit));
+    assert.deepEqual(stored, []);
+  }).pipe(Effect.provide(agent([])));
+});
+
+it.effect("Agent.run closes open calls in the stored turn when the listener goes away mid-command", () => {
+  const { opened, stored } = conversation();
+  return Effect.gen(function* () {
+    const started = yield* Deferred.make<void>();
+    const hanging = toolbox(() => Effect.andThen(Deferred.succeed(started, undefined), Effect.never));
+    yield* Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(run(request(opened)));
+      yield* Deferred.await(started);
+      yield* Fiber.interrupt(fiber);
+      assert.equal(stored[0]?.status, "cancelled");
+      assert.deepEqual(stored[0]?.produced.map((message) => message.role === "tool" && message.isError), [false, true]);
+    }).pipe(Effect.provide(agent([Scripted.calls(bash("1", "sleep 100"))], hanging)));
+  });
+});
+
+it.effect("Agent.run fails when the sandbox fails, and keeps the call it was in", () => {
+  const { opened, stored } = conversation();
+  const lost = new SandboxError({ reason: new SandboxLost({}), detail: "gone" });
+  return Effect.gen(function* () {
+    const exit = yield* Effect.exit(run(request(opened)));
+    assert.ok(Exit.isFailure(exit));
+    assert.equal(Cause.squash(exit.cause), lost);
+    assert.equal(stored[0]?.status, "failed");
+  }).pipe(Effect.provide(agent([Scripted.calls(bash("1", "x"))], toolbox(() => Effect.fail(lost)))));
+});
+
+it.effect("Agent.run asks for the wished format in a last turn without tools when tools are offered", () => {
+  const { opened, stored } = conversation();
+  return Effect.gen(function* () {
+    const events = yield* run(request(opened, { parameters: { responseFormat: { _tag: "JsonObject" } } }));
+    assert.equal(answerOf(events), '{"sum":4}');
+    const requests = yield* asked;
+    assert.deepEqual(requests.map(({ tools, parameters }) => [tools.length, parameters.responseFormat?._tag]), [
+      [4, undefined],
+      [4, undefined],
+      [0, "JsonObject"],
+    ]);
+    assert.deepEqual(requests[2]?.messages.map(({ role }) => role), ["user", "assistant", "tool"]);
+    assert.deepEqual(stored[0]?.produced.map(textOf).at(-1), '{"sum":4}');
+  }).pipe(Effect.provide(agent([
+    Scripted.calls(Scripted.text("Let me see"), bash("1", "echo 4")),
+    Scripted.answers("The sum is 4"),
+    Scripted.answers('{"sum":4}'),
+  ])));
+});
+
+it.effect("Agent.run insists on a tool in the first turn only when the client requires one", () => {
+  const { opened } = conversation();
+  return Effect.gen(function* () {
+    yield* run(request(opened, { parameters: { toolChoice: { _tag: "Required" } } }));
+    assert.deepEqual((yield* asked).map(({ parameters }) => parameters.toolChoice?._tag), ["Required", undefined]);
+  }).pipe(Effect.provide(agent([Scripted.calls(bash("1", "x")), Scripted.answers("ok")])));
+});
+
+it.effect("Agent.run says so when the model ends without an answer", () => {
+  const { opened } = conversation();
+  return Effect.gen(function* () {
+    const events = yield* run(request(opened));
+    assert.match(answerOf(events), /without an answer/);
+  }).pipe(Effect.provide(agent([[Scripted.finished()]])));
+});
+
+it.effect("Agent.run offers no tools and no prompt of ours when the request must not use them", () => {
+  const { opened } = conversation();
+  return Effect.gen(function* () {
+    yield* run(request(opened, { useTools: false, instructions: ["Make a title"] }));
+    const [first] = yield* asked;
+    assert.deepEqual([first?.system, first?.tools], ["Make a title", []]);
+  }).pipe(Effect.provide(agent([Scripted.answers("A title")])));
+});
