@@ -6,8 +6,9 @@
  */
 import { Clock, Effect } from "effect";
 import { align } from "../domain/alignment.ts";
-import { makeId } from "../domain/ids.ts";
+import { makeId, ownerKey } from "../domain/ids.ts";
 import type { Message } from "../domain/Message.ts";
+import type { Owner } from "../domain/Owner.ts";
 import type { SessionKey, Turn, TurnStatus } from "../domain/Session.ts";
 import type { Usage } from "../domain/Usage.ts";
 import { Sessions, type SessionsUnavailable } from "../services/Sessions.ts";
@@ -35,31 +36,38 @@ export interface Conversation {
   readonly store: (outcome: TurnOutcome) => Effect.Effect<Turn, SessionsUnavailable>;
 }
 
+/** Where a request wants to speak, and what it says. */
+export interface OpenRequest {
+  readonly owner: Owner;
+  /** The session the client named; absent, the owner's one default session. */
+  readonly sessionId?: string;
+  /** The client's messages in order, without its instructions. */
+  readonly messages: ReadonlyArray<Message>;
+}
+
+const defaultSession = "default";
+
 /**
  * Opens a session for a client's messages.
+ *
+ * *Details*: an ephemeral owner's session exists for this request only and is never stored.
  *
  * *Fails with* `SessionsUnavailable` when the store does not answer.
  */
 export const open = Effect.fn("Conversation.open")(
   function* (
-    key: SessionKey,
-    messages: ReadonlyArray<Message>,
+    { owner, sessionId, messages }: OpenRequest,
   ): Effect.fn.Return<Conversation, SessionsUnavailable, Sessions> {
     const sessions = yield* Sessions;
-    const session = yield* sessions.load(key);
-    const { parent, history, fresh } = align(session.turns, messages);
+    const key: SessionKey = { owner: ownerKey(owner), id: sessionId ?? defaultSession };
+    const turns = owner.ephemeral ? [] : (yield* sessions.load(key)).turns;
+    const { parent, history, fresh } = align(turns, messages);
     const id = makeId("turn");
     const startedAtMs = yield* Clock.currentTimeMillis;
     const store = Effect.fnUntraced(function* ({ produced, ...outcome }: TurnOutcome) {
       const finishedAtMs = yield* Clock.currentTimeMillis;
-      return yield* sessions.append(key, {
-        ...outcome,
-        id,
-        parent,
-        messages: [...fresh, ...produced],
-        startedAtMs,
-        finishedAtMs,
-      });
+      const turn = { ...outcome, id, messages: [...fresh, ...produced], startedAtMs, finishedAtMs };
+      return owner.ephemeral ? { ...turn, parent: null } : yield* sessions.append(key, { ...turn, parent });
     });
     return { key, history, fresh, store };
   },
