@@ -225,9 +225,66 @@ export const settingsTable = {
   apiKeys: secret("CAISSON_API_KEYS", {
     why: "API keys as name:key,name:key. Unset, only loopback is served, to everyone as anonymous.",
   }),
+  apiKeysFile: optionalText("CAISSON_API_KEYS_FILE", {
+    why: "File of hashed API keys, kept by deno task keys; changes to it count within a second.",
+  }),
+  trustedProxyKeys: text("CAISSON_TRUSTED_PROXY_KEYS", {
+    default: "",
+    why: "Names of API keys, comma-separated, whose bearer may name its user in a signed X-OpenWebUI-User-Jwt header.",
+  }),
+  forwardedUserJwtSecret: secret("CAISSON_FORWARDED_USER_JWT_SECRET", {
+    why: "Secret of that header: Open WebUI's FORWARD_USER_INFO_HEADER_JWT_SECRET.",
+  }),
+  jwtSecret: secret("CAISSON_JWT_SECRET", {
+    why: "HS256 secret of at least 32 bytes; a JWT signed with it is a credential.",
+  }),
+  jwksUrl: optionalUrl("CAISSON_JWKS_URL", {
+    why: "Public keys of an identity provider; a JWT signed with one of them is a credential.",
+  }),
+  jwtIssuer: optionalText("CAISSON_JWT_ISSUER", { why: "Issuer a JWT must name; required with a secret or a JWKS." }),
+  jwtAudience: optionalText("CAISSON_JWT_AUDIENCE", {
+    why: "Audience a JWT must name; required with a secret or a JWKS.",
+  }),
   insecure: flag("CAISSON_INSECURE_ALLOW_ANONYMOUS", {
     default: false,
     why: "Serves anyone beyond loopback without credentials. Whoever reaches the port can run code.",
+  }),
+
+  // Limits
+  requestsPerMinute: integer("CAISSON_REQUESTS_PER_MINUTE", {
+    default: 0,
+    least: 0,
+    most: 1_000_000,
+    unit: "requests",
+    why: "Requests of one principal in a minute before they are answered 429; 0 for no limit.",
+  }),
+  tokensPerMinute: integer("CAISSON_TOKENS_PER_MINUTE", {
+    default: 0,
+    least: 0,
+    most: 1_000_000_000,
+    unit: "tokens",
+    why: "Model tokens of one principal in a minute before its requests are answered 429; 0 for no limit.",
+  }),
+  runsPerUserMax: integer("CAISSON_RUNS_PER_USER_MAX", {
+    default: 0,
+    least: 0,
+    most: 100_000,
+    unit: "runs",
+    why: "Runs of one user at once before more are answered 429; 0 for no limit.",
+  }),
+  runsPerPrincipalMax: integer("CAISSON_RUNS_PER_PRINCIPAL_MAX", {
+    default: 0,
+    least: 0,
+    most: 100_000,
+    unit: "runs",
+    why: "Runs of one principal at once before more are answered 429; 0 for no limit.",
+  }),
+  messagesMax: integer("CAISSON_MESSAGES_MAX", {
+    default: 10_000,
+    least: 1,
+    most: 1_000_000,
+    unit: "messages",
+    why: "Messages in one request; more are answered 400.",
   }),
 
   // Agent
@@ -401,6 +458,16 @@ export const settingsTable = {
   }),
 
   // Sessions
+  sessions: choice("CAISSON_SESSIONS", {
+    choices: ["memory", "sqlite", "redis"],
+    default: "sqlite",
+    why:
+      "Where sessions are kept: in this process, in one file under the data directory, or in Redis for several instances.",
+  }),
+  redisUrl: optionalText("CAISSON_REDIS_URL", {
+    why:
+      "Redis as redis://host:port or rediss://…; required by CAISSON_SESSIONS=redis, and shares limits between instances.",
+  }),
   sessionTimeoutSeconds: number("SESSION_TIMEOUT_SECONDS", {
     default: 3600,
     least: 1,
