@@ -5,7 +5,7 @@
  * retries and fallbacks is the router's.
  */
 import type { Effect, Option, Stream } from "effect";
-import type { ModelError, ModelEvent, ModelInfo, ModelRequest } from "../../services/Model.ts";
+import type { ModelError, ModelEvent, ModelInfo, ModelNotFound, ModelRequest } from "../../services/Model.ts";
 
 /** One upstream that runs models, ready to be used: whatever key it needs, it has. */
 export interface Provider {
@@ -20,8 +20,10 @@ export interface Provider {
    *
    * *Details*: exactly one `Finished` comes last. Closing the stream early cancels the upstream
    * request before the close returns. Nothing is retried here.
+   *
+   * *Fails with* `ModelNotFound` when the upstream says that it has no such model.
    */
-  readonly stream: (request: ModelRequest) => Stream.Stream<ModelEvent, ModelError>;
+  readonly stream: (request: ModelRequest) => Stream.Stream<ModelEvent, ModelError | ModelNotFound>;
 }
 
 /** A provider that cannot be used because its configuration is missing. */

@@ -1,0 +1,161 @@
+/**
+ * The Gemini provider over `@google/genai`.
+ *
+ * Only I/O lives here: what is sent, what comes back and what goes wrong are `gemini/request.ts`,
+ * `gemini/response.ts` and `gemini/errors.ts`. The SDK is loaded at the first request.
+ */
+import { Effect, Option, Redacted, Schema, Stream } from "effect";
+import type { GenerateContentParameters, GoogleGenAI } from "@google/genai/web";
+import { makeId } from "../../domain/ids.ts";
+import type { ModelInfo, ModelRequest } from "../../services/Model.ts";
+import { toFailure } from "./fault.ts";
+import { explain } from "./gemini/errors.ts";
+import { type GeminiRequest, lower, providerName } from "./gemini/request.ts";
+import { reading } from "./gemini/response.ts";
+import type { AbsentProvider, Provider } from "./Provider.ts";
+import { type Deadlines, upstream } from "./upstream.ts";
+
+/** The provider's own alias of its current small model; what a request without a model gets. */
+export const defaultModel = "gemini-flash-latest";
+
+/** What is listed when the upstream cannot be asked. */
+const knownModels = [defaultModel, "gemini-pro-latest", "gemini-flash-lite-latest"];
+
+/** A list is worth this wait in front of `/v1/models`, not more. */
+const listTimeoutMs = 3000;
+/** Models come and go over weeks; a failed attempt should not stick for long either. */
+const listTimeToLive = "5 minutes";
+/** One page holds every model of today several times over. */
+const listPageSize = 1000;
+
+const claims = (model: string): boolean => model.startsWith("gemini-");
+
+export interface GeminiOptions {
+  readonly apiKey: Redacted.Redacted;
+  /** Another endpoint; the SDK's own when none. */
+  readonly baseUrl: Option.Option<string>;
+  /** `v1beta` has every feature this adapter uses; the SDK would take `v1`. */
+  readonly apiVersion: string;
+  readonly deadlines: Deadlines;
+}
+
+type Sdk = typeof import("@google/genai/web");
+
+const sdk = Effect.promise((): Promise<Sdk> => import("@google/genai/web"));
+
+const parameters = (
+  { FunctionCallingConfigMode, ThinkingLevel }: Sdk,
+  model: string,
+  request: GeminiRequest,
+  abortSignal: AbortSignal,
+): GenerateContentParameters => ({
+  model,
+  contents: request.contents,
+  config: {
+    abortSignal,
+    ...request.sampling,
+    ...(Option.isSome(request.system) ? { systemInstruction: request.system.value } : {}),
+    ...(request.functions.length === 0 ? {} : { tools: [{ functionDeclarations: request.functions }] }),
+    ...(Option.isNone(request.calling) ? {} : {
+      toolConfig: {
+        functionCallingConfig: {
+          mode: FunctionCallingConfigMode[request.calling.value.mode],
+          ...(request.calling.value.only === undefined ? {} : { allowedFunctionNames: request.calling.value.only }),
+        },
+      },
+    }),
+    ...(Option.isNone(request.thinking) ? {} : {
+      thinkingConfig: {
+        includeThoughts: true,
+        ...("level" in request.thinking.value ? { thinkingLevel: ThinkingLevel[request.thinking.value.level] } : {}),
+        ...("budget" in request.thinking.value ? { thinkingBudget: request.thinking.value.budget } : {}),
+      },
+    }),
+  },
+});
+
+// List -------------------------------------------------------------------------------------------
+
+const Listed = Schema.Struct({
+  name: Schema.String,
+  inputTokenLimit: Schema.optional(Schema.Number),
+  supportedActions: Schema.optional(Schema.Array(Schema.String)),
+});
+const decodeListed = Schema.decodeUnknownOption(Listed);
+
+/** Every Gemini text model since 1.5 reads at least this much; the others are not guessed at. */
+const contextTokensLeast = 1_048_576;
+
+const info = (id: string, listedTokens?: number): ModelInfo => {
+  const contextTokens = listedTokens ?? (/image|tts|audio|live|embedding/.test(id) ? undefined : contextTokensLeast);
+  return { id, provider: providerName, vision: true, ...(contextTokens === undefined ? {} : { contextTokens }) };
+};
+
+const fetchList = async (client: GoogleGenAI, abortSignal: AbortSignal): Promise<ReadonlyArray<ModelInfo>> => {
+  const page = await client.models.list({ config: { abortSignal, pageSize: listPageSize } });
+  return page.page.flatMap((entry) => {
+    const listed = Option.getOrUndefined(decodeListed(entry));
+    if (listed === undefined || listed.supportedActions?.includes("generateContent") === false) return [];
+    const id = listed.name.replace(/^models\//, "");
+    return claims(id) ? [info(id, listed.inputTokenLimit)] : [];
+  });
+};
+
+// Provider ---------------------------------------------------------------------------------------
+
+/** Makes the Gemini provider; it serves every `gemini-*` name, listed or not. */
+export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect.fn.Return<Provider> {
+  const connect = Effect.map(sdk, (loaded) => ({
+    loaded,
+    client: new loaded.GoogleGenAI({
+      apiKey: Redacted.value(options.apiKey),
+      apiVersion: options.apiVersion,
+      // Given even when empty, so that a stray environment variable cannot redirect the SDK.
+      vertexai: false,
+      ...(Option.isSome(options.baseUrl) ? { httpOptions: { baseUrl: options.baseUrl.value } } : {}),
+    }),
+  }));
+
+  const known = knownModels.map((id) => info(id));
+  const list = yield* connect.pipe(
+    Effect.flatMap(({ client }) =>
+      Effect.tryPromise({ try: (signal) => fetchList(client, signal), catch: (thrown) => explain(thrown, false) })
+    ),
+    Effect.timeout(listTimeoutMs),
+    Effect.map((listed) => [...listed, ...known.filter(({ id }) => !listed.some((other) => other.id === id))]),
+    Effect.catch((problem) =>
+      Effect.as(Effect.logWarning("Gemini did not list its models, showing the known ones", problem), known)
+    ),
+    Effect.cachedWithTTL(listTimeToLive),
+  );
+
+  const stream: Provider["stream"] = (request: ModelRequest) =>
+    Stream.unwrap(Effect.gen(function* () {
+      const lowered = yield* Effect.fromResult(lower(request));
+      const { client, loaded } = yield* connect;
+      return upstream({
+        open: (signal) => client.models.generateContentStream(parameters(loaded, request.model, lowered, signal)),
+        assembly: () =>
+          reading({
+            makeCallId: () => makeId("call"),
+            callsMax: request.parameters.parallelToolCalls === false ? 1 : Number.POSITIVE_INFINITY,
+          }),
+        explain,
+        deadlines: options.deadlines,
+      });
+    })).pipe(Stream.mapError(toFailure(providerName, request.model)));
+
+  return {
+    name: providerName,
+    list,
+    find: (model) => Effect.succeed(claims(model) ? Option.some(info(model)) : Option.none()),
+    stream,
+  };
+});
+
+/** What Gemini model names are answered when there is no key. */
+export const absent: AbsentProvider = {
+  name: providerName,
+  claims,
+  why: "GOOGLE_API_KEY (or GEMINI_API_KEY) is not set",
+};

@@ -1,0 +1,41 @@
+/**
+ * A provider's failure before it is known which request it belongs to.
+ *
+ * The pure parts of an adapter speak of faults; the adapter turns one into a `ModelError` or, when
+ * the upstream has no such model, a `ModelNotFound`.
+ */
+import { ModelError, type ModelErrorReason, ModelNotFound, Unavailable } from "../../services/Model.ts";
+
+/** What went wrong, or that the upstream does not know the model it was asked for. */
+export interface Fault {
+  readonly reason: ModelErrorReason | { readonly _tag: "UnknownModel" };
+  /** The provider's own words, for the log. */
+  readonly detail: string;
+  readonly cause?: unknown;
+}
+
+/** Characters of a provider's text that are kept: enough for a JSON error body, little enough for a log line. */
+const detailCharactersMax = 2000;
+
+/** Makes a fault; a longer `detail` is cut. */
+export const fault = (reason: Fault["reason"], detail: string, cause?: unknown): Fault => ({
+  reason,
+  detail: detail.length > detailCharactersMax ? `${detail.slice(0, detailCharactersMax)}…` : detail,
+  ...(cause === undefined ? {} : { cause }),
+});
+
+/** Turns a fault into the error of the request it belongs to. */
+export const toFailure = (provider: string, model: string) => (found: Fault): ModelError | ModelNotFound =>
+  found.reason._tag === "UnknownModel"
+    ? new ModelNotFound({ model, why: `${provider} has no model of this name`, available: [] })
+    : new ModelError({
+      provider,
+      model,
+      reason: found.reason,
+      detail: found.detail,
+      ...(found.cause === undefined ? {} : { cause: found.cause }),
+    });
+
+/** The fault of an upstream that answered with a status meaning that it cannot work now. */
+export const unavailable = (status: number, detail: string, retryAfterMs?: number): Fault =>
+  fault(new Unavailable({ status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }), detail);

@@ -1,0 +1,242 @@
+/**
+ * Lowering: a model request as the body that Gemini's `streamGenerateContent` takes.
+ *
+ * Pure. Names of SDK enums stay plain strings here, so that nothing of the SDK is loaded.
+ */
+import { Option, Result, Schema } from "effect";
+import type { AssistantMessage, Message, ToolCall, ToolMessage, UserMessage } from "../../../domain/Message.ts";
+import { type ModelParameters, type ModelRequest, RequestRefused } from "../../../services/Model.ts";
+import { type Fault, fault } from "../fault.ts";
+
+/** The provider name in origins, errors and lists. */
+export const providerName = "gemini";
+
+/**
+ * Accepted by Gemini 3 in place of a thought signature, for calls that it did not make itself.
+ *
+ * *Source*: https://ai.google.dev/gemini-api/docs/thought-signatures
+ */
+export const foreignSignature = "skip_thought_signature_validator";
+
+export interface GeminiPart {
+  text?: string;
+  thought?: boolean;
+  thoughtSignature?: string;
+  inlineData?: { mimeType: string; data: string };
+  functionCall?: { id?: string; name: string; args: Record<string, unknown> };
+  functionResponse?: { id?: string; name: string; response: Record<string, unknown> };
+}
+
+export interface GeminiContent {
+  role: "user" | "model";
+  parts: Array<GeminiPart>;
+}
+
+export type Thinking =
+  | { readonly level: "MINIMAL" | "LOW" | "MEDIUM" | "HIGH" }
+  | { readonly budget: number }
+  | Record<string, never>;
+
+/** What a turn asks of Gemini, with enum members by name. */
+export interface GeminiRequest {
+  readonly contents: Array<GeminiContent>;
+  readonly system: Option.Option<string>;
+  readonly functions: Array<{ name: string; description: string; parametersJsonSchema: unknown }>;
+  readonly calling: Option.Option<{ readonly mode: "AUTO" | "ANY" | "NONE"; readonly only?: Array<string> }>;
+  readonly sampling: {
+    temperature?: number;
+    topP?: number;
+    maxOutputTokens?: number;
+    stopSequences?: Array<string>;
+    seed?: number;
+    responseMimeType?: string;
+    responseJsonSchema?: unknown;
+  };
+  readonly thinking: Option.Option<Thinking>;
+}
+
+// Origins ----------------------------------------------------------------------------------------
+
+const OwnOrigin = Schema.Struct({
+  /** The call's id as Gemini gave it; absent when it gave none. */
+  id: Schema.optionalKey(Schema.String),
+  thoughtSignature: Schema.optionalKey(Schema.String),
+});
+export type OwnOrigin = typeof OwnOrigin.Type;
+const decodeOwnOrigin = Schema.decodeUnknownOption(OwnOrigin);
+
+const ownOrigin = (carrier: { readonly origin?: ToolCall["origin"] }): OwnOrigin =>
+  carrier.origin?.provider === providerName ? Option.getOrElse(decodeOwnOrigin(carrier.origin.data), () => ({})) : {};
+
+const signed = (origin: OwnOrigin) =>
+  origin.thoughtSignature === undefined ? {} : { thoughtSignature: origin.thoughtSignature };
+
+// Messages ---------------------------------------------------------------------------------------
+
+const decodeArguments = Schema.decodeUnknownOption(
+  Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)),
+);
+
+/** Gemini takes arguments as an object only: a malformed text from another provider travels inside one. */
+const argumentsOf = (call: ToolCall): Record<string, unknown> =>
+  Option.getOrElse(decodeArguments(call.argumentsJson), () => ({ malformed_arguments: call.argumentsJson }));
+
+const userContent = (message: UserMessage): GeminiContent => ({
+  role: "user",
+  parts: message.parts.flatMap((part): Array<GeminiPart> =>
+    part._tag === "Image"
+      ? [{ inlineData: { mimeType: part.mediaType, data: part.base64 } }]
+      : part.text === ""
+      ? []
+      : [{ text: part.text }]
+  ),
+});
+
+const modelContent = (message: AssistantMessage, signForeignCalls: boolean): GeminiContent => {
+  const parts = message.parts.flatMap((part): Array<GeminiPart> => {
+    switch (part._tag) {
+      case "Text": {
+        const signature = signed(ownOrigin(part));
+        return part.text === "" && signature.thoughtSignature === undefined ? [] : [{ text: part.text, ...signature }];
+      }
+      case "Reasoning": {
+        const signature = signed(ownOrigin(part));
+        return signature.thoughtSignature === undefined ? [] : [{ text: part.text, thought: true, ...signature }];
+      }
+      case "ToolCall": {
+        const origin = ownOrigin(part.call);
+        const id = origin.id === undefined ? {} : { id: origin.id };
+        return [{ functionCall: { ...id, name: part.call.name, args: argumentsOf(part.call) }, ...signed(origin) }];
+      }
+    }
+  });
+  const calls = parts.filter((part) => part.functionCall !== undefined);
+  const [firstCall] = calls;
+  if (signForeignCalls && firstCall !== undefined && calls.every((part) => part.thoughtSignature === undefined)) {
+    firstCall.thoughtSignature = foreignSignature;
+  }
+  return { role: "model", parts };
+};
+
+const responsePart = (message: ToolMessage, callId: string | undefined): GeminiPart => ({
+  functionResponse: {
+    ...(callId === undefined ? {} : { id: callId }),
+    name: message.name,
+    response: message.isError ? { error: message.content } : { output: message.content },
+  },
+});
+
+/**
+ * Lowers a history. The results of one turn's calls share a content, as Gemini wants as many
+ * responses in it as there were calls; contents left without parts are dropped.
+ */
+const contentsOf = (messages: ReadonlyArray<Message>, signForeignCalls: boolean): Array<GeminiContent> => {
+  const contents: Array<GeminiContent> = [];
+  const callIds = new Map<string, string | undefined>();
+  let previous: Message["role"] | undefined;
+  for (const message of messages) {
+    if (message.role === "assistant") {
+      for (const part of message.parts) {
+        if (part._tag === "ToolCall") callIds.set(part.call.id, ownOrigin(part.call).id);
+      }
+    }
+    if (message.role === "tool") {
+      const part = responsePart(message, callIds.get(message.callId));
+      const last = contents.at(-1);
+      if (previous === "tool" && last !== undefined) last.parts.push(part);
+      else contents.push({ role: "user", parts: [part] });
+    } else {
+      const content = message.role === "user" ? userContent(message) : modelContent(message, signForeignCalls);
+      if (content.parts.length === 0) continue;
+      contents.push(content);
+    }
+    previous = message.role;
+  }
+  return contents;
+};
+
+// Parameters -------------------------------------------------------------------------------------
+
+type Generation = "none" | "budget" | "level";
+
+/** How a model's thinking is steered; unknown names are taken for the newest kind. */
+const generationOf = (model: string): Generation => {
+  if (/image|tts|audio|live|embedding/.test(model) || /^gemini-(1|2\.0)/.test(model)) return "none";
+  return /^gemini-2\.5/.test(model) ? "budget" : "level";
+};
+
+/** Tokens per effort for models that take a budget, as Google's own OpenAI-compatible endpoint maps them. */
+const budgets = { none: 0, minimal: 1024, low: 1024, medium: 8192, high: 24576, xhigh: 24576, max: 24576 } as const;
+
+/** Levels have no "off": `none` asks for the least the model can do. */
+const levels = {
+  none: "MINIMAL",
+  minimal: "MINIMAL",
+  low: "LOW",
+  medium: "MEDIUM",
+  high: "HIGH",
+  xhigh: "HIGH",
+  max: "HIGH",
+} as const;
+
+const thinkingOf = (model: string, effort: ModelParameters["reasoningEffort"]) => {
+  const generation = generationOf(model);
+  if (generation === "none") {
+    return effort === undefined || effort === "none"
+      ? Result.succeed(Option.none<Thinking>())
+      : Result.fail(fault(new RequestRefused(), `${model} does not reason, reasoning effort ${effort} was asked for`));
+  }
+  if (effort === undefined) return Result.succeed(Option.some<Thinking>({}));
+  return Result.succeed(
+    Option.some<Thinking>(generation === "budget" ? { budget: budgets[effort] } : { level: levels[effort] }),
+  );
+};
+
+const callingOf = (request: ModelRequest): GeminiRequest["calling"] => {
+  const choice = request.parameters.toolChoice;
+  if (request.tools.length === 0 || choice === undefined) return Option.none();
+  switch (choice._tag) {
+    case "Auto":
+      return Option.some({ mode: "AUTO" });
+    case "None":
+      return Option.some({ mode: "NONE" });
+    case "Required":
+      return Option.some({ mode: "ANY" });
+    case "Named":
+      return Option.some({ mode: "ANY", only: [choice.name] });
+  }
+};
+
+const samplingOf = (parameters: ModelParameters): GeminiRequest["sampling"] => ({
+  ...(parameters.temperature === undefined ? {} : { temperature: parameters.temperature }),
+  ...(parameters.topP === undefined ? {} : { topP: parameters.topP }),
+  ...(parameters.outputTokensMax === undefined ? {} : { maxOutputTokens: parameters.outputTokensMax }),
+  ...(parameters.stop === undefined || parameters.stop.length === 0 ? {} : { stopSequences: [...parameters.stop] }),
+  ...(parameters.seed === undefined ? {} : { seed: parameters.seed }),
+  ...(parameters.responseFormat === undefined || parameters.responseFormat._tag === "Text"
+    ? {}
+    : { responseMimeType: "application/json" }),
+  ...(parameters.responseFormat?._tag === "JsonSchema" ? { responseJsonSchema: parameters.responseFormat.schema } : {}),
+});
+
+/**
+ * Lowers a request to Gemini's body.
+ *
+ * *Details*: calls of other providers get {@link foreignSignature} where the model checks
+ * signatures (Gemini 3 and later); reasoning of other providers is left out.
+ *
+ * *Fails with* `RequestRefused` when reasoning is asked of a model that cannot reason.
+ */
+export const lower = (request: ModelRequest): Result.Result<GeminiRequest, Fault> =>
+  Result.map(thinkingOf(request.model, request.parameters.reasoningEffort), (thinking) => ({
+    contents: contentsOf(request.messages, generationOf(request.model) === "level"),
+    system: request.system === "" ? Option.none() : Option.some(request.system),
+    functions: request.tools.map((tool) => ({
+      name: tool.name,
+      description: tool.description,
+      parametersJsonSchema: tool.parameters,
+    })),
+    calling: callingOf(request),
+    sampling: samplingOf(request.parameters),
+    thinking,
+  }));
