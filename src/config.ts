@@ -42,7 +42,7 @@ const number = (
   about: About & { readonly default: number; readonly least: number; readonly most: number; readonly unit: string },
 ): Row<number> =>
   row(key, about, {
-    expected: `a number of ${about.unit} from ${about.least} to ${about.most}`,
+    expected: `a number (${about.unit}) from ${about.least} to ${about.most}`,
     defaultText: String(about.default),
     fallback: about.default,
     parse: (text) => Option.filter(decodeFinite(text), (value) => value >= about.least && value <= about.most),
@@ -55,7 +55,7 @@ const integer = (
   const base = number(key, about);
   return {
     ...base,
-    expected: `a whole number of ${about.unit} from ${about.least} to ${about.most}`,
+    expected: `a whole number (${about.unit}) from ${about.least} to ${about.most}`,
     parse: (text) => Option.filter(base.parse(text), Number.isInteger),
   };
 };
@@ -138,7 +138,7 @@ export const settingsTable = {
     default: 8000,
     least: 0,
     most: 65535,
-    unit: "a port",
+    unit: "port",
     why: "Port of the agent API; 0 takes a free one.",
   }),
   mcpHost: text("CAISSON_MCP_HOST", {
@@ -149,7 +149,7 @@ export const settingsTable = {
     default: 8989,
     least: 0,
     most: 65535,
-    unit: "a port",
+    unit: "port",
     why: "Port of the MCP server; 0 takes a free one.",
   }),
   mcpServerUrl: optionalUrl("MCP_SERVER_URL", {
