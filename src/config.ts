@@ -464,7 +464,7 @@ export const settingsTable = {
     why:
       "Where sessions are kept: in this process, in one file under the data directory, or in Redis for several instances.",
   }),
-  redisUrl: optionalText("CAISSON_REDIS_URL", {
+  redisUrl: secret("CAISSON_REDIS_URL", {
     why:
       "Redis as redis://host:port or rediss://…; required by CAISSON_SESSIONS=redis, and shares limits between instances.",
   }),
