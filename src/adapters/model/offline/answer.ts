@@ -1,0 +1,141 @@
+/**
+ * The offline model's words: what came of the steps, and what it can do.
+ *
+ * Results are quoted as indented code, so that a fence inside an output cannot end the quotation.
+ */
+import { Option, Schema } from "effect";
+import type { Step } from "./Step.ts";
+import { understoodCharsMax } from "./understand.ts";
+
+/** Characters of one result that an answer quotes; the whole of it stands in the tool's own result. */
+const quotedCharsMax = 4_000;
+
+/** The one sentence that says what this model is. */
+export const confession =
+  "I am caisson-offline, a rule-based stand-in and not a language model: set GOOGLE_API_KEY (or OPENAI_API_KEY) to use a real one.";
+
+/** What it can be asked, shown when nothing was understood. */
+export const abilities = [
+  "I understand requests such as:",
+  "- `Execute: print('Hello, World!')`, or a fenced ```python or ```bash block",
+  "- `Execute this bash command: echo hello`, or `Run ls -la`",
+  "- `Write a file notes.txt with content 'first line\\nsecond line'`",
+  "- `Read the file you just created`, `Read notes.txt`, or `List files`",
+  "- `Calculate (2 + 3) * 4`, or `What is the factorial of 20?`",
+  "- `Write a Python script hello.py that prints 2+2, then run it`, or a numbered list of such steps",
+  '- `Call the tool NAME with {"key": "value"}` for tools your client offers',
+  `Outside code blocks I read messages of up to ${understoodCharsMax} characters.`,
+].join("\n");
+
+/** How a step ended, as its tool message tells. */
+export interface StepResult {
+  readonly content: string;
+  readonly isError: boolean;
+}
+
+const Outcome = Schema.Struct({
+  exit_code: Schema.Int,
+  stdout: Schema.String,
+  stderr: Schema.String,
+  timed_out: Schema.optionalKey(Schema.Boolean),
+  truncated: Schema.optionalKey(Schema.Boolean),
+  oom_killed: Schema.optionalKey(Schema.Boolean),
+});
+const decodeOutcome = Schema.decodeUnknownOption(Schema.fromJsonString(Outcome));
+
+/** Whether a result is one that later steps cannot build on. */
+export const failed = (result: StepResult): boolean =>
+  result.isError || Option.exists(decodeOutcome(result.content), (outcome) => outcome.exit_code !== 0);
+
+const shorten = (text: string): string => {
+  if (text.length <= quotedCharsMax) return text;
+  const half = quotedCharsMax / 2;
+  return `${text.slice(0, half)}\n… ${text.length - quotedCharsMax} characters left out …\n${text.slice(-half)}`;
+};
+
+const quote = (text: string): string =>
+  shorten(text.replace(/\s+$/, "")).split("\n").map((line) => `    ${line}`.trimEnd()).join("\n");
+
+const nameOf = (step: Step): string => {
+  switch (step._tag) {
+    case "Bash":
+      return "The command";
+    case "Python":
+      return "The Python code";
+    case "Write":
+      return `Writing ${step.path}`;
+    case "Read":
+      return `Reading ${step.path}`;
+    case "Docstring":
+      return `Reading the docstring of ${step.name}`;
+    case "Named":
+      return `The tool ${step.tool}`;
+  }
+};
+
+const flagsOf = (outcome: typeof Outcome.Type): string =>
+  [
+    outcome.timed_out === true ? "it ran out of time" : "",
+    outcome.oom_killed === true ? "it ran out of memory" : "",
+    outcome.truncated === true ? "its output was longer than the limit" : "",
+  ].filter((flag) => flag !== "").join(", ");
+
+const ofOutcome = (name: string, outcome: typeof Outcome.Type): string => {
+  const flags = flagsOf(outcome);
+  const ended = outcome.exit_code === 0 ? "" : ` failed with exit code ${outcome.exit_code}`;
+  const parts: Array<string> = [];
+  const head = `${name}${ended}${flags === "" ? "" : `${ended === "" ? ":" : ","} ${flags}`}`;
+  const [out, err] = [outcome.stdout.trimEnd(), outcome.stderr.trimEnd()];
+  if (out !== "") parts.push(`${ended === "" ? `${head} printed` : `${head}. It printed`}:\n\n${quote(out)}`);
+  else parts.push(ended === "" ? `${head} finished and printed nothing.` : `${head}.`);
+  if (err !== "") parts.push(`On stderr:\n\n${quote(err)}`);
+  return parts.join("\n\n");
+};
+
+/** What to say about a step and its result, quoting the result. */
+export const describe = (step: Step, result: StepResult): string => {
+  const name = nameOf(step);
+  if (result.isError) return `${name} was refused:\n\n${quote(result.content)}`;
+  switch (step._tag) {
+    case "Bash":
+    case "Python": {
+      const outcome = decodeOutcome(result.content);
+      return Option.isSome(outcome) ? ofOutcome(name, outcome.value) : `${name} returned:\n\n${quote(result.content)}`;
+    }
+    case "Write":
+      return `${result.content.trim().replace(/\.?$/, ".")}`;
+    case "Read":
+      return result.content.trim() === ""
+        ? `${step.path} is empty.`
+        : `${step.path} contains:\n\n${quote(result.content)}`;
+    case "Docstring":
+      return result.content.trim() === ""
+        ? `${step.name} has no docstring.`
+        : `The docstring of ${step.name}:\n\n${quote(result.content)}`;
+    case "Named":
+      return `${name} answered:\n\n${quote(result.content)}`;
+  }
+};
+
+/** What to say before a step of several. */
+export const announce = (step: Step, index: number, total: number): string =>
+  `Step ${index + 1} of ${total}: ${
+    {
+      Bash: "run a command",
+      Python: "run Python",
+      Write: "write",
+      Read: "read",
+      Docstring: "read the docstring of",
+      Named: "call",
+    }[
+      step._tag
+    ]
+  }${
+    step._tag === "Write" || step._tag === "Read"
+      ? ` ${step.path}`
+      : step._tag === "Docstring"
+      ? ` ${step.name}`
+      : step._tag === "Named"
+      ? ` ${step.tool}`
+      : ""
+  }.\n\n`;

@@ -1,0 +1,112 @@
+/**
+ * One turn of the offline model: a pure function of the request.
+ *
+ * The plan is made from the newest user message; how many of its steps were already called tells
+ * which comes next. So a turn needs no memory, and the same request always gets the same turn.
+ */
+import { type Message, textOf, type ToolCall, toolCallsOf, type ToolMessage } from "../../../domain/Message.ts";
+import type { ModelRequest, ToolChoice } from "../../../services/Model.ts";
+import { abilities, announce, confession, describe, failed } from "./answer.ts";
+import { writtenFile } from "./history.ts";
+import { argumentsOf, type Step, toolOf } from "./Step.ts";
+import { understand } from "./understand.ts";
+
+/** What the model does in a turn: it says `text`, then makes `call` if there is one. */
+export interface Turn {
+  readonly text: string;
+  readonly call?: ToolCall;
+}
+
+/** The tool choice asks for a call that the text does not give. */
+export interface Unfulfillable {
+  readonly why: string;
+}
+
+const ourTools: ReadonlySet<string> = new Set(["execute_bash", "write_file", "read_file", "read_docstring"]);
+
+const auto: ToolChoice = { _tag: "Auto" };
+
+/** The step a named tool choice forces when the text gives no arguments for it. */
+const forced = (request: ModelRequest, name: string, message: string): Step | undefined => {
+  const parameters = request.tools.find((tool) => tool.name === name)?.parameters;
+  const required: unknown = parameters?.["required"];
+  const fields = Array.isArray(required) ? required.filter((field) => typeof field === "string") : [];
+  const [only] = fields;
+  if (fields.length > 1) return undefined;
+  // A single required argument takes the whole message: the best that rules can do.
+  return { _tag: "Named", tool: name, argumentsJson: JSON.stringify(only === undefined ? {} : { [only]: message }) };
+};
+
+const planOf = (
+  request: ModelRequest,
+  message: string,
+  before: ReadonlyArray<Message>,
+): ReadonlyArray<Step> | Unfulfillable => {
+  const offered = request.tools.map((tool) => tool.name);
+  const choice = request.parameters.toolChoice ?? auto;
+  const steps = understand(message, { file: writtenFile(before), tools: offered });
+  switch (choice._tag) {
+    case "Auto":
+    case "None":
+      return steps;
+    case "Required":
+      return steps.length > 0 ? steps : { why: "a tool call is required and the message asks for none it understands" };
+    case "Named": {
+      const fitting = steps.filter((step) => toolOf(step) === choice.name);
+      const step = fitting.length > 0 ? undefined : forced(request, choice.name, message);
+      if (fitting.length > 0) return fitting;
+      return step === undefined ? { why: `the message gives no arguments for the tool ${choice.name}` } : [step];
+    }
+  }
+};
+
+/** The results of this run's calls, in the order of the calls. */
+const resultsOf = (run: ReadonlyArray<Message>): ReadonlyArray<ToolMessage> => {
+  const calls = run.flatMap(toolCallsOf);
+  return calls.flatMap((call) =>
+    run.find((message): message is ToolMessage => message.role === "tool" && message.callId === call.id) ?? []
+  );
+};
+
+/** Words around the results: what this model is, said once in a conversation. */
+const signed = (text: string, before: ReadonlyArray<Message>): string =>
+  before.some((message) => message.role === "assistant") ? text : `${text}\n\n(${confession})`;
+
+/** Decides a turn. */
+export const decide = (request: ModelRequest): Turn | Unfulfillable => {
+  const { messages } = request;
+  const newest = messages.findLastIndex((message) => message.role === "user");
+  const before = messages.slice(0, Math.max(newest, 0));
+  const run = messages.slice(newest + 1);
+  const message = newest < 0 ? "" : messages.slice(newest, newest + 1).map(textOf).join("");
+  const plan = planOf(request, message, before);
+  if ("why" in plan) return plan;
+
+  const offered = new Set(request.tools.map((tool) => tool.name));
+  const tools = request.parameters.toolChoice?._tag === "None" ? new Set<string>() : offered;
+  const results = resultsOf(run);
+  const described = plan.slice(0, results.length).map((step, index) => {
+    const result = results[index];
+    return result === undefined ? "" : describe(step, result);
+  });
+  const next = plan[results.length];
+
+  if (plan.length === 0) return { text: `${confession}\n\n${abilities}` };
+  if (next === undefined) return { text: signed(described.join("\n\n"), before) };
+  if (results.some(failed)) {
+    const left = plan.length - results.length;
+    described.push(`I stopped there: ${left === 1 ? "one step was" : `${left} steps were`} not tried.`);
+    return { text: signed(described.join("\n\n"), before) };
+  }
+  const tool = toolOf(next);
+  if (!tools.has(tool)) {
+    const why = ourTools.has(tool) ? `the tool ${tool}, which this request does not offer` : `the tool ${tool}`;
+    described.push(`For this I would need ${why}.`);
+    return { text: signed(described.join("\n\n"), before) };
+  }
+  return {
+    text: plan.length > 1 ? announce(next, results.length, plan.length) : "",
+    // Unique within its conversation, and the same for the same request.
+    call: { id: `call_offline_${messages.length}_${results.length}`, name: tool, argumentsJson: argumentsOf(next) },
+  };
+};

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { Effect, Result, Stream } from "effect";
+import * as Offline from "../../../../src/adapters/model/Offline.ts";
+import { assistant, type Message, type ToolCall, user } from "../../../../src/domain/Message.ts";
+import type { ToolDeclaration } from "../../../../src/domain/Tool.ts";
+import type { ModelEvent, ModelParameters, ModelRequest } from "../../../../src/services/Model.ts";
+import { it } from "../../../support/it.ts";
+
+const tool = (name: string, required: ReadonlyArray<string> = []): ToolDeclaration => ({
+  name,
+  description: "",
+  parameters: { type: "object", required: [...required] },
+});
+const tools = ["execute_bash", "write_file", "read_file", "read_docstring"].map((name) => tool(name));
+
+const request = (messages: ReadonlyArray<Message>, changes: Partial<ModelRequest> = {}): ModelRequest => ({
+  model: Offline.offlineModel,
+  system: "",
+  messages,
+  tools,
+  parameters: {},
+  ...changes,
+});
+const events = (asked: ModelRequest) =>
+  Effect.map(Stream.runCollect(Offline.provider.stream(asked)), (all) => [...all]);
+const textOf = (all: ReadonlyArray<ModelEvent>) => all.map((e) => (e._tag === "TextDelta" ? e.text : "")).join("");
+const callsOf = (all: ReadonlyArray<ModelEvent>) => all.flatMap((e) => (e._tag === "ToolCall" ? [e.call] : []));
+const reasonOf = (all: ReadonlyArray<ModelEvent>) => all.flatMap((e) => (e._tag === "Finished" ? [e.reason] : []));
+
+/** Plays a whole run: every call is answered by `answer`, until the model answers in text. */
+const play = (
+  messages: ReadonlyArray<Message>,
+  answer: (call: ToolCall) => string,
+  changes: Partial<ModelRequest> = {},
+) =>
+  Effect.gen(function* () {
+    const all: Array<Message> = [...messages];
+    const calls: Array<ToolCall> = [];
+    for (let turn = 0; turn < 20; turn++) {
+      const said = yield* events(request(all, changes));
+      const [call] = callsOf(said);
+      if (call === undefined) return { calls, text: textOf(said), messages: all };
+      assert.deepEqual(reasonOf(said), ["ToolCalls"]);
+      calls.push(call);
+      all.push({ role: "assistant", parts: [{ _tag: "ToolCall", call }] });
+      all.push({ role: "tool", callId: call.id, name: call.name, content: answer(call), isError: false });
+    }
+    return assert.fail("the run does not end");
+  });
+const outcome = (stdout: string, exit_code = 0, stderr = "") => JSON.stringify({ exit_code, stdout, stderr });
+
+it.effect("Offline.stream runs code and quotes what really came back when told to execute", () =>
+  Effect.gen(function* () {
+    const { calls, text } = yield* play([user("Execute: print('Hello, World!')")], () => outcome("Hello, World!\n"));
+    assert.deepEqual(calls, [{
+      id: "call_offline_1_0",
+      name: "execute_bash",
+      argumentsJson: JSON.stringify({ command: `python3 -c "print('Hello, World!')"` }),
+    }]);
+    assert.match(text, /^The Python code printed:\n\n {4}Hello, World!\n/);
+    assert.match(text, /rule-based stand-in.*GOOGLE_API_KEY/);
+  }));
+
+it.effect("Offline.stream says the same events when asked the same twice", () =>
+  Effect.gen(function* () {
+    const asked = request([user("1. Run `ls`\n2. Calculate 2+2")]);
+    assert.deepEqual(yield* events(asked), yield* events(asked));
+  }));
+
+it.effect("Offline.stream takes the steps one by one when given a list", () =>
+  Effect.gen(function* () {
+    const { calls, text } = yield* play(
+      [user("Write a Python script hello.py that prints 2+2 then run it")],
+      (call) => call.name === "write_file" ? "Successfully wrote 11 bytes to hello.py" : outcome("4\n"),
+    );
+    assert.deepEqual(calls.map((call) => [call.name, JSON.parse(call.argumentsJson)]), [
+      ["write_file", { file_path: "hello.py", content: "print(2+2)\n" }],
+      ["execute_bash", { command: "python3 hello.py" }],
+    ]);
+    assert.match(text, /Successfully wrote 11 bytes to hello\.py\.\n\nThe command printed:\n\n {4}4\n/);
+  }));
+
+it.effect("Offline.stream stops and says so when a step fails", () =>
+  Effect.gen(function* () {
+    const { calls, text } = yield* play(
+      [user("1. Execute: 1/0\n2. Run `ls`\n3. Run `pwd`")],
+      () => outcome("", 1, "ZeroDivisionError: division by zero\n"),
+    );
+    assert.equal(calls.length, 1);
+    assert.match(text, /failed with exit code 1\.\n\nOn stderr:\n\n {4}ZeroDivisionError/);
+    assert.match(text, /2 steps were not tried/);
+  }));
+
+it.effect("Offline.stream reads the file of an earlier turn when told to read the file just created", () =>
+  Effect.gen(function* () {
+    const first = yield* play(
+      [user("Write a file test.txt with content 'abc'")],
+      () => "Successfully wrote 3 bytes to test.txt",
+    );
+    const rich = [...first.messages, assistant(first.text), user("Read the file you just created")];
+    const poor = [
+      user("Write a file test.txt with content 'abc'"),
+      assistant(first.text),
+      user("Read the file you just created"),
+    ];
+    for (const history of [rich, poor]) {
+      const { calls, text } = yield* play(history, () => "abc");
+      assert.deepEqual(calls.map((call) => [call.name, JSON.parse(call.argumentsJson)]), [
+        ["read_file", { file_path: "test.txt" }],
+      ]);
+      assert.equal(text, "test.txt contains:\n\n    abc");
+    }
+  }));
+
+it.effect("Offline.stream says what it is and what it can do when it does not understand", () =>
+  Effect.gen(function* () {
+    const said = yield* events(request([user("What is the meaning of life?")]));
+    assert.deepEqual(reasonOf(said), ["Stop"]);
+    assert.match(textOf(said), /^I am caisson-offline, a rule-based stand-in.*OPENAI_API_KEY.*\n\nI understand/);
+    assert.ok(said.length > 10, "the text comes in small pieces");
+  }));
+
+it.effect("Offline.stream answers in text when tools are absent or forbidden", () =>
+  Effect.gen(function* () {
+    const messages = [user("Execute: print(1)")];
+    const none: ModelParameters = { toolChoice: { _tag: "None" } };
+    for (const changes of [{ tools: [] }, { parameters: none }]) {
+      const said = yield* events(request(messages, changes));
+      assert.deepEqual(reasonOf(said), ["Stop"]);
+      assert.match(textOf(said), /I would need the tool execute_bash/);
+    }
+  }));
+
+it.effect("Offline.stream calls a client's tool when its name stands with JSON", () =>
+  Effect.gen(function* () {
+    const { calls, text } = yield* play(
+      [user('Call the tool get_weather with {"city": "Paris"}')],
+      () => "18 degrees",
+      { tools: [...tools, tool("get_weather", ["city"])] },
+    );
+    assert.deepEqual(calls.map((call) => [call.name, call.argumentsJson]), [["get_weather", '{"city": "Paris"}']]);
+    assert.match(text, /The tool get_weather answered:\n\n {4}18 degrees/);
+  }));
+
+it.effect("Offline.stream gives the message to a named tool's only argument when the choice names it", () =>
+  Effect.gen(function* () {
+    const said = yield* events(request([user("What's the weather in Paris?")], {
+      tools: [tool("get_weather", ["city"])],
+      parameters: { toolChoice: { _tag: "Named", name: "get_weather" } },
+    }));
+    assert.deepEqual(callsOf(said).map((call) => call.argumentsJson), ['{"city":"What\'s the weather in Paris?"}']);
+  }));
+
+it.effect("Offline.stream refuses when a call is required that it cannot make, or a schema must be filled", () =>
+  Effect.gen(function* () {
+    const wishes: ReadonlyArray<ModelParameters> = [
+      { toolChoice: { _tag: "Required" } },
+      { responseFormat: { _tag: "JsonSchema", name: "x", schema: {}, strict: true } },
+    ];
+    for (const parameters of wishes) {
+      const result = yield* Effect.result(events(request([user("Hello")], { parameters })));
+      assert.ok(Result.isFailure(result));
+      assert.ok(result.failure._tag === "ModelError");
+      assert.equal(result.failure.reason._tag, "RequestRefused");
+    }
+  }));
+
+it.effect("Offline.stream honours stop texts, the output limit and JSON answers when asked", () =>
+  Effect.gen(function* () {
+    const hello = [user("Hello")];
+    const stopped = yield* events(request(hello, { parameters: { stop: [" and not"] } }));
+    assert.equal(textOf(stopped), "I am caisson-offline, a rule-based stand-in");
+    const limited = yield* events(request(hello, { parameters: { outputTokensMax: 2 } }));
+    assert.deepEqual([textOf(limited), reasonOf(limited)], ["I am cai", ["OutputLimit"]]);
+    const json = yield* events(request(hello, { parameters: { responseFormat: { _tag: "JsonObject" } } }));
+    assert.deepEqual(Object.keys(JSON.parse(textOf(json))), ["answer"]);
+  }));
+
+it.effect("Offline.stream counts a token per four characters when it reports usage", () =>
+  Effect.gen(function* () {
+    const asked = request([user("Hello")], { system: "x".repeat(400) });
+    const said = yield* events(asked);
+    const usage = said.flatMap((event) => (event._tag === "Finished" ? [event.usage] : []));
+    const input = 400 + JSON.stringify([asked.messages, asked.tools]).length;
+    assert.deepEqual(usage, [{
+      inputTokens: Math.ceil(input / 4),
+      cachedInputTokens: 0,
+      outputTokens: Math.ceil(textOf(said).length / 4),
+      reasoningTokens: 0,
+    }]);
+  }));
