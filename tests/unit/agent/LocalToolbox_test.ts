@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { Effect, Exit, Layer, Stream } from "effect";
+import { layer as toolboxLayer } from "../../../src/agent/LocalToolbox.ts";
+import { declarations } from "../../../src/agent/tools.ts";
+import { Settings } from "../../../src/config.ts";
+import type { ExecutionOutcome } from "../../../src/domain/Execution.ts";
+import type { Owner } from "../../../src/domain/Owner.ts";
+import {
+  FileError,
+  Sandbox,
+  SandboxError,
+  type SandboxHandle,
+  SandboxLost,
+  type SandboxService,
+} from "../../../src/services/Sandbox.ts";
+import { Toolbox } from "../../../src/services/Toolbox.ts";
+import { it } from "../../support/it.ts";
+
+const owner: Owner = { principal: "p", user: "u", ephemeral: false };
+
+const outcome: ExecutionOutcome = {
+  exitCode: 0,
+  stdout: "out",
+  stderr: "",
+  timedOut: false,
+  truncated: false,
+  oomKilled: false,
+  durationMs: 1,
+  stdoutBytes: 3,
+  stderrBytes: 0,
+};
+
+const unplanned = () => Effect.die(new Error("unplanned call"));
+
+/** A sandbox of planned answers that counts how often it is opened and how many uses are open. */
+const sandbox = (handle: Partial<SandboxHandle>) => {
+  const counts = { opened: 0, open: 0 };
+  const service: SandboxService = {
+    info: { kind: "scripted", why: "a test", controls: [], notes: [] },
+    health: Effect.succeed({ healthy: true, detail: "", open: 0 }),
+    open: () =>
+      Effect.acquireRelease(
+        Effect.sync((): SandboxHandle => {
+          counts.opened += 1;
+          counts.open += 1;
+          return {
+            id: "s",
+            execute: unplanned,
+            writeFile: unplanned,
+            readText: unplanned,
+            readBytes: () => Stream.die(new Error("unplanned call")),
+            readDocstring: unplanned,
+            changedFiles: unplanned,
+            ...handle,
+          };
+        }),
+        () => Effect.sync(() => counts.open -= 1),
+      ),
+    reset: () => Effect.void,
+  };
+  const layer = toolboxLayer.pipe(
+    Layer.provide(Layer.succeed(Sandbox, Sandbox.of(service))),
+    Layer.provide(Settings.layerWith()),
+  );
+  return { counts, layer };
+};
+
+const call = (name: string, args: unknown) =>
+  Effect.gen(function* () {
+    const tools = yield* (yield* Toolbox).open(owner);
+    return yield* tools.call({ id: "1", name, argumentsJson: typeof args === "string" ? args : JSON.stringify(args) });
+  });
+
+it.effect("Tools.call runs a command with the default timeout and reports only the flags that are true", () => {
+  const asked: Array<number> = [];
+  const { layer } = sandbox({
+    execute: ({ timeoutMs }) =>
+      Effect.sync(() => {
+        asked.push(timeoutMs);
+        return { ...outcome, timedOut: true, exitCode: 124 };
+      }),
+  });
+  return Effect.gen(function* () {
+    const result = yield* call("execute_bash", { command: "sleep 99" });
+    assert.equal(result.text, '{"exit_code":124,"stdout":"out","stderr":"","timed_out":true}');
+    assert.equal(result.isError, false);
+    assert.deepEqual(asked, [30_000]);
+  }).pipe(Effect.provide(layer));
+});
+
+it.effect("Tools.call writes text as UTF-8 and says how many bytes it wrote", () => {
+  const { layer } = sandbox({ writeFile: (_path, content) => Effect.succeed(content.byteLength) });
+  return Effect.gen(function* () {
+    const result = yield* call("write_file", { file_path: "a.txt", content: "häß" });
+    assert.equal(result.text, "Successfully wrote 5 bytes to a.txt");
+  }).pipe(Effect.provide(layer));
+});
+
+it.effect("Tools.call tells where to read on when a page does not end the file", () => {
+  const { layer } = sandbox({ readText: () => Effect.succeed({ text: "a\nb\n", truncated: true }) });
+  return Effect.gen(function* () {
+    const result = yield* call("read_file", { file_path: "a.txt", offset: 10, line_count: 2 });
+    assert.equal(result.text, "a\nb\n\n[cut here: read on with offset 12]");
+  }).pipe(Effect.provide(layer));
+});
+
+it.effect("Tools.call returns an empty docstring as an empty result", () => {
+  const { layer } = sandbox({ readDocstring: () => Effect.succeed("") });
+  return Effect.gen(function* () {
+    const result = yield* call("read_docstring", { file_path: "a.py", function_name: "f" });
+    assert.deepEqual(result, { text: "", isError: false, structured: { docstring: "" } });
+  }).pipe(Effect.provide(layer));
+});
+
+it.effect("Tools.call gives the model a result it can mend when a file is refused", () => {
+  const { layer } = sandbox({
+    readText: (path) => Effect.fail(new FileError({ path, reason: "NotFound", why: "no such file" })),
+  });
+  return Effect.gen(function* () {
+    const result = yield* call("read_file", { file_path: "nope.txt" });
+    assert.deepEqual(result, { text: "Error: nope.txt: no such file", isError: true });
+  }).pipe(Effect.provide(layer));
+});
+
+const mistakes: ReadonlyArray<readonly [name: string, args: unknown, expected: RegExp]> = [
+  ["execute_bash", "{not json", /Invalid arguments for execute_bash/],
+  ["execute_bash", {}, /Invalid arguments for execute_bash.*[\s\S]*command/],
+  ["execute_bash", { command: "x", timeout: 100000 }, /Invalid arguments for execute_bash.*[\s\S]*timeout/],
+  ["read_file", { file_path: "x", offset: -1 }, /Invalid arguments for read_file.*[\s\S]*offset/],
+  ["rm_rf", {}, /no tool named 'rm_rf'.*execute_bash, write_file, read_file, read_docstring/],
+  ["toString", {}, /no tool named 'toString'/],
+];
+
+for (const [name, args, expected] of mistakes) {
+  it.effect(`Tools.call answers a mistaken call of ${name} with ${JSON.stringify(args)} without a sandbox`, () => {
+    const { layer, counts } = sandbox({});
+    return Effect.gen(function* () {
+      const result = yield* call(name, args);
+      assert.equal(result.isError, true);
+      assert.match(result.text, expected);
+      assert.equal(counts.opened, 0);
+    }).pipe(Effect.provide(layer));
+  });
+}
+
+it.effect("Toolbox.open holds the sandbox from the first call to the end of the scope", () => {
+  const { layer, counts } = sandbox({ execute: () => Effect.succeed(outcome) });
+  return Effect.gen(function* () {
+    yield* Effect.scoped(Effect.gen(function* () {
+      const tools = yield* (yield* Toolbox).open(owner);
+      assert.deepEqual(tools.declarations, declarations);
+      assert.equal(counts.open, 0);
+      const bash = { id: "1", name: "execute_bash", argumentsJson: '{"command":"x"}' };
+      yield* tools.call(bash);
+      yield* tools.call(bash);
+      assert.equal(counts.open, 1);
+    }));
+    assert.equal(counts.open, 0);
+  }).pipe(Effect.provide(layer));
+});
+
+it.effect("Tools.call fails when the sandbox itself failed", () => {
+  const lost = new SandboxError({ reason: new SandboxLost({}), detail: "gone" });
+  const { layer } = sandbox({ execute: () => Effect.fail(lost) });
+  return Effect.gen(function* () {
+    const exit = yield* Effect.exit(call("execute_bash", { command: "x" }));
+    assert.deepEqual(exit, Exit.fail(lost));
+  }).pipe(Effect.provide(layer));
+});
