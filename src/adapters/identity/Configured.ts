@@ -1,0 +1,91 @@
+/**
+ * Identity as the settings configure it: API keys, signed tokens, a trusted proxy's users, or nobody.
+ */
+import { readFile } from "node:fs/promises";
+import { Effect, Layer } from "effect";
+import { ConfigurationRefused, Settings } from "../../config.ts";
+import { type Identity as Identified, isLoopback } from "../../domain/identity.ts";
+import {
+  type Credential,
+  Identity,
+  IdentityUnavailable,
+  OpenDoorRefused,
+  Unauthorized,
+} from "../../services/Identity.ts";
+import { decodeKeyFile, findKey, type KeyDigest, storedDigest } from "./apiKeys.ts";
+import { planOf } from "./plan.ts";
+import { looksLikeToken, makeVerifyToken, type VerifyToken } from "./tokens.ts";
+
+/** How long a key file is believed before it is read again: a revoked key is refused after this time. */
+const keyFileTtl = "1 second";
+
+const readKeyFile = (path: string): Effect.Effect<ReadonlyArray<KeyDigest>, IdentityUnavailable> =>
+  Effect.tryPromise(() => readFile(path, "utf8")).pipe(
+    Effect.flatMap(decodeKeyFile),
+    Effect.map((file) => file.keys.map(storedDigest)),
+    Effect.mapError((cause) => new IdentityUnavailable({ source: "key-file", detail: `cannot read ${path}`, cause })),
+  );
+
+/** The credential in an `authorization` header, undefined when it is not a bearer's. */
+const presentedIn = (authorization: string): string | undefined => /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+
+/** Tries each kind of token in turn: the first that does not call it invalid decides. */
+const verifyAny = (
+  verifiers: ReadonlyArray<VerifyToken>,
+  token: string,
+): Effect.Effect<string, Unauthorized | IdentityUnavailable> =>
+  verifiers.reduceRight<Effect.Effect<string, Unauthorized | IdentityUnavailable>>(
+    (otherwise, verify) =>
+      Effect.catch(
+        verify(token),
+        (error) => error._tag === "Unauthorized" && error.reason === "Invalid" ? otherwise : Effect.fail(error),
+      ),
+    Effect.fail(new Unauthorized({ reason: "Invalid" })),
+  );
+
+const make = Effect.gen(function* () {
+  const settings = yield* Settings;
+  const plan = yield* planOf(settings);
+  const anonymous = plan.keys.length === 0 && plan.keyFile === undefined && plan.tokens.length === 0;
+  const verifiers = yield* Effect.forEach(plan.tokens, makeVerifyToken);
+  const verifyForwarded = plan.forwarded === undefined ? undefined : yield* makeVerifyToken(plan.forwarded);
+
+  const keysOfFile = plan.keyFile === undefined
+    ? Effect.succeed<ReadonlyArray<KeyDigest>>([])
+    : yield* Effect.cachedWithTTL(readKeyFile(plan.keyFile), keyFileTtl);
+  yield* Effect.mapError(keysOfFile, ({ detail }) =>
+    new ConfigurationRefused({
+      problems: [`CAISSON_API_KEYS_FILE: ${detail}, expected a file made by deno task keys`],
+    }));
+
+  const byKey = Effect.fnUntraced(function* (name: string, forwardedUserJwt: string | undefined) {
+    const principal = { name, kind: "api-key" } as const;
+    if (verifyForwarded === undefined || forwardedUserJwt === undefined || !plan.trusted.has(name)) {
+      return { principal };
+    }
+    return { principal, verifiedUser: yield* verifyForwarded(forwardedUserJwt) };
+  });
+
+  const identify = Effect.fnUntraced(function* (
+    { authorization = "", forwardedUserJwt }: Credential,
+  ): Effect.fn.Return<Identified, Unauthorized | IdentityUnavailable> {
+    if (anonymous) return { principal: { name: "anonymous", kind: "anonymous" } };
+    if (authorization.trim() === "") return yield* new Unauthorized({ reason: "Missing" });
+    const presented = presentedIn(authorization);
+    if (presented === undefined) return yield* new Unauthorized({ reason: "Invalid" });
+    const name = findKey([...plan.keys, ...yield* keysOfFile], presented);
+    if (name !== undefined) return yield* byKey(name, forwardedUserJwt);
+    if (verifiers.length === 0 || !looksLikeToken(presented)) return yield* new Unauthorized({ reason: "Invalid" });
+    return { principal: { name: yield* verifyAny(verifiers, presented), kind: "jwt" } };
+  });
+
+  return Identity.of({
+    anonymous,
+    identify,
+    mayListen: (host) =>
+      !anonymous || settings.insecure || isLoopback(host) ? Effect.void : Effect.fail(new OpenDoorRefused({ host })),
+  });
+});
+
+/** Identity from the settings. *Fails with* `ConfigurationRefused`, naming every setting that cannot be used. */
+export const layer: Layer.Layer<Identity, ConfigurationRefused, Settings> = Layer.effect(Identity, make);

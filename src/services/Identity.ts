@@ -1,0 +1,81 @@
+/**
+ * The Identity port: from the credential of a request to the principal it belongs to.
+ *
+ * Both doors ask here and nowhere else. Which user of the principal a request is for is decided by
+ * `ownerOf` in the domain.
+ */
+import { Context, type Effect, Schema } from "effect";
+import type { Identity as Identified } from "../domain/identity.ts";
+
+// Errors -----------------------------------------------------------------------------------------
+
+/** The credential is missing or not accepted; the answer must not tell more than the reason. */
+export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", {
+  reason: Schema.Literals(["Missing", "Invalid", "Expired"]),
+}) {
+  override get message(): string {
+    switch (this.reason) {
+      case "Missing":
+        return "You did not provide an API key. Send it as 'Authorization: Bearer YOUR_KEY'.";
+      case "Invalid":
+        return "Incorrect API key provided.";
+      case "Expired":
+        return "The token provided has expired.";
+    }
+  }
+}
+
+/** Credentials cannot be checked at the moment; `detail` is for the log only. */
+export class IdentityUnavailable extends Schema.TaggedError<IdentityUnavailable>()("IdentityUnavailable", {
+  source: Schema.Literals(["key-file", "jwks"]),
+  detail: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect()),
+}) {
+  override get message(): string {
+    return `credentials cannot be checked: ${this.source} is not available`;
+  }
+}
+
+/** A door would be open to strangers: nobody needs a credential and the address is reachable from elsewhere. */
+export class OpenDoorRefused extends Schema.TaggedError<OpenDoorRefused>()("OpenDoorRefused", {
+  host: Schema.String,
+}) {
+  override get message(): string {
+    return `listening on ${this.host} without credentials is refused: set CAISSON_API_KEYS, or listen on 127.0.0.1, ` +
+      "or set CAISSON_INSECURE_ALLOW_ANONYMOUS=true to let anyone who reaches the port run code";
+  }
+}
+
+/** What a request shows of itself, headers as received. */
+export interface Credential {
+  /** The `authorization` header. */
+  readonly authorization?: string | undefined;
+  /** The `x-openwebui-user-jwt` header; it counts only beside the key of a trusted proxy. */
+  readonly forwardedUserJwt?: string | undefined;
+}
+
+// Port -------------------------------------------------------------------------------------------
+
+/** What identity offers. */
+export interface IdentityService {
+  /** Whether no credential is configured, so that everyone is `anonymous`. */
+  readonly anonymous: boolean;
+  /**
+   * Identifies the bearer of a credential.
+   *
+   * *Details*: with credentials configured one is required; without any, everyone is `anonymous`
+   * whatever they send. Keys are compared in constant time.
+   *
+   * *Fails with* `Unauthorized`, and with `IdentityUnavailable` when a key file or a key set cannot be read.
+   */
+  readonly identify: (credential: Credential) => Effect.Effect<Identified, Unauthorized | IdentityUnavailable>;
+  /**
+   * Refuses an address that would serve strangers: beyond loopback credentials must be configured.
+   *
+   * *Fails with* `OpenDoorRefused` unless `CAISSON_INSECURE_ALLOW_ANONYMOUS` is set.
+   */
+  readonly mayListen: (host: string) => Effect.Effect<void, OpenDoorRefused>;
+}
+
+/** The Identity port. */
+export class Identity extends Context.Service<Identity, IdentityService>()("caisson/services/Identity") {}
