@@ -9,19 +9,18 @@ import type { Identity as Identified } from "../domain/identity.ts";
 
 // Errors -----------------------------------------------------------------------------------------
 
+const refusals = {
+  Missing: "You did not provide an API key. Send it as 'Authorization: Bearer YOUR_KEY'.",
+  Invalid: "Incorrect API key provided.",
+  Expired: "The token provided has expired.",
+} as const;
+
 /** The credential is missing or not accepted; the answer must not tell more than the reason. */
 export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", {
   reason: Schema.Literals(["Missing", "Invalid", "Expired"]),
 }) {
   override get message(): string {
-    switch (this.reason) {
-      case "Missing":
-        return "You did not provide an API key. Send it as 'Authorization: Bearer YOUR_KEY'.";
-      case "Invalid":
-        return "Incorrect API key provided.";
-      case "Expired":
-        return "The token provided has expired.";
-    }
+    return refusals[this.reason];
   }
 }
 
