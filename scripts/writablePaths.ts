@@ -22,7 +22,9 @@ const setting = (name: string): string | undefined => (Deno.env.get(name) ?? "")
 
 const engineSockets = (): ReadonlyArray<string> => {
   const host = setting("DOCKER_HOST");
-  return host?.startsWith("unix://") ? [host.slice("unix://".length)] : ["/var/run/docker.sock", "/run/docker.sock"];
+  return host?.startsWith("unix://")
+    ? [host.slice("unix://".length)]
+    : ["/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock"];
 };
 
 // A comma would end the path and start another, so such a path is left to the person who chose it.

@@ -362,6 +362,9 @@ export const settingsTable = {
     default: "mcp-code-executor:latest",
     why: "Sandbox image, by tag or digest; the default is built on first use.",
   }),
+  imageBase: optionalText("CAISSON_IMAGE_BASE", {
+    why: "Base of the default sandbox image; unset, caisson/base:bookworm when the engine has it, else Debian's own.",
+  }),
   toolsPath: text("MCP_TOOLS_PATH", { default: "./tools", why: "Python modules mounted read-only at /tools." }),
   skillsPath: text("MCP_SKILLS_PATH", { default: "./skills", why: "Agent Skills mounted read-only at /skills." }),
   sandboxMemoryMb: integer("CAISSON_SANDBOX_MEMORY_MB", {
