@@ -1,0 +1,45 @@
+/**
+ * Which hosts and origins the MCP server answers to.
+ *
+ * A web page can make a browser call a server on this machine, under a name of its own that it lets point
+ * here. Such a call carries the page's origin and the page's host name.
+ */
+import { Effect } from "effect";
+import type { HttpServerRequest } from "effect/http";
+import type { SettingsService } from "../config.ts";
+import { ForeignHost, ForeignOrigin } from "./errors.ts";
+
+const loopbackNames = ["localhost", "127.0.0.1", "[::1]"];
+
+const listOf = (text: string): ReadonlyArray<string> =>
+  text.split(",").map((entry) => entry.trim().toLowerCase()).filter((entry) => entry !== "");
+
+const nameOf = (url: string): string | undefined => URL.canParse(url) ? new URL(url).hostname : undefined;
+
+/**
+ * Makes the check of `Host` and `Origin`: loopback under any port, and what the settings name.
+ *
+ * *Fails with* `ForeignHost` when the host is absent or foreign, `ForeignOrigin` when there is an origin
+ * and it is foreign.
+ */
+export const makeAddressCheck = (
+  settings: Pick<SettingsService, "mcpHost" | "mcpAllowedHosts" | "mcpAllowedOrigins">,
+) => {
+  const hosts = new Set([...loopbackNames, settings.mcpHost.toLowerCase(), ...listOf(settings.mcpAllowedHosts)]);
+  const origins = new Set(listOf(settings.mcpAllowedOrigins));
+
+  const isHost = (host: string | undefined): boolean => {
+    const name = host === undefined ? undefined : nameOf(`http://${host}`);
+    return name !== undefined && hosts.has(name);
+  };
+  const isOrigin = (origin: string): boolean => {
+    const name = nameOf(origin);
+    return name !== undefined && (loopbackNames.includes(name) || origins.has(origin.toLowerCase()));
+  };
+
+  return ({ headers }: HttpServerRequest.HttpServerRequest): Effect.Effect<void, ForeignHost | ForeignOrigin> => {
+    if (!isHost(headers["host"])) return Effect.fail(new ForeignHost());
+    const origin = headers["origin"];
+    return origin === undefined || isOrigin(origin) ? Effect.void : Effect.fail(new ForeignOrigin());
+  };
+};

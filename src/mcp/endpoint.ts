@@ -1,0 +1,133 @@
+/**
+ * The `/mcp` endpoint: an HTTP request either reaches a session of its own caller or is refused.
+ */
+import { ByteSize, Effect, Exit, Option, Schema, type Scope } from "effect";
+import { HttpIncomingMessage, type HttpServerRequest, HttpServerResponse } from "effect/http";
+// @ts-types="@modelcontextprotocol/sdk/types"
+import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js";
+import type { SettingsService } from "../config.ts";
+import type { Caller, CallersService } from "./callers.ts";
+import {
+  answerOf,
+  BodyTooLarge,
+  BodyUnreadable,
+  MalformedJson,
+  MalformedMessage,
+  MethodRefused,
+  type Refusal,
+  SessionRequired,
+  UnsupportedVersion,
+} from "./errors.ts";
+import type { Session, SessionTable } from "./sessions.ts";
+
+/** What the endpoint works with. */
+export interface EndpointParts {
+  readonly sessions: SessionTable;
+  readonly callers: CallersService;
+  /** Fails when the request's host or origin is not served. */
+  readonly checkAddress: (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<void, Refusal>;
+  readonly settings: Pick<SettingsService, "bodyBytesMax">;
+}
+
+/** The key of the revision a request of 2026-07-28 and later names in its own `_meta`. */
+const envelopeVersionKey = "io.modelcontextprotocol/protocolVersion";
+
+const decodeJson = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Unknown));
+
+/** As much of a message as decides where it goes; the SDK checks the rest. */
+const Peeked = Schema.Struct({
+  jsonrpc: Schema.Literal("2.0"),
+  id: Schema.optionalKey(Schema.Union([Schema.String, Schema.Number])),
+  method: Schema.optionalKey(Schema.String),
+  params: Schema.optionalKey(Schema.Struct({
+    _meta: Schema.optionalKey(Schema.Struct({ [envelopeVersionKey]: Schema.optionalKey(Schema.String) })),
+  })),
+});
+type Peeked = typeof Peeked.Type;
+const peek = Schema.decodeUnknownOption(Peeked);
+
+/**
+ * Answers one request to `/mcp`; every refusal is an answer.
+ *
+ * *Details*: host and origin are checked first, then the caller, then the body. The session counts as
+ * used until the response is sent, streams included.
+ */
+export const makeEndpoint = ({ sessions, callers, checkAddress, settings }: EndpointParts) => {
+  const bodyMax = ByteSize.bytes(settings.bodyBytesMax);
+
+  const readBody = (request: HttpServerRequest.HttpServerRequest) =>
+    request.text.pipe(
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, bodyMax),
+      Effect.mapError(({ reason }) =>
+        reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
+          ? new BodyTooLarge({ bytesMax: settings.bodyBytesMax })
+          : new BodyUnreadable()
+      ),
+      Effect.flatMap((text) => Effect.mapError(decodeJson(text), () => new MalformedJson())),
+    );
+
+  const open = Effect.fnUntraced(function* (caller: Caller, message: Peeked, body: unknown, web: Request) {
+    if (message.method !== "initialize") return yield* new SessionRequired();
+    const session = yield* sessions.open(caller);
+    return yield* session.handle(web, body).pipe(
+      // A first request that was refused leaves no session behind.
+      Effect.onExit((exit) => Exit.isSuccess(exit) && exit.value.ok ? Effect.void : session.close),
+    );
+  });
+
+  const resume = Effect.fnUntraced(function* (session: Session, web: Request, body: unknown) {
+    const response = yield* session.handle(web, body);
+    if (web.method === "DELETE" && response.ok) yield* session.close;
+    return response;
+  });
+
+  const serve = Effect.fnUntraced(function* (
+    request: HttpServerRequest.HttpServerRequest,
+    tell: (id: Peeked["id"]) => void,
+  ): Effect.fn.Return<Response, Refusal, Scope.Scope> {
+    yield* checkAddress(request);
+    if (!["POST", "GET", "DELETE"].includes(request.method)) return yield* new MethodRefused();
+    const caller = yield* callers.of(request.headers);
+    const body = request.method === "POST" ? yield* readBody(request) : undefined;
+    // Batches belong to older revisions and only to open sessions; the SDK bounds and checks them.
+    const message = Array.isArray(body) ? Option.none<Peeked>() : peek(body);
+    if (Option.isSome(message)) tell(message.value.id);
+    yield* checkVersion(request, message);
+    const web = new Request(mcpUrl, { method: request.method, headers: request.headers });
+    const id = request.headers["mcp-session-id"];
+    if (id !== undefined) return yield* resume(yield* sessions.use(id, caller), web, body);
+    if (request.method !== "POST") return yield* new SessionRequired();
+    if (Option.isNone(message)) return yield* Array.isArray(body) ? new SessionRequired() : new MalformedMessage();
+    return yield* open(caller, message.value, body, web);
+  });
+
+  return (
+    request: HttpServerRequest.HttpServerRequest,
+  ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope> =>
+    Effect.suspend(() => {
+      let id: Peeked["id"];
+      return serve(request, (told) => {
+        id = told;
+      }).pipe(
+        Effect.map(HttpServerResponse.fromWeb),
+        Effect.catch((refusal) => {
+          const { status, headers, body } = answerOf(refusal);
+          return Effect.as(
+            Effect.logDebug("MCP request refused", refusal._tag),
+            HttpServerResponse.jsonUnsafe({ ...body, id: id ?? null }, { status, headers }),
+          );
+        }),
+      );
+    });
+};
+
+/** The SDK reads only path and query of a request's address; its host was checked before. */
+const mcpUrl = "http://localhost/mcp";
+
+const checkVersion = (request: HttpServerRequest.HttpServerRequest, message: Option.Option<Peeked>) => {
+  const named = Option.getOrUndefined(message)?.params?._meta?.[envelopeVersionKey] ??
+    request.headers["mcp-protocol-version"];
+  return named === undefined || SUPPORTED_PROTOCOL_VERSIONS.includes(named)
+    ? Effect.void
+    : Effect.fail(new UnsupportedVersion({ requested: named, supported: SUPPORTED_PROTOCOL_VERSIONS }));
+};

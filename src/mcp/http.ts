@@ -1,0 +1,71 @@
+/**
+ * The MCP server over streamable HTTP: `/mcp` and what stands beside it.
+ */
+import { createServer } from "node:http";
+import { DateTime, Effect, Layer } from "effect";
+import { HttpRouter, HttpServerResponse } from "effect/http";
+import { NodeHttpServer } from "@effect/platform-node";
+import { Settings } from "../config.ts";
+import { Identity } from "../services/Identity.ts";
+import { Sandbox } from "../services/Sandbox.ts";
+import { makeAddressCheck } from "./addresses.ts";
+import { Callers } from "./callers.ts";
+import { makeEndpoint } from "./endpoint.ts";
+import { make as makeSessions } from "./sessions.ts";
+import { Surfaces } from "./Surface.ts";
+
+/**
+ * The routes of the MCP server.
+ *
+ * *Details*: `/health` needs no credential and tells no more than what is in use and whether it works.
+ * Sessions live as long as the layer.
+ */
+export const routes: Layer.Layer<never, never, HttpRouter.HttpRouter | Surfaces | Callers | Sandbox | Settings> =
+  HttpRouter.use(Effect.fnUntraced(function* (router) {
+    const settings = yield* Settings;
+    const sandbox = yield* Sandbox;
+    const sessions = yield* makeSessions(yield* Surfaces, settings);
+    const endpoint = makeEndpoint({
+      sessions,
+      callers: yield* Callers,
+      checkAddress: makeAddressCheck(settings),
+      settings,
+    });
+    yield* router.add("*", "/mcp", endpoint);
+    yield* router.add(
+      "GET",
+      "/health",
+      Effect.gen(function* () {
+        const { healthy, detail, open } = yield* sandbox.health;
+        return HttpServerResponse.jsonUnsafe({
+          status: healthy ? "healthy" : "degraded",
+          service: "mcp-server",
+          sandbox: { kind: sandbox.info.kind, detail, open },
+          sessions: yield* sessions.size,
+          timestamp: DateTime.formatIso(yield* DateTime.now),
+        });
+      }),
+    );
+  }));
+
+/**
+ * The MCP server, listening; closing the scope ends its sessions and their calls.
+ *
+ * *Fails with* `ServeError` when the address is taken, and `ConfigurationRefused` when it would serve
+ * strangers.
+ */
+export const layer = Layer.unwrap(Effect.gen(function* () {
+  const settings = yield* Settings;
+  const identity = yield* Identity;
+  yield* identity.mayListen(settings.mcpHost);
+  return HttpRouter.serve(routes, { disableLogger: true }).pipe(
+    Layer.provide(Callers.layer),
+    Layer.provideMerge(
+      NodeHttpServer.layer(() => createServer(), {
+        host: settings.mcpHost,
+        port: settings.mcpPort,
+        gracefulShutdownTimeout: `${settings.shutdownGraceSeconds} seconds`,
+      }),
+    ),
+  );
+}));

@@ -1,0 +1,121 @@
+/**
+ * The SDK's protocol machine, wired to a {@link Surface}.
+ *
+ * The SDK does initialization, correlation, cancellation and time-outs; every other method goes through
+ * one dispatch to the surface. Each request runs as a fiber of the session's scope: a cancellation
+ * interrupts it, and so does the end of the session.
+ */
+import { Cause, Effect, FiberSet, Option, Schema, type Scope, Semaphore } from "effect";
+import { Server } from "@modelcontextprotocol/sdk/server";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport";
+import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol";
+import type {
+  LoggingLevel,
+  RequestId,
+  ServerNotification,
+  ServerRequest,
+  ServerResult,
+} from "@modelcontextprotocol/sdk/types";
+import { version } from "../domain/version.ts";
+import { internalError, invalidParams, methodNotFound, rpcCode, RpcFailure } from "./errors.ts";
+import type { McpCall, Surface } from "./Surface.ts";
+
+/** Requests of one session that run at once; one client has no use for more, and each may hold output. */
+const requestsAtOnceMax = 32;
+
+/** Characters of a session id that stand in the log: enough to tell sessions apart, too few to use one. */
+const sessionIdShown = 12;
+
+/** The levels of the specification, least severe first. */
+const levels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] as const;
+
+const decodeLevel = Schema.decodeUnknownEffect(Schema.Struct({ level: Schema.Literals(levels) }));
+
+type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+
+/** How a transport is told that a request was cancelled and no answer will come. */
+export interface Connection {
+  readonly transport: Transport;
+  /** Frees what the transport keeps for a request that was cancelled. */
+  readonly abandon: (id: RequestId) => Effect.Effect<void>;
+}
+
+/**
+ * Connects a surface to a transport for as long as the scope is open.
+ *
+ * *Details*: closing the scope closes the transport and interrupts every running request before it
+ * completes. A failure that is no {@link RpcFailure} reaches the client as "Internal error" and the log in
+ * full.
+ */
+export const connect: (surface: Surface, connection: Connection) => Effect.Effect<void, never, Scope.Scope> = Effect
+  .fnUntraced(function* (surface, { transport, abandon }) {
+    const run = yield* FiberSet.makeRuntimePromise<never, ServerResult, RpcFailure>();
+    const report = yield* FiberSet.makeRuntime<never, void, never>();
+    const places = yield* Semaphore.make(requestsAtOnceMax);
+    const server = new Server(
+      { name: "caisson", title: "Caisson", version },
+      {
+        capabilities: surface.capabilities,
+        ...(surface.instructions !== undefined && { instructions: surface.instructions }),
+      },
+    );
+    let level: LoggingLevel = "info";
+
+    const setLevel = (params: unknown) =>
+      Effect.map(decodeLevel(params), (decoded): ServerResult => {
+        level = decoded.level;
+        return {};
+      }).pipe(Effect.mapError(() => invalidParams(`level must be one of ${levels.join(", ")}`)));
+
+    const callOf = (extra: Extra): McpCall => {
+      // The client may be gone by the time something is sent to it; then there is nobody to tell.
+      const notify = (notification: ServerNotification) =>
+        Effect.ignore(Effect.tryPromise(() => extra.sendNotification(notification)));
+      return {
+        progressToken: extra._meta?.progressToken,
+        notify,
+        log: (at, data) =>
+          levels.indexOf(at) < levels.indexOf(level)
+            ? Effect.void
+            : notify({ method: "notifications/message", params: { level: at, logger: "caisson", data } }),
+        extra,
+      };
+    };
+
+    const answer = (method: string, params: unknown, extra: Extra): Effect.Effect<ServerResult, RpcFailure> => {
+      if (method === "logging/setLevel" && surface.capabilities.logging !== undefined) return setLevel(params);
+      const handler = surface.methods.get(method);
+      return handler === undefined ? Effect.fail(methodNotFound(method)) : handler(params, callOf(extra));
+    };
+
+    // The SDK's own handler answers bad parameters with its validator's dump.
+    server.removeRequestHandler("logging/setLevel");
+    server.fallbackRequestHandler = ({ method, params }, extra) =>
+      run(
+        answer(method, params, extra).pipe(
+          places.withPermitsIfAvailable(1),
+          Effect.flatMap(Option.match({ onNone: () => Effect.fail(tooManyRequests), onSome: Effect.succeed })),
+          Effect.catchDefect((defect) =>
+            Effect.andThen(Effect.logError("MCP request failed", Cause.die(defect)), Effect.fail(internalError))
+          ),
+          Effect.onInterrupt(() => abandon(extra.requestId)),
+          Effect.annotateLogs({
+            mcp_method: method,
+            mcp_session: extra.sessionId?.slice(0, sessionIdShown) ?? "stdio",
+          }),
+        ),
+        { signal: extra.signal },
+      );
+    server.onerror = (error) => {
+      report(Effect.logDebug("MCP protocol", error.message));
+    };
+    yield* Effect.acquireRelease(
+      Effect.promise(() => server.connect(transport)),
+      () => Effect.promise(() => server.close()),
+    );
+  });
+
+const tooManyRequests = new RpcFailure({
+  code: rpcCode.refused,
+  message: `Too many requests at once: a session may have ${requestsAtOnceMax}`,
+});

@@ -1,0 +1,168 @@
+/**
+ * The table of MCP sessions: who may use which, for how long, and how many there may be.
+ */
+import { Clock, Duration, Effect, Exit, Scope } from "effect";
+// @ts-types="@modelcontextprotocol/sdk/server/webStandardStreamableHttp"
+import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
+import type { RequestId } from "@modelcontextprotocol/sdk/types";
+import type { SettingsService } from "../config.ts";
+import { makeId } from "../domain/ids.ts";
+import { rpcCode, SessionNotFound, TooManySessions } from "./errors.ts";
+import { makeEventStore } from "./eventStore.ts";
+import type { Caller } from "./callers.ts";
+import { connect } from "./protocolServer.ts";
+import type { SurfacesService } from "./Surface.ts";
+
+/** One session, as the HTTP door uses it. */
+export interface Session {
+  readonly id: string;
+  /** Hands a request of this session to the transport; `body` is its parsed body, if it has one. */
+  readonly handle: (request: Request, body: unknown) => Effect.Effect<Response>;
+  /** Ends the session: its streams close and its running calls are interrupted first. */
+  readonly close: Effect.Effect<void>;
+}
+
+/** What the table offers. */
+export interface SessionTable {
+  /** Opens a session bound to its caller. *Fails with* `TooManySessions` when a cap is reached. */
+  readonly open: (caller: Caller) => Effect.Effect<Session, TooManySessions, Scope.Scope>;
+  /**
+   * Finds a session of this very caller and counts it as used until the scope closes.
+   *
+   * *Fails with* `SessionNotFound`, for another caller's session too.
+   */
+  readonly use: (id: string, caller: Caller) => Effect.Effect<Session, SessionNotFound, Scope.Scope>;
+  /** Sessions open now. */
+  readonly size: Effect.Effect<number>;
+}
+
+interface Entry extends Session {
+  readonly claim: string;
+  /** Requests and streams that are open now. */
+  inUse: number;
+  lastUsedMs: number;
+}
+
+type Limits = Pick<
+  SettingsService,
+  "mcpSessionIdleSeconds" | "mcpSessionsPerOwnerMax" | "mcpSessionsMax" | "keepAliveSeconds"
+>;
+
+/** How often idle sessions are looked for, as a share of the idle time. */
+const sweepsPerIdleTime = 4;
+
+/** Wait that a client is asked for before it resumes a broken stream. */
+const reconnectMs = 1000;
+
+/** Makes a table that closes every session, all at once, when its scope closes. */
+export const make: (
+  surfaces: SurfacesService,
+  limits: Limits,
+) => Effect.Effect<SessionTable, never, Scope.Scope> = Effect.fnUntraced(function* (surfaces, limits) {
+  const entries = new Map<string, Entry>();
+  const places = new Map<string, number>();
+  let placesTaken = 0;
+  const all = yield* Effect.acquireRelease(Scope.make("parallel"), (scope) => Scope.close(scope, Exit.void));
+
+  /** Takes a place before anything is awaited, so that simultaneous openings cannot pass a cap together. */
+  const takePlace = (claim: string) =>
+    Effect.suspend(() => {
+      const owned = places.get(claim) ?? 0;
+      if (owned >= limits.mcpSessionsPerOwnerMax) {
+        return new TooManySessions({ scope: "owner", limit: limits.mcpSessionsPerOwnerMax });
+      }
+      if (placesTaken >= limits.mcpSessionsMax) {
+        return new TooManySessions({ scope: "server", limit: limits.mcpSessionsMax });
+      }
+      places.set(claim, owned + 1);
+      placesTaken += 1;
+      return Effect.void;
+    });
+  const leavePlace = (claim: string) =>
+    Effect.sync(() => {
+      const left = (places.get(claim) ?? 1) - 1;
+      if (left > 0) places.set(claim, left);
+      else places.delete(claim);
+      placesTaken -= 1;
+    });
+
+  const start = Effect.fnUntraced(function* (caller: Caller, scope: Scope.Closeable) {
+    const id = makeId("mcp");
+    const transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: () => id,
+      eventStore: makeEventStore(),
+      retryInterval: reconnectMs,
+      keepAliveMs: limits.keepAliveSeconds * 1000,
+    });
+    // A cancelled request gets no answer from the SDK, and its stream would stay open as long as the session.
+    const abandon = (requestId: RequestId) =>
+      Effect.ignore(Effect.tryPromise(() =>
+        transport.send({
+          jsonrpc: "2.0",
+          id: requestId,
+          error: { code: rpcCode.requestCancelled, message: "Request cancelled" },
+        })
+      ));
+    const surface = yield* surfaces.open(caller.owner);
+    yield* connect(surface, { transport, abandon });
+    const entry: Entry = {
+      id,
+      claim: caller.claim,
+      inUse: 0,
+      lastUsedMs: yield* Clock.currentTimeMillis,
+      handle: (request, body) =>
+        Effect.promise(() => transport.handleRequest(request, body === undefined ? {} : { parsedBody: body })),
+      close: Scope.close(scope, Exit.void),
+    };
+    yield* Effect.acquireRelease(
+      Effect.sync(() => entries.set(id, entry)),
+      () => Effect.sync(() => entries.delete(id)),
+    );
+    return entry;
+  });
+
+  const hold = (entry: Entry) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        entry.inUse += 1;
+        return entry;
+      }),
+      () =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          entry.inUse -= 1;
+          entry.lastUsedMs = now;
+        }),
+    );
+
+  const sweep = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis;
+    const idleMs = limits.mcpSessionIdleSeconds * 1000;
+    const expired = [...entries.values()].filter((entry) => entry.inUse === 0 && now - entry.lastUsedMs >= idleMs);
+    yield* Effect.forEach(expired, (entry) => entry.close, { concurrency: "unbounded", discard: true });
+  });
+  yield* Effect.forkScoped(
+    Effect.forever(
+      Effect.andThen(Effect.sleep(Duration.seconds(limits.mcpSessionIdleSeconds / sweepsPerIdleTime)), sweep),
+    ),
+  );
+
+  return {
+    open: (caller) =>
+      Effect.uninterruptible(Effect.gen(function* () {
+        yield* takePlace(caller.claim);
+        const scope = yield* Scope.fork(all);
+        yield* Scope.addFinalizer(scope, leavePlace(caller.claim));
+        const entry = yield* Effect.onError(
+          Scope.provide(start(caller, scope), scope),
+          () => Scope.close(scope, Exit.void),
+        );
+        return yield* hold(entry);
+      })),
+    use: (id, caller) =>
+      Effect.suspend(() => {
+        const entry = entries.get(id);
+        return entry === undefined || entry.claim !== caller.claim ? new SessionNotFound() : hold(entry);
+      }),
+    size: Effect.sync(() => entries.size),
+  };
+});

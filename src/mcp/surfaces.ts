@@ -1,0 +1,46 @@
+/**
+ * The production surface: tools and prompt of the session's owner, from the agent's own toolbox.
+ */
+import { Effect, Layer } from "effect";
+import type { Owner } from "../domain/Owner.ts";
+import { Toolbox } from "../services/Toolbox.ts";
+import { promptMethods } from "./promptMethods.ts";
+import { Surfaces } from "./Surface.ts";
+import { toolMethods, type WithTools } from "./toolMethods.ts";
+
+const instructions = "These tools run bash and Python and keep files in a sealed sandbox that is yours alone. " +
+  "Its working directory is /workspace; files stay between calls. " +
+  "The prompt agent_system_prompt says what is installed and which skills there are.";
+
+/**
+ * Surfaces over the Toolbox port.
+ *
+ * *Details*: tools are opened for each call, so that a session that only stays connected keeps no
+ * sandbox running. A one-request owner's sandbox ends with its last user, so its tools are held as long as
+ * the session.
+ */
+export const layer: Layer.Layer<Surfaces, never, Toolbox> = Layer.effect(
+  Surfaces,
+  Effect.gen(function* () {
+    const toolbox = yield* Toolbox;
+
+    const perCall = (owner: Owner): WithTools => (use) => Effect.scoped(Effect.flatMap(toolbox.open(owner), use));
+
+    const perSession = (owner: Owner) =>
+      Effect.map(Effect.exit(toolbox.open(owner)), (tools): WithTools => (use) => Effect.flatMap(tools, use));
+
+    return Surfaces.of({
+      open: Effect.fnUntraced(function* (owner) {
+        const withTools = owner.ephemeral ? yield* perSession(owner) : perCall(owner);
+        return {
+          capabilities: { tools: {}, prompts: {}, resources: {}, logging: {} },
+          instructions,
+          methods: new Map([
+            ...toolMethods(withTools),
+            ...promptMethods(toolbox.systemPrompt(owner)),
+          ]),
+        };
+      }),
+    });
+  }),
+);

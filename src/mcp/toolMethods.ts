@@ -1,0 +1,97 @@
+/**
+ * `tools/list` and `tools/call`, served from the toolbox of the session's owner.
+ */
+import { Effect, Schema } from "effect";
+import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types";
+import { agentTools, jsonSchemaOf } from "../agent/tools.ts";
+import type { ToolDeclaration, ToolResult } from "../domain/Tool.ts";
+import { failureMeta, outcomeMeta } from "../services/toolResultMeta.ts";
+import type { ToolboxError, Tools } from "../services/Toolbox.ts";
+import { invalidParams, toolboxFailureText } from "./errors.ts";
+import { makeProgress } from "./progress.ts";
+import type { McpCall, MethodHandler } from "./Surface.ts";
+
+/** How the tools of an owner are reached for one call; the scope around it is the call's. */
+export type WithTools = <A, E>(use: (tools: Tools) => Effect.Effect<A, E>) => Effect.Effect<A, E | ToolboxError>;
+
+const ours = new Map(agentTools.map((tool) => [tool.name as string, {
+  title: tool.title,
+  annotations: {
+    title: tool.title,
+    readOnlyHint: tool.annotations.readOnly,
+    destructiveHint: tool.annotations.destructive,
+    idempotentHint: tool.annotations.idempotent,
+    // A sandbox is a closed world of its own.
+    openWorldHint: false,
+  },
+  outputSchema: objectSchema(jsonSchemaOf(tool.output)),
+}]));
+
+function objectSchema(schema: ToolDeclaration["parameters"]): Tool["inputSchema"] {
+  return { ...schema, type: "object" };
+}
+
+const listed = ({ name, description, parameters }: ToolDeclaration): Tool => ({
+  name,
+  description,
+  inputSchema: objectSchema(parameters),
+  ...ours.get(name),
+});
+
+const decodeCall = Schema.decodeUnknownEffect(Schema.Struct({
+  name: Schema.String,
+  arguments: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json)),
+}));
+
+const answered = ({ text, isError, structured, outcome }: ToolResult): CallToolResult => ({
+  content: [{ type: "text", text }],
+  isError,
+  ...(structured !== undefined && { structuredContent: structured }),
+  ...(outcome !== undefined && { _meta: outcomeMeta(outcome) }),
+});
+
+/** A failure of the machinery: the client's model can only try later, the operator finds it in the log. */
+const failed = (error: ToolboxError, call: McpCall) => {
+  const text = toolboxFailureText(error);
+  return Effect.logError("tool call failed", error).pipe(
+    Effect.andThen(call.log("error", text)),
+    Effect.as<CallToolResult>({ content: [{ type: "text", text }], isError: true, _meta: failureMeta(error) }),
+  );
+};
+
+/** Makes the two methods over an owner's tools. */
+export const toolMethods = (withTools: WithTools): ReadonlyArray<readonly [string, MethodHandler]> => [
+  [
+    "tools/list",
+    (_params, call) =>
+      withTools((tools) => Effect.succeed({ tools: tools.declarations.map(listed) })).pipe(
+        Effect.catch((error) => Effect.as(call.log("error", toolboxFailureText(error)), { tools: [] })),
+      ),
+  ],
+  [
+    "tools/call",
+    Effect.fnUntraced(function* (params, call) {
+      const { name, arguments: given } = yield* Effect.mapError(
+        decodeCall(params),
+        () => invalidParams("tools/call takes a name and an object of arguments"),
+      );
+      return yield* withTools(Effect.fnUntraced(function* (tools) {
+        if (!tools.declarations.some((declared) => declared.name === name)) {
+          const names = tools.declarations.map((declared) => declared.name).join(", ");
+          return yield* invalidParams(`Unknown tool: the tools are ${names}`);
+        }
+        const onOutput = call.progressToken === undefined ? undefined : yield* makeProgress(call, call.progressToken);
+        const result = yield* tools.call(
+          { id: String(call.extra.requestId), name, argumentsJson: JSON.stringify(given ?? {}) },
+          onOutput === undefined ? {} : { onOutput },
+        );
+        return answered(result);
+      }, Effect.scoped)).pipe(
+        Effect.catchTags({
+          SandboxError: (error) => failed(error, call),
+          ToolServerUnavailable: (error) => failed(error, call),
+        }),
+      );
+    }),
+  ],
+];

@@ -1,0 +1,48 @@
+/**
+ * What our own agent reads beside the standard fields of an MCP tool result, under `_meta`.
+ *
+ * Both ends of the wire are here: the MCP server encodes, the client behind the Toolbox port decodes.
+ * Other clients ignore it.
+ */
+import { Option, Schema, Struct } from "effect";
+import { ExecutionOutcome } from "../domain/Execution.ts";
+import { type SandboxErrorReason, SandboxErrorReason as Reason } from "./Sandbox.ts";
+import type { ToolboxError } from "./Toolbox.ts";
+
+const outcomeKey = "caisson/outcome";
+const failureKey = "caisson/failure";
+
+/** The outcome without its output, which the result's structured content holds already. */
+const OutcomeRest = ExecutionOutcome.mapFields(Struct.omit(["stdout", "stderr"]));
+const Output = Schema.Struct({ stdout: Schema.String, stderr: Schema.String });
+
+const Meta = Schema.Struct({
+  [outcomeKey]: Schema.optionalKey(OutcomeRest),
+  [failureKey]: Schema.optionalKey(Reason),
+});
+
+const encodeReason = Schema.encodeSync(Reason);
+const decodeMeta = Schema.decodeUnknownOption(Meta);
+const decodeOutput = Schema.decodeUnknownOption(Output);
+
+/** The `_meta` of a command's result. */
+export const outcomeMeta = (outcome: ExecutionOutcome): Record<string, unknown> => {
+  const { stdout: _stdout, stderr: _stderr, ...rest } = outcome;
+  return { [outcomeKey]: rest };
+};
+
+/** The `_meta` of a call that the machinery failed; no detail and no cause goes out. */
+export const failureMeta = (error: ToolboxError): Record<string, unknown> =>
+  error._tag === "SandboxError" ? { [failureKey]: encodeReason(error.reason) } : {};
+
+/** The outcome of a command, put together from a result's `_meta` and its structured content. */
+export const outcomeFrom = (meta: unknown, structured: unknown): Option.Option<ExecutionOutcome> =>
+  Option.zipWith(
+    Option.flatMapNullishOr(decodeMeta(meta), (found) => found[outcomeKey]),
+    decodeOutput(structured),
+    (rest, output) => ({ ...rest, ...output }),
+  );
+
+/** Why the remote sandbox failed, when a result says so. */
+export const failureFrom = (meta: unknown): Option.Option<SandboxErrorReason> =>
+  Option.flatMapNullishOr(decodeMeta(meta), (found) => found[failureKey]);

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { Deferred, Effect } from "effect";
+import { agentTools } from "../../src/agent/tools.ts";
+import { it } from "../support/it.ts";
+import { connectClient, makeServer } from "./support/server.ts";
+
+it.live("tools/list offers the agent's own declarations with titles, hints and output schemas", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer();
+    const { client } = yield* connectClient(server, { "x-user-id": "alice" });
+    const { tools } = yield* Effect.promise(() => client.listTools());
+    assert.deepEqual(tools.map((tool) => tool.name), agentTools.map((tool) => tool.name));
+    for (const tool of tools) {
+      assert.equal(tool.inputSchema.type, "object");
+      assert.equal(tool.outputSchema?.type, "object");
+      assert.equal(typeof tool.annotations?.readOnlyHint, "boolean");
+      assert.equal(tool.title, tool.annotations?.title);
+    }
+  }));
+
+it.live("tools/call answers text and structured content in the caller's own sandbox", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer();
+    const { client } = yield* connectClient(server, { "x-user-id": "alice" });
+    yield* Effect.promise(() => client.listTools());
+    const result = yield* Effect.promise(() =>
+      client.callTool({ name: "execute_bash", arguments: { command: "echo hi" } })
+    );
+    assert.deepEqual(result.content, [{ type: "text", text: "alice: echo hi" }]);
+    assert.deepEqual(result.structuredContent, { exit_code: 0, stdout: "alice: echo hi", stderr: "" });
+    assert.equal(server.toolbox.released.length, server.toolbox.opened.length);
+  }));
+
+it.live("tools/call sends live output as progress while the command runs", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer();
+    const { client } = yield* connectClient(server, { "x-user-id": "alice" });
+    const seen = yield* Deferred.make<string | undefined>();
+    const result = yield* Effect.promise(() =>
+      client.callTool({ name: "execute_bash", arguments: { command: "wait" } }, undefined, {
+        onprogress: ({ message }) => {
+          Deferred.doneUnsafe(seen, Effect.succeed(message));
+          server.toolbox.proceed.openUnsafe();
+        },
+      })
+    );
+    assert.equal(yield* Deferred.await(seen), "one\n");
+    assert.equal(result.isError, false);
+  }));
+
+it.live("tools/call interrupts the command when the client cancels", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer();
+    const { client } = yield* connectClient(server, { "x-user-id": "alice" });
+    const stop = new AbortController();
+    const call = client.callTool({ name: "execute_bash", arguments: { command: "hang" } }, undefined, {
+      signal: stop.signal,
+    }).then(() => "answered", () => "cancelled");
+    yield* Deferred.await(server.toolbox.hanging);
+    stop.abort();
+    assert.equal(yield* Effect.promise(() => call), "cancelled");
+    yield* Deferred.await(server.toolbox.interrupted);
+  }));
+
+it.live("tools/call interrupts the command when the session is deleted", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer();
+    const { client, transport } = yield* connectClient(server, { "x-user-id": "alice" });
+    const call = client.callTool({ name: "execute_bash", arguments: { command: "hang" } }).catch(() => undefined);
+    yield* Deferred.await(server.toolbox.hanging);
+    yield* Effect.promise(() => transport.terminateSession());
+    yield* Deferred.await(server.toolbox.interrupted);
+    yield* Effect.promise(() => client.close());
+    yield* Effect.promise(() => call);
+  }));
+
+it.live("tools/call tells nothing of the inside when the machinery fails", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer();
+    const { client } = yield* connectClient(server, { "x-user-id": "alice" });
+    const call = (command: string) =>
+      Effect.promise(() =>
+        client.callTool({ name: "execute_bash", arguments: { command } }).catch((error: unknown) => String(error))
+      );
+    const full = yield* call("full");
+    const boom = yield* call("boom");
+    assert.doesNotMatch(JSON.stringify([full, boom]), /secret/);
+    assert.match(JSON.stringify(full), /Every sandbox of this server is taken/);
+    assert.match(JSON.stringify(boom), /Internal error/);
+  }));
+
+it.live("tools/call refuses bad parameters and unknown tools by name", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer();
+    const { client } = yield* connectClient(server, { "x-user-id": "alice" });
+    const failure = (name: string) =>
+      Effect.promise(() => client.callTool({ name }).then(() => undefined, (error: { code: number }) => error.code));
+    assert.equal(yield* failure("nothing"), -32602);
+    const refused = yield* Effect.promise(() => client.callTool({ name: "read_file", arguments: {} }));
+    assert.equal(refused.isError, true);
+  }));
+
+it.live("prompts/get answers the prompt of the session's user", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer();
+    const { client } = yield* connectClient(server, { "x-user-id": "alice" });
+    const { prompts } = yield* Effect.promise(() => client.listPrompts());
+    assert.deepEqual(prompts.map((prompt) => prompt.name), ["agent_system_prompt"]);
+    const { messages } = yield* Effect.promise(() => client.getPrompt({ name: "agent_system_prompt" }));
+    assert.deepEqual(messages, [{ role: "user", content: { type: "text", text: "prompt of alice" } }]);
+  }));
