@@ -13,6 +13,7 @@ import { explain } from "./gemini/errors.ts";
 import { type GeminiRequest, lower, providerName } from "./gemini/request.ts";
 import { reading } from "./gemini/response.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
+import { sdkChunks } from "./sdkChunks.ts";
 import { type Deadlines, upstream } from "./upstream.ts";
 
 /** The provider's own alias of its current small model; what a request without a model gets. */
@@ -134,13 +135,15 @@ export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect
       const lowered = yield* Effect.fromResult(lower(request));
       const { client, loaded } = yield* connect;
       return upstream({
-        open: (signal) => client.models.generateContentStream(parameters(loaded, request.model, lowered, signal)),
+        open: sdkChunks(
+          (signal) => client.models.generateContentStream(parameters(loaded, request.model, lowered, signal)),
+          explain,
+        ),
         assembly: () =>
           reading({
             makeCallId: () => makeId("call"),
             callsMax: request.parameters.parallelToolCalls === false ? 1 : Number.POSITIVE_INFINITY,
           }),
-        explain,
         deadlines: options.deadlines,
       });
     })).pipe(Stream.mapError(toFailure(providerName, request.model)));

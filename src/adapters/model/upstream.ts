@@ -1,12 +1,8 @@
 /**
- * One streamed upstream request as an Effect stream: opened, read with deadlines, always aborted.
- *
- * Vendor SDKs hand out async iterables whose `return()` neither cancels the request nor completes
- * while a read is pending, so the abort signal is the only way out and this is the only reader.
+ * One model turn read from an upstream: opened, read with deadlines, handed to the pure reader.
  */
-import { Cause, Effect, type Result, Stream } from "effect";
-import type { ModelEvent } from "../../services/Model.ts";
-import { TimedOut } from "../../services/Model.ts";
+import { Cause, Effect, Pull, type Result, type Scope, Stream } from "effect";
+import { type ModelEvent, TimedOut } from "../../services/Model.ts";
 import { type Fault, fault } from "./fault.ts";
 
 /** How long each kind of wait may take, in milliseconds. */
@@ -21,27 +17,21 @@ export interface Deadlines {
 
 /** The pure half of an adapter: provider chunks in, model events out. */
 export interface Assembly<State> {
+  /** The state of one turn; `step` changes it in place. */
   readonly initial: State;
-  /** Takes one chunk; `state` may be changed in place, it belongs to one turn. */
   readonly step: (state: State, chunk: unknown) => Result.Result<ReadonlyArray<ModelEvent>, Fault>;
   /** The upstream ended: what was still held back, then `Finished`. */
   readonly end: (state: State) => Result.Result<ReadonlyArray<ModelEvent>, Fault>;
 }
 
 export interface UpstreamOptions<State> {
-  /** Sends the request; resolves with the response's chunks once the headers are there. */
-  readonly open: (signal: AbortSignal) => Promise<AsyncIterable<unknown>>;
+  /** Sends the request and succeeds with its chunks once the headers are there; closing the scope cancels it. */
+  readonly open: Effect.Effect<Stream.Stream<unknown, Fault>, Fault, Scope.Scope>;
   readonly assembly: () => Assembly<State>;
-  /** Explains what the SDK threw; `begun` when a chunk had come before. */
-  readonly explain: (thrown: unknown, begun: boolean) => Fault;
   readonly deadlines: Deadlines;
 }
 
-const within = <A>(
-  work: Effect.Effect<A, Fault>,
-  phase: TimedOut["phase"],
-  limitMs: number,
-): Effect.Effect<A, Fault> =>
+const within = <A, E, R>(work: Effect.Effect<A, E, R>, phase: TimedOut["phase"], limitMs: number) =>
   Effect.timeoutOrElse(work, {
     duration: limitMs,
     orElse: () => Effect.fail(fault(new TimedOut({ phase, limitMs }), `nothing for ${limitMs} ms`)),
@@ -50,43 +40,47 @@ const within = <A>(
 /**
  * Streams one turn from an upstream.
  *
- * *Details*: closing the stream, failing and ending all abort the request first; a read that was
- * pending is left to reject on its own. An `end` after no chunk at all is the assembly's to judge.
+ * *Details*: closing the stream, failing and ending all cancel the request. Events of one read come
+ * together. An end after no chunk at all is the assembly's to judge.
  */
-export const upstream = <State>(options: UpstreamOptions<State>): Stream.Stream<ModelEvent, Fault> => {
-  const { open, explain, deadlines } = options;
-  return Stream.unwrap(Effect.gen(function* () {
-    const controller = yield* Effect.acquireRelease(
-      Effect.sync(() => new AbortController()),
-      (held) => Effect.sync(() => held.abort()),
-    );
+export const upstream = <State>(options: UpstreamOptions<State>): Stream.Stream<ModelEvent, Fault> =>
+  Stream.unwrap(Effect.gen(function* () {
+    const { deadlines } = options;
     const assembly = options.assembly();
     const state = assembly.initial;
-    const chunks = yield* within(
-      Effect.tryPromise({ try: () => open(controller.signal), catch: (thrown) => explain(thrown, false) }),
-      "connect",
-      deadlines.connectMs,
-    );
-    const iterator = chunks[Symbol.asyncIterator]();
+    const chunks = yield* within(options.open, "connect", deadlines.connectMs);
+    const read = yield* Stream.toPull(chunks);
     let begun = false;
     let ended = false;
-    const next = Effect.tryPromise({ try: () => iterator.next(), catch: (thrown) => explain(thrown, begun) });
+    let failure: Fault | undefined;
 
+    const finished = Effect.suspend(() => {
+      ended = true;
+      return Effect.succeed<ReadonlyArray<unknown>>([]);
+    });
     const pull = Effect.gen(function* () {
-      while (!ended) {
-        const read = yield* within(
-          next,
+      while (!ended && failure === undefined) {
+        const arrived = yield* within(
+          Pull.catchDone(read, () => finished),
           begun ? "between-events" : "first-event",
           begun ? deadlines.silenceMs : deadlines.firstEventMs,
         );
         begun = true;
-        ended = read.done === true;
-        const events = yield* Effect.fromResult(ended ? assembly.end(state) : assembly.step(state, read.value));
+        const events: Array<ModelEvent> = [];
+        for (const chunk of arrived) {
+          const stepped = assembly.step(state, chunk);
+          if (stepped._tag === "Failure") {
+            // What came before a broken chunk is delivered first.
+            failure = stepped.failure;
+            break;
+          }
+          events.push(...stepped.success);
+        }
+        if (ended) events.push(...(yield* Effect.fromResult(assembly.end(state))));
         const [head, ...rest] = events;
         if (head !== undefined) return [head, ...rest] as const;
       }
-      return yield* Cause.done();
+      return yield* (failure === undefined ? Cause.done() : Effect.fail(failure));
     });
     return Stream.fromPull(Effect.succeed(pull));
   }));
-};

@@ -1,0 +1,139 @@
+/**
+ * A provider behind any server that speaks OpenAI's Chat Completions: OpenAI itself, Ollama, vLLM,
+ * llama.cpp, LM Studio, OpenRouter.
+ *
+ * It uses Effect's `HttpClient` and not the vendor's SDK: the format is small, and the SDK hides
+ * what has to be told apart here (an HTML page with status 200 is an empty stream to it, a
+ * `retry-after` header is lost mid-way, a cancelled stream ends like a finished one).
+ */
+import { Effect, Option, Redacted, Schema, Stream } from "effect";
+import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http";
+import { makeId } from "../../domain/ids.ts";
+import type { ModelInfo } from "../../services/Model.ts";
+import { toFailure } from "./fault.ts";
+import { httpChunks } from "./httpChunks.ts";
+import { explain } from "./openai/errors.ts";
+import { type Flavour, lower } from "./openai/request.ts";
+import { reading } from "./openai/response.ts";
+import type { AbsentProvider, Provider } from "./Provider.ts";
+import { type Deadlines, upstream } from "./upstream.ts";
+
+/** Where OpenAI itself answers. */
+export const openAiBaseUrl = "https://api.openai.com/v1";
+
+/** A list is worth this wait in front of `/v1/models`, not more. */
+const listTimeoutMs = 3000;
+/** Models come and go over days; a failed attempt should not stick for long either. */
+const listTimeToLive = "5 minutes";
+
+export interface OpenAiOptions {
+  /** The provider name in lists, errors and origins. */
+  readonly name: string;
+  /** The base URL, with its `/v1`. */
+  readonly baseUrl: string;
+  /** None for servers that want no key. */
+  readonly apiKey: Option.Option<Redacted.Redacted>;
+  readonly deadlines: Deadlines;
+}
+
+// List -------------------------------------------------------------------------------------------
+
+const Listed = Schema.Struct({
+  data: Schema.Array(
+    Schema.Struct({
+      id: Schema.String,
+      /** OpenRouter's name of the window. */
+      context_length: Schema.optional(Schema.NullOr(Schema.Number)),
+      /** vLLM's name of it. */
+      max_model_len: Schema.optional(Schema.NullOr(Schema.Number)),
+    }),
+  ),
+});
+
+/** Names that other providers of ours own are not guessed to be served here as well. */
+const isForeign = (model: string): boolean => /^(gemini|claude|caisson)-/.test(model);
+
+// Provider ---------------------------------------------------------------------------------------
+
+/**
+ * Makes a provider over one base URL.
+ *
+ * *Details*: it serves the names that the server lists, with or without a `:tag`; while the server
+ * does not list, any name but those of other providers, and the server's own 404 decides.
+ */
+export const make = Effect.fnUntraced(function* (
+  options: OpenAiOptions,
+): Effect.fn.Return<Provider, never, HttpClient.HttpClient> {
+  const client = yield* HttpClient.HttpClient;
+  const baseUrl = options.baseUrl.replace(/\/+$/, "");
+  const flavour: Flavour = {
+    provider: options.name,
+    limitField: baseUrl === openAiBaseUrl ? "max_completion_tokens" : "max_tokens",
+  };
+  const authorized = (request: HttpClientRequest.HttpClientRequest) =>
+    Option.match(options.apiKey, {
+      onNone: () => request,
+      onSome: (key) => HttpClientRequest.bearerToken(request, Redacted.value(key)),
+    });
+
+  const info = (id: string, contextTokens?: number | null): ModelInfo => ({
+    id,
+    provider: options.name,
+    vision: true,
+    ...(contextTokens === undefined || contextTokens === null ? {} : { contextTokens }),
+  });
+
+  const listed = yield* client.execute(authorized(HttpClientRequest.get(`${baseUrl}/models`))).pipe(
+    Effect.flatMap(HttpClientResponse.filterStatusOk),
+    Effect.flatMap(HttpClientResponse.schemaBodyJson(Listed)),
+    Effect.timeout(listTimeoutMs),
+    Effect.map(({ data }) =>
+      Option.some(data.map((entry) => info(entry.id, entry.context_length ?? entry.max_model_len)))
+    ),
+    Effect.catch((problem) =>
+      Effect.as(
+        Effect.logWarning(`${options.name} did not list its models`, problem.message),
+        Option.none<ReadonlyArray<ModelInfo>>(),
+      )
+    ),
+    Effect.cachedWithTTL(listTimeToLive),
+  );
+
+  const find: Provider["find"] = (model) =>
+    Effect.map(listed, (list) =>
+      Option.match(list, {
+        onNone: () => (isForeign(model) ? Option.none() : Option.some(info(model))),
+        onSome: (models) => {
+          const known = models.find(({ id }) => id === model || id === `${model}:latest` || model.startsWith(`${id}:`));
+          return known === undefined ? Option.none() : Option.some({ ...known, id: model });
+        },
+      }));
+
+  const stream: Provider["stream"] = (request) =>
+    upstream({
+      open: httpChunks(
+        client,
+        authorized(HttpClientRequest.post(`${baseUrl}/chat/completions`)).pipe(
+          HttpClientRequest.accept("text/event-stream"),
+          HttpClientRequest.bodyJsonUnsafe(lower(request, flavour)),
+        ),
+        explain,
+      ),
+      assembly: () => reading({ provider: options.name, makeCallId: () => makeId("call") }),
+      deadlines: options.deadlines,
+    }).pipe(Stream.mapError(toFailure(options.name, request.model)));
+
+  return {
+    name: options.name,
+    list: Effect.map(listed, Option.getOrElse((): ReadonlyArray<ModelInfo> => [])),
+    find,
+    stream,
+  };
+});
+
+/** What OpenAI's model names are answered when neither key nor base URL is set. */
+export const absent: AbsentProvider = {
+  name: "openai",
+  claims: (model) => /^(gpt-|chatgpt-|o\d)/.test(model),
+  why: "OPENAI_API_KEY (or OPENAI_BASE_URL) is not set",
+};

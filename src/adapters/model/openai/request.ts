@@ -1,0 +1,156 @@
+/**
+ * Lowering: a model request as the body of `POST /chat/completions`.
+ *
+ * Pure. What OpenAI itself and the many servers that imitate it all accept.
+ */
+import { Option, Schema } from "effect";
+import type { AssistantMessage, Message, ToolCall, UserMessage } from "../../../domain/Message.ts";
+import type { ModelParameters, ModelRequest } from "../../../services/Model.ts";
+
+/** What an upstream's flavour of the format wants. */
+export interface Flavour {
+  /** The provider name in origins. */
+  readonly provider: string;
+  /** OpenAI's newer name of the output limit; the servers that imitate it know the older one. */
+  readonly limitField: "max_tokens" | "max_completion_tokens";
+}
+
+type Body = Record<string, unknown>;
+
+// Origins ----------------------------------------------------------------------------------------
+
+/** Of a call: vendor data beside it. Of reasoning: the name of the field in which it came. */
+export const OwnOrigin = Schema.Struct({
+  extra_content: Schema.optionalKey(Schema.Json),
+  field: Schema.optionalKey(Schema.Literals(["reasoning", "reasoning_content"])),
+});
+export type OwnOrigin = typeof OwnOrigin.Type;
+const decodeOwnOrigin = Schema.decodeUnknownOption(OwnOrigin);
+
+const ownOrigin = (carrier: { readonly origin?: ToolCall["origin"] }, provider: string): OwnOrigin =>
+  carrier.origin?.provider === provider ? Option.getOrElse(decodeOwnOrigin(carrier.origin.data), () => ({})) : {};
+
+// Messages ---------------------------------------------------------------------------------------
+
+const userMessage = (message: UserMessage): Body => {
+  const parts = message.parts.map((part): Body =>
+    part._tag === "Text"
+      ? { type: "text", text: part.text }
+      : { type: "image_url", image_url: { url: `data:${part.mediaType};base64,${part.base64}` } }
+  );
+  // A plain string is understood by every server, a list of parts not by all.
+  return {
+    role: "user",
+    content: message.parts.every((part) => part._tag === "Text")
+      ? message.parts.map((part) => (part._tag === "Text" ? part.text : "")).join("\n")
+      : parts,
+  };
+};
+
+const assistantMessage = (message: AssistantMessage, flavour: Flavour, inCurrentTurn: boolean): Body => {
+  let text = "";
+  const calls: Array<Body> = [];
+  const reasoning: Record<string, string> = {};
+  for (const part of message.parts) {
+    switch (part._tag) {
+      case "Text":
+        text += part.text;
+        break;
+      case "Reasoning": {
+        const { field } = ownOrigin(part, flavour.provider);
+        // Models that reason between calls want their reasoning back until they have answered, and only then.
+        if (field !== undefined && inCurrentTurn) reasoning[field] = (reasoning[field] ?? "") + part.text;
+        break;
+      }
+      case "ToolCall": {
+        const { extra_content } = ownOrigin(part.call, flavour.provider);
+        calls.push({
+          id: part.call.id,
+          type: "function",
+          function: { name: part.call.name, arguments: part.call.argumentsJson },
+          ...(extra_content === undefined ? {} : { extra_content }),
+        });
+        break;
+      }
+    }
+  }
+  return {
+    role: "assistant",
+    content: text === "" && calls.length > 0 ? null : text,
+    ...reasoning,
+    ...(calls.length === 0 ? {} : { tool_calls: calls }),
+  };
+};
+
+const messagesOf = (system: string, messages: ReadonlyArray<Message>, flavour: Flavour): ReadonlyArray<Body> => {
+  const lastUser = messages.findLastIndex((message) => message.role === "user");
+  const lowered = messages.map((message, index): Body => {
+    switch (message.role) {
+      case "user":
+        return userMessage(message);
+      case "assistant":
+        return assistantMessage(message, flavour, index > lastUser);
+      case "tool":
+        return { role: "tool", tool_call_id: message.callId, content: message.content };
+    }
+  });
+  return system === "" ? lowered : [{ role: "system", content: system }, ...lowered];
+};
+
+// Parameters -------------------------------------------------------------------------------------
+
+const choiceOf = (choice: NonNullable<ModelParameters["toolChoice"]>): unknown => {
+  switch (choice._tag) {
+    case "Auto":
+      return "auto";
+    case "None":
+      return "none";
+    case "Required":
+      return "required";
+    case "Named":
+      return { type: "function", function: { name: choice.name } };
+  }
+};
+
+const formatOf = (format: ModelParameters["responseFormat"]): Body => {
+  switch (format?._tag) {
+    case undefined:
+    case "Text":
+      return {};
+    case "JsonObject":
+      return { response_format: { type: "json_object" } };
+    case "JsonSchema": {
+      const { name, schema, strict } = format;
+      return { response_format: { type: "json_schema", json_schema: { name, schema, strict } } };
+    }
+  }
+};
+
+const toolsOf = ({ tools, parameters }: ModelRequest): Body =>
+  tools.length === 0 ? {} : {
+    tools: tools.map(({ name, description, parameters: schema }) => ({
+      type: "function",
+      function: { name, description, parameters: schema },
+    })),
+    ...(parameters.toolChoice === undefined ? {} : { tool_choice: choiceOf(parameters.toolChoice) }),
+    ...(parameters.parallelToolCalls === undefined ? {} : { parallel_tool_calls: parameters.parallelToolCalls }),
+  };
+
+/** Lowers a request; `stream` and the request for usage are always on. */
+export const lower = (request: ModelRequest, flavour: Flavour): Body => {
+  const { parameters } = request;
+  return {
+    model: request.model,
+    messages: messagesOf(request.system, request.messages, flavour),
+    stream: true,
+    stream_options: { include_usage: true },
+    ...toolsOf(request),
+    ...formatOf(parameters.responseFormat),
+    ...(parameters.temperature === undefined ? {} : { temperature: parameters.temperature }),
+    ...(parameters.topP === undefined ? {} : { top_p: parameters.topP }),
+    ...(parameters.outputTokensMax === undefined ? {} : { [flavour.limitField]: parameters.outputTokensMax }),
+    ...(parameters.stop === undefined || parameters.stop.length === 0 ? {} : { stop: parameters.stop }),
+    ...(parameters.seed === undefined ? {} : { seed: parameters.seed }),
+    ...(parameters.reasoningEffort === undefined ? {} : { reasoning_effort: parameters.reasoningEffort }),
+  };
+};

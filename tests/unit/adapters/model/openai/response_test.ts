@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { Result } from "effect";
+import { reading } from "../../../../../src/adapters/model/openai/response.ts";
+import type { ModelEvent } from "../../../../../src/services/Model.ts";
+import { calls, chunk, finish, fragment, text, usage } from "../../../../support/openaiWire.ts";
+
+/** Reads a whole turn; a failure is given as its reason. */
+const read = (...chunks: ReadonlyArray<unknown>) => {
+  let made = 0;
+  const { initial, step, end } = reading({ provider: "openai", makeCallId: () => `made-${++made}` });
+  const events: Array<ModelEvent> = [];
+  for (const each of chunks) {
+    const stepped = step(initial, each);
+    if (Result.isFailure(stepped)) return stepped.failure.reason;
+    events.push(...stepped.success);
+  }
+  const ended = end(initial);
+  return Result.isFailure(ended) ? ended.failure.reason : [...events, ...ended.success];
+};
+/** The calls of a turn as [id, name, arguments]. */
+const callsOf = (...chunks: ReadonlyArray<unknown>) => {
+  const events = read(...chunks);
+  assert.ok(Array.isArray(events));
+  return events.flatMap((event: ModelEvent) =>
+    event._tag === "ToolCall" ? [[event.call.id, event.call.name, event.call.argumentsJson]] : []
+  );
+};
+const two = [["a", "one", '{"x":1}'], ["b", "two", '{"y":2}']];
+
+const oddCalls: ReadonlyArray<readonly [string, ReadonlyArray<unknown>, ReadonlyArray<unknown>]> = [
+  [
+    "indexes are missing",
+    [
+      calls(fragment({ id: "a", name: "one", arguments: '{"x"' })),
+      calls(fragment({ arguments: ":1}" })),
+      calls(fragment({ id: "b", name: "two", arguments: '{"y":2}' })),
+    ],
+    two,
+  ],
+  [
+    "every whole call has index 0",
+    [
+      calls(fragment({ index: 0, id: "a", name: "one", arguments: '{"x":1}' })),
+      calls(fragment({ index: 0, id: "b", name: "two", arguments: '{"y":2}' })),
+    ],
+    two,
+  ],
+  [
+    "every fragment repeats id and name",
+    [
+      calls(fragment({ index: 0, id: "a", name: "one", arguments: '{"x"' })),
+      calls(fragment({ index: 0, id: "a", name: "one", arguments: ":1}" })),
+    ],
+    [two[0]],
+  ],
+  [
+    "ids and indexes are missing",
+    [calls(fragment({ name: "one", arguments: '{"x":1}' }), fragment({ name: "two", arguments: '{"y":2}' }))],
+    [["made-1", "one", '{"x":1}'], ["made-2", "two", '{"y":2}']],
+  ],
+  ["arguments come as an object", [calls(fragment({ index: 0, id: "a", name: "one", arguments: { x: 1 } }))], [two[0]]],
+  ["there are no arguments", [calls(fragment({ index: 0, id: "a", name: "one" }))], [["a", "one", "{}"]]],
+];
+for (const [what, chunks, expected] of oddCalls) {
+  Deno.test(`reading gives complete calls when ${what}`, () => {
+    assert.deepEqual(callsOf(...chunks, finish("tool_calls")), expected);
+  });
+}
+
+Deno.test("reading reports ToolCalls when calls end with stop", () => {
+  const events = read(calls(fragment({ index: 0, id: "a", name: "one" })), finish("stop"));
+  assert.ok(Array.isArray(events));
+  const last: ModelEvent | undefined = events.at(-1);
+  assert.equal(last?._tag === "Finished" ? last.reason : undefined, "ToolCalls");
+});
+
+Deno.test("reading drops a call when the token limit cut its arguments", () => {
+  assert.deepEqual(
+    callsOf(
+      calls(fragment({ index: 0, id: "a", name: "one", arguments: '{"x":1}' })),
+      calls(fragment({ index: 1, id: "b", name: "two", arguments: '{"y":' })),
+      finish("length"),
+    ),
+    [two[0]],
+  );
+});
+
+for (const field of ["reasoning_content", "reasoning"] as const) {
+  Deno.test(`reading remembers the field when reasoning comes as ${field}`, () => {
+    assert.deepEqual(read(chunk({ [field]: "Hm" }), finish(), usage), [
+      { _tag: "ReasoningDelta", text: "Hm", origin: { provider: "openai", data: { field } } },
+      {
+        _tag: "Finished",
+        reason: "Stop",
+        usage: { inputTokens: 20, cachedInputTokens: 5, outputTokens: 10, reasoningTokens: 3 },
+      },
+    ]);
+  });
+}
+
+Deno.test("reading takes reasoning once when it comes under both names", () => {
+  const events = read(chunk({ reasoning: "Hm", reasoning_content: "Hm" }), finish());
+  assert.ok(Array.isArray(events));
+  assert.equal(events.length, 2);
+});
+
+Deno.test("reading takes a whole answer when the server does not stream", () => {
+  const events = read({
+    object: "chat.completion",
+    choices: [{
+      index: 0,
+      message: {
+        role: "assistant",
+        content: "Hello",
+        tool_calls: [{ id: "a", type: "function", function: { name: "one", arguments: '{"x":1}' } }],
+      },
+      finish_reason: "tool_calls",
+    }],
+    usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 },
+  });
+  assert.ok(Array.isArray(events));
+  assert.deepEqual(events.map((event: ModelEvent) => event._tag), ["TextDelta", "ToolCall", "Finished"]);
+});
+
+Deno.test("reading joins the text parts when content is a list", () => {
+  const events = read(chunk({ content: [{ type: "text", text: "Hel" }, { type: "text", text: "lo" }] }), finish());
+  assert.ok(Array.isArray(events));
+  assert.deepEqual(events[0], { _tag: "TextDelta", text: "Hello" });
+});
+
+const failing: ReadonlyArray<readonly [string, string, ReadonlyArray<unknown>]> = [
+  ["BadOutput", "there are no chunks", []],
+  ["BadOutput", "an unknown reason ends an empty turn", [finish("because")]],
+  ["BadOutput", "a chunk has the wrong shape", [{ choices: "none" }]],
+  ["ConnectionLost", "there is no finish reason", [text("a")]],
+  ["RateLimited", "an error in the stream is a rate limit", [{
+    error: { message: "no", code: "rate_limit_exceeded" },
+  }]],
+  ["Unavailable", "an error in the stream has a status as its code", [{ error: { message: "bad", code: 502 } }]],
+  ["Unavailable", "an error in the stream is a bare text", [{ error: "boom" }]],
+];
+for (const [tag, what, chunks] of failing) {
+  Deno.test(`reading fails with ${tag} when ${what}`, () => {
+    const reason = read(...chunks);
+    assert.ok(!Array.isArray(reason) && "_tag" in reason);
+    assert.equal(reason._tag, tag);
+  });
+}
