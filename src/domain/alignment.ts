@@ -38,21 +38,22 @@ type Segment =
   | { readonly _tag: "Said"; readonly form: string }
   | {
     readonly _tag: "Answer";
-    readonly form: string;
+    /** Answer text without activity; white space in it does not count. */
+    readonly text: string;
     readonly calls: ReadonlySet<string>;
     /** Calls answered inside the turn: their results are ours and invisible in most views. */
     readonly answered: ReadonlySet<string>;
   };
 
-/** Answer text without activity and white space: views differ in both, answers do not. */
-const answerForm = (text: string): string => stripActivity(text).replace(/\s+/g, "");
+const answerText = (messages: ReadonlyArray<Message>): string =>
+  stripActivity(messages.map(textOf).filter((text) => text !== "").join("\n\n")).trim();
 
 const saidForm = (message: Message): string => {
   switch (message.role) {
     case "tool":
       return JSON.stringify(["tool", message.callId, message.content.trim()]);
     case "assistant":
-      return JSON.stringify(["assistant", answerForm(textOf(message))]);
+      return JSON.stringify(["assistant", textOf(message).trim()]);
     case "user":
       return JSON.stringify([
         "user",
@@ -62,25 +63,21 @@ const saidForm = (message: Message): string => {
   }
 };
 
-interface OpenAnswer {
-  readonly texts: Array<string>;
-  readonly calls: Set<string>;
-  readonly answered: Set<string>;
-}
-
-const segmentsOf = (turn: Turn): ReadonlyArray<Segment> => {
+const makeSegments = (turn: Turn): ReadonlyArray<Segment> => {
   const segments: Array<Segment> = [];
-  let open: OpenAnswer | undefined;
+  let open:
+    | { readonly messages: Array<Message>; readonly calls: Set<string>; readonly answered: Set<string> }
+    | undefined;
   const close = () => {
     if (open === undefined) return;
-    const { texts, calls, answered } = open;
-    segments.push({ _tag: "Answer", form: answerForm(texts.join("\n\n")), calls, answered });
+    const { messages, calls, answered } = open;
+    segments.push({ _tag: "Answer", text: answerText(messages), calls, answered });
     open = undefined;
   };
   for (const message of turn.messages) {
     if (message.role === "assistant") {
-      open ??= { texts: [], calls: new Set(), answered: new Set() };
-      open.texts.push(textOf(message));
+      open ??= { messages: [], calls: new Set(), answered: new Set() };
+      open.messages.push(message);
       for (const call of toolCallsOf(message)) open.calls.add(call.id);
     } else if (message.role === "tool" && open?.calls.has(message.callId)) {
       open.answered.add(message.callId);
@@ -91,6 +88,47 @@ const segmentsOf = (turn: Turn): ReadonlyArray<Segment> => {
   }
   close();
   return segments;
+};
+
+/** Segments by turn: turns never change, and stores hand out the same ones again and again. */
+const segmentsByTurn = new WeakMap<Turn, ReadonlyArray<Segment>>();
+
+const segmentsOf = (turn: Turn): ReadonlyArray<Segment> => {
+  const known = segmentsByTurn.get(turn);
+  if (known !== undefined) return known;
+  const segments = makeSegments(turn);
+  segmentsByTurn.set(turn, segments);
+  return segments;
+};
+
+/** Whether the character at `index` is white space; ASCII is decided without a regular expression. */
+const isSpace = (text: string, index: number): boolean => {
+  const code = text.charCodeAt(index);
+  if (code < 128) return code === 32 || (code >= 9 && code <= 13);
+  return /\s/.test(text.charAt(index));
+};
+
+const skipSpace = (text: string, from: number): number => {
+  let index = from;
+  while (index < text.length && isSpace(text, index)) index++;
+  return index;
+};
+
+/**
+ * Compares two texts without their white space, which differs between views.
+ *
+ * It runs over every resent answer, so it allocates nothing.
+ */
+const compareAnswers = (left: string, right: string): "same" | "prefix" | "different" => {
+  if (left === right) return "same";
+  let leftIndex = skipSpace(left, 0);
+  let rightIndex = skipSpace(right, 0);
+  while (leftIndex < left.length && rightIndex < right.length) {
+    if (left.charCodeAt(leftIndex) !== right.charCodeAt(rightIndex)) return "different";
+    leftIndex = skipSpace(left, leftIndex + 1);
+    rightIndex = skipSpace(right, rightIndex + 1);
+  }
+  return leftIndex >= left.length && rightIndex >= right.length ? "same" : "prefix";
 };
 
 // Matching ---------------------------------------------------------------------------------------
@@ -116,10 +154,11 @@ const sameAnswer = (
   lenient: boolean,
 ): boolean => {
   const assistants = shown.filter((message): message is AssistantMessage => message.role === "assistant");
-  if (!assistants.flatMap(toolCallsOf).every((call) => segment.calls.has(call.id))) return false;
-  const form = answerForm(assistants.map(textOf).join("\n\n"));
-  if (form === segment.form || form === "") return true;
-  return lenient && (segment.form.startsWith(form) || form.startsWith(segment.form));
+  if (!assistants.every((message) => toolCallsOf(message).every((call) => segment.calls.has(call.id)))) return false;
+  const text = answerText(assistants);
+  if (text === "") return true;
+  const comparison = compareAnswers(text, segment.text);
+  return comparison === "same" || (lenient && comparison === "prefix");
 };
 
 /** Matches a turn from `start`; returns where it ends, or -1 when the client means something else. */
@@ -134,9 +173,10 @@ const matchTurn = (turn: Turn, incoming: ReadonlyArray<Message>, forms: Forms, s
     }
     const lenient = index === segments.length - 1 && endedEarly(turn);
     const end = answerEnd(incoming, position, segment.answered);
-    const mayBeAbsent = lenient || (segment.form === "" && [...segment.calls].every((id) => segment.answered.has(id)));
-    if (end === position && !mayBeAbsent) return -1;
-    if (!sameAnswer(segment, incoming.slice(position, end), lenient)) return -1;
+    if (end === position) {
+      const invisible = segment.text === "" && [...segment.calls].every((id) => segment.answered.has(id));
+      if (!lenient && !invisible) return -1;
+    } else if (!sameAnswer(segment, incoming.slice(position, end), lenient)) return -1;
     position = end;
   }
   return position;

@@ -1,0 +1,187 @@
+/**
+ * Sessions in one SQLite file under the data directory: they survive restarts and crashes.
+ *
+ * A turn is written once and read once per process; storing one costs the same however long the
+ * session is.
+ */
+import { join } from "node:path";
+import { Clock, Effect, Layer, Schedule, Schema } from "effect";
+import { Settings } from "../../config.ts";
+import { OwnerKey } from "../../domain/Owner.ts";
+import { type NewTurn, placeTurn, type Session, type SessionKey, type Turn } from "../../domain/Session.ts";
+import { Sessions, type SessionSummary, type SessionsUnavailable } from "../../services/Sessions.ts";
+import { sessionsPerOwnerMax, sweepIntervalMs } from "./bounds.ts";
+import { type Database, makeSqliteFile } from "./sqliteFile.ts";
+import { decodeTurn, encodeTurn } from "./storedTurn.ts";
+import { TurnCache } from "./TurnCache.ts";
+
+/** The name of the file in the data directory. */
+const fileName = "sessions.sqlite";
+
+/** Sessions removed in one statement of a sweep, so that a sweep never holds the event loop for long. */
+const sweepBatch = 20;
+
+const Life = Schema.Struct({
+  serial: Schema.Int,
+  created_ms: Schema.Number,
+  turns: Schema.Int,
+  newest: Schema.NullOr(Schema.String),
+});
+type Life = typeof Life.Type;
+const decodeLife = Schema.decodeUnknownSync(Life);
+const lifeColumns = "serial, created_ms, turns, newest";
+
+const decodeSummary = Schema.decodeUnknownSync(Schema.Struct({
+  owner: OwnerKey,
+  id: Schema.String,
+  turns: Schema.Int,
+  created_ms: Schema.Number,
+  used_ms: Schema.Number,
+}));
+
+// Statements -------------------------------------------------------------------------------------
+
+/** Marks a live session as used and returns it. */
+const touch = (database: Database, key: SessionKey, nowMs: number, aliveAfterMs: number): Life | undefined => {
+  const row = database.get(
+    `UPDATE sessions SET used_ms = ? WHERE owner = ? AND id = ? AND used_ms > ? RETURNING ${lifeColumns}`,
+    nowMs,
+    key.owner,
+    key.id,
+    aliveAfterMs,
+  );
+  return row === undefined ? undefined : decodeLife(row);
+};
+
+/** Begins a session, in the place of an expired one or of the owner's least recently used if there are too many. */
+const create = (database: Database, key: SessionKey, nowMs: number): Life => {
+  database.run("DELETE FROM sessions WHERE owner = ? AND id = ?", key.owner, key.id);
+  database.run(
+    `DELETE FROM sessions WHERE serial IN
+      (SELECT serial FROM sessions WHERE owner = ? ORDER BY used_ms DESC LIMIT -1 OFFSET ?)`,
+    key.owner,
+    sessionsPerOwnerMax - 1,
+  );
+  return decodeLife(database.get(
+    `INSERT INTO sessions (owner, id, created_ms, used_ms) VALUES (?, ?, ?, ?) RETURNING ${lifeColumns}`,
+    key.owner,
+    key.id,
+    nowMs,
+    nowMs,
+  ));
+};
+
+const hasTurn = (database: Database, serial: number, id: string): boolean =>
+  database.get("SELECT 1 FROM turns WHERE session = ? AND id = ?", serial, id) !== undefined;
+
+// Store ------------------------------------------------------------------------------------------
+
+const make = Effect.gen(function* () {
+  const { dataPath, sessionTimeoutSeconds } = yield* Settings;
+  const timeoutMs = sessionTimeoutSeconds * 1000;
+  const file = yield* makeSqliteFile(join(dataPath, fileName));
+  const cache = new TurnCache();
+
+  const turnsOf = (database: Database, life: Life): ReadonlyArray<Turn> => {
+    const name = String(life.serial);
+    const known = cache.count(name);
+    if (known < life.turns) {
+      const rows = database.all(
+        "SELECT body FROM turns WHERE session = ? AND position >= ? ORDER BY position",
+        life.serial,
+        known,
+      );
+      const read = rows.map(({ body }) => ({ turn: decodeTurn(body), characters: String(body).length }));
+      const turns = [...cache.turns(name), ...read.map(({ turn }) => turn)];
+      read.forEach(({ turn, characters }, index) => cache.add(name, known + index, turn, characters));
+      return turns;
+    }
+    return cache.turns(name);
+  };
+
+  const append = (database: Database, key: SessionKey, turn: NewTurn, nowMs: number): Turn => {
+    const life = touch(database, key, nowMs, nowMs - timeoutMs) ?? create(database, key, nowMs);
+    const stored = database.get("SELECT body FROM turns WHERE session = ? AND id = ?", life.serial, turn.id);
+    if (stored !== undefined) return decodeTurn(stored["body"]);
+    const placed = placeTurn(turn, life.newest, (id) => hasTurn(database, life.serial, id));
+    const body = encodeTurn(placed);
+    database.run(
+      "INSERT INTO turns (session, position, id, body) VALUES (?, ?, ?, ?)",
+      life.serial,
+      life.turns,
+      placed.id,
+      body,
+    );
+    database.run("UPDATE sessions SET turns = ?, newest = ? WHERE serial = ?", life.turns + 1, placed.id, life.serial);
+    return placed;
+  };
+
+  const sweepSome = Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
+    file.use("sweep", (database) =>
+      database.run(
+        "DELETE FROM sessions WHERE serial IN (SELECT serial FROM sessions WHERE used_ms <= ? ORDER BY used_ms LIMIT ?)",
+        nowMs - timeoutMs,
+        sweepBatch,
+      )));
+  const sweep = sweepSome.pipe(
+    Effect.tap(Effect.yieldNow),
+    Effect.repeat({ while: (removed) => removed === sweepBatch }),
+    // A sweep only frees space: requests report the same failure to those it concerns.
+    Effect.catch((error) => Effect.logWarning(error.message, error.detail)),
+  );
+
+  // The file is opened at once, so that a data directory that cannot be used is known at boot.
+  yield* file.use("open", () => undefined);
+  yield* sweep.pipe(Effect.schedule(Schedule.spaced(sweepIntervalMs(timeoutMs))), Effect.forkScoped);
+
+  return Sessions.of({
+    kind: "sqlite",
+    load: Effect.fnUntraced(function* (key: SessionKey) {
+      const nowMs = yield* Clock.currentTimeMillis;
+      return yield* file.use("load", (database): Session => {
+        const life = touch(database, key, nowMs, nowMs - timeoutMs);
+        return life === undefined
+          ? { key, turns: [], createdAtMs: nowMs, lastUsedAtMs: nowMs }
+          : { key, turns: turnsOf(database, life), createdAtMs: life.created_ms, lastUsedAtMs: nowMs };
+      });
+    }),
+    append: Effect.fnUntraced(function* (key: SessionKey, turn: NewTurn) {
+      const nowMs = yield* Clock.currentTimeMillis;
+      return yield* file.use("append", (database) => database.transaction(() => append(database, key, turn, nowMs)));
+    }),
+    list: Effect.fnUntraced(function* (owner: OwnerKey) {
+      const nowMs = yield* Clock.currentTimeMillis;
+      const rows = yield* file.use("list", (database) =>
+        database.all(
+          `SELECT owner, id, turns, created_ms, used_ms FROM sessions
+            WHERE owner = ? AND used_ms > ? ORDER BY used_ms DESC, serial DESC`,
+          owner,
+          nowMs - timeoutMs,
+        ).map((row) => decodeSummary(row)));
+      return rows.map((row): SessionSummary => ({
+        key: { owner: row.owner, id: row.id },
+        turns: row.turns,
+        createdAtMs: row.created_ms,
+        lastUsedAtMs: row.used_ms,
+      }));
+    }),
+    remove: Effect.fnUntraced(function* (key: SessionKey) {
+      const nowMs = yield* Clock.currentTimeMillis;
+      return yield* file.use("remove", (database) =>
+        database.transaction(() => {
+          const life = touch(database, key, nowMs, nowMs - timeoutMs);
+          if (life !== undefined) cache.delete(String(life.serial));
+          database.run("DELETE FROM sessions WHERE owner = ? AND id = ?", key.owner, key.id);
+          return life !== undefined;
+        }));
+    }),
+  });
+});
+
+/**
+ * Sessions in `sessions.sqlite` under the data directory.
+ *
+ * *Fails with* `SessionsUnavailable` when the file cannot be opened; later failures are those of the
+ * operation that met them, and the next operation tries the file again.
+ */
+export const layer: Layer.Layer<Sessions, SessionsUnavailable, Settings> = Layer.effect(Sessions, make);

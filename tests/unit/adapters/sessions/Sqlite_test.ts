@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { Context, Effect, Layer, Scope } from "effect";
+import { TestClock } from "effect/testing";
+import * as Sqlite from "../../../../src/adapters/sessions/Sqlite.ts";
+import { Settings } from "../../../../src/config.ts";
+import { assistant, user } from "../../../../src/domain/Message.ts";
+import { OwnerKey } from "../../../../src/domain/Owner.ts";
+import type { NewTurn } from "../../../../src/domain/Session.ts";
+import { zero } from "../../../../src/domain/Usage.ts";
+import { Sessions } from "../../../../src/services/Sessions.ts";
+import { it } from "../../../support/it.ts";
+import { temporaryDirectory } from "../../../support/temporaryDirectory.ts";
+
+const key = { owner: OwnerKey.make("a".repeat(32)), id: "s" };
+
+const turn = (id: string): NewTurn => ({
+  id,
+  parent: { _tag: "Newest" },
+  messages: [user("said"), assistant(`secret words of ${id}`)],
+  status: "completed",
+  model: "m",
+  usage: zero,
+  startedAtMs: 0,
+  finishedAtMs: 0,
+});
+
+/** A store of its own on a data directory, as another process would have. */
+const open = (dataPath: string) =>
+  Effect.flatMap(Scope.Scope, (scope) =>
+    Effect.map(
+      Layer.buildWithScope(
+        Sqlite.layer.pipe(Layer.provide(Settings.layerWith({ dataPath, sessionTimeoutSeconds: 60 }))),
+        scope,
+      ),
+      (context) => Context.get(context, Sessions),
+    ));
+
+it.effect("Sqlite.layer keeps turns when the store is closed and opened again", () =>
+  Effect.gen(function* () {
+    const dataPath = yield* temporaryDirectory;
+    yield* Effect.scoped(Effect.flatMap(open(dataPath), (sessions) => sessions.append(key, turn("1"))));
+    const again = yield* open(dataPath);
+    assert.deepEqual((yield* again.load(key)).turns, [{ ...turn("1"), parent: null }]);
+  }));
+
+it.effect("append chains turns when two stores write one session", () =>
+  Effect.gen(function* () {
+    const dataPath = yield* temporaryDirectory;
+    const [one, two] = [yield* open(dataPath), yield* open(dataPath)];
+    for (let n = 0; n < 10; n += 2) {
+      yield* one.append(key, turn(`${n}`));
+      yield* two.append(key, turn(`${n + 1}`));
+      assert.equal((yield* one.load(key)).turns.length, n + 2);
+    }
+    const turns = (yield* two.load(key)).turns;
+    assert.deepEqual(turns.map((t) => [t.id, t.parent]), turns.map((_, n) => [`${n}`, n === 0 ? null : `${n - 1}`]));
+  }));
+
+it.live("append fails while another process holds the file and works when it lets go", () =>
+  Effect.gen(function* () {
+    const dataPath = yield* temporaryDirectory;
+    const sessions = yield* open(dataPath);
+    yield* sessions.append(key, turn("1"));
+    const other = new DatabaseSync(`${dataPath}/sessions.sqlite`);
+    other.exec("BEGIN IMMEDIATE");
+    const error = yield* Effect.flip(sessions.append(key, turn("2")));
+    assert.deepEqual([error._tag, error.store, error.operation], ["SessionsUnavailable", "sqlite", "append"]);
+    other.exec("ROLLBACK");
+    other.close();
+    yield* sessions.append(key, turn("2"));
+    assert.deepEqual((yield* sessions.load(key)).turns.map((t) => t.id), ["1", "2"]);
+  }));
+
+it.effect("Sqlite.layer fails with a reason when the file cannot be used", () =>
+  Effect.gen(function* () {
+    const dataPath = yield* temporaryDirectory;
+    const path = `${dataPath}/sessions.sqlite`;
+    yield* Effect.promise(() => Deno.writeTextFile(path, "this is no database ".repeat(1000)));
+    assert.match((yield* Effect.flip(open(dataPath))).detail, /not a database/);
+    yield* Effect.promise(() => Deno.remove(path));
+    const newer = new DatabaseSync(path);
+    newer.exec("PRAGMA user_version = 999");
+    newer.close();
+    assert.match((yield* Effect.flip(open(dataPath))).detail, /version 999/);
+    assert.equal((yield* Effect.flip(open(`${path}/below-a-file`)))._tag, "SessionsUnavailable");
+  }));
+
+it.effect("Sqlite.layer keeps its file from other users of the machine", () =>
+  Effect.gen(function* () {
+    const dataPath = `${yield* temporaryDirectory}/data`;
+    const sessions = yield* open(dataPath);
+    yield* sessions.append(key, turn("1"));
+    const mode = (path: string) => Effect.promise(async () => ((await Deno.stat(path)).mode ?? 0) & 0o777);
+    assert.equal(yield* mode(dataPath), 0o700);
+    for (const suffix of ["", "-wal", "-shm"]) assert.equal(yield* mode(`${dataPath}/sessions.sqlite${suffix}`), 0o600);
+  }));
+
+it.effect("the sweep removes expired sessions from the file when time passes", () =>
+  Effect.gen(function* () {
+    const dataPath = yield* temporaryDirectory;
+    const sessions = yield* open(dataPath);
+    for (let n = 0; n < 50; n++) yield* sessions.append({ ...key, id: `s${n}` }, turn("1"));
+    yield* TestClock.adjust("50 seconds");
+    yield* sessions.load({ ...key, id: "s7" });
+    yield* TestClock.adjust("30 seconds");
+    const file = new DatabaseSync(`${dataPath}/sessions.sqlite`, { readOnly: true });
+    assert.deepEqual(file.prepare("SELECT id FROM sessions").all().map((row) => row["id"]), ["s7"]);
+    assert.equal(file.prepare("SELECT count(*) AS n FROM turns").get()?.["n"], 1);
+    file.close();
+  }));
