@@ -6,7 +6,6 @@ import { Settings } from "../config.ts";
 import type { Owner } from "../domain/Owner.ts";
 import { Sandbox } from "../services/Sandbox.ts";
 import { Toolbox } from "../services/Toolbox.ts";
-import { systemPrompt } from "./systemPrompt.ts";
 import { handleToolCall } from "./toolHandlers.ts";
 import { declarations } from "./tools.ts";
 
@@ -40,10 +39,7 @@ export const layer: Layer.Layer<Toolbox, never, Sandbox | Settings> = Layer.effe
             ),
         };
       }),
-      systemPrompt: () =>
-        Effect.succeed(
-          systemPrompt({ agentName: settings.agentName, tools: declarations, sandboxNotes: sandbox.info.notes }),
-        ),
+      systemPrompt: () => Effect.succeed(`You are ${settings.agentName}.`),
       serverConnected: Effect.succeed(null),
     });
   }),

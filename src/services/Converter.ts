@@ -12,6 +12,7 @@ import type { ChatChunk, ChatCompletion } from "../domain/ChatChunk.ts";
 export const View = Schema.Literals(["text", "tool_calls", "reasoning", "details", "none"]);
 export type View = typeof View.Type;
 
+/** What a conversion must know of the request it answers. */
 export interface ConversionOptions {
   readonly view: View;
   /** The response id, the same on every chunk. */
@@ -21,6 +22,11 @@ export interface ConversionOptions {
   readonly model: string;
   /** The client asked for `stream_options.include_usage`. */
   readonly includeUsage: boolean;
+  /**
+   * Only the run's last message may stand in `content`, because a `response_format` governs it; what
+   * was said before a tool call goes where reasoning goes. The answer then comes in one piece.
+   */
+  readonly answerOnly: boolean;
 }
 
 /**

@@ -1,0 +1,15 @@
+/**
+ * What is learned about a request while it is handled, for the line that is logged at its end.
+ */
+import { Context } from "effect";
+
+/** Filled in by handlers, read by the line of the access log. */
+export interface RequestNotes {
+  user?: string;
+  model?: string;
+  /** How the request ended when its status does not tell: a failure after the first byte. */
+  outcome?: string;
+}
+
+/** The notes of the current request; outside a request they are written into the void. */
+export const RequestNotes = Context.Reference<RequestNotes>("caisson/http/RequestNotes", { defaultValue: () => ({}) });

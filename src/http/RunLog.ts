@@ -1,0 +1,124 @@
+/**
+ * What a run has said so far, for listeners that come and go.
+ *
+ * A run writes its log whether or not somebody listens; a listener that joins late reads it from the
+ * start. That is what lets a retried request get the answer of the run it started before.
+ */
+import { Array as Arr, Cause, Effect, type Exit, Latch, Stream } from "effect";
+import type { AgentEvent } from "../domain/AgentEvent.ts";
+import type { HttpError } from "./errors.ts";
+
+/** Bytes that a run may be ahead of its fastest listener; a stalled client then holds the run back. */
+const aheadBytesMax = 1024 * 1024;
+/** What an event costs beside its text. */
+const eventBytes = 96;
+
+const sizeOf = (event: AgentEvent): number => {
+  switch (event._tag) {
+    case "TextDelta":
+    case "ReasoningDelta":
+      return eventBytes + event.text.length;
+    case "ToolCallStarted":
+    case "ClientToolCalled":
+      return eventBytes + event.call.argumentsJson.length;
+    case "ToolCallFinished":
+      return eventBytes + event.call.argumentsJson.length + event.result.text.length;
+    case "RunFinished":
+      return eventBytes;
+  }
+};
+
+/** The log of one run: one writer, any number of readers. */
+export class RunLog {
+  #events: Array<AgentEvent> = [];
+  #ending: Exit.Exit<void, HttpError> | undefined;
+  #ahead = 0;
+  #begun = false;
+  readonly #more = Latch.makeUnsafe(false);
+  readonly #room = Latch.makeUnsafe(true);
+  readonly #keeps: boolean;
+
+  /** A tool has run: what this run does cannot be undone by trying again. */
+  toolsHaveRun = false;
+  /** Approximate memory of what is kept. */
+  bytes = 0;
+
+  /** Makes an empty log; one that does not keep forgets what its single listener has read. */
+  constructor(options: { readonly keeps: boolean }) {
+    this.#keeps = options.keeps;
+  }
+
+  get ended(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /** Adds events and waits while every listener is far behind. */
+  append(batch: ReadonlyArray<AgentEvent>): Effect.Effect<void> {
+    for (const event of batch) {
+      const size = sizeOf(event);
+      this.bytes += size;
+      this.#ahead += size;
+      if (event._tag === "ToolCallStarted") this.toolsHaveRun = true;
+      this.#events.push(event);
+    }
+    this.#begun = true;
+    this.#more.openUnsafe();
+    if (this.#ahead < aheadBytesMax) return Effect.void;
+    this.#room.closeUnsafe();
+    return this.#room.await;
+  }
+
+  /** Ends the log; nothing may be appended afterwards. */
+  end(ending: Exit.Exit<void, HttpError>): void {
+    this.#ending = ending;
+    this.#more.openUnsafe();
+  }
+
+  /** Lets the run go on although nobody reads. */
+  unattended(): void {
+    this.#ahead = Number.NEGATIVE_INFINITY;
+    this.#room.openUnsafe();
+  }
+
+  /** Somebody reads again: from here on the run waits for its listeners. */
+  attended(): void {
+    this.#ahead = 0;
+  }
+
+  #take(from: number): ReadonlyArray<AgentEvent> {
+    if (!this.#keeps) {
+      const all = this.#events;
+      this.#events = [];
+      return all;
+    }
+    return this.#events.slice(from);
+  }
+
+  /** Waits for the first event, or for the end of a run that says nothing; a failure before it fails this. */
+  readonly begun: Effect.Effect<void, HttpError> = Effect.suspend(() => {
+    if (this.#begun) return Effect.void;
+    if (this.#ending !== undefined) return this.#ending;
+    this.#more.closeUnsafe();
+    return Effect.flatMap(this.#more.await, () => this.begun);
+  });
+
+  /** The events from the start to the end; everything that is there comes as one array. */
+  readonly events: Stream.Stream<AgentEvent, HttpError> = Stream.fromPull(Effect.sync(() => {
+    let position = 0;
+    const pull: Effect.Effect<Arr.NonEmptyReadonlyArray<AgentEvent>, HttpError | Cause.Done> = Effect.suspend(
+      () => {
+        const ready = this.#take(position);
+        if (Arr.isReadonlyArrayNonEmpty(ready)) {
+          position += ready.length;
+          this.#ahead = Math.min(this.#ahead, 0);
+          this.#room.openUnsafe();
+          return Effect.succeed(ready);
+        }
+        if (this.#ending !== undefined) return Effect.andThen(this.#ending, Cause.done());
+        this.#more.closeUnsafe();
+        return Effect.flatMap(this.#more.await, () => pull);
+      },
+    );
+    return pull;
+  }));
+}

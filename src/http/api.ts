@@ -1,0 +1,98 @@
+/**
+ * The HTTP API as data: its endpoints, what they take and what they answer.
+ *
+ * The OpenAPI document is generated from it; the handlers stand in one file per endpoint.
+ */
+import { Schema } from "effect";
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api";
+import { ChatChunk, ChatCompletion } from "../domain/ChatChunk.ts";
+import { version } from "../domain/version.ts";
+import { ErrorEnvelope } from "./errors.ts";
+import { ChatRequest } from "./openai/wire.ts";
+import { describeOperations } from "./openapi.ts";
+
+/** A model that can be chosen. */
+export const ModelOut = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("model"),
+  created: Schema.Int,
+  owned_by: Schema.String,
+}).annotate({ identifier: "Model" });
+
+/** The models that can be chosen. */
+export const ModelList = Schema.Struct({
+  object: Schema.Literal("list"),
+  data: Schema.Array(ModelOut),
+}).annotate({ identifier: "ListModelsResponse" });
+
+/** The state of the service and of what it stands on. */
+export const HealthOut = Schema.Struct({
+  status: Schema.Literals(["healthy", "degraded"]),
+  service: Schema.Literal("agent-api"),
+  version: Schema.String,
+  timestamp: Schema.String,
+  mcp_server_connected: Schema.Boolean.annotate({
+    description: "Whether the tools can be reached; true when they run in this process.",
+  }),
+  tools: Schema.Literals(["in-process", "mcp-server"]),
+  sandbox: Schema.Struct({
+    kind: Schema.String,
+    why: Schema.String,
+    healthy: Schema.Boolean,
+    detail: Schema.String,
+    open: Schema.Int,
+    not_applied: Schema.Array(Schema.Struct({ control: Schema.String, detail: Schema.String })),
+  }),
+  sessions: Schema.Struct({ store: Schema.String }),
+}).annotate({ identifier: "Health" });
+export type HealthOut = typeof HealthOut.Type;
+
+const failure = (status: number) => ErrorEnvelope.pipe(HttpApiSchema.status(status));
+
+/** Statuses that any request to `/v1` may be answered with. */
+const common = [failure(401), failure(429), failure(500), failure(503)] as const;
+
+/** What is there without a credential. */
+export class SystemGroup extends HttpApiGroup.make("system", { topLevel: true }).add(
+  HttpApiEndpoint.get("health", "/health", { success: HealthOut }),
+) {}
+
+/** OpenAI's endpoints. */
+export class V1Group extends HttpApiGroup.make("v1")
+  .add(
+    HttpApiEndpoint.get("models", "/models", { success: ModelList, error: common }),
+    HttpApiEndpoint.get("model", "/models/:model", {
+      params: { model: Schema.String },
+      success: ModelOut,
+      error: [...common, failure(404)],
+    }),
+    HttpApiEndpoint.post("chatCompletions", "/chat/completions", {
+      payload: ChatRequest,
+      success: [ChatCompletion, HttpApiSchema.StreamSse({ data: ChatChunk })],
+      error: [
+        ...common,
+        failure(400),
+        failure(404),
+        failure(413),
+        failure(415),
+        failure(422),
+        failure(502),
+        failure(504),
+      ],
+    }),
+  )
+  .prefix("/v1") {}
+
+/** The whole API. */
+export class Api extends HttpApi.make("caisson")
+  .add(SystemGroup)
+  .add(V1Group)
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "Caisson",
+      version,
+      description: "An OpenAI-compatible agent that runs code in sealed, per-user containers.",
+      license: { name: "MIT" },
+      transform: describeOperations,
+    }),
+  ) {}

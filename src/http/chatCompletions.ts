@@ -1,0 +1,184 @@
+/**
+ * `POST /v1/chat/completions`: one request from the wire to the agent and back.
+ */
+import { Cause, Duration, Effect, Stream } from "effect";
+import { HttpServerRequest } from "effect/http";
+import { Agent } from "../agent/Agent.ts";
+import { placeAttachments } from "../agent/attachments.ts";
+import * as Conversation from "../agent/Conversation.ts";
+import { Settings } from "../config.ts";
+import type { AgentEvent } from "../domain/AgentEvent.ts";
+import { makeId } from "../domain/ids.ts";
+import { textOf } from "../domain/Message.ts";
+import type { Owner } from "../domain/Owner.ts";
+import { type ConversionOptions, Converter, type View } from "../services/Converter.ts";
+import { Identity } from "../services/Identity.ts";
+import { Model } from "../services/Model.ts";
+import { Sandbox } from "../services/Sandbox.ts";
+import { Sessions } from "../services/Sessions.ts";
+import { identify, ownerFor } from "./caller.ts";
+import { isBackgroundTask, readChatUi } from "./chatUi.ts";
+import { readAttempt } from "./dedupe.ts";
+import { type HttpError, InternalError, toReply } from "./errors.ts";
+import { decodeRequest, readBody } from "./openai/readRequest.ts";
+import { type Asked, toAgentRequest } from "./openai/toAgentRequest.ts";
+import { unansweredCall } from "./openai/toolAnswers.ts";
+import { RequestNotes } from "./RequestNotes.ts";
+import { failed, json } from "./respond.ts";
+import { type Listening, Runs } from "./Runs.ts";
+import { dataFrame, doneFrame, sse } from "./sse.ts";
+import { chooseView, splitModel, viewHeader } from "./views.ts";
+
+const mebibyte = 1024 * 1024;
+
+/** A request that is understood: what to run, for whom, and how to show it. */
+interface Order {
+  readonly asked: Asked;
+  readonly owner: Owner;
+  readonly model: string;
+  readonly sessionId: string | undefined;
+  readonly useTools: boolean;
+}
+
+/** An owner that lives for one request, for work that must leave no trace in a user's session. */
+const passing = (owner: Owner): Owner => ({ ...owner, user: makeId("task"), ephemeral: true });
+
+/** Whether our own calls may be shown as `tool_calls`: not where the client must answer its own. */
+const effectiveView = (view: View, asked: Asked): View =>
+  view === "tool_calls" && asked.clientTools.length > 0 ? "text" : view;
+
+/** Builds the handler of the endpoint. */
+export const make = Effect.gen(function* () {
+  const agent = yield* Agent;
+  const converter = yield* Converter;
+  const identity = yield* Identity;
+  const models = yield* Model;
+  const runs = yield* Runs;
+  const sandbox = yield* Sandbox;
+  const sessions = yield* Sessions;
+  const settings = yield* Settings;
+
+  const bounds = {
+    messagesMax: settings.messagesMax,
+    attachmentBytesMax: settings.artifactMbMax * mebibyte,
+  };
+  const keepAlive = Duration.seconds(settings.keepAliveSeconds);
+
+  /** The events of a new run, from the session it is placed in to the agent's last word. */
+  const run = (order: Order): Stream.Stream<AgentEvent, HttpError> =>
+    Stream.unwrap(Effect.gen(function* () {
+      const { asked, owner, model, sessionId, useTools } = order;
+      const conversation = yield* Conversation.open({
+        owner,
+        messages: asked.messages,
+        ...(sessionId === undefined ? {} : { sessionId }),
+      }).pipe(Effect.provideService(Sessions, sessions));
+      const unanswered = unansweredCall(conversation);
+      if (unanswered !== undefined) return yield* unanswered;
+      const said = conversation.fresh.map(textOf).join("\n");
+      yield* placeAttachments(owner, asked.attachments.filter(({ path }) => said.includes(path))).pipe(
+        Effect.provideService(Sandbox, sandbox),
+      );
+      return agent.run({
+        owner,
+        conversation,
+        model,
+        instructions: asked.instructions,
+        parameters: asked.parameters,
+        clientTools: asked.clientTools,
+        useTools,
+      });
+    }));
+
+  /** The streamed response: what fails from here on is told in the stream. */
+  const stream = Effect.fnUntraced(function* (listening: Listening, options: ConversionOptions) {
+    // Waiting for the first event keeps errors before it an HTTP status; silence is broken in time.
+    yield* Effect.timeoutOption(listening.begun, keepAlive);
+    yield* listening.answered;
+    const notes = yield* RequestNotes;
+    const conversion = converter.start(options);
+    const errorFrame = (error: HttpError) => {
+      notes.outcome = error._tag;
+      return Stream.make(dataFrame(toReply(error).envelope));
+    };
+    return yield* sse(
+      listening.events.pipe(
+        Stream.mapArray((events) => [events.flatMap(conversion.step).map(dataFrame).join("")]),
+        Stream.filter((text) => text !== ""),
+        Stream.concat(Stream.make(doneFrame)),
+        Stream.catch(errorFrame),
+        Stream.catchCause((cause) =>
+          Cause.hasInterruptsOnly(cause)
+            ? Stream.failCause(cause)
+            : Stream.unwrap(Effect.as(Effect.logError("stream failed", cause), errorFrame(new InternalError())))
+        ),
+      ),
+      { keepAlive },
+    );
+  });
+
+  /** The whole response, folded from the same events. */
+  const whole = Effect.fnUntraced(function* (listening: Listening, options: ConversionOptions) {
+    const events = yield* Stream.runCollect(listening.events);
+    yield* listening.answered;
+    return json(converter.fold(options, events));
+  });
+
+  const complete = Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest;
+    const { headers } = request;
+    const notes = yield* RequestNotes;
+    const who = yield* identify(identity, headers);
+
+    // 1. Decode.
+    const text = yield* readBody(request, settings.bodyBytesMax);
+    const body = yield* decodeRequest(text);
+
+    // 2. Wire to domain; what is not supported is refused here.
+    const asked = yield* toAgentRequest(body, bounds);
+    const named = body.model ?? models.defaultModel;
+    const { model, view: suffix } = splitModel(named);
+    const chosen = yield* chooseView({
+      header: headers[viewHeader],
+      metadata: body.metadata?.["view"],
+      suffix,
+      fallback: settings.toolView,
+    });
+    const ui = readChatUi(headers);
+    const task = isBackgroundTask(ui, asked.messages);
+    const user = ownerFor(who, headers, body);
+    const order: Order = {
+      asked,
+      owner: task ? passing(user) : user,
+      model,
+      sessionId: headers["x-session-id"] ?? body.metadata?.["session_id"] ?? ui.chatId,
+      useTools: !task,
+    };
+    notes.user = user.user === "" ? user.principal : `${user.principal}/${user.user}`;
+    notes.model = model;
+
+    const respond = Effect.gen(function* () {
+      // 3 and 4. Open the session and run the agent: once, however often the request is tried.
+      const attempt = yield* readAttempt(who.principal, headers, text);
+      const listening = yield* runs.listen(attempt, run(order));
+
+      // 5 to 7. The first event, the conversion, the response.
+      const options: ConversionOptions = {
+        view: effectiveView(chosen, asked),
+        id: listening.id,
+        createdSeconds: listening.createdSeconds,
+        model: named,
+        includeUsage: body.stream_options?.include_usage ?? false,
+        answerOnly: asked.answerOnly,
+      };
+      const answer = body.stream === true ? stream(listening, options) : whole(listening, options);
+      return yield* Effect.catch(
+        answer,
+        (error) => Effect.succeed(failed(error, { toolsHaveRun: listening.toolsHaveRun() })),
+      );
+    });
+    return yield* Effect.annotateLogs(respond, { user: notes.user, model });
+  });
+
+  return Effect.catch(complete, (error) => Effect.succeed(failed(error)));
+});

@@ -1,0 +1,77 @@
+/**
+ * From the bytes of a request to a decoded Chat Completions request.
+ */
+import { Effect, Schema, SchemaIssue } from "effect";
+import { HttpServerError, type HttpServerRequest } from "effect/http";
+import { BodyTooLarge, InvalidRequest, UnsupportedMediaType } from "../errors.ts";
+import { refusedParameter } from "./parameters.ts";
+import { ChatRequest } from "./wire.ts";
+
+const parse = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Unknown));
+const isObject = Schema.is(Schema.Record(Schema.String, Schema.Unknown));
+const decode = Schema.decodeUnknownEffect(ChatRequest);
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1();
+
+/** Characters of a decoder's message that are told. */
+const whyMax = 300;
+
+/**
+ * Reads the text of a JSON body.
+ *
+ * *Fails with* `UnsupportedMediaType`, `BodyTooLarge`, or `InvalidRequest` when the client stopped sending.
+ */
+export const readBody = Effect.fnUntraced(function* (
+  request: HttpServerRequest.HttpServerRequest,
+  bytesMax: number,
+): Effect.fn.Return<string, UnsupportedMediaType | BodyTooLarge | InvalidRequest> {
+  const contentType = request.headers["content-type"];
+  if (contentType !== undefined && !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType.trim())) {
+    return yield* new UnsupportedMediaType({ contentType });
+  }
+  if (Number(request.headers["content-length"] ?? 0) > bytesMax) return yield* new BodyTooLarge({ bytesMax });
+  return yield* Effect.mapError(
+    request.text,
+    (error) =>
+      HttpServerError.isHttpServerError(error) && error.reason._tag === "RequestParseError" &&
+        error.reason.reason === "BodyTooLarge"
+        ? new BodyTooLarge({ bytesMax })
+        : new InvalidRequest({ param: null, why: "The request body could not be read", code: null }),
+  );
+});
+
+/**
+ * Decodes a Chat Completions request.
+ *
+ * *Fails with* `InvalidRequest`: the text is not JSON, or a field is missing, wrong or not supported;
+ * `param` is the path of the first such field.
+ */
+export const decodeRequest = Effect.fnUntraced(function* (text: string): Effect.fn.Return<ChatRequest, InvalidRequest> {
+  const body = yield* Effect.mapError(
+    parse(text),
+    () =>
+      new InvalidRequest({
+        param: null,
+        why: "We could not parse the JSON body of your request",
+        code: "invalid_json",
+      }),
+  );
+  if (!isObject(body) || Array.isArray(body)) {
+    return yield* new InvalidRequest({
+      param: null,
+      why: "Expected the body to be a JSON object",
+      code: "invalid_type",
+    });
+  }
+  const refused = refusedParameter(body);
+  if (refused !== undefined) return yield* refused;
+  return yield* Effect.mapError(decode(body), (error) => {
+    const [first] = issuesOf(error.issue).issues;
+    const param = (first?.path ?? []).map(String).join(".");
+    const why = first?.message ?? "Invalid request";
+    return new InvalidRequest({
+      param: param === "" ? null : param,
+      why: `Invalid ${param === "" ? "request" : `'${param}'`}: ${why.slice(0, whyMax)}`,
+      code: "invalid_value",
+    });
+  });
+});

@@ -1,0 +1,156 @@
+/**
+ * The Chat Completions request as OpenAI's published document defines it.
+ *
+ * These schemas decode requests and are what the OpenAPI document is generated from. Parameters that
+ * are only accepted with a harmless value stand in `parameters.ts`.
+ */
+import { Schema } from "effect";
+
+/** OpenAI's limits of what names may look like. */
+const nameMax = 64;
+const Name = Schema.String.check(Schema.isPattern(/^[a-zA-Z0-9_-]+$/), Schema.isMaxLength(nameMax));
+
+/** An optional field in which `null` means "not given", as OpenAI's clients send it. */
+const optional = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema));
+
+// Content ----------------------------------------------------------------------------------------
+
+export const TextContent = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String });
+export const RefusalContent = Schema.Struct({ type: Schema.Literal("refusal"), refusal: Schema.String });
+export const ImageContent = Schema.Struct({
+  type: Schema.Literal("image_url"),
+  image_url: Schema.Struct({
+    url: Schema.String.annotate({ description: "A data: URL; the server fetches nothing." }),
+    detail: optional(Schema.Literals(["auto", "low", "high", "original"])),
+  }),
+});
+export const AudioContent = Schema.Struct({
+  type: Schema.Literal("input_audio"),
+  input_audio: Schema.Struct({ data: Schema.String, format: Schema.Literals(["wav", "mp3"]) }),
+});
+export const FileContent = Schema.Struct({
+  type: Schema.Literal("file"),
+  file: Schema.Struct({
+    filename: optional(Schema.String),
+    file_data: optional(Schema.String),
+    file_id: optional(Schema.String),
+  }),
+});
+
+export const UserContent = Schema.Union([TextContent, ImageContent, AudioContent, FileContent]);
+export type UserContent = typeof UserContent.Type;
+export const AssistantContent = Schema.Union([TextContent, RefusalContent]);
+
+const text = Schema.Union([Schema.String, Schema.Array(TextContent)]);
+
+// Messages ---------------------------------------------------------------------------------------
+
+export const ToolCallIn = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("function"),
+  function: Schema.Struct({ name: Schema.String, arguments: Schema.String }),
+});
+
+export const SystemMessageIn = Schema.Struct({
+  role: Schema.Literals(["system", "developer"]),
+  content: text,
+  name: optional(Schema.String),
+}).annotate({ identifier: "ChatCompletionRequestSystemMessage" });
+
+export const UserMessageIn = Schema.Struct({
+  role: Schema.Literal("user"),
+  content: Schema.Union([Schema.String, Schema.Array(UserContent)]),
+  name: optional(Schema.String),
+}).annotate({ identifier: "ChatCompletionRequestUserMessage" });
+export type UserMessageIn = typeof UserMessageIn.Type;
+
+export const AssistantMessageIn = Schema.Struct({
+  role: Schema.Literal("assistant"),
+  content: optional(Schema.Union([Schema.String, Schema.Array(AssistantContent)])),
+  refusal: optional(Schema.String),
+  tool_calls: optional(Schema.Array(ToolCallIn)),
+  name: optional(Schema.String),
+}).annotate({ identifier: "ChatCompletionRequestAssistantMessage" });
+export type AssistantMessageIn = typeof AssistantMessageIn.Type;
+
+export const ToolMessageIn = Schema.Struct({
+  role: Schema.Literal("tool"),
+  content: text,
+  tool_call_id: Schema.String,
+}).annotate({ identifier: "ChatCompletionRequestToolMessage" });
+export type ToolMessageIn = typeof ToolMessageIn.Type;
+
+export const MessageIn = Schema.Union([SystemMessageIn, UserMessageIn, AssistantMessageIn, ToolMessageIn]).annotate({
+  identifier: "ChatCompletionRequestMessage",
+});
+export type MessageIn = typeof MessageIn.Type;
+
+// Tools ------------------------------------------------------------------------------------------
+
+export const ToolIn = Schema.Struct({
+  type: Schema.Literal("function"),
+  function: Schema.Struct({
+    name: Name,
+    description: optional(Schema.String),
+    parameters: optional(Schema.Record(Schema.String, Schema.Json)),
+    strict: optional(Schema.Boolean),
+  }),
+}).annotate({ identifier: "ChatCompletionTool" });
+
+export const ToolChoiceIn = Schema.Union([
+  Schema.Literals(["none", "auto", "required"]),
+  Schema.Struct({ type: Schema.Literal("function"), function: Schema.Struct({ name: Schema.String }) }),
+]).annotate({ identifier: "ChatCompletionToolChoiceOption" });
+
+export const ResponseFormatIn = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("text") }),
+  Schema.Struct({ type: Schema.Literal("json_object") }),
+  Schema.Struct({
+    type: Schema.Literal("json_schema"),
+    json_schema: Schema.Struct({
+      name: Name,
+      description: optional(Schema.String),
+      schema: optional(Schema.Record(Schema.String, Schema.Json)),
+      strict: optional(Schema.Boolean),
+    }),
+  }),
+]).annotate({ identifier: "ResponseFormat" });
+
+// Request ----------------------------------------------------------------------------------------
+
+/** OpenAI's bounds of its own parameters. */
+const stopMax = 4;
+const metadataKeysMax = 16;
+const userMax = 512;
+const tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1));
+
+export const ChatRequest = Schema.Struct({
+  messages: Schema.NonEmptyArray(MessageIn),
+  model: optional(Schema.String).annotate({ description: "Absent: the server's default model." }),
+  stream: optional(Schema.Boolean),
+  stream_options: optional(
+    Schema.Struct({
+      include_usage: optional(Schema.Boolean),
+      include_obfuscation: optional(Schema.Literal(false)),
+    }),
+  ),
+  max_completion_tokens: optional(tokens),
+  max_tokens: optional(tokens),
+  temperature: optional(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 2 }))),
+  top_p: optional(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))),
+  stop: optional(
+    Schema.Union([Schema.String, Schema.Array(Schema.String).check(Schema.isMaxLength(stopMax))]),
+  ),
+  seed: optional(Schema.Int),
+  reasoning_effort: optional(Schema.Literals(["none", "minimal", "low", "medium", "high", "xhigh", "max"])),
+  response_format: optional(ResponseFormatIn),
+  tools: optional(Schema.Array(ToolIn)),
+  tool_choice: optional(ToolChoiceIn),
+  parallel_tool_calls: optional(Schema.Boolean),
+  metadata: optional(
+    Schema.Record(Schema.String, Schema.String).check(Schema.isMaxProperties(metadataKeysMax)),
+  ),
+  user: optional(Schema.String.check(Schema.isMaxLength(userMax))),
+  safety_identifier: optional(Schema.String.check(Schema.isMaxLength(userMax))),
+}).annotate({ identifier: "CreateChatCompletionRequest" });
+export type ChatRequest = typeof ChatRequest.Type;

@@ -1,0 +1,77 @@
+/**
+ * The HTTP application: every endpoint, and what stands around them.
+ */
+import { Effect, Layer } from "effect";
+import { HttpApi, HttpApiBuilder, HttpApiScalar } from "effect/http-api";
+import { HttpServerRequest } from "effect/http";
+import { Settings } from "../config.ts";
+import { Identity } from "../services/Identity.ts";
+import { Api } from "./api.ts";
+import { identify } from "./caller.ts";
+import * as chatCompletions from "./chatCompletions.ts";
+import type { HttpError } from "./errors.ts";
+import * as health from "./health.ts";
+import * as models from "./models.ts";
+import { envelope, requestLog } from "./requestFrame.ts";
+import { failed, json } from "./respond.ts";
+import * as Runs from "./Runs.ts";
+
+/** Where the OpenAPI document and its page are. */
+const documentPath = "/openapi.json";
+const docsPath = "/docs";
+
+/** The methods of every path, from the API's own declarations. */
+const methodTable = (() => {
+  const table = new Map<string, Array<string>>([[documentPath, ["GET", "HEAD"]], [docsPath, ["GET", "HEAD"]]]);
+  HttpApi.reflect(Api, {
+    onGroup: () => {},
+    onEndpoint: ({ endpoint }) => {
+      const methods = endpoint.method === "GET" ? ["GET", "HEAD"] : [endpoint.method];
+      table.set(endpoint.path, [...(table.get(endpoint.path) ?? []), ...methods]);
+    },
+  });
+  return table;
+})();
+
+const answer = <A, R>(effect: Effect.Effect<A, HttpError, R>) =>
+  effect.pipe(Effect.map(json), Effect.catch((error) => Effect.succeed(failed(error))));
+
+const System = HttpApiBuilder.group(
+  Api,
+  "system",
+  (handlers) => Effect.map(health.make, (check) => handlers.handleRaw("health", () => answer(check))),
+);
+
+const V1 = HttpApiBuilder.group(
+  Api,
+  "v1",
+  Effect.fnUntraced(function* (handlers) {
+    const identity = yield* Identity;
+    const { list, find } = yield* models.make;
+    const complete = yield* chatCompletions.make;
+    const known = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) => identify(identity, headers));
+    return handlers
+      .handleRaw("models", () => answer(Effect.andThen(known, list)))
+      .handleRaw("model", ({ params }) => answer(Effect.andThen(known, find(params.model))))
+      .handleRaw("chatCompletions", () => complete);
+  }),
+);
+
+/** Everything that must stand around the endpoints, with the bounds of the settings. */
+const Frame = Layer.unwrap(
+  Effect.map(Settings, ({ bodyBytesMax }) =>
+    Layer.mergeAll(
+      requestLog,
+      envelope(methodTable, bodyBytesMax),
+    )),
+);
+
+/** The routes of the whole API, to be served by any host. */
+export const layer = Layer.mergeAll(
+  HttpApiBuilder.layer(Api, { openapiPath: documentPath }).pipe(
+    Layer.provide([System, V1]),
+    Layer.provide(Runs.layer),
+  ),
+  HttpApiScalar.layer(Api, { path: docsPath }),
+  Frame,
+);

@@ -1,0 +1,86 @@
+/**
+ * The whole HTTP application as a function from request to response: real agent, converter, sessions
+ * and identity; a scripted model and a fake sandbox; no sockets.
+ */
+import { Context, Layer, Logger } from "effect";
+import { HttpRouter, HttpServer } from "effect/http";
+import * as OpenAiChunks from "../../src/adapters/converter/OpenAiChunks.ts";
+import * as Configured from "../../src/adapters/identity/Configured.ts";
+import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import * as Memory from "../../src/adapters/sessions/Memory.ts";
+import { layer as agentLayer } from "../../src/agent/Agent.ts";
+import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
+import { Settings, type SettingsService } from "../../src/config.ts";
+import * as Router from "../../src/http/router.ts";
+import { type FakeSandbox, fakeSandbox } from "./fakeSandbox.ts";
+
+/** What a test chooses of the application. */
+export interface AppOptions {
+  readonly steps?: ReadonlyArray<Scripted.Step>;
+  readonly settings?: Partial<SettingsService>;
+  readonly sandbox?: FakeSandbox;
+  /** Receives every log line; by default none is written. */
+  readonly logger?: Logger.Logger<unknown, unknown>;
+}
+
+/** The ports behind the application. */
+export const services = ({ steps = [], settings = {}, sandbox = fakeSandbox() }: AppOptions) => {
+  const configured = Settings.layerWith({ keepAliveSeconds: 15, ...settings });
+  const ports = Layer.mergeAll(
+    OpenAiChunks.layer,
+    Configured.layer,
+    Memory.layer,
+    Scripted.layer(steps),
+    sandbox.layer,
+  ).pipe(Layer.provideMerge(configured));
+  return agentLayer.pipe(Layer.provideMerge(LocalToolbox.layer), Layer.provideMerge(ports));
+};
+
+/** A running application. */
+export interface App {
+  readonly send: (request: Request) => Promise<Response>;
+  /** Posts a chat completion. */
+  readonly chat: (body: unknown, headers?: Readonly<Record<string, string>>, signal?: AbortSignal) => Promise<Response>;
+  readonly get: (path: string, headers?: Readonly<Record<string, string>>) => Promise<Response>;
+  readonly dispose: () => Promise<void>;
+}
+
+const base = "http://caisson.test";
+
+/** Builds the application; the caller disposes of it. */
+export const makeApp = (options: AppOptions = {}): App => {
+  const { logger } = options;
+  const { handler, dispose } = HttpRouter.toWebHandler(
+    Router.layer.pipe(
+      Layer.provide(services(options)),
+      Layer.provide(HttpServer.layerServices),
+      Layer.provideMerge(Logger.layer(logger === undefined ? [] : [logger])),
+    ),
+    { disableLogger: true },
+  );
+  const send = (request: Request) => handler(request, Context.empty());
+  return {
+    send,
+    get: (path, headers = {}) => send(new Request(`${base}${path}`, { headers })),
+    chat: (body, headers = {}, signal) =>
+      send(
+        new Request(`${base}/v1/chat/completions`, {
+          method: "POST",
+          headers: { "content-type": "application/json", ...headers },
+          body: typeof body === "string" ? body : JSON.stringify(body),
+          ...(signal === undefined ? {} : { signal }),
+        }),
+      ),
+    dispose,
+  };
+};
+
+/** Runs a test body against an application and disposes of it afterwards. */
+export const withApp = async (options: AppOptions, body: (app: App) => Promise<void>): Promise<void> => {
+  const app = makeApp(options);
+  try {
+    await body(app);
+  } finally {
+    await app.dispose();
+  }
+};

@@ -1,0 +1,87 @@
+/**
+ * A sandbox without an engine for tests above the port: files in memory, commands from a table.
+ */
+import { Effect, Layer, Option, Stream } from "effect";
+import type { ExecutionOutcome, ExecutionRequest } from "../../src/domain/Execution.ts";
+import { ownerKey } from "../../src/domain/ids.ts";
+import type { Owner } from "../../src/domain/Owner.ts";
+import { FileError, Sandbox, type SandboxHandle } from "../../src/services/Sandbox.ts";
+
+/** The end of a command that printed something. */
+export const outcome = (stdout: string, exitCode = 0): ExecutionOutcome => ({
+  exitCode,
+  stdout,
+  stderr: "",
+  timedOut: false,
+  truncated: false,
+  oomKilled: false,
+  durationMs: 1,
+  stdoutBytes: stdout.length,
+  stderrBytes: 0,
+});
+
+/** What happened in a fake sandbox. */
+export interface FakeSandbox {
+  readonly opened: Array<Owner>;
+  readonly executed: Array<string>;
+  /** Files of all owners, as `ownerKey:path`. */
+  readonly files: Map<string, Uint8Array>;
+  readonly layer: Layer.Layer<Sandbox>;
+}
+
+/** Makes a fake sandbox; commands echo themselves unless `execute` says otherwise. */
+export const fakeSandbox = (
+  execute: (request: ExecutionRequest) => Effect.Effect<ExecutionOutcome> = ({ command }) =>
+    Effect.succeed(outcome(`ran: ${command}\n`)),
+): FakeSandbox => {
+  const opened: Array<Owner> = [];
+  const executed: Array<string> = [];
+  const files = new Map<string, Uint8Array>();
+  const handleFor = (owner: Owner): SandboxHandle => {
+    const at = (path: string) => `${ownerKey(owner)}:${path.startsWith("/") ? path : `/workspace/${path}`}`;
+    const read = (path: string) =>
+      Option.match(Option.fromUndefinedOr(files.get(at(path))), {
+        onNone: () => Effect.fail(new FileError({ path, reason: "NotFound", why: "no such file" })),
+        onSome: Effect.succeed,
+      });
+    return {
+      id: "fake",
+      execute: (request) => {
+        executed.push(request.command);
+        return execute(request);
+      },
+      writeFile: (path, content) =>
+        Effect.sync(() => {
+          files.set(at(path), content);
+          return content.length;
+        }),
+      readText: (path) =>
+        Effect.map(read(path), (bytes) => ({ text: new TextDecoder().decode(bytes), truncated: false })),
+      readBytes: (path) => Stream.fromEffect(read(path)),
+      readDocstring: () => Effect.succeed(""),
+      changedFiles: () => Effect.succeed([]),
+    };
+  };
+  const layer = Layer.succeed(
+    Sandbox,
+    Sandbox.of({
+      info: {
+        kind: "scripted",
+        why: "a test asked for it",
+        controls: [
+          { name: "network", applied: true, detail: "there is none" },
+          { name: "memory limit", applied: false, detail: "nothing runs here" },
+        ],
+        notes: [],
+      },
+      health: Effect.sync(() => ({ healthy: true, detail: "fake", open: opened.length })),
+      open: (owner) =>
+        Effect.sync(() => {
+          opened.push(owner);
+          return handleFor(owner);
+        }),
+      reset: () => Effect.void,
+    }),
+  );
+  return { opened, executed, files, layer };
+};
