@@ -4,9 +4,15 @@
  * Everything the supervisor says is untrusted, bounded input: a frame that breaks the protocol or a
  * bound closes the link, and every operation then fails with `SandboxLost`.
  */
-import type { Duration, Effect, Scope } from "effect";
-import type { SandboxError, SandboxHandle } from "../../../services/Sandbox.ts";
+import { randomBytes } from "node:crypto";
+import { Deferred, Duration, Effect, type Scope, type Stream } from "effect";
+import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
+import { SandboxError, type SandboxHandle, StartFailed } from "../../../services/Sandbox.ts";
 import type { ByteChannel } from "./ByteChannel.ts";
+import { execute, executeWithInput, withLastDeadline } from "./execute.ts";
+import { changedFiles, readBytes, readDocstring, readText, writeFile } from "./files.ts";
+import { Ask, decodeCount, preamble, protocolVersion, Tell } from "./frames.ts";
+import { LinkSession, lost } from "./LinkSession.ts";
 
 /** The operations of one supervisor; safe for concurrent use. */
 export interface SupervisorLink extends Omit<SandboxHandle, "id"> {
@@ -15,6 +21,11 @@ export interface SupervisorLink extends Omit<SandboxHandle, "id"> {
   readonly isClosed: () => boolean;
   /** One round trip through the supervisor's loop. *Fails with* `SandboxLost` when it takes too long. */
   readonly ping: Effect.Effect<void, SandboxError>;
+  /** Runs a command as `execute` does, its stdin fed from a stream whose end closes it. */
+  readonly executeWithInput: <E>(
+    request: ExecutionRequest,
+    input: Stream.Stream<Uint8Array, E>,
+  ) => Effect.Effect<ExecutionOutcome, SandboxError | E>;
 }
 
 /** Bounds of a link; what is absent takes the default that its constant explains. */
@@ -25,16 +36,110 @@ export interface SupervisorOptions {
   readonly startTimeout: Duration.Duration;
   /** Workspace path as the sandbox sees it; `/workspace` when absent. */
   readonly workspace?: string;
+  /** Bytes of text that one `readText` returns. */
+  readonly textBytesMax?: number;
+  /** Wait beyond a command's own limit before the sandbox counts as lost. */
+  readonly grace?: Duration.Duration;
+  /** Wait for the answer of a file operation before the sandbox counts as lost. */
+  readonly answerTimeout?: Duration.Duration;
 }
+
+/** A page of text that a model can still read in one go. */
+const textBytesMaxDefault = 256 * 1024;
+/** The supervisor itself takes up to 4.5 s to kill a tree whose runner was stopped; a busy host gets as much again. */
+const graceDefault = Duration.seconds(10);
+/** Finding a line deep in a file of gigabytes takes a minute on a slow disk. */
+const answerTimeoutDefault = Duration.minutes(2);
+/** A loop that is alive answers within milliseconds, a busy host within a second. */
+const pingTimeout = Duration.seconds(5);
+/** Frames of a few bytes, such as a pong. */
+const smallAnswerBytes = 64;
+/** Random bytes in the names of saved outputs: one workspace sees many links. */
+const linkNameBytes = 6;
+
+const startFailed = (detail: string): SandboxError => new SandboxError({ reason: new StartFailed(), detail });
+
+const ping = (session: LinkSession): Effect.Effect<void, SandboxError> =>
+  Effect.callback<void, SandboxError>((resume) => {
+    if (session.failure !== undefined) return resume(Effect.fail(session.failure));
+    const id = session.register({
+      allowance: smallAnswerBytes,
+      onLost: (error) => resume(Effect.fail(error)),
+      onFrame: (kind) => {
+        session.release(id);
+        resume(Effect.void);
+        return kind === Tell.pong;
+      },
+    });
+    session.send(Ask.ping, id);
+    return Effect.sync(() => void session.release(id));
+  }).pipe(withLastDeadline(session, pingTimeout, "a ping"));
 
 /**
  * Speaks to a supervisor over raw bytes: sends the preamble, waits for hello.
  *
  * *Details*: closing the scope closes the channel, which ends the supervisor and all it runs.
  *
- * *Fails with* `SandboxError`, reason `StartFailed`, when no hello arrives in time.
+ * *Fails with* `SandboxError`, reason `StartFailed`, when no hello of our version arrives in time.
  */
-export type Connect = (
+export const connect = Effect.fnUntraced(function* (
   channel: ByteChannel,
   options: SupervisorOptions,
-) => Effect.Effect<SupervisorLink, SandboxError, Scope.Scope>;
+): Effect.fn.Return<SupervisorLink, SandboxError, Scope.Scope> {
+  const hello = yield* Deferred.make<void, SandboxError>();
+  const closed = yield* Deferred.make<SandboxError>();
+  const session = new LinkSession(
+    channel,
+    (payload) => {
+      const version = decodeCount(payload);
+      Deferred.doneUnsafe(
+        hello,
+        version === protocolVersion
+          ? Effect.void
+          : Effect.fail(startFailed(`the supervisor speaks protocol ${version}, not ${protocolVersion}`)),
+      );
+    },
+    (error) => {
+      Deferred.doneUnsafe(hello, Effect.fail(startFailed(error.detail)));
+      Deferred.doneUnsafe(closed, Effect.succeed(error));
+    },
+    Tell.hello,
+  );
+  yield* Effect.acquireRelease(
+    Effect.sync(() => session.start(preamble)),
+    () => Effect.sync(() => session.fail(lost("the sandbox was released"))),
+  );
+  yield* Deferred.await(hello).pipe(
+    Effect.timeoutOrElse({
+      duration: options.startTimeout,
+      orElse: () => Effect.fail(startFailed("the supervisor did not say hello in time")),
+    }),
+  );
+  const workspace = options.workspace ?? "/workspace";
+  const linkName = randomBytes(linkNameBytes).toString("hex");
+  let commands = 0;
+  const commandsContext = {
+    session,
+    outputBytesMax: options.outputBytesMax,
+    savedDirectory: `${workspace}/.caisson/output`,
+    nextName: () => `${linkName}-${++commands}`,
+    grace: options.grace ?? graceDefault,
+  };
+  const filesContext = {
+    session,
+    textBytesMax: options.textBytesMax ?? textBytesMaxDefault,
+    answerTimeout: options.answerTimeout ?? answerTimeoutDefault,
+  };
+  return {
+    execute: execute(commandsContext),
+    executeWithInput: executeWithInput(commandsContext),
+    writeFile: writeFile(filesContext),
+    readText: readText(filesContext),
+    readBytes: readBytes(filesContext),
+    readDocstring: readDocstring(filesContext),
+    changedFiles: changedFiles(filesContext, workspace, lost),
+    ping: ping(session),
+    closed: Deferred.await(closed),
+    isClosed: () => session.failure !== undefined,
+  };
+});

@@ -1,0 +1,305 @@
+"""Files of the sandbox: written atomically, read in bounded pieces, listed.
+
+Work that may take long is a generator that yields after every piece, so that the loop serves others
+in between. Paths are whatever the caller named: all access happens as the sandbox's own user, which
+could do the same from a command.
+"""
+
+import errno
+import heapq
+import json
+import os
+import stat
+import struct
+
+import wire
+
+# Entries looked at in one listing or one search for changes, so that a huge tree costs bounded memory.
+ENTRIES_MAX = 200_000
+ENTRIES_PER_TURN = 500
+# Kernel timestamps lag behind the clock by up to a tick.
+TIMESTAMP_SLACK_NS = 10_000_000
+SCAN_BYTES = 4 * wire.PIECE_BYTES
+# Bytes a read may send ahead of the server's credit, and thus memory per read on both sides.
+WINDOW_BYTES = 8 * wire.PIECE_BYTES
+# Our own files in a workspace begin so, and are not what a run made.
+OWN_PREFIX = ".caisson"
+REPLY_BYTES_MAX = wire.PAYLOAD_BYTES_MAX - 4096
+
+_OPEN_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_READ_TEXT_HEAD = struct.Struct(">QII")
+_READ_BYTES_HEAD = struct.Struct(">QQ")
+_CHANGED_HEAD = struct.Struct(">QI")
+ALL_LINES = 0xFFFFFFFF
+
+
+def decode_path(raw, workspace):
+    """Turns a path of the wire into an absolute one."""
+    path = os.fsdecode(raw)
+    if not path or "\0" in path:
+        raise OSError(errno.EINVAL, "not a path")
+    return os.path.normpath(os.path.join(workspace, path)) if ".." not in path else os.path.join(workspace, path)
+
+
+def open_regular(path):
+    """Opens a regular file for reading; refuses devices, pipes and sockets without waiting for them."""
+    fd = os.open(path, _OPEN_READ)
+    try:
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "is a directory")
+        if not stat.S_ISREG(mode):
+            raise wire.Refused(wire.UNSUPPORTED_FILE, "not a regular file")
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+class Write:
+    """A file being written beside its place, which it takes when it is whole."""
+
+    def __init__(self, path):
+        mode = 0o644
+        try:
+            target = os.stat(path)
+            if stat.S_ISDIR(target.st_mode):
+                raise IsADirectoryError(errno.EISDIR, "is a directory")
+            if not stat.S_ISREG(target.st_mode):
+                raise wire.Refused(wire.UNSUPPORTED_FILE, "not a regular file")
+            mode = stat.S_IMODE(target.st_mode)
+        except FileNotFoundError:
+            pass  # A new file, or a link to nothing that this write replaces.
+        if path.endswith("/"):
+            raise IsADirectoryError(errno.EISDIR, "is a directory")
+        directory = os.path.dirname(path)
+        os.makedirs(directory, exist_ok=True)
+        self._path = path
+        self._temporary = os.path.join(directory, f"{OWN_PREFIX}-{os.urandom(8).hex()}.part")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._fd = os.open(self._temporary, flags, 0o600)
+        self.size = 0
+        try:
+            os.fchmod(self._fd, mode & 0o777)
+        except OSError:
+            self.discard()
+            raise
+
+    def append(self, data):
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view) :]
+        self.size += len(data)
+
+    def commit(self):
+        """Puts the file in its place, replacing what stood there, a link included."""
+        os.close(self._fd)
+        self._fd = None
+        os.rename(self._temporary, self._path)
+        self._temporary = None
+
+    def discard(self):
+        """Leaves nothing behind of a write that was not committed."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+        if self._temporary is not None:
+            try:
+                os.unlink(self._temporary)
+            except OSError:
+                pass  # User code removed it first.
+            self._temporary = None
+
+
+def read_text(payload, workspace, reply):
+    """Replies with lines of a file, or with the entries of a directory."""
+    first, count, bound = _READ_TEXT_HEAD.unpack_from(payload)
+    bound = min(bound, REPLY_BYTES_MAX)
+    path = decode_path(payload[_READ_TEXT_HEAD.size :], workspace)
+    try:
+        fd = open_regular(path)
+    except IsADirectoryError:
+        yield from _list(path, first, count, bound, reply)
+        return
+    try:
+        at = yield from _find_line(fd, first)
+        page, more = yield from _read_lines(fd, at, count, bound)
+    finally:
+        os.close(fd)
+    if b"\0" in page:
+        raise wire.Refused(wire.NOT_TEXT, "not a text file")
+    reply(wire.OK, bytes([more]) + page)
+
+
+def _find_line(fd, first):
+    """Returns the offset at which a line starts, that of the end when there are fewer lines."""
+    at = 0
+    while first:
+        piece = os.pread(fd, SCAN_BYTES, at)
+        if not piece:
+            return at
+        lines = piece.count(b"\n")
+        if lines < first:
+            first -= lines
+            at += len(piece)
+            yield
+            continue
+        cut = -1
+        for _ in range(first):
+            cut = piece.find(b"\n", cut + 1)
+        return at + cut + 1
+    return at
+
+
+def _read_lines(fd, at, count, bound):
+    """Returns at most `count` lines in at most `bound` bytes, and whether the file goes on after them.
+
+    A page ends with a whole line, unless its first line alone is longer than the bound.
+    """
+    page = bytearray()
+    while len(page) <= bound:
+        piece = os.pread(fd, min(SCAN_BYTES, bound + 1 - len(page)), at + len(page))
+        if not piece:
+            break
+        page += piece
+        if count != ALL_LINES and page.count(b"\n") > count:
+            break
+        yield
+    whole = len(page)
+    if count != ALL_LINES:
+        cut = 0
+        for _ in range(count):
+            found = page.find(b"\n", cut)
+            if found < 0:
+                cut = whole
+                break
+            cut = found + 1
+        del page[cut:]
+    if len(page) > bound:
+        del page[bound:]
+        last = page.rfind(b"\n")
+        if last >= 0:
+            del page[last + 1 :]
+        else:
+            _trim_to_character(page)
+    more = len(page) < whole or bool(os.pread(fd, 1, at + len(page)))
+    return bytes(page), more
+
+
+def _trim_to_character(page):
+    """Removes the beginning of a UTF-8 character that the end of a page cut."""
+    for back in range(1, min(4, len(page)) + 1):
+        byte = page[-back]
+        if byte >= 0xC0:
+            width = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2
+            if width > back:
+                del page[-back:]
+            return
+        if byte < 0x80:
+            return
+
+
+def _list(path, first, count, bound, reply):
+    names, more = [], False
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if len(names) >= ENTRIES_MAX:
+                more = True
+                break
+            names.append(os.fsencode(entry.name) + (b"/" if _is_directory(entry) else b""))
+            if len(names) % ENTRIES_PER_TURN == 0:
+                yield
+    names.sort()
+    end = len(names) if count == ALL_LINES else min(len(names), first + count)
+    lines, size = [], 0
+    for index in range(min(first, len(names)), end):
+        line = names[index].replace(b"\n", b"?") + b"\n"
+        if size + len(line) > bound:
+            end = index
+            break
+        lines.append(line)
+        size += len(line)
+    reply(wire.OK, bytes([more or end < len(names)]) + b"".join(lines))
+
+
+def _is_directory(entry):
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # A link that leads nowhere we may look.
+
+
+class Read:
+    """A file on its way to the server, as fast as the server grants credit."""
+
+    def __init__(self, payload, workspace):
+        offset, length = _READ_BYTES_HEAD.unpack_from(payload)
+        self._fd = open_regular(decode_path(payload[_READ_BYTES_HEAD.size :], workspace))
+        self._at = offset
+        self._left = length
+        self.credit = WINDOW_BYTES
+
+    def pieces(self):
+        """Yields pieces, b"" for a pause without credit; ends with the file or the range."""
+        while self._left > 0:
+            wanted = min(wire.PIECE_BYTES, self._left)
+            if self.credit < wanted:
+                yield b""
+                continue
+            piece = os.pread(self._fd, wanted, self._at)
+            if not piece:
+                return
+            self._at += len(piece)
+            self._left -= len(piece)
+            self.credit -= len(piece)
+            yield piece
+
+    def close(self):
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def changed(payload, workspace, reply):
+    """Replies with the regular files of the workspace changed since a time, newest first, as JSON."""
+    since_ms, limit = _CHANGED_HEAD.unpack_from(payload)
+    since = since_ms * 1_000_000 - TIMESTAMP_SLACK_NS
+    newest, todo, seen = [], [workspace], 0
+    while todo and seen < ENTRIES_MAX:
+        try:
+            entries = os.scandir(todo.pop())
+        except OSError:
+            continue  # Removed, or closed to us, since its parent was read.
+        with entries:
+            for entry in entries:
+                seen += 1
+                if seen % ENTRIES_PER_TURN == 0:
+                    yield
+                if seen >= ENTRIES_MAX:
+                    break
+                if entry.name.startswith(OWN_PREFIX):
+                    continue
+                try:
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.path)
+                        continue
+                    status = entry.stat(follow_symlinks=False)
+                except OSError:
+                    continue  # Removed meanwhile.
+                # The change time also tells of files that were moved or unpacked with an old date.
+                if not stat.S_ISREG(status.st_mode) or status.st_ctime_ns < since:
+                    continue
+                found = (status.st_ctime_ns, entry.path, status.st_size)
+                if len(newest) < limit:
+                    heapq.heappush(newest, found)
+                elif limit:
+                    heapq.heappushpop(newest, found)
+    listed, size = [], 2
+    for changed_ns, path, length in sorted(newest, reverse=True):
+        shown = os.fsencode(path).decode("utf-8", "replace")
+        text = json.dumps({"path": shown, "sizeBytes": length, "modifiedAtMs": changed_ns // 1_000_000})
+        size += len(text) + 1
+        if size > REPLY_BYTES_MAX:
+            break
+        listed.append(text)
+    reply(wire.OK, f"[{','.join(listed)}]".encode())

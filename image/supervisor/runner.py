@@ -1,0 +1,117 @@
+"""A runner: the process that owns one shell at a time and everything that shell starts.
+
+A runner keeps a bash started ahead of need. That bash has read its environment and waits on a pipe
+for one byte; the command's text then lies in a memory file. So a command waits for no fork and no
+exec. When the shell ends, the runner kills what it left behind, reports, and starts the next bash.
+A runner whose shell did not end by itself ends as well: nothing of such a command is ever reused.
+"""
+
+import os
+import signal
+import struct
+import sys
+
+import processes
+
+STATUS = struct.Struct(">iB")  # exit code, flags
+KILLED, SURVIVORS, NO_SHELL, ENDING = 1, 2, 4, 8
+
+# Seconds in which a tree must be dead; a fork bomb at its pids limit takes about 20 ms.
+KILL_SECONDS_MAX = 3.0
+# Added to the shell's badness, so that the kernel kills commands before their keepers.
+OOM_SCORE_ABOVE_OURS = 300
+
+# Descriptors of a runner. 0 to 2 are what its shells inherit.
+STATUS_FD, GO_FD, TEXT_FD = 3, 4, 5
+SHELL_GO_FD, SHELL_TEXT_FD = 9, 8
+
+# Everything before the first `read` runs ahead of need. `eval` sees the text only after expansion, so
+# the descriptors and the variable can be gone before the command's first word runs.
+_WAITING_SHELL = (
+    "printf {score} 2>/dev/null >/proc/self/oom_score_adj;"
+    f"read -rN1 -u{SHELL_GO_FD};"
+    f'read -rd "" -u{SHELL_TEXT_FD};'
+    f'eval "exec {SHELL_TEXT_FD}<&- {SHELL_GO_FD}<&-;unset REPLY;$REPLY"'
+)
+_CATCHABLE = [number for number in range(1, 32) if number not in (signal.SIGKILL, signal.SIGSTOP)]
+_AWAITED = {signal.SIGCHLD, signal.SIGTERM}
+
+
+def waiting_shell():
+    """Returns the argv of a bash that waits for its command."""
+    try:
+        with open("/proc/self/oom_score_adj", encoding="ascii") as file:
+            score = min(1000, int(file.read()) + OOM_SCORE_ABOVE_OURS)
+    except OSError:
+        score = OOM_SCORE_ABOVE_OURS
+    return ["bash", "-c", _WAITING_SHELL.format(score=score)]
+
+
+class _Shell:
+    """One bash and how it ended."""
+
+    def __init__(self, argv, environment):
+        self.code = None
+        self.pid = os.posix_spawn(
+            "/bin/bash",
+            argv,
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, TEXT_FD, SHELL_TEXT_FD),
+                (os.POSIX_SPAWN_DUP2, GO_FD, SHELL_GO_FD),
+            ],
+            setsid=True,
+            setsigmask=(),
+            setsigdef=_CATCHABLE,
+        )
+
+    def on_reaped(self, pid, status):
+        if pid == self.pid:
+            self.code = os.waitstatus_to_exitcode(status)
+
+
+def run(argv, environment, workspace, once):
+    """Serves commands until told to stop; never returns. Signals must be blocked already."""
+    supervisor = os.getppid()
+    processes.become_undumpable()
+    processes.become_subreaper()
+    processes.die_with_parent(signal.SIGTERM)
+    while os.getppid() == supervisor:
+        try:
+            os.chdir(workspace)
+            shell = _Shell(argv, environment)
+        except OSError as error:
+            os.write(STATUS_FD, STATUS.pack(-(error.errno or 0), NO_SHELL | ENDING))
+            break
+        killed = False
+        while shell.code is None:
+            if signal.sigwaitinfo(_AWAITED).si_signo == signal.SIGTERM:
+                killed = True
+                break
+            processes.reap(shell.on_reaped)
+        clean = processes.reap(shell.on_reaped) or processes.kill_descendants(
+            KILL_SECONDS_MAX, on_reaped=shell.on_reaped
+        )
+        code = -signal.SIGKILL if shell.code is None else shell.code
+        # A shell killed while it waited left its command unread, and the next one must not run it.
+        ending = once or killed or not clean or code < 0
+        flags = (KILLED if killed else 0) | (0 if clean else SURVIVORS) | (ENDING if ending else 0)
+        os.write(STATUS_FD, STATUS.pack(code if code >= 0 else 128 - code, flags))
+        if ending:
+            break
+    os._exit(0)
+
+
+def settle(descriptors, stdin):
+    """Gives a freshly forked runner its descriptors and closes every other one.
+
+    `descriptors` are those of stdout, stderr, status, go and text, in this order; they must lie above
+    the places they are moved to.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, _CATCHABLE)
+    os.dup2(stdin, 0)
+    for place, fd in enumerate(descriptors, start=1):
+        os.dup2(fd, place, inheritable=place < STATUS_FD)
+    os.closerange(TEXT_FD + 1, 1 << 16)
+    os.umask(0o022)
+    sys.stdin = sys.stdout = sys.stderr = None

@@ -1,0 +1,147 @@
+/**
+ * The state of a link: requests under way, what each may still be told, and the end of it all.
+ *
+ * Plain objects and callbacks, because every frame of every command passes here. Operations in
+ * `SupervisorLink.ts` wrap it in effects.
+ */
+import { SandboxError, SandboxLost } from "../../../services/Sandbox.ts";
+import type { ByteChannel } from "./ByteChannel.ts";
+import { type Ask, encodeFrame, encodeHeader, FrameDecoder, pieceBytes } from "./frames.ts";
+
+/** A request that waits for frames. */
+export interface PendingRequest {
+  /** Takes a frame; false when it breaks the protocol. */
+  readonly onFrame: (kind: number, payload: Uint8Array) => boolean;
+  /** The link has died; no frame will come any more. */
+  readonly onLost: (error: SandboxError) => void;
+  /** Bytes that frames of this request may still bring, each frame counting one more. */
+  allowance: number;
+}
+
+/** Bytes beyond what was asked for that a supervisor may send before it counts as hostile. */
+const strayBytesMax = 64 * 1024;
+
+/** Payloads from here on are sent apart from their header instead of being copied behind it. */
+const copyBytesMax = 8 * 1024;
+
+/** Makes the error of a link that died. */
+export const lost = (detail: string, cause?: unknown): SandboxError =>
+  new SandboxError({ reason: new SandboxLost(), detail, ...(cause === undefined ? {} : { cause }) });
+
+/** One connection and the requests on it. */
+export class LinkSession {
+  /** Why the link is dead; undefined while it lives. */
+  failure: SandboxError | undefined;
+  private readonly pending = new Map<number, PendingRequest>();
+  private readonly drainWaiters = new Set<() => void>();
+  private readonly decoder = new FrameDecoder();
+  private lastId = 0;
+  private isFull = false;
+  // Late frames of requests that were given up are legitimate up to what those requests allowed.
+  private strayAllowance = strayBytesMax;
+
+  constructor(
+    private readonly channel: ByteChannel,
+    private readonly onHello: (payload: Uint8Array) => void,
+    private readonly onClosed: (error: SandboxError) => void,
+    private readonly helloKind: number,
+  ) {}
+
+  start(preamble: Uint8Array): void {
+    this.channel.listen({
+      onData: (bytes) => this.onData(bytes),
+      onDrain: () => this.onDrain(),
+      onEnd: (why) => this.fail(lost(`the supervisor is gone: ${why}`)),
+    });
+    this.channel.write(preamble);
+  }
+
+  /** Registers a request and returns its id; ids are never used twice on a link. */
+  register(request: PendingRequest): number {
+    // Ids wrap after four thousand million requests, when the early ones are long answered.
+    do this.lastId = this.lastId === 0xffff_ffff ? 1 : this.lastId + 1; while (this.pending.has(this.lastId));
+    this.pending.set(this.lastId, request);
+    return this.lastId;
+  }
+
+  /** Forgets a request; false when it was not under way any more. */
+  release(id: number): boolean {
+    const request = this.pending.get(id);
+    if (request === undefined) return false;
+    this.strayAllowance += Math.max(0, request.allowance);
+    return this.pending.delete(id);
+  }
+
+  isPending(id: number): boolean {
+    return this.pending.has(id);
+  }
+
+  /** Sends a frame; false when the transport is full and the sender should wait for `whenDrained`. */
+  send(kind: Ask, id: number, ...parts: ReadonlyArray<Uint8Array>): boolean {
+    if (this.failure !== undefined) return true;
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    if (length <= copyBytesMax) {
+      this.isFull = !this.channel.write(encodeFrame(kind, id, ...parts));
+    } else {
+      this.channel.write(encodeHeader(kind, id, length));
+      for (const part of parts) this.isFull = !this.channel.write(part);
+    }
+    return !this.isFull;
+  }
+
+  /** Calls back once the transport takes more, or the link is dead; returns how to stop waiting. */
+  whenDrained(callback: () => void): () => void {
+    if (!this.isFull || this.failure !== undefined) {
+      callback();
+      return () => {};
+    }
+    this.drainWaiters.add(callback);
+    return () => void this.drainWaiters.delete(callback);
+  }
+
+  /** Ends the link: the channel closes and every request fails with this error. */
+  fail(error: SandboxError): void {
+    if (this.failure !== undefined) return;
+    this.failure = error;
+    this.channel.close();
+    const requests = [...this.pending.values()];
+    this.pending.clear();
+    this.onClosed(error);
+    for (const request of requests) request.onLost(error);
+    this.onDrain();
+  }
+
+  private onDrain(): void {
+    this.isFull = false;
+    const waiters = [...this.drainWaiters];
+    this.drainWaiters.clear();
+    for (const waiter of waiters) waiter();
+  }
+
+  private onData(bytes: Uint8Array): void {
+    if (this.failure !== undefined) return;
+    const understood = this.decoder.push(bytes, (kind, id, payload) => this.onFrame(kind, id, payload));
+    if (!understood) this.fail(lost("the supervisor sent a frame that is too long"));
+  }
+
+  private onFrame(kind: number, id: number, payload: Uint8Array): void {
+    if (this.failure !== undefined) return;
+    const weight = payload.length + 1;
+    const request = this.pending.get(id);
+    if (request !== undefined) {
+      request.allowance -= weight;
+      if (request.allowance < 0 || !request.onFrame(kind, payload)) {
+        this.fail(lost(`the supervisor broke the protocol with a frame of kind ${kind}`));
+      }
+      return;
+    }
+    if (kind === this.helloKind && id === 0) this.onHello(payload);
+    this.strayAllowance -= weight;
+    if (this.strayAllowance < 0) this.fail(lost("the supervisor sent too much that nobody asked for"));
+  }
+}
+
+/** Cuts content into pieces that fit a frame. */
+export function* piecesOf(content: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < content.length; at += pieceBytes) yield content.subarray(at, at + pieceBytes);
+}

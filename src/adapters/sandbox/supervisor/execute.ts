@@ -1,0 +1,193 @@
+/**
+ * Running commands on a link: start, wait, interrupt, and the last deadline.
+ */
+import { Buffer } from "node:buffer";
+import { Clock, Duration, Effect, Stream } from "effect";
+import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
+import type { SandboxError } from "../../../services/Sandbox.ts";
+import { type Ending, Execution, notStarted } from "./Execution.ts";
+import { Ask, encodeExec, payloadBytesMax, windowBytes } from "./frames.ts";
+import { type LinkSession, lost, piecesOf } from "./LinkSession.ts";
+
+/** What the commands of one link have in common. */
+export interface ExecuteContext {
+  readonly session: LinkSession;
+  readonly outputBytesMax: number;
+  /** Directory in the sandbox for outputs that are too long to return. */
+  readonly savedDirectory: string;
+  /** Names the saved output of a command; no other link of the workspace has the same. */
+  readonly nextName: () => string;
+  /** Wait beyond a command's own limit, and for the confirmation of a kill. */
+  readonly grace: Duration.Duration;
+}
+
+type Outcome = Omit<ExecutionOutcome, "durationMs">;
+
+/** Longest command: with its head it must fit one frame. */
+const commandBytesMax = payloadBytesMax - 1024;
+/** A limit on the wire is 32 bits of milliseconds. */
+const timeoutMsMax = 0xffff_ffff;
+
+/** Fails the link when an effect takes longer than it may; the effect then sees the link's error. */
+export const withLastDeadline =
+  (session: LinkSession, after: Duration.Duration, what: string) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.raceFirst(
+      effect,
+      // Also where nothing else may be interrupted, the clock must stop once the effect is done.
+      Effect.interruptible(Effect.flatMap(Effect.sleep(after), () => {
+        session.fail(lost(`the supervisor did not answer in time: ${what}`));
+        return Effect.never;
+      })),
+    );
+
+const refusal = (command: Uint8Array): string | undefined =>
+  command.includes(0)
+    ? "the command holds a NUL byte"
+    : command.length > commandBytesMax
+    ? `the command is longer than ${commandBytesMax} bytes`
+    : undefined;
+
+/** A command under way; `onEnding` is called once, when the ending was not there yet. */
+interface Running {
+  id: number;
+  ending: Ending | undefined;
+  onEnding: ((ending: Ending) => void) | undefined;
+}
+
+const start = (
+  { session, outputBytesMax, savedDirectory, nextName }: ExecuteContext,
+  request: ExecutionRequest,
+  command: Uint8Array,
+  onTaken?: (bytes: number) => void,
+): Running => {
+  const outputName = nextName();
+  const running: Running = { id: 0, ending: undefined, onEnding: undefined };
+  const execution = new Execution(request, {
+    outputBytesMax,
+    savedPath: `${savedDirectory}/${outputName}`,
+    onEnding: (ending) => {
+      if (running.ending !== undefined) return;
+      running.ending = ending;
+      if (ending._tag === "Threw") session.send(Ask.cancel, running.id);
+      session.release(running.id);
+      running.onEnding?.(ending);
+    },
+    ...(onTaken === undefined ? {} : { onTaken }),
+  });
+  running.id = session.register(execution);
+  const timeoutMs = Math.min(Math.max(1, Math.ceil(request.timeoutMs)), timeoutMsMax);
+  const withStdin = onTaken !== undefined;
+  const head = encodeExec({ timeoutMs, outputBytesMax, withStdin, outputName }, command);
+  session.send(Ask.exec, running.id, ...head);
+  return running;
+};
+
+const resultOf = (ending: Ending): Effect.Effect<Outcome, SandboxError> => {
+  switch (ending._tag) {
+    case "Outcome":
+      return Effect.succeed(ending.outcome);
+    case "Lost":
+      return Effect.fail(ending.error);
+    case "Threw":
+      return Effect.die(ending.error);
+  }
+};
+
+const ended = (running: Running): Effect.Effect<Ending> =>
+  Effect.callback((resume) => {
+    if (running.ending !== undefined) return resume(Effect.succeed(running.ending));
+    running.onEnding = (ending) => resume(Effect.succeed(ending));
+  });
+
+/** Kills what still runs and waits until the supervisor says that it is dead. */
+const kill = (context: ExecuteContext, running: Running): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (running.ending !== undefined) return Effect.void;
+    context.session.send(Ask.cancel, running.id);
+    return Effect.asVoid(
+      withLastDeadline(context.session, context.grace, "a kill was not confirmed")(ended(running)),
+    );
+  });
+
+/** Starts a command and waits for its end beside `also`; whatever cuts the wait kills the whole tree first. */
+const supervise = <E = never>(
+  context: ExecuteContext,
+  request: ExecutionRequest,
+  start: () => Running,
+  also?: (running: Running) => Effect.Effect<never, E>,
+): Effect.Effect<Outcome, SandboxError | E> =>
+  // Nothing may interrupt between sending and the finalizer, or the command would be left running.
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      const running = start();
+      const limit = Duration.sum(Duration.millis(request.timeoutMs), context.grace);
+      const end = withLastDeadline(context.session, limit, "a command outlived its limit")(ended(running));
+      return restore(also === undefined ? end : Effect.raceFirst(end, also(running))).pipe(
+        Effect.ensuring(kill(context, running)),
+        Effect.flatMap(resultOf),
+      );
+    })
+  );
+
+const timed = <E>(outcome: Effect.Effect<Outcome, E>): Effect.Effect<ExecutionOutcome, E> =>
+  Clock.clockWith((clock) => {
+    const startedAt = clock.currentTimeNanosUnsafe();
+    return Effect.map(outcome, (result) => ({
+      ...result,
+      durationMs: Number(clock.currentTimeNanosUnsafe() - startedAt) / 1e6,
+    }));
+  });
+
+const begin = <E>(
+  context: ExecuteContext,
+  request: ExecutionRequest,
+  run: (command: Uint8Array) => Effect.Effect<Outcome, SandboxError | E>,
+): Effect.Effect<ExecutionOutcome, SandboxError | E> =>
+  timed(Effect.suspend(() => {
+    if (context.session.failure !== undefined) return Effect.fail(context.session.failure);
+    const command = Buffer.from(request.command, "utf8");
+    const refused = refusal(command);
+    return refused === undefined ? run(command) : Effect.succeed(notStarted(refused));
+  }));
+
+/** Runs a command; see the port's `execute`. */
+export const execute =
+  (context: ExecuteContext) => (request: ExecutionRequest): Effect.Effect<ExecutionOutcome, SandboxError> =>
+    begin(context, request, (command) => supervise(context, request, () => start(context, request, command)));
+
+/**
+ * Runs a command that reads bytes on its stdin; their end closes it.
+ *
+ * At most a window of bytes is ahead of what the command has read. A command that ends early leaves
+ * the rest of the input unread, which is no failure; input that fails kills the command.
+ */
+export const executeWithInput = (context: ExecuteContext) =>
+<E>(
+  request: ExecutionRequest,
+  input: Stream.Stream<Uint8Array, E>,
+): Effect.Effect<ExecutionOutcome, SandboxError | E> =>
+  begin(context, request, (command) => {
+    let window = windowBytes;
+    let onRoom: (() => void) | undefined;
+    const room = Effect.callback<void>((resume) => {
+      if (window > 0) return resume(Effect.void);
+      onRoom = () => resume(Effect.void);
+    });
+    const pump = (running: Running) => {
+      const pass = (piece: Uint8Array) =>
+        Effect.map(room, () => {
+          window -= piece.length;
+          context.session.send(Ask.stdin, running.id, piece);
+        });
+      return Stream.runForEach(input, (bytes) => Effect.forEach(piecesOf(bytes), pass, { discard: true })).pipe(
+        Effect.andThen(Effect.sync(() => context.session.send(Ask.stdin, running.id))),
+        Effect.andThen(Effect.never),
+      );
+    };
+    const onTaken = (bytes: number) => {
+      window += bytes;
+      onRoom?.();
+    };
+    return supervise(context, request, () => start(context, request, command, onTaken), pump);
+  });

@@ -1,0 +1,277 @@
+/**
+ * File operations on a link, each a request that ends with one answer or a bounded stream.
+ */
+import { Buffer } from "node:buffer";
+import { Cause, type Duration, Effect, type Pull, Schema, Stream } from "effect";
+import {
+  type FileEntry,
+  FileError,
+  type FileText,
+  type ReadTextOptions,
+  type SandboxError,
+} from "../../../services/Sandbox.ts";
+import { withLastDeadline } from "./execute.ts";
+import { toFileError } from "./fileErrors.ts";
+import * as Frames from "./frames.ts";
+import { type LinkSession, piecesOf } from "./LinkSession.ts";
+
+/** What the file operations of one link have in common. */
+export interface FilesContext {
+  readonly session: LinkSession;
+  /** Bytes of text that one read may return. */
+  readonly textBytesMax: number;
+  /** Wait for an answer, and for each piece of a stream, before the sandbox counts as lost. */
+  readonly answerTimeout: Duration.Duration;
+}
+
+const { Ask, Tell } = Frames;
+
+/** Longest path the kernel takes. */
+const pathBytesMax = 4096;
+/** What a frame that only answers may weigh beside its payload bound. */
+const answerSlackBytes = 1024;
+
+const badPath = (path: string, why: string) => new FileError({ path, reason: "InvalidPath", why });
+
+const encodePath = (path: string): Effect.Effect<Uint8Array, FileError> => {
+  const bytes = Buffer.from(path, "utf8");
+  if (bytes.length === 0) return Effect.fail(badPath(path, "the path is empty"));
+  if (bytes.includes(0)) return Effect.fail(badPath(path, "the path holds a NUL character"));
+  if (bytes.length > pathBytesMax) return Effect.fail(badPath(path, "the path is too long"));
+  return Effect.succeed(bytes);
+};
+
+/** Sends a request and waits for its one answer; interrupted, it tells the supervisor to give up. */
+const request = (
+  context: FilesContext,
+  path: string,
+  answerBytesMax: number,
+  send: (id: number) => void | Effect.Effect<void>,
+): Effect.Effect<Uint8Array, SandboxError | FileError> =>
+  Effect.suspend(() => {
+    const { session } = context;
+    if (session.failure !== undefined) return Effect.fail(session.failure);
+    let id = 0;
+    let settle: (result: Effect.Effect<Uint8Array, SandboxError | FileError>) => void = () => {};
+    let settled: Effect.Effect<Uint8Array, SandboxError | FileError> | undefined;
+    const done = (result: Effect.Effect<Uint8Array, SandboxError | FileError>) => {
+      session.release(id);
+      settled = result;
+      settle(result);
+    };
+    id = session.register({
+      allowance: answerBytesMax + answerSlackBytes,
+      onLost: (error) => done(Effect.fail(error)),
+      onFrame: (kind, payload) => {
+        if (kind === Tell.ok) {
+          done(Effect.succeed(payload));
+          return true;
+        }
+        const error = kind === Tell.error ? Frames.decodeError(payload) : undefined;
+        if (error === undefined) return false;
+        done(Effect.fail(toFileError(path, error)));
+        return true;
+      },
+    });
+    const answer = Effect.callback<Uint8Array, SandboxError | FileError>((resume) => {
+      if (settled !== undefined) return resume(settled);
+      settle = resume;
+    });
+    const sending = send(id);
+    return (sending === undefined ? answer : Effect.raceFirst(answer, Effect.andThen(sending, Effect.never))).pipe(
+      withLastDeadline(session, context.answerTimeout, "a file operation"),
+      Effect.onInterrupt(() =>
+        Effect.sync(() => {
+          if (session.release(id)) session.send(Ask.cancel, id);
+        })
+      ),
+    );
+  });
+
+/** Writes a file; content of more than a piece goes in several, as fast as the transport takes them. */
+export const writeFile = (context: FilesContext) => (path: string, content: Uint8Array) =>
+  Effect.gen(function* () {
+    const { session } = context;
+    const name = yield* encodePath(path);
+    const isWhole = content.length <= Frames.pieceBytes;
+    const drained = Effect.callback<void>((resume) => {
+      const stop = session.whenDrained(() => resume(Effect.void));
+      return Effect.sync(stop);
+    });
+    const answer = yield* request(context, path, 0, (id) => {
+      if (isWhole) return void session.send(Ask.write, id, ...Frames.encodeWrite(name, true), content);
+      session.send(Ask.write, id, ...Frames.encodeWrite(name, false));
+      return Effect.gen(function* () {
+        for (const piece of piecesOf(content)) {
+          if (!session.isPending(id)) return;
+          if (!session.send(Ask.chunk, id, piece)) yield* drained;
+        }
+        session.send(Ask.commit, id);
+      });
+    });
+    return Frames.decodeCount(answer) ?? content.length;
+  });
+
+const wholeNumber = (value: number, most: number): number => Math.min(Math.max(0, Math.floor(value) || 0), most);
+
+/** Reads lines of a file or entries of a directory. */
+export const readText = (context: FilesContext) => (path: string, options: ReadTextOptions) =>
+  Effect.gen(function* () {
+    const name = yield* encodePath(path);
+    const offset = wholeNumber(options.offset, Number.MAX_SAFE_INTEGER);
+    const count = options.lineCount === undefined
+      ? Frames.allLines
+      : wholeNumber(options.lineCount, Frames.allLines - 1);
+    const answer = yield* request(
+      context,
+      path,
+      context.textBytesMax,
+      (id) =>
+        void context.session.send(
+          Ask.readText,
+          id,
+          ...Frames.encodeReadText(name, offset, count, context.textBytesMax),
+        ),
+    );
+    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(answer.subarray(1));
+    return { text, truncated: answer[0] === 1 } satisfies FileText;
+  });
+
+/** Longest docstring the supervisor returns. */
+const docstringBytesMax = 256 * 1024;
+
+/** Looks a docstring up; see the port's `readDocstring`. */
+export const readDocstring = (context: FilesContext) => (path: string, name: string) =>
+  Effect.gen(function* () {
+    const encoded = yield* encodePath(path);
+    const answer = yield* request(
+      context,
+      path,
+      docstringBytesMax,
+      (id) =>
+        void context.session.send(Ask.docstring, id, ...Frames.encodeDocstring(encoded, Buffer.from(name, "utf8"))),
+    );
+    return new TextDecoder().decode(answer);
+  });
+
+const decodeEntries = Schema.decodeUnknownEffect(
+  Schema.fromJsonString(
+    Schema.Array(Schema.Struct({
+      path: Schema.String,
+      sizeBytes: Schema.Finite,
+      modifiedAtMs: Schema.Finite,
+    })),
+  ),
+);
+
+/** Entries one search for changes may return. */
+const changedMax = 10_000;
+
+/** Lists what changed in the workspace; see the port's `changedFiles`. */
+export const changedFiles =
+  (context: FilesContext, workspace: string, broken: (detail: string) => SandboxError) =>
+  (sinceMs: number, limit: number): Effect.Effect<ReadonlyArray<FileEntry>, SandboxError> =>
+    request(
+      context,
+      workspace,
+      Frames.payloadBytesMax,
+      (id) =>
+        void context.session.send(
+          Ask.changed,
+          id,
+          Frames.encodeChanged(wholeNumber(sinceMs, Number.MAX_SAFE_INTEGER), wholeNumber(limit, changedMax)),
+        ),
+    ).pipe(
+      Effect.flatMap((answer) => decodeEntries(new TextDecoder().decode(answer))),
+      Effect.catchTags({
+        FileError: (error) => Effect.fail(broken(error.message)),
+        SchemaError: () => Effect.fail(broken("the list of changed files is malformed")),
+      }),
+    );
+
+/** A file arriving in pieces; what is queued is bounded by the credit given. */
+class Arrival {
+  allowance: number;
+  readonly queue: Array<Uint8Array> = [];
+  /** How it ended: undefined while more may come, null at its regular end. */
+  end: SandboxError | FileError | null | undefined;
+  wake: (() => void) | undefined;
+
+  constructor(private readonly path: string, private readonly release: () => void) {
+    this.allowance = Frames.windowBytes + answerSlackBytes;
+  }
+
+  onFrame(kind: number, payload: Uint8Array): boolean {
+    if (kind === Tell.data) {
+      this.queue.push(payload);
+      this.wake?.();
+      return payload.length > 0;
+    }
+    if (kind === Tell.ok) return this.finish(null);
+    const error = kind === Tell.error ? Frames.decodeError(payload) : undefined;
+    return error !== undefined && this.finish(toFileError(this.path, error));
+  }
+
+  onLost(error: SandboxError): void {
+    this.finish(error);
+  }
+
+  private finish(end: SandboxError | FileError | null): true {
+    this.end = end;
+    this.release();
+    this.wake?.();
+    return true;
+  }
+}
+
+type Pieces = readonly [Uint8Array, ...ReadonlyArray<Uint8Array>];
+
+/** Longest range: all there is. */
+const everything = Number.MAX_SAFE_INTEGER;
+
+/** Streams a file; pieces are asked for only as the consumer takes them. */
+export const readBytes = (context: FilesContext) =>
+(
+  path: string,
+  range?: { readonly offset: number; readonly length?: number },
+): Stream.Stream<Uint8Array, SandboxError | FileError> =>
+  Stream.unwrap(Effect.gen(function* () {
+    const { session } = context;
+    const name = yield* encodePath(path);
+    if (session.failure !== undefined) return yield* Effect.fail(session.failure);
+    let id = 0;
+    const arrival = new Arrival(path, () => session.release(id));
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        id = session.register(arrival);
+        const offset = wholeNumber(range?.offset ?? 0, everything);
+        const length = wholeNumber(range?.length ?? everything, everything);
+        session.send(Ask.readBytes, id, ...Frames.encodeReadBytes(name, offset, length));
+      }),
+      () =>
+        Effect.sync(() => {
+          if (session.release(id)) session.send(Ask.cancel, id);
+        }),
+    );
+    const more = Effect.callback<void>((resume) => {
+      if (arrival.queue.length > 0 || arrival.end !== undefined) return resume(Effect.void);
+      arrival.wake = () => resume(Effect.void);
+    }).pipe(withLastDeadline(session, context.answerTimeout, "a file that is read"));
+    let taken = 0;
+    const pull = Effect.suspend(() => {
+      if (taken > 0 && arrival.end === undefined) {
+        arrival.allowance += taken;
+        session.send(Ask.credit, id, Frames.encodeCredit(taken));
+      }
+      taken = 0;
+      return Effect.flatMap(more, (): Pull.Pull<Pieces, SandboxError | FileError> => {
+        const [first, ...rest] = arrival.queue.splice(0);
+        if (first !== undefined) {
+          taken = rest.reduce((sum, piece) => sum + piece.length, first.length);
+          return Effect.succeed([first, ...rest]);
+        }
+        return arrival.end === null || arrival.end === undefined ? Cause.done() : Effect.fail(arrival.end);
+      });
+    });
+    return Stream.fromPull(Effect.succeed(pull));
+  }));

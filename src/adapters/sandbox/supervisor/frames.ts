@@ -1,0 +1,228 @@
+/**
+ * The protocol of the supervisor: frames to bytes and bytes to frames, pure.
+ *
+ * Both ways a frame is u32 payload length, u8 kind, u32 id, payload, big endian. The mirror in Python
+ * is `image/supervisor/wire.py`; the two change together.
+ */
+import { Buffer } from "node:buffer";
+
+/** Version of the protocol, which the supervisor's hello must name. */
+export const protocolVersion = 1;
+
+/** Sent first: the supervisor skips whatever an engine delivers before it. */
+export const preamble: Uint8Array = Buffer.from("\x00\xffcaisson-supervisor-1\xff\x00\n", "latin1");
+
+/** Largest payload of a frame, either way. */
+export const payloadBytesMax = 1024 * 1024;
+
+/** Files move in pieces of this size, the default capacity of a pipe. */
+export const pieceBytes = 64 * 1024;
+
+/** Bytes a read may be ahead of the credit given, and thus its memory on both sides. */
+export const windowBytes = 8 * pieceBytes;
+
+export const headerBytes = 9;
+
+/** Kinds of frame that go to the supervisor. */
+export const Ask = {
+  exec: 1,
+  stdin: 2,
+  cancel: 3,
+  write: 4,
+  chunk: 5,
+  commit: 6,
+  readText: 7,
+  readBytes: 8,
+  credit: 9,
+  docstring: 10,
+  changed: 11,
+  ping: 12,
+} as const;
+export type Ask = (typeof Ask)[keyof typeof Ask];
+
+/** Kinds of frame that come from the supervisor. */
+export const Tell = {
+  stdout: 65,
+  stderr: 66,
+  stdoutTail: 67,
+  stderrTail: 68,
+  exit: 69,
+  ok: 70,
+  error: 71,
+  data: 72,
+  hello: 73,
+  pong: 74,
+  taken: 75,
+} as const;
+
+/** Flags of an exit frame. */
+export const ExitFlag = {
+  timedOut: 1,
+  oomKilled: 2,
+  cancelled: 4,
+  survivors: 8,
+  runnerLost: 16,
+  stdoutSaved: 32,
+  stderrSaved: 64,
+  savedInPart: 128,
+} as const;
+
+// Encoding ---------------------------------------------------------------------------------------
+
+/** Encodes the header of a frame whose payload follows on its own. */
+export const encodeHeader = (kind: Ask, id: number, length: number): Uint8Array => {
+  const header = Buffer.allocUnsafe(headerBytes);
+  header.writeUInt32BE(length, 0);
+  header[4] = kind;
+  header.writeUInt32BE(id, 5);
+  return header;
+};
+
+/** Encodes a whole frame, its payload given in parts. */
+export const encodeFrame = (kind: Ask, id: number, ...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return Buffer.concat([encodeHeader(kind, id, length), ...parts], headerBytes + length);
+};
+
+/** What an exec frame asks for. */
+export interface ExecRequest {
+  readonly timeoutMs: number;
+  readonly outputBytesMax: number;
+  readonly withStdin: boolean;
+  /** Name of the files that take a long output, without their endings; ASCII. */
+  readonly outputName: string;
+}
+
+export const encodeExec = (request: ExecRequest, command: Uint8Array): ReadonlyArray<Uint8Array> => {
+  const name = Buffer.from(request.outputName, "ascii");
+  const head = Buffer.allocUnsafe(10);
+  head.writeUInt32BE(request.timeoutMs, 0);
+  head.writeUInt32BE(request.outputBytesMax, 4);
+  head[8] = request.withStdin ? 1 : 0;
+  head[9] = name.length;
+  return [head, name, command];
+};
+
+/** Encodes the head of a write: whether its content is complete, and the path. */
+export const encodeWrite = (path: Uint8Array, isWhole: boolean): ReadonlyArray<Uint8Array> => {
+  const head = Buffer.allocUnsafe(3);
+  head[0] = isWhole ? 1 : 0;
+  head.writeUInt16BE(path.length, 1);
+  return [head, path];
+};
+
+/** Stands for "all lines" in a read. */
+export const allLines = 0xffff_ffff;
+
+export const encodeReadText = (
+  path: Uint8Array,
+  offset: number,
+  count: number,
+  bytesMax: number,
+): ReadonlyArray<Uint8Array> => {
+  const head = Buffer.allocUnsafe(16);
+  head.writeBigUInt64BE(BigInt(offset), 0);
+  head.writeUInt32BE(count, 8);
+  head.writeUInt32BE(bytesMax, 12);
+  return [head, path];
+};
+
+export const encodeReadBytes = (path: Uint8Array, offset: number, length: number): ReadonlyArray<Uint8Array> => {
+  const head = Buffer.allocUnsafe(16);
+  head.writeBigUInt64BE(BigInt(offset), 0);
+  head.writeBigUInt64BE(BigInt(length), 8);
+  return [head, path];
+};
+
+export const encodeCredit = (bytes: number): Uint8Array => {
+  const body = Buffer.allocUnsafe(4);
+  body.writeUInt32BE(bytes, 0);
+  return body;
+};
+
+export const encodeDocstring = (path: Uint8Array, name: Uint8Array): ReadonlyArray<Uint8Array> => {
+  const head = Buffer.allocUnsafe(2);
+  head.writeUInt16BE(path.length, 0);
+  return [head, path, name];
+};
+
+export const encodeChanged = (sinceMs: number, limit: number): Uint8Array => {
+  const body = Buffer.allocUnsafe(12);
+  body.writeBigUInt64BE(BigInt(sinceMs), 0);
+  body.writeUInt32BE(limit, 8);
+  return body;
+};
+
+// Decoding ---------------------------------------------------------------------------------------
+
+/** Takes one frame; the payload is valid during the call only when it is not kept by a copy. */
+export type OnFrame = (kind: number, id: number, payload: Uint8Array) => void;
+
+/** Cuts bytes into frames in whatever pieces they arrive; holds at most one incomplete frame. */
+export class FrameDecoder {
+  private parts: Array<Uint8Array> = [];
+  private size = 0;
+  private wanted = headerBytes;
+
+  /** Takes bytes and calls `onFrame` for every frame they complete; false when they break the protocol. */
+  push(bytes: Uint8Array, onFrame: OnFrame): boolean {
+    this.parts.push(bytes);
+    this.size += bytes.length;
+    if (this.size < this.wanted) return true;
+    const first = this.parts[0];
+    const whole = this.parts.length === 1 && first !== undefined
+      ? asBuffer(first)
+      : Buffer.concat(this.parts, this.size);
+    let at = 0;
+    this.wanted = headerBytes;
+    while (whole.length - at >= headerBytes) {
+      const length = whole.readUInt32BE(at);
+      if (length > payloadBytesMax) return false;
+      const end = at + headerBytes + length;
+      if (end > whole.length) {
+        this.wanted = headerBytes + length;
+        break;
+      }
+      onFrame(whole.readUInt8(at + 4), whole.readUInt32BE(at + 5), whole.subarray(at + headerBytes, end));
+      at = end;
+    }
+    this.size = whole.length - at;
+    this.parts = this.size > 0 ? [whole.subarray(at)] : [];
+    return true;
+  }
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** The end of a command, as the supervisor tells it. */
+export interface Exit {
+  readonly code: number;
+  readonly flags: number;
+  readonly stdoutBytes: number;
+  readonly stderrBytes: number;
+}
+
+/** Decodes an exit frame; undefined when it is malformed. */
+export const decodeExit = (payload: Uint8Array): Exit | undefined => {
+  if (payload.length !== 22) return undefined;
+  const body = asBuffer(payload);
+  return {
+    code: body.readInt32BE(0),
+    flags: body.readUInt16BE(4),
+    stdoutBytes: Number(body.readBigUInt64BE(6)),
+    stderrBytes: Number(body.readBigUInt64BE(14)),
+  };
+};
+
+/** Decodes an error frame; undefined when it is malformed. */
+export const decodeError = (payload: Uint8Array): { readonly code: number; readonly text: string } | undefined =>
+  payload.length < 2
+    ? undefined
+    : { code: asBuffer(payload).readUInt16BE(0), text: new TextDecoder().decode(payload.subarray(2)) };
+
+/** Decodes a count of up to eight bytes; undefined when it is malformed. */
+export const decodeCount = (payload: Uint8Array): number | undefined => {
+  if (payload.length === 2) return asBuffer(payload).readUInt16BE(0);
+  if (payload.length === 4) return asBuffer(payload).readUInt32BE(0);
+  return payload.length === 8 ? Number(asBuffer(payload).readBigUInt64BE(0)) : undefined;
+};
