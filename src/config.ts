@@ -325,8 +325,25 @@ export const settingsTable = {
     why: "Key for Gemini models; without it they answer 404.",
   }),
   geminiBaseUrl: optionalUrl("GOOGLE_GEMINI_BASE_URL", { why: "Another Gemini endpoint." }),
+  geminiApiVersion: text("GOOGLE_GENAI_API_VERSION", {
+    default: "v1beta",
+    why: "Version in Gemini's URLs; v1beta has every feature that is used here.",
+  }),
   openaiApiKey: secret("OPENAI_API_KEY", { why: "Key for the OpenAI-compatible provider." }),
   openaiBaseUrl: optionalUrl("OPENAI_BASE_URL", { why: "Base URL of the OpenAI-compatible provider, with its /v1." }),
+  anthropicApiKey: secret("ANTHROPIC_API_KEY", { why: "Key for Claude models; without it they answer 404." }),
+  anthropicBaseUrl: optionalUrl("ANTHROPIC_BASE_URL", { why: "Another endpoint of the Anthropic Messages API." }),
+  models: optionalText("CAISSON_MODELS", {
+    why:
+      "Public model names and what serves them, as JSON or as the path of a JSON file; docs/models.md has the format.",
+  }),
+  modelAttemptsMax: integer("CAISSON_MODEL_ATTEMPTS_MAX", {
+    default: 3,
+    least: 1,
+    most: 10,
+    unit: "requests",
+    why: "Requests for one model turn while it fails in passing, before its first event; 1 never tries again.",
+  }),
   modelConnectSeconds: number("CAISSON_MODEL_CONNECT_SECONDS", {
     default: 30,
     least: 0.1,
