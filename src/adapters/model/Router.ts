@@ -35,14 +35,9 @@ export const make = (options: RouterOptions): ModelService => {
     },
   );
 
-  const notFound = Effect.fnUntraced(function* (model: string) {
-    const missing = absent.find((candidate) => candidate.claims(model));
-    const available = (yield* list).map((info) => info.id);
-    return yield* new ModelNotFound({
-      model,
-      why: missing?.why ?? "no configured provider serves this name",
-      available: available.slice(0, namesShownMax),
-    });
+  const notFound = Effect.fnUntraced(function* (model: string, why: string) {
+    const available = (yield* list).map((info) => info.id).filter((id) => id !== model);
+    return yield* new ModelNotFound({ model, why, available: available.slice(0, namesShownMax) });
   });
 
   const route = Effect.fnUntraced(function* (model: string): Effect.fn.Return<Route, ModelNotFound> {
@@ -50,14 +45,22 @@ export const make = (options: RouterOptions): ModelService => {
       const info = yield* provider.find(model);
       if (Option.isSome(info)) return { provider, info: info.value };
     }
-    return yield* notFound(model);
+    const missing = absent.find((candidate) => candidate.claims(model));
+    return yield* notFound(model, missing?.why ?? "no configured provider serves this name");
   });
 
   return {
     defaultModel,
     list,
     find: (model) => Effect.map(route(model), ({ info }) => info),
-    stream: (request) => Stream.unwrap(Effect.map(route(request.model), ({ provider }) => provider.stream(request))),
+    stream: (request) =>
+      Stream.unwrap(
+        Effect.map(route(request.model), ({ provider }) =>
+          provider.stream(request).pipe(
+            // The provider knows that it has no such model, only the router what there is instead.
+            Stream.catchTag("ModelNotFound", (failure) => Stream.unwrap(notFound(request.model, failure.why))),
+          )),
+      ),
   };
 };
 

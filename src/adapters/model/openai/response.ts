@@ -80,6 +80,8 @@ interface State {
   readonly slots: Array<Slot>;
   finish: string | undefined;
   usage: Usage;
+  /** The field of the reasoning that is under way. */
+  reasoningField: OwnOrigin["field"];
 }
 
 export interface ReadingOptions {
@@ -152,16 +154,25 @@ const contentOf = (content: Delta["content"]): string =>
     ? content
     : content.map((part) => (part.type === "text" ? part.text ?? "" : "")).join("");
 
+/** Ends the reasoning that is under way with the name of its field, on a delta of its own. */
+const endOfReasoning = (state: State, provider: string): ReadonlyArray<ModelEvent> => {
+  const field = state.reasoningField;
+  if (field === undefined) return [];
+  state.reasoningField = undefined;
+  return [{ _tag: "ReasoningDelta", text: "", origin: { provider, data: { field } } }];
+};
+
 const deltaEvents = (state: State, delta: Delta, provider: string): ReadonlyArray<ModelEvent> => {
   const events: Array<ModelEvent> = [];
   // A server that sends both names sends the same text twice.
   const field = (delta.reasoning_content ?? "") !== "" ? "reasoning_content" : "reasoning";
   const reasoning = delta[field] ?? "";
   if (reasoning !== "") {
-    events.push({ _tag: "ReasoningDelta", text: reasoning, origin: { provider, data: { field } } });
+    state.reasoningField = field;
+    events.push({ _tag: "ReasoningDelta", text: reasoning });
   }
   const text = contentOf(delta.content) + (delta.refusal ?? "");
-  if (text !== "") events.push({ _tag: "TextDelta", text });
+  if (text !== "") events.push(...endOfReasoning(state, provider), { _tag: "TextDelta", text });
   for (const fragment of delta.tool_calls ?? []) gather(state, fragment);
   if (events.length > 0 || state.slots.length > 0) state.shown = true;
   return events;
@@ -194,8 +205,9 @@ const end = (state: State, options: ReadingOptions): Result.Result<ReadonlyArray
     return Result.fail(fault(new ConnectionLost(), "the stream ended before a finish reason"));
   }
   const calls = callEvents(state, options);
+  const thought = endOfReasoning(state, options.provider);
   const done = (reason: "Stop" | "ToolCalls" | "OutputLimit" | "ContentFilter") =>
-    Result.succeed<ReadonlyArray<ModelEvent>>([...calls, { _tag: "Finished", reason, usage: state.usage }]);
+    Result.succeed<ReadonlyArray<ModelEvent>>([...thought, ...calls, { _tag: "Finished", reason, usage: state.usage }]);
   switch (state.finish) {
     case "length":
       return done("OutputLimit");
@@ -220,7 +232,7 @@ const end = (state: State, options: ReadingOptions): Result.Result<ReadonlyArray
  * stream without any finish reason was cut: `ConnectionLost`.
  */
 export const reading = (options: ReadingOptions): Assembly<State> => ({
-  initial: { chunks: 0, shown: false, slots: [], finish: undefined, usage: zero },
+  initial: { chunks: 0, shown: false, slots: [], finish: undefined, usage: zero, reasoningField: undefined },
   step: (state, raw) => step(state, raw, options.provider),
   end: (state) => end(state, options),
 });

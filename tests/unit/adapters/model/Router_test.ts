@@ -63,3 +63,14 @@ Deno.test("Router.stream fails with ModelNotFound when no provider knows the mod
   assert.ok(Result.isFailure(found));
   assert.equal(found.failure._tag, "ModelNotFound");
 });
+
+Deno.test("Router.stream says what can be used when the upstream does not know a model its provider claims", async () => {
+  const unaware: Provider = {
+    ...answering("gemini", ["gemini-a"], (id) => id.startsWith("gemini-")),
+    stream: ({ model }) => Stream.fail(new ModelNotFound({ model, why: "gemini has no such model", available: [] })),
+  };
+  const { stream } = Router.make({ providers: [unaware], defaultModel: "gemini-a" });
+  const failure = await Effect.runPromise(Effect.flip(Stream.runDrain(stream(request("gemini-b")))));
+  assert.ok(failure instanceof ModelNotFound);
+  assert.deepEqual([failure.why, failure.available], ["gemini has no such model", ["gemini-a"]]);
+});
