@@ -58,7 +58,7 @@ export const make = (options: RouterOptions): ModelService => {
         Effect.map(route(request.model), ({ provider }) =>
           provider.stream(request).pipe(
             // The provider knows that it has no such model, only the router what there is instead.
-            Stream.catchTag("ModelNotFound", (failure) => Stream.unwrap(notFound(request.model, failure.why))),
+            Stream.catchTag("ModelNotFound", (failure) => Stream.fromEffect(notFound(request.model, failure.why))),
           )),
       ),
   };
