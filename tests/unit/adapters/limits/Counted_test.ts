@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { Effect, Exit, Layer, Scope } from "effect";
+import { TestClock } from "effect/testing";
+import * as Counted from "../../../../src/adapters/limits/Counted.ts";
+import { Settings, type SettingsService } from "../../../../src/config.ts";
+import type { Owner } from "../../../../src/domain/Owner.ts";
+import { Limits } from "../../../../src/services/Limits.ts";
+import { it } from "../../../support/it.ts";
+
+const owner = (principal: string, user = "u"): Owner => ({ principal, user, ephemeral: false });
+
+const limited = (title: string, settings: Partial<SettingsService>, body: () => Effect.Effect<void, unknown, Limits>) =>
+  it.layer(Counted.layerMemory.pipe(Layer.provide(Settings.layerWith(settings)))).effect(title, body);
+
+/** Admits a run that ends at once. */
+const once = (who: Owner) => Effect.flatMap(Limits, (limits) => Effect.scoped(limits.admit(who)));
+
+limited("admit lets everything pass when no limit is set", {}, () =>
+  Effect.gen(function* () {
+    for (let n = 0; n < 1_000; n++) assert.deepEqual(yield* once(owner("a")), {});
+  }));
+
+limited(
+  "admit refuses requests over the limit until time passes",
+  { requestsPerMinute: 6 },
+  () =>
+    Effect.gen(function* () {
+      for (let left = 5; left >= 0; left--) {
+        assert.deepEqual(yield* once(owner("a", `user ${left}`)), {
+          requests: { limit: 6, remaining: left, resetMs: (6 - left) * 10_000 },
+        });
+      }
+      const error = yield* Effect.flip(once(owner("a")));
+      assert.deepEqual({ ...error }, { ...error, scope: "requests", limit: 6, remaining: 0, retryAfterMs: 10_000 });
+      assert.match(error.message, /6 requests per minute.*10s/);
+      yield* once(owner("b"));
+      yield* TestClock.adjust("10 seconds");
+      yield* once(owner("a"));
+      assert.equal((yield* Effect.flip(once(owner("a"))))._tag, "TooManyRequests");
+    }),
+);
+
+limited(
+  "admit refuses a principal whose runs used more tokens than a minute has",
+  { tokensPerMinute: 600 },
+  () =>
+    Effect.gen(function* () {
+      const limits = yield* Limits;
+      yield* once(owner("a"));
+      yield* limits.spend(owner("a"), 900);
+      const error = yield* Effect.flip(once(owner("a", "another user")));
+      assert.deepEqual([error._tag, "scope" in error && error.scope], ["TooManyRequests", "tokens"]);
+      yield* once(owner("b"));
+      yield* TestClock.adjust("30 seconds");
+      assert.equal((yield* Effect.flip(once(owner("a"))))._tag, "TooManyRequests");
+      yield* TestClock.adjust("1 second");
+      yield* once(owner("a"));
+    }),
+);
+
+limited(
+  "admit refuses runs at once over the limits and lets the next in when one ends",
+  { runsPerUserMax: 2, runsPerPrincipalMax: 3 },
+  () =>
+    Effect.gen(function* () {
+      const limits = yield* Limits;
+      const begin = (who: Owner) =>
+        Effect.gen(function* () {
+          const scope = yield* Scope.make();
+          yield* Scope.provide(limits.admit(who), scope);
+          return Scope.close(scope, Exit.void);
+        });
+      const scopeOf = (who: Owner) =>
+        Effect.map(Effect.flip(once(who)), (error) => "scope" in error ? error.scope : error._tag);
+      const end = yield* begin(owner("a", "1"));
+      yield* begin(owner("a", "1"));
+      assert.equal(yield* scopeOf(owner("a", "1")), "user-runs");
+      yield* begin(owner("a", "2"));
+      assert.equal(yield* scopeOf(owner("a", "3")), "principal-runs");
+      yield* begin(owner("b", "1"));
+      yield* end;
+      yield* once(owner("a", "1"));
+      yield* once(owner("a", "3"));
+    }),
+);
