@@ -2,7 +2,7 @@
  * The MCP server over streamable HTTP: `/mcp` and what stands beside it.
  */
 import { createServer } from "node:http";
-import { DateTime, Effect, Layer } from "effect";
+import { DateTime, Duration, Effect, Layer } from "effect";
 import { HttpRouter, HttpServerResponse } from "effect/http";
 import { NodeHttpServer } from "@effect/platform-node";
 import { Settings } from "../config.ts";
@@ -13,6 +13,7 @@ import { Callers } from "./callers.ts";
 import { makeEndpoint } from "./endpoint.ts";
 import { make as makeSessions } from "./sessions.ts";
 import { Surfaces } from "./Surface.ts";
+import { layer as surfacesLayer } from "./surfaces.ts";
 
 /**
  * The routes of the MCP server.
@@ -49,12 +50,12 @@ export const routes: Layer.Layer<never, never, HttpRouter.HttpRouter | Surfaces 
   }));
 
 /**
- * The MCP server, listening; closing the scope ends its sessions and their calls.
+ * The MCP server over any surface, listening; closing the scope ends its sessions and their calls.
  *
  * *Fails with* `ServeError` when the address is taken, and `ConfigurationRefused` when it would serve
  * strangers.
  */
-export const layer = Layer.unwrap(Effect.gen(function* () {
+export const layerSurfaces = Layer.unwrap(Effect.gen(function* () {
   const settings = yield* Settings;
   const identity = yield* Identity;
   yield* identity.mayListen(settings.mcpHost);
@@ -64,8 +65,11 @@ export const layer = Layer.unwrap(Effect.gen(function* () {
       NodeHttpServer.layer(() => createServer(), {
         host: settings.mcpHost,
         port: settings.mcpPort,
-        gracefulShutdownTimeout: `${settings.shutdownGraceSeconds} seconds`,
+        gracefulShutdownTimeout: Duration.seconds(settings.shutdownGraceSeconds),
       }),
     ),
   );
 }));
+
+/** The MCP server with the tools and the prompt of the agent, listening. */
+export const layer = Layer.provide(layerSurfaces, surfacesLayer);

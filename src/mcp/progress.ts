@@ -22,7 +22,7 @@ export type OutputListener = (stream: "stdout" | "stderr", text: string) => void
  * not sent any more.
  */
 export const makeProgress: (
-  call: McpCall,
+  call: Pick<McpCall, "notify">,
   token: ProgressToken,
 ) => Effect.Effect<OutputListener, never, Scope.Scope> = Effect.fnUntraced(function* (call, token) {
   const arrived = yield* Latch.make();

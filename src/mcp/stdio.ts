@@ -6,8 +6,10 @@ import { Deferred, Effect, Layer, type Scope } from "effect";
 // @ts-types="@modelcontextprotocol/sdk/server/stdio"
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { Settings } from "../config.ts";
+import type { Toolbox } from "../services/Toolbox.ts";
 import { connect } from "./protocolServer.ts";
 import { Surfaces } from "./Surface.ts";
+import { layer as surfacesLayer } from "./surfaces.ts";
 
 /** Who starts the process owns its sandbox; the name keeps it apart from the users of HTTP callers. */
 const stdioPrincipal = "stdio";
@@ -37,5 +39,7 @@ export const serve: Effect.Effect<void, never, Surfaces | Settings | Scope.Scope
   yield* Deferred.await(ended);
 });
 
-/** {@link serve} as a layer that is built when the client has gone. */
-export const layer: Layer.Layer<never, never, Surfaces | Settings> = Layer.effectDiscard(serve);
+/** The tools and the prompt of the agent for one client, as a layer that is built when the client has gone. */
+export const layer: Layer.Layer<never, never, Toolbox | Settings> = Layer.effectDiscard(serve).pipe(
+  Layer.provide(surfacesLayer),
+);
