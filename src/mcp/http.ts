@@ -8,10 +8,12 @@ import { NodeHttpServer } from "@effect/platform-node";
 import { Settings } from "../config.ts";
 import { Identity } from "../services/Identity.ts";
 import { Sandbox } from "../services/Sandbox.ts";
+import { Skills } from "../services/Skills.ts";
 import { makeAddressCheck } from "./addresses.ts";
 import { Callers } from "./callers.ts";
 import { makeEndpoint } from "./endpoint.ts";
 import { make as makeSessions } from "./sessions.ts";
+import { skillRoutes } from "./skillRoutes.ts";
 import { Surfaces } from "./Surface.ts";
 import { layer as surfacesLayer } from "./surfaces.ts";
 
@@ -26,13 +28,15 @@ export const routes: Layer.Layer<never, never, HttpRouter.HttpRouter | Surfaces 
     const settings = yield* Settings;
     const sandbox = yield* Sandbox;
     const sessions = yield* makeSessions(yield* Surfaces, settings);
-    const endpoint = makeEndpoint({
-      sessions,
-      callers: yield* Callers,
-      checkAddress: makeAddressCheck(settings),
-      settings,
-    });
-    yield* router.add("*", "/mcp", endpoint);
+    const callers = yield* Callers;
+    const checkAddress = makeAddressCheck(settings);
+    yield* router.add("*", "/mcp", makeEndpoint({ sessions, callers, checkAddress, settings }));
+    const { catalogue, one } = skillRoutes(
+      yield* Skills,
+      (request) => Effect.andThen(checkAddress(request), callers.of(request.headers)),
+    );
+    yield* router.add("GET", "/skills", catalogue);
+    yield* router.add("GET", "/skills/:name", one);
     yield* router.add(
       "GET",
       "/health",

@@ -3,8 +3,10 @@
  */
 import { Effect, Layer } from "effect";
 import type { Owner } from "../domain/Owner.ts";
+import { Skills } from "../services/Skills.ts";
 import { Toolbox } from "../services/Toolbox.ts";
 import { promptMethods } from "./promptMethods.ts";
+import { resourceMethods } from "./resourceMethods.ts";
 import { Surfaces } from "./Surface.ts";
 import { toolMethods, type WithTools } from "./toolMethods.ts";
 
@@ -23,6 +25,7 @@ export const layer: Layer.Layer<Surfaces, never, Toolbox> = Layer.effect(
   Surfaces,
   Effect.gen(function* () {
     const toolbox = yield* Toolbox;
+    const skills = yield* Skills;
 
     const perCall = (owner: Owner): WithTools => (use) => Effect.scoped(Effect.flatMap(toolbox.open(owner), use));
 
@@ -38,6 +41,7 @@ export const layer: Layer.Layer<Surfaces, never, Toolbox> = Layer.effect(
           methods: new Map([
             ...toolMethods(withTools),
             ...promptMethods(toolbox.systemPrompt(owner)),
+            ...resourceMethods(skills),
           ]),
         };
       }),

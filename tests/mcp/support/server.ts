@@ -48,6 +48,7 @@ export const keyed = Layer.succeed(
 interface Options {
   readonly settings?: Partial<SettingsService>;
   readonly identity?: Layer.Layer<Identity>;
+  readonly skills?: Layer.Layer<never>;
   readonly surfaces?: Layer.Layer<Surfaces>;
 }
 
@@ -60,6 +61,7 @@ export const makeServer = (options: Options = {}): Effect.Effect<TestServer, nev
         Layer.provide(options.identity ?? anonymous),
         Layer.provide(options.surfaces ?? Layer.provide(surfacesLayer, toolbox.layer)),
         Layer.provide(toolbox.layer),
+        Layer.provide(options.skills ?? Layer.empty),
         Layer.provide(Settings.layerWith(options.settings)),
         Layer.provide(HttpServer.layerServices),
       ),
