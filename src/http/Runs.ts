@@ -147,10 +147,11 @@ export const layer: Layer.Layer<Runs, never, Settings> = Layer.effect(
       const settle = Effect.fnUntraced(function* (exit: Exit.Exit<void, HttpError>) {
         const ending = yield* endingOf(exit);
         entry.endedMs = yield* Clock.currentTimeMillis;
-        log.end(ending);
         // A failed run that did nothing may be tried anew; everything else is answered as it was.
         if (Exit.isSuccess(ending) || log.toolsHaveRun) joinable.keep(entry, entry.endedMs);
         else joinable.remove(entry);
+        // Last, because a listener hears it at once and may ask again.
+        log.end(ending);
       });
       joinable.add(entry);
       entry.fiber = yield* Stream.runForEachArray(work, (batch) => log.append(batch)).pipe(

@@ -9,7 +9,7 @@ import { ChatChunk, ChatCompletion } from "../domain/ChatChunk.ts";
 import { version } from "../domain/version.ts";
 import { ErrorEnvelope } from "./errors.ts";
 import { ChatRequest } from "./openai/wire.ts";
-import { describeOperations } from "./openapi.ts";
+import { finishDocument } from "./openapi.ts";
 
 /** A model that can be chosen. */
 export const ModelOut = Schema.Struct({
@@ -93,6 +93,6 @@ export class Api extends HttpApi.make("caisson")
       version,
       description: "An OpenAI-compatible agent that runs code in sealed, per-user containers.",
       license: { name: "MIT" },
-      transform: describeOperations,
+      transform: finishDocument,
     }),
   ) {}

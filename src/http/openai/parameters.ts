@@ -12,9 +12,8 @@ export type Treatment =
   | { readonly _tag: "Honoured"; readonly how: string }
   | {
     readonly _tag: "Harmless";
-    /** The values that change nothing, in words. */
-    readonly only: string;
-    readonly accepts: (value: unknown) => boolean;
+    /** The values that change nothing. */
+    readonly values: ReadonlyArray<unknown> | "any";
   }
   | { readonly _tag: "Refused"; readonly why: string };
 
@@ -22,10 +21,9 @@ const honoured = (how: string): Treatment => ({ _tag: "Honoured", how });
 const refused = (why: string): Treatment => ({ _tag: "Refused", why });
 const only = (...values: ReadonlyArray<unknown>): Treatment => ({
   _tag: "Harmless",
-  only: values.map((value) => JSON.stringify(value)).join(" or "),
-  accepts: (value) => values.some((accepted) => JSON.stringify(accepted) === JSON.stringify(value)),
+  values,
 });
-const hint: Treatment = { _tag: "Harmless", only: "any value: it is a hint", accepts: () => true };
+const hint: Treatment = { _tag: "Harmless", values: "any" };
 
 /** Every parameter of the Chat Completions request, by name. */
 export const parameterTable: Readonly<Record<string, Treatment>> = {
@@ -68,6 +66,13 @@ export const parameterTable: Readonly<Record<string, Treatment>> = {
   web_search_options: refused("there is no web search; sandboxes have the network they were given"),
 };
 
+const includes = (values: ReadonlyArray<unknown>, value: unknown): boolean =>
+  values.some((accepted) => JSON.stringify(accepted) === JSON.stringify(value));
+
+/** Values as a person reads them: `"auto" or "default"`. */
+export const listed = (values: ReadonlyArray<unknown>): string =>
+  values.map((value) => JSON.stringify(value)).join(" or ");
+
 /**
  * Finds the first parameter of a body that cannot be honoured; undefined when all can.
  *
@@ -91,10 +96,10 @@ export const refusedParameter = (body: Readonly<Record<string, unknown>>): Inval
         code: "unsupported_parameter",
       });
     }
-    if (treatment._tag === "Harmless" && !treatment.accepts(value)) {
+    if (treatment._tag === "Harmless" && treatment.values !== "any" && !includes(treatment.values, value)) {
       return new InvalidRequest({
         param: name,
-        why: `Unsupported value for '${name}': only ${treatment.only} is supported here`,
+        why: `Unsupported value for '${name}': only ${listed(treatment.values)} is supported here`,
         code: "unsupported_value",
       });
     }

@@ -12,6 +12,22 @@ const isObject = Schema.is(Schema.Record(Schema.String, Schema.Unknown));
 const decode = Schema.decodeUnknownEffect(ChatRequest);
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1();
 
+/** Places that hold one of several objects, the field that tells them apart, and its values. */
+const alternatives: ReadonlyArray<readonly [RegExp, string, ReadonlyArray<string>]> = [
+  [/^messages\.\d+$/, "role", ["system", "developer", "user", "assistant", "tool"]],
+  [/^messages\.\d+\.content\.\d+$/, "type", ["text", "image_url", "input_audio", "file"]],
+  [/^response_format$/, "type", ["text", "json_object", "json_schema"]],
+];
+
+/** Names the field that is wrong: for an object of no known kind, the field that says its kind. */
+const told = (path: ReadonlyArray<string>, why: string): { readonly param: string; readonly why: string } => {
+  const param = path.join(".");
+  const alternative = alternatives.find(([place]) => place.test(param));
+  if (alternative === undefined) return { param, why };
+  const [, field, values] = alternative;
+  return { param: `${param}.${field}`, why: `Expected one of ${values.map((value) => `'${value}'`).join(", ")}` };
+};
+
 /** Characters of a decoder's message that are told. */
 const whyMax = 300;
 
@@ -64,10 +80,9 @@ export const decodeRequest = Effect.fnUntraced(function* (text: string): Effect.
   }
   const refused = refusedParameter(body);
   if (refused !== undefined) return yield* refused;
-  return yield* Effect.mapError(decode(body), (error) => {
-    const [first] = issuesOf(error.issue).issues;
-    const param = (first?.path ?? []).map(String).join(".");
-    const why = first?.message ?? "Invalid request";
+  return yield* Effect.mapError(decode(body), ({ issue }) => {
+    const [first] = issuesOf(issue).issues;
+    const { param, why } = told((first?.path ?? []).map(String), first?.message ?? "Invalid request");
     return new InvalidRequest({
       param: param === "" ? null : param,
       why: `Invalid ${param === "" ? "request" : `'${param}'`}: ${why.slice(0, whyMax)}`,

@@ -51,11 +51,18 @@ export const ToolCallIn = Schema.Struct({
   function: Schema.Struct({ name: Schema.String, arguments: Schema.String }),
 });
 
+// One literal per message: a union tells its members apart by it, so an error names the right field.
 export const SystemMessageIn = Schema.Struct({
-  role: Schema.Literals(["system", "developer"]),
+  role: Schema.Literal("system"),
   content: text,
   name: optional(Schema.String),
 }).annotate({ identifier: "ChatCompletionRequestSystemMessage" });
+
+export const DeveloperMessageIn = Schema.Struct({
+  role: Schema.Literal("developer"),
+  content: text,
+  name: optional(Schema.String),
+}).annotate({ identifier: "ChatCompletionRequestDeveloperMessage" });
 
 export const UserMessageIn = Schema.Struct({
   role: Schema.Literal("user"),
@@ -80,7 +87,13 @@ export const ToolMessageIn = Schema.Struct({
 }).annotate({ identifier: "ChatCompletionRequestToolMessage" });
 export type ToolMessageIn = typeof ToolMessageIn.Type;
 
-export const MessageIn = Schema.Union([SystemMessageIn, UserMessageIn, AssistantMessageIn, ToolMessageIn]).annotate({
+export const MessageIn = Schema.Union([
+  SystemMessageIn,
+  DeveloperMessageIn,
+  UserMessageIn,
+  AssistantMessageIn,
+  ToolMessageIn,
+]).annotate({
   identifier: "ChatCompletionRequestMessage",
 });
 export type MessageIn = typeof MessageIn.Type;
@@ -125,7 +138,7 @@ const userMax = 512;
 const tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1));
 
 export const ChatRequest = Schema.Struct({
-  messages: Schema.NonEmptyArray(MessageIn),
+  messages: Schema.Array(MessageIn).check(Schema.isMinLength(1)),
   model: optional(Schema.String).annotate({ description: "Absent: the server's default model." }),
   stream: optional(Schema.Boolean),
   stream_options: optional(

@@ -1,0 +1,226 @@
+/**
+ * The contract of the Converter port, run on every adapter of it.
+ */
+import assert from "node:assert/strict";
+import { Effect, type Layer } from "effect";
+import { stripActivity } from "../../src/domain/activityMarkup.ts";
+import type { AgentEvent, FinishReason } from "../../src/domain/AgentEvent.ts";
+import type { ChatChunk } from "../../src/domain/ChatChunk.ts";
+import { type ConversionOptions, Converter, View } from "../../src/services/Converter.ts";
+import { it } from "../support/it.ts";
+
+const options = (changes: Partial<ConversionOptions> = {}): ConversionOptions => ({
+  view: "text",
+  id: "chatcmpl-1",
+  createdSeconds: 1_700_000_000,
+  model: "m",
+  includeUsage: false,
+  answerOnly: false,
+  ...changes,
+});
+
+const usage = { inputTokens: 30, cachedInputTokens: 10, outputTokens: 12, reasoningTokens: 2 };
+const bash = { id: "call_1", name: "execute_bash", argumentsJson: '{"command":"echo \\"<a> & \'b\'\\""}' };
+const outcome = {
+  exitCode: 0,
+  stdout: "<a> & 'b'\n",
+  stderr: "",
+  timedOut: false,
+  truncated: false,
+  oomKilled: false,
+  durationMs: 5,
+  stdoutBytes: 10,
+  stderrBytes: 0,
+};
+
+const finished = (reason: FinishReason = "Stop"): AgentEvent => ({ _tag: "RunFinished", reason, usage, turns: 2 });
+const said = (text: string): AgentEvent => ({ _tag: "TextDelta", text });
+
+/** A run that thinks, speaks, calls a tool, and answers. */
+const run: ReadonlyArray<AgentEvent> = [
+  { _tag: "ReasoningDelta", text: "hm" },
+  said("Let me "),
+  said("look."),
+  { _tag: "ToolCallStarted", call: bash },
+  {
+    _tag: "ToolCallFinished",
+    call: bash,
+    result: { text: '{"stdout":"<a> & \'b\'\\n"}', isError: false, outcome },
+    durationMs: 5,
+  },
+  said("It is "),
+  said("done."),
+  finished(),
+];
+
+const deltas = (chunks: ReadonlyArray<ChatChunk>) => chunks.flatMap((chunk) => chunk.choices.map(({ delta }) => delta));
+const content = (chunks: ReadonlyArray<ChatChunk>) => deltas(chunks).map((delta) => delta.content ?? "").join("");
+const reasoning = (chunks: ReadonlyArray<ChatChunk>) =>
+  deltas(chunks).map((delta) => delta.reasoning_content ?? "").join("");
+const calls = (chunks: ReadonlyArray<ChatChunk>) => deltas(chunks).flatMap((delta) => delta.tool_calls ?? []);
+const finishes = (chunks: ReadonlyArray<ChatChunk>) =>
+  chunks.flatMap((chunk) => chunk.choices.flatMap((choice) => choice.finish_reason ?? []));
+
+/** Runs the contract on a converter. */
+export const converterSuite = (name: string, layer: Layer.Layer<Converter>): void => {
+  const { effect } = it.layer(layer);
+
+  const convert = (events: ReadonlyArray<AgentEvent>, changes: Partial<ConversionOptions> = {}) =>
+    Effect.map(Converter, (converter) => {
+      const conversion = converter.start(options(changes));
+      return events.flatMap(conversion.step);
+    });
+
+  for (const view of View.literals) {
+    effect(
+      `${name}: view ${view} gives every chunk one id, one role first and one finish last`,
+      () =>
+        Effect.gen(function* () {
+          const chunks = yield* convert(run, { view });
+          assert.equal(new Set(chunks.map(({ id, created, model }) => `${id} ${created} ${model}`)).size, 1);
+          assert.deepEqual(chunks[0]?.choices[0]?.delta, { role: "assistant", content: "" });
+          assert.equal(deltas(chunks).filter((delta) => delta.role !== undefined).length, 1);
+          assert.deepEqual(finishes(chunks), ["stop"]);
+          assert.equal(chunks.at(-1)?.choices[0]?.finish_reason, "stop");
+          assert.ok(chunks.every((chunk) => chunk.choices.every((choice) => choice.finish_reason !== undefined)));
+        }),
+    );
+
+    effect(
+      `${name}: view ${view} says the same answer as every other once activity is taken out`,
+      () =>
+        Effect.gen(function* () {
+          const answer = stripActivity(content(yield* convert(run, { view }))).replace(/\s+/g, " ").trim();
+          assert.equal(answer, "Let me look. It is done.");
+        }),
+    );
+
+    effect(
+      `${name}: view ${view} folds a whole response from the same pieces as the stream`,
+      () =>
+        Effect.gen(function* () {
+          const chunks = yield* convert(run, { view });
+          const whole = (yield* Converter).fold(options({ view }), run);
+          const message = whole.choices[0]?.message;
+          assert.equal(message?.content, content(chunks));
+          assert.equal(message?.reasoning_content ?? "", reasoning(chunks));
+          assert.deepEqual(
+            message?.tool_calls ?? [],
+            calls(chunks).map(({ index: _, ...call }) => call),
+          );
+          assert.equal(whole.choices[0]?.finish_reason, "stop");
+          assert.deepEqual(whole.usage, {
+            prompt_tokens: 30,
+            completion_tokens: 12,
+            total_tokens: 42,
+            prompt_tokens_details: { cached_tokens: 10 },
+            completion_tokens_details: { reasoning_tokens: 2 },
+          });
+        }),
+    );
+
+    effect(
+      `${name}: view ${view} keeps everything but the answer out of content when only the answer may stand there`,
+      () =>
+        Effect.gen(function* () {
+          const chunks = yield* convert(run, { view, answerOnly: true });
+          assert.equal(content(chunks), "It is done.");
+          assert.deepEqual(calls(chunks), []);
+        }),
+    );
+  }
+
+  effect(`${name}: view text shows call and result in fenced blocks of their own`, () =>
+    Effect.gen(function* () {
+      const chunks = yield* convert(run, { view: "text" });
+      assert.equal(
+        content(chunks),
+        "Let me look.\n\n```bash caisson:call\necho \"<a> & 'b'\"\n```\n\n" +
+          "\n\n```text caisson:result\n<a> & 'b'\n```\n\nIt is done.",
+      );
+      assert.equal(reasoning(chunks), "hm");
+    }));
+
+  effect(
+    `${name}: view tool_calls shows the call as a tool call and the run still ends with stop`,
+    () =>
+      Effect.gen(function* () {
+        const chunks = yield* convert(run, { view: "tool_calls" });
+        assert.deepEqual(calls(chunks), [{
+          index: 0,
+          id: "call_1",
+          type: "function",
+          function: { name: "execute_bash", arguments: bash.argumentsJson },
+        }]);
+        assert.match(content(chunks), /caisson:result/);
+        assert.deepEqual(finishes(chunks), ["stop"]);
+      }),
+  );
+
+  effect(`${name}: view reasoning shows call and result as reasoning only`, () =>
+    Effect.gen(function* () {
+      const chunks = yield* convert(run, { view: "reasoning" });
+      assert.equal(content(chunks), "Let me look.\n\nIt is done.");
+      assert.match(reasoning(chunks), /^hm[\s\S]*caisson:call[\s\S]*caisson:result/);
+    }));
+
+  effect(`${name}: view details shows one closed block with escaped attributes`, () =>
+    Effect.gen(function* () {
+      const block = /<details type="tool_calls"[^>]*>\n<summary>Tool Executed<\/summary>\n<\/details>/.exec(
+        content(yield* convert(run, { view: "details" })),
+      );
+      assert.ok(block !== null);
+      assert.match(block[0], / id="call_1" name="execute_bash" /);
+      assert.match(block[0], /&lt;a&gt; &amp; &#x27;b&#x27;/);
+    }));
+
+  effect(`${name}: view none shows neither activity nor reasoning`, () =>
+    Effect.gen(function* () {
+      const chunks = yield* convert(run, { view: "none" });
+      assert.equal(content(chunks), "Let me look.\n\nIt is done.");
+      assert.equal(reasoning(chunks), "");
+    }));
+
+  effect(
+    `${name}: a client's own tool is a tool call in every view and ends with tool_calls`,
+    () =>
+      Effect.gen(function* () {
+        const call = { id: "call_9", name: "weather", argumentsJson: '{"city":"Oslo"}' };
+        const events: ReadonlyArray<AgentEvent> = [{ _tag: "ClientToolCalled", call }, finished("ClientTools")];
+        for (const view of View.literals) {
+          const chunks = yield* convert(events, { view });
+          assert.deepEqual(calls(chunks).map(({ id, function: called }) => [id, called.name]), [["call_9", "weather"]]);
+          assert.deepEqual(finishes(chunks), ["tool_calls"]);
+          const whole = (yield* Converter).fold(options({ view }), events);
+          assert.equal(whole.choices[0]?.message.content, null);
+          assert.equal(whole.choices[0]?.finish_reason, "tool_calls");
+        }
+      }),
+  );
+
+  effect(`${name}: usage comes last, without choices, and only when asked for`, () =>
+    Effect.gen(function* () {
+      const asked = yield* convert(run, { includeUsage: true });
+      assert.deepEqual(asked.at(-1)?.choices, []);
+      assert.equal(asked.at(-1)?.usage?.total_tokens, 42);
+      assert.ok(asked.slice(0, -1).every((chunk) => chunk.usage === null));
+      const unasked = yield* convert(run);
+      assert.ok(unasked.every((chunk) => !Object.hasOwn(chunk, "usage") && chunk.choices.length === 1));
+    }));
+
+  const endings: ReadonlyArray<readonly [FinishReason, string]> = [
+    ["Stop", "stop"],
+    ["ClientTools", "tool_calls"],
+    ["OutputLimit", "length"],
+    ["ContentFilter", "content_filter"],
+    ["TurnLimit", "length"],
+    ["TimeLimit", "length"],
+    ["RunOutputLimit", "length"],
+  ];
+  for (const [reason, wire] of endings) {
+    effect(`${name}: a run that ends with ${reason} finishes with ${wire}`, () =>
+      Effect.gen(function* () {
+        assert.deepEqual(finishes(yield* convert([said("x"), finished(reason)])), [wire]);
+      }));
+  }
+};

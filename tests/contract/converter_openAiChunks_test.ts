@@ -1,0 +1,4 @@
+import * as OpenAiChunks from "../../src/adapters/converter/OpenAiChunks.ts";
+import { converterSuite } from "./converterSuite.ts";
+
+converterSuite("OpenAiChunks", OpenAiChunks.layer);
