@@ -289,6 +289,12 @@ export const settingsTable = {
 
   // Agent
   agentName: text("AGENT_NAME", { default: "code_executor_agent", why: "Name of the agent in its prompt." }),
+  systemPromptFile: optionalText("CAISSON_SYSTEM_PROMPT_FILE", {
+    why: "Text file that replaces who the agent is and how it works; tools, sandbox and skills are still told.",
+  }),
+  systemPromptAppendFile: optionalText("CAISSON_SYSTEM_PROMPT_APPEND_FILE", {
+    why: "Text file whose content stands at the end of the system prompt.",
+  }),
   turnsMax: integer("CAISSON_TURNS_MAX", {
     default: 32,
     least: 1,

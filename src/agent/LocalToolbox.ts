@@ -4,8 +4,12 @@
 import { Effect, Layer, Scope } from "effect";
 import { Settings } from "../config.ts";
 import type { Owner } from "../domain/Owner.ts";
+import { PromptTexts } from "../services/PromptTexts.ts";
 import { Sandbox } from "../services/Sandbox.ts";
+import { Skills } from "../services/Skills.ts";
 import { Toolbox } from "../services/Toolbox.ts";
+import { ToolsLibrary } from "../services/ToolsLibrary.ts";
+import { systemPrompt } from "./systemPrompt.ts";
 import { handleToolCall } from "./toolHandlers.ts";
 import { declarations } from "./tools.ts";
 
@@ -21,6 +25,9 @@ export const layer: Layer.Layer<Toolbox, never, Sandbox | Settings> = Layer.effe
   Effect.gen(function* () {
     const sandbox = yield* Sandbox;
     const settings = yield* Settings;
+    const skills = yield* Skills;
+    const library = yield* ToolsLibrary;
+    const texts = yield* PromptTexts;
     return Toolbox.of({
       open: Effect.fnUntraced(function* (owner: Owner) {
         const scope = yield* Scope.Scope;
@@ -39,7 +46,18 @@ export const layer: Layer.Layer<Toolbox, never, Sandbox | Settings> = Layer.effe
             ),
         };
       }),
-      systemPrompt: () => Effect.succeed(`You are ${settings.agentName}.`),
+      systemPrompt: () =>
+        Effect.gen(function* () {
+          const { skills: skillsCatalogue } = yield* skills.catalogue;
+          return systemPrompt({
+            agentName: settings.agentName,
+            tools: declarations,
+            sandboxNotes: sandbox.info.notes,
+            skillsCatalogue,
+            toolsLibrary: yield* library.modules,
+            ...texts,
+          });
+        }),
       serverConnected: Effect.succeed(null),
     });
   }),
