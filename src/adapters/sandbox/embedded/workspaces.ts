@@ -1,0 +1,65 @@
+/**
+ * Directories of the host that are an owner's workspace.
+ */
+import { resolve } from "node:path";
+import { Effect, type Scope } from "effect";
+import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
+import { SandboxError, StartFailed } from "../../../services/Sandbox.ts";
+
+/** Turns trouble with the host's disk into a sandbox that did not come up. */
+const onDisk = <A>(what: string, act: () => Promise<A>): Effect.Effect<A, SandboxError> =>
+  Effect.tryPromise({
+    try: act,
+    catch: (cause) => new SandboxError({ reason: new StartFailed(), detail: `${what} failed`, cause }),
+  });
+
+const makeDirectory = (path: string) =>
+  onDisk(`making ${path}`, async () => {
+    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+    return await Deno.realPath(path);
+  });
+
+const removeDirectory = (path: string) =>
+  onDisk(`removing ${path}`, async () => {
+    try {
+      await Deno.remove(path, { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  });
+
+/** The workspaces of one form of the sandbox, below one directory. */
+export interface Workspaces {
+  /** Makes sure the owner's workspace exists; an ephemeral owner's goes when the scope closes. */
+  readonly open: (owner: Owner, key: OwnerKey) => Effect.Effect<string, SandboxError, Scope.Scope>;
+  /** A directory that lives as long as the scope. */
+  readonly temporary: Effect.Effect<string, SandboxError, Scope.Scope>;
+  readonly remove: (key: OwnerKey) => Effect.Effect<void, SandboxError>;
+}
+
+/** Keeps workspaces in `root`, which is made when first needed. */
+export const makeWorkspaces = (root: string): Workspaces => {
+  const pathOf = (name: string) => resolve(root, name);
+  const scoped = (name: string) =>
+    Effect.acquireRelease(
+      makeDirectory(pathOf(name)),
+      () => removeDirectory(pathOf(name)).pipe(Effect.catch((error) => Effect.logWarning(error.detail, error.cause))),
+    );
+  return {
+    open: (owner, key) => owner.ephemeral ? scoped(key) : makeDirectory(pathOf(key)),
+    temporary: Effect.suspend(() => scoped(`tmp-${crypto.randomUUID()}`)),
+    remove: (key) => removeDirectory(pathOf(key)),
+  };
+};
+
+/** The real path of a directory that may be shown inside, or nothing when there is none. */
+export const shownDirectory = (path: string): Effect.Effect<string | undefined> =>
+  Effect.promise(async () => {
+    try {
+      const real = await Deno.realPath(path);
+      return (await Deno.stat(real)).isDirectory ? real : undefined;
+    } catch {
+      // Absent or not readable by the server: there is nothing to show.
+      return undefined;
+    }
+  });

@@ -1,0 +1,174 @@
+/**
+ * The Sandbox contract on both forms of the embedded adapter.
+ */
+import assert from "node:assert/strict";
+import { Effect, Fiber, Layer } from "effect";
+import { layerWasm } from "../../src/adapters/sandbox/embedded/Embedded.ts";
+import { makePrepare } from "../../src/adapters/sandbox/embedded/prepared.ts";
+import { Settings, type SettingsService } from "../../src/config.ts";
+import { Sandbox } from "../../src/services/Sandbox.ts";
+import { it } from "../support/it.ts";
+import { freshOwner, run, sandboxSuite } from "./sandboxSuite.ts";
+
+/** The directory of Python's memory image, made once per run, for making it takes seconds. */
+let image: Promise<string> | undefined;
+const imageDirectory = () =>
+  image ??= (async () => {
+    const directory = await Deno.makeTempDir({ prefix: "caisson-image-" });
+    globalThis.addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
+    await Effect.runPromise(makePrepare(directory));
+    return directory;
+  })();
+
+/** A data directory per layer. */
+const withData = (changes: Partial<SettingsService> | undefined, sandbox: typeof layerWasm) =>
+  Layer.unwrap(Effect.map(
+    Effect.acquireRelease(
+      Effect.promise(async () => {
+        const path = await Deno.makeTempDir({ prefix: "caisson-" });
+        const image = await imageDirectory();
+        await Deno.mkdir(`${path}/embedded`);
+        for await (const { name } of Deno.readDir(image)) {
+          await Deno.link(`${image}/${name}`, `${path}/embedded/${name}`);
+        }
+        return path;
+      }),
+      (path) => Effect.promise(() => Deno.remove(path, { recursive: true })),
+    ),
+    (dataPath) => sandbox("under test").pipe(Layer.provide(Settings.layerWith({ dataPath, ...changes }))),
+  ));
+
+sandboxSuite("Embedded (WebAssembly)", (changes) => withData(changes, layerWasm), {
+  realProcesses: false,
+  symbolicLinks: false,
+  concurrentCommands: false,
+  memoryBound: false,
+  processBound: false,
+  selfKill: false,
+  durableWorkspace: true,
+});
+
+/** What the WebAssembly form does in its own way, and the cases it cannot share with the others. */
+const wasm = it.layer(withData({ sandboxOutputBytesMax: 4_096, sandboxMemoryMb: 256 }, layerWasm));
+const opened = Effect.flatMap(Sandbox, (sandbox) => sandbox.open(freshOwner(true)));
+
+wasm.live(
+  "Embedded (WebAssembly): execute reports a timeout with both ends of the output when it never ends",
+  () =>
+    Effect.gen(function* () {
+      const handle = yield* opened;
+      for (const command of ["while :; do echo yes; done", "python3 -c 'while True: print(1)'"]) {
+        const outcome = yield* run(handle, command, 2_000);
+        assert.deepEqual([outcome.exitCode, outcome.timedOut, outcome.truncated], [124, true, true], command);
+        assert.ok(outcome.stdout.length < 8_192);
+      }
+      assert.equal((yield* run(handle, "echo back")).stdout, "back\n");
+    }),
+);
+
+wasm.live(
+  "Embedded (WebAssembly): execute runs Python from files, pipes and heredocs with modules and exit codes",
+  () =>
+    Effect.gen(function* () {
+      const handle = yield* opened;
+      const outcome = yield* run(
+        handle,
+        [
+          "mkdir -p pkg && echo 'def f(): return 5' > pkg/__init__.py && echo 'import pkg' > mod.py",
+          "printf 'import mod, sys\\nprint(mod.pkg.f(), sys.argv[1:], __name__)\\nsys.exit(3)\\n' > main.py",
+          "python3 main.py a 'b c'; echo $?",
+          "echo 1 2 | python3 -c 'print(sum(map(int, input().split())))' | tr 3 4",
+          "python3 <<'END'\nopen('made.txt', 'w').write('ü')\nEND",
+          "cat made.txt; echo; python3 -m json.tool <<< '{\"a\": 1}' | head -1",
+          "python3 -c 'import asyncio; print(asyncio.run(asyncio.sleep(0, 7)))'",
+        ].join("\n"),
+      );
+      assert.deepEqual(outcome.stdout.split("\n"), ["5 ['a', 'b c'] __main__", "3", "4", "ü", "{", "7", ""]);
+      const failed = yield* run(handle, "python3 <<'END'\ndef f():\n    return 1 / 0\nf()\nEND");
+      assert.equal(failed.exitCode, 1);
+      assert.match(failed.stderr, /^Traceback[^]*line 2, in f[^]*ZeroDivisionError: division by zero\n$/);
+    }),
+);
+
+wasm.live(
+  "Embedded (WebAssembly): execute says what is missing when a command runs into it",
+  () =>
+    Effect.gen(function* () {
+      const handle = yield* opened;
+      for (
+        const [command, note] of [
+          ["git status", /git is not available/],
+          ["pip install x", /nothing can be installed/],
+          ["python3 -c 'import numpy'", /numpy is not available.*standard library/],
+          ["python3 -c 'import subprocess; subprocess.run([\"ls\"])'", /cannot start processes/],
+          ["python3 -c 'bytearray(1 << 30)'", /memory limit/],
+          ["ln -s a b", /Symbolic links/],
+        ] as const
+      ) assert.match((yield* run(handle, command)).note ?? "", note, command);
+    }),
+);
+
+wasm.live("Embedded (WebAssembly): execute gives programs nothing of the server", () =>
+  Effect.gen(function* () {
+    const handle = yield* opened;
+    const probe = `
+import os
+print(sorted(os.environ))
+for path in ("/etc/passwd", "/proc/self/environ", "/root", "/workspace/../../etc/passwd"):
+    try: print(open(path).read())
+    except OSError as error: print(type(error).__name__)
+for attempt in ("from js import Deno", "from js import fetch", "import os; os.system('id')", "import os; os.symlink('/etc', 'x')"):
+    try: exec(attempt); print("reached", attempt)
+    except (ImportError, OSError) as error: print(type(error).__name__)
+`;
+    yield* handle.writeFile("probe.py", new TextEncoder().encode(probe));
+    const outcome = yield* run(handle, "python3 probe.py; cat /etc/passwd; cat /proc/1/environ");
+    assert.deepEqual(outcome.stdout.split("\n"), [
+      "['HOME', 'LANG', 'OLDPWD', 'PATH', 'PWD', 'TMPDIR', 'USER']",
+      ...Array.from({ length: 4 }, () => "FileNotFoundError"),
+      "ImportError",
+      "ImportError",
+      "OSError",
+      "PermissionError",
+      "",
+    ]);
+  }));
+
+wasm.live(
+  "Embedded (WebAssembly): execute reports oomKilled when the shell eats its heap",
+  () =>
+    Effect.gen(function* () {
+      const handle = yield* opened;
+      const outcome = yield* run(
+        handle,
+        `python3 -c 'open("big", "w").write("1\\n" * 10000000)'; sort big | wc -l`,
+        30_000,
+      );
+      assert.deepEqual([outcome.oomKilled, outcome.exitCode], [true, 137]);
+      assert.equal((yield* run(handle, "echo back")).stdout, "back\n");
+    }),
+);
+
+wasm.live(
+  "Embedded (WebAssembly): execute can be interrupted and leaves a sandbox that works",
+  () =>
+    Effect.gen(function* () {
+      const handle = yield* opened;
+      const fiber = yield* Effect.forkChild(run(handle, "python3 -c 'while True: pass'"), { startImmediately: true });
+      yield* Fiber.interrupt(fiber);
+      yield* handle.writeFile("kept", new TextEncoder().encode("x"));
+      assert.equal((yield* run(handle, "cat kept")).stdout, "x");
+    }),
+);
+
+wasm.live(
+  "Embedded (WebAssembly): changedFiles lists the newest first when files changed since a time",
+  () =>
+    Effect.gen(function* () {
+      const handle = yield* opened;
+      yield* run(handle, "echo 1 > old; touch -d 2001-01-01T00:00:00Z old; echo 12 > a; mkdir s; echo 123 > s/b");
+      yield* run(handle, "touch -d 2031-01-01T00:00:00Z a; touch -d 2030-01-01T00:00:00Z s/b");
+      const files = yield* handle.changedFiles(Date.UTC(2020, 0), 10);
+      assert.deepEqual(files.map((file) => [file.path, file.sizeBytes]), [["/workspace/a", 3], ["/workspace/s/b", 4]]);
+    }),
+);
