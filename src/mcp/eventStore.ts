@@ -42,7 +42,11 @@ export const makeEventStore = (): EventStore => {
       forgetOldest();
       return Promise.resolve(id);
     },
-    getStreamIdForEventId: (id) => Promise.resolve(events.get(id)?.stream),
+    getStreamIdForEventId: (id) => {
+      const event = events.get(id);
+      // Nothing follows an answer. Some clients resume after one that is an error, and would wait for ever.
+      return Promise.resolve(event === undefined || isAnswer(event.message) ? undefined : event.stream);
+    },
     replayEventsAfter: async (last, { send }) => {
       const stream = events.get(last)?.stream;
       if (stream === undefined) throw new Error("event is not stored");
@@ -56,3 +60,5 @@ export const makeEventStore = (): EventStore => {
     },
   };
 };
+
+const isAnswer = (message: JSONRPCMessage): boolean => "result" in message || "error" in message;

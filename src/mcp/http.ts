@@ -63,10 +63,13 @@ export const layerSurfaces = Layer.unwrap(Effect.gen(function* () {
   const settings = yield* Settings;
   const identity = yield* Identity;
   yield* identity.mayListen(settings.mcpHost);
+  const server = createServer();
+  // A client that keeps a connection open would otherwise still talk to a server that answers no more.
+  yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()));
   return HttpRouter.serve(routes, { disableLogger: true }).pipe(
     Layer.provide(Callers.layer),
     Layer.provideMerge(
-      NodeHttpServer.layer(() => createServer(), {
+      NodeHttpServer.layer(() => server, {
         host: settings.mcpHost,
         port: settings.mcpPort,
         gracefulShutdownTimeout: Duration.seconds(settings.shutdownGraceSeconds),

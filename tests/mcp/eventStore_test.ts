@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { charactersMax, eventsMax, makeEventStore } from "../../src/mcp/eventStore.ts";
 
-const message = (id: number, text = "") => ({ jsonrpc: "2.0" as const, id, result: { text } });
+const message = (id: number, text = "") => ({ jsonrpc: "2.0" as const, method: "x", params: { id, text } });
 
 Deno.test("makeEventStore replays what followed on the same stream, and nothing of another", async () => {
   const store = makeEventStore();
@@ -28,4 +28,10 @@ Deno.test("makeEventStore forgets the oldest events beyond its bounds", async ()
   assert.equal(await store.getStreamIdForEventId?.(kept), "s");
   await store.storeEvent("s", message(2, "x".repeat(charactersMax)));
   assert.equal(await store.getStreamIdForEventId?.(kept), undefined);
+});
+
+Deno.test("makeEventStore has nothing to resume after an answer", async () => {
+  const store = makeEventStore();
+  const answer = await store.storeEvent("s", { jsonrpc: "2.0", id: 1, error: { code: -32800, message: "cancelled" } });
+  assert.equal(await store.getStreamIdForEventId?.(answer), undefined);
 });

@@ -1,0 +1,39 @@
+/**
+ * From an MCP tool result to what a model reads.
+ */
+import { Option, Schema } from "effect";
+import type { CallToolResult, ContentBlock } from "@modelcontextprotocol/sdk/types";
+import type { ToolResult } from "../../domain/Tool.ts";
+import { outcomeFrom } from "../../services/toolResultMeta.ts";
+
+/** Characters of a foreign result that a model is given; our own server bounds its output below this. */
+export const resultCharactersMax = 512 * 1024;
+
+const blockText = (block: ContentBlock): string => {
+  switch (block.type) {
+    case "text":
+      return block.text;
+    case "image":
+    case "audio":
+      return `[${block.type} ${block.mimeType}, ${block.data.length} base64 characters]`;
+    case "resource_link":
+      return `[resource ${block.uri}]`;
+    case "resource":
+      return "text" in block.resource ? block.resource.text : `[resource ${block.resource.uri}]`;
+  }
+};
+
+const decodeStructured = Schema.decodeUnknownOption(Schema.Record(Schema.String, Schema.Json));
+
+/** Reads a result: text blocks joined, other blocks named, the outcome of a command rebuilt when it is ours. */
+export const toolResultOf = ({ content, isError, structuredContent, _meta }: CallToolResult): ToolResult => {
+  const text = content.map(blockText).join("\n");
+  const structured = Option.getOrUndefined(decodeStructured(structuredContent));
+  const outcome = Option.getOrUndefined(outcomeFrom(_meta, structuredContent));
+  return {
+    text: text.length <= resultCharactersMax ? text : `${text.slice(0, resultCharactersMax)}\n[cut here]`,
+    isError: isError ?? false,
+    ...(structured !== undefined && { structured }),
+    ...(outcome !== undefined && { outcome }),
+  };
+};
