@@ -3,8 +3,9 @@
  *
  * Run with `deno task bench:sessions`; `CAISSON_REDIS_URL` adds Redis.
  */
-import { Clock, Effect, Layer } from "effect";
+import { Clock, Config, Effect, Layer, Option } from "effect";
 import * as Memory from "../src/adapters/sessions/Memory.ts";
+import * as RedisSessions from "../src/adapters/sessions/Redis.ts";
 import * as Sqlite from "../src/adapters/sessions/Sqlite.ts";
 import { Settings } from "../src/config.ts";
 import { align } from "../src/domain/alignment.ts";
@@ -89,6 +90,12 @@ const program = Effect.gen(function* () {
   yield* report("memory").pipe(Effect.provide(Memory.layer.pipe(Layer.provide(Settings.layerWith()))));
   const settings = Settings.layerWith({ dataPath: yield* dataPath });
   yield* report("sqlite").pipe(Effect.provide(Sqlite.layer.pipe(Layer.provide(settings))));
+  const redisUrl = yield* Config.option(Config.Redacted("CAISSON_REDIS_URL"));
+  if (Option.isSome(redisUrl)) {
+    yield* report("redis").pipe(
+      Effect.provide(RedisSessions.layer.pipe(Layer.provide(Settings.layerWith({ redisUrl })))),
+    );
+  }
 });
 
 await Effect.runPromise(Effect.scoped(program));

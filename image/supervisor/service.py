@@ -17,6 +17,8 @@ from commands import FIRST_FREE_FD, Commands
 EVENTS_PER_TURN = 64
 FILE_OPERATIONS_MAX = 64  # Reads and writes under way; each holds a descriptor and at most a window of memory.
 CLOSE_SECONDS_MAX = 3.5  # For runners to kill what they run when the server has gone.
+# Frames that begin something under their id, which must be free.
+_BEGINNINGS = {wire.EXEC, wire.WRITE, wire.READ_TEXT, wire.READ_BYTES, wire.DOCSTRING, wire.CHANGED}
 
 
 class Loop:
@@ -150,7 +152,18 @@ class Service:
             handler = self.handlers.get(kind)
             if handler is None:
                 raise wire.Disconnected
+            if kind in _BEGINNINGS and self._is_busy(ident):
+                raise wire.Disconnected
             self._guard(ident, handler, ident, payload)
+
+    def _is_busy(self, ident):
+        return (
+            ident in self.commands.active
+            or ident in self.writes
+            or ident in self.reads
+            or ident in self.lookups
+            or any(job[0] == ident for job in self.jobs)
+        )
 
     def _guard(self, ident, function, *arguments):
         """Runs a piece of work and turns its failure into an ERROR frame; True when it did not fail."""

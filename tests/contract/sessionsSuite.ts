@@ -7,14 +7,14 @@ import { assistant, user } from "../../src/domain/Message.ts";
 import { OwnerKey } from "../../src/domain/Owner.ts";
 import type { NewTurn, SessionKey, TurnParent } from "../../src/domain/Session.ts";
 import { pathTo } from "../../src/domain/Session.ts";
-import { Sessions, type SessionsUnavailable } from "../../src/services/Sessions.ts";
+import { Sessions } from "../../src/services/Sessions.ts";
 import { it } from "../support/it.ts";
 
-export interface SessionsSuiteOptions {
+export interface SessionsSuiteOptions<R> {
   /** Idle time after which the store under test expires a session. */
   readonly timeoutMs: number;
   /** Lets that much time pass for the store. */
-  readonly pass: (ms: number) => Effect.Effect<void, unknown, Sessions>;
+  readonly pass: (ms: number) => Effect.Effect<void, unknown, R | Sessions>;
   readonly skip?: string | undefined;
 }
 
@@ -56,13 +56,13 @@ const turn = (id: string, parent: TurnParent = { _tag: "Newest" }, answer = "ans
   finishedAtMs: 2,
 });
 
-export const sessionsSuite = (
+export const sessionsSuite = <R = never>(
   name: string,
-  layer: Layer.Layer<Sessions, SessionsUnavailable>,
-  options: SessionsSuiteOptions,
+  layer: Layer.Layer<R | Sessions, unknown>,
+  options: SessionsSuiteOptions<R>,
 ): void => {
   const { effect } = it.layer(layer);
-  const test = (title: string, body: () => Effect.Effect<void, unknown, Sessions>) =>
+  const test = (title: string, body: () => Effect.Effect<void, unknown, R | Sessions>) =>
     effect(`Sessions(${name}).${title}`, body, { skip: options.skip });
 
   test("load returns no turns when there is no such session", () =>

@@ -84,7 +84,7 @@ const make = Effect.gen(function* () {
 
   const turnsOf = (database: Database, life: Life): ReadonlyArray<Turn> => {
     const name = String(life.serial);
-    const known = cache.count(name);
+    const known = cache.known(name).count;
     if (known < life.turns) {
       const rows = database.all(
         "SELECT body FROM turns WHERE session = ? AND position >= ? ORDER BY position",
@@ -92,11 +92,11 @@ const make = Effect.gen(function* () {
         known,
       );
       const read = rows.map(({ body }) => ({ turn: decodeTurn(body), characters: String(body).length }));
-      const turns = [...cache.turns(name), ...read.map(({ turn }) => turn)];
-      read.forEach(({ turn, characters }, index) => cache.add(name, known + index, turn, characters));
+      const turns = [...cache.turns(name, name), ...read.map(({ turn }) => turn)];
+      read.forEach(({ turn, characters }, index) => cache.add(name, name, known + index, turn, characters));
       return turns;
     }
-    return cache.turns(name);
+    return cache.turns(name, name);
   };
 
   const append = (database: Database, key: SessionKey, turn: NewTurn, nowMs: number): Turn => {

@@ -2,8 +2,7 @@
  * Decoded turns of sessions lately used, so that a store reads and decodes a turn once.
  *
  * Turns are immutable and sessions only grow, so what is cached is never wrong, only short: a store
- * asks its database for what comes after. A session that was removed and begun anew has another name
- * here.
+ * asks its database for what comes after. A session that was removed and begun anew has another life.
  */
 import type { Turn } from "../../domain/Session.ts";
 
@@ -11,11 +10,13 @@ import type { Turn } from "../../domain/Session.ts";
 const charactersMax = 64 * 1024 * 1024;
 
 interface Entry {
+  /** Which life of the session the turns are from. */
+  readonly life: string;
   readonly turns: Array<Turn>;
   characters: number;
 }
 
-/** A cache of turn lists by the unique name of their session, the least recently used forgotten first. */
+/** A cache of turn lists by session, the least recently used forgotten first. */
 export class TurnCache {
   readonly #entries = new Map<string, Entry>();
   readonly #charactersMax: number;
@@ -25,24 +26,30 @@ export class TurnCache {
     this.#charactersMax = max;
   }
 
-  /** How many turns of a session are known: its first ones, without a gap. */
-  count(session: string): number {
-    return this.#entries.get(session)?.turns.length ?? 0;
+  /** How much of a session is known: its first turns without a gap, and the life they are from. */
+  known(session: string): { readonly life: string; readonly count: number } {
+    const entry = this.#entries.get(session);
+    return { life: entry?.life ?? "", count: entry?.turns.length ?? 0 };
   }
 
-  /** The known turns of a session, as a list of the caller's own. */
-  turns(session: string): Array<Turn> {
+  /** The known turns of a life of a session, as a list of the caller's own. */
+  turns(session: string, life: string): Array<Turn> {
     const entry = this.#entries.get(session);
-    if (entry === undefined) return [];
+    if (entry === undefined || entry.life !== life) return [];
     this.#entries.delete(session);
     this.#entries.set(session, entry);
     return [...entry.turns];
   }
 
-  /** Adds a turn when it is the one after those known; `index` counts from 0, `characters` is its stored size. */
-  add(session: string, index: number, turn: Turn, characters: number): void {
-    if (index !== this.count(session)) return;
-    const entry = this.#entries.get(session) ?? { turns: [], characters: 0 };
+  /**
+   * Adds a turn when it is the one after those known; `index` counts from 0, `characters` is its stored size.
+   *
+   * A turn of another life replaces what was known.
+   */
+  add(session: string, life: string, index: number, turn: Turn, characters: number): void {
+    if (this.known(session).life !== life) this.delete(session);
+    if (index !== this.known(session).count) return;
+    const entry = this.#entries.get(session) ?? { life, turns: [], characters: 0 };
     entry.turns.push(turn);
     entry.characters += characters;
     this.#characters += characters;

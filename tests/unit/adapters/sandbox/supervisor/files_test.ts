@@ -1,6 +1,5 @@
 /** Files through the real supervisor. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   mkdirSync,
@@ -109,7 +108,7 @@ it.live("file operations fail with the reason when the path is not what they nee
     writeFileSync(`${workspace}/binary`, "a\0b");
     mkdirSync(`${workspace}/dir`);
     symlinkSync("loop", `${workspace}/loop`);
-    execFileSync("/usr/bin/mkfifo", [`${workspace}/fifo`]);
+    yield* link.execute({ command: "mkfifo fifo", timeoutMs: 5000 });
     const text = (path: string) => reasonOf(link.readText(path, { offset: 0 }));
     const read = (path: string) => reasonOf(Stream.runDrain(link.readBytes(path)));
     const write = (path: string) => reasonOf(link.writeFile(path, bytes("x")));

@@ -1,0 +1,122 @@
+/**
+ * Sessions in Redis: several instances serve one session and lose nothing.
+ *
+ * Every operation is one script, so appends of two instances follow one another; Redis itself
+ * expires what is idle.
+ */
+import { Clock, Effect, Layer, Schema } from "effect";
+import { Redis } from "effect/persistence";
+import { type ConfigurationRefused, Settings } from "../../config.ts";
+import { makeId } from "../../domain/ids.ts";
+import type { OwnerKey } from "../../domain/Owner.ts";
+import type { NewTurn, Session, SessionKey } from "../../domain/Session.ts";
+import { Sessions, type SessionSummary, SessionsUnavailable } from "../../services/Sessions.ts";
+import * as RedisConnection from "../redis/RedisConnection.ts";
+import { appendScript, listScript, loadScript, removeScript } from "./redisScripts.ts";
+import { decodeTurn } from "./storedTurn.ts";
+import { TurnCache } from "./TurnCache.ts";
+
+const decodeAppended = Schema.decodeUnknownSync(Schema.Tuple([Schema.String, Schema.Int, Schema.String]));
+const decodeLoaded = Schema.decodeUnknownSync(Schema.Union([
+  Schema.Tuple([]),
+  Schema.Tuple([Schema.String, Schema.Number, Schema.Int, Schema.Array(Schema.String)]),
+]));
+const decodeListed = Schema.decodeUnknownSync(
+  Schema.Array(Schema.Tuple([Schema.String, Schema.Int, Schema.Number, Schema.Number])),
+);
+const decodeRemoved = Schema.decodeUnknownSync(Schema.Int);
+
+const unavailable = (operation: string) => (cause: unknown) =>
+  new SessionsUnavailable({
+    store: "redis",
+    operation,
+    detail: Schema.is(Redis.RedisError)(cause) ? String(cause.cause) : "Redis holds what is not a session",
+    cause,
+  });
+
+const make = Effect.gen(function* () {
+  const redis = yield* Redis.Redis;
+  const { sessionTimeoutSeconds } = yield* Settings;
+  const timeoutMs = Math.ceil(sessionTimeoutSeconds * 1000);
+  const cache = new TurnCache();
+  const append = redis.eval(appendScript);
+  const load = redis.eval(loadScript);
+  const list = redis.eval(listScript);
+  const remove = redis.eval(removeScript);
+
+  const nameOf = (key: SessionKey): string => `${key.owner} ${key.id}`;
+
+  /** Runs a script and reads its answer; both can show that Redis does not work as it should. */
+  const run = <A>(operation: string, answer: Effect.Effect<unknown, Redis.RedisError>, read: (answer: unknown) => A) =>
+    Effect.flatMap(
+      Effect.mapError(answer, unavailable(operation)),
+      (value) => Effect.try({ try: () => read(value), catch: unavailable(operation) }),
+    );
+
+  return Sessions.of({
+    kind: "redis",
+    load: Effect.fnUntraced(function* (key: SessionKey) {
+      const nowMs = yield* Clock.currentTimeMillis;
+      const name = nameOf(key);
+      return yield* run("load", load(key, cache.known(name), nowMs, timeoutMs), (answer): Session => {
+        const loaded = decodeLoaded(answer);
+        if (loaded.length === 0) return { key, turns: [], createdAtMs: nowMs, lastUsedAtMs: nowMs };
+        const [life, createdAtMs, from, bodies] = loaded;
+        // Another request may have taught the cache more while Redis answered: only what was known then counts.
+        const turns = cache.turns(name, life).slice(0, from);
+        bodies.forEach((body, index) => {
+          const turn = decodeTurn(body);
+          turns.push(turn);
+          cache.add(name, life, from + index, turn, body.length);
+        });
+        return { key, turns, createdAtMs, lastUsedAtMs: nowMs };
+      });
+    }),
+    append: Effect.fnUntraced(function* (key: SessionKey, { parent, ...turn }: NewTurn) {
+      const nowMs = yield* Clock.currentTimeMillis;
+      const input = {
+        key,
+        turnId: turn.id,
+        parentTag: parent._tag,
+        parentId: parent._tag === "After" ? parent.turn : "",
+        body: JSON.stringify(turn),
+        nowMs,
+        timeoutMs,
+        newLife: makeId("life"),
+      };
+      return yield* run("append", append(input), (answer) => decodeTurn(decodeAppended(answer)[2]));
+    }),
+    list: Effect.fnUntraced(function* (owner: OwnerKey) {
+      const nowMs = yield* Clock.currentTimeMillis;
+      return yield* run(
+        "list",
+        list(owner, nowMs, timeoutMs),
+        (answer) =>
+          decodeListed(answer).map(([id, turns, createdAtMs, lastUsedAtMs]): SessionSummary => ({
+            key: { owner, id },
+            turns,
+            createdAtMs,
+            lastUsedAtMs,
+          })),
+      );
+    }),
+    remove: (key: SessionKey) => {
+      cache.delete(nameOf(key));
+      return run("remove", remove(key), (answer) => decodeRemoved(answer) === 1);
+    },
+  });
+});
+
+/** Sessions on a Redis connection that is there already. */
+export const layerOnConnection: Layer.Layer<Sessions, never, Settings | Redis.Redis> = Layer.effect(Sessions, make);
+
+/**
+ * Sessions in the Redis of `CAISSON_REDIS_URL`.
+ *
+ * *Details*: starts whether or not Redis answers; operations fail with `SessionsUnavailable` until it does.
+ *
+ * *Fails with* `ConfigurationRefused` when there is no usable URL.
+ */
+export const layer: Layer.Layer<Sessions, ConfigurationRefused, Settings> = layerOnConnection.pipe(
+  Layer.provide(RedisConnection.layer),
+);
