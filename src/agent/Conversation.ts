@@ -41,6 +41,8 @@ export interface OpenRequest {
   readonly owner: Owner;
   /** The session the client named; absent, the owner's one default session. */
   readonly sessionId?: string;
+  /** The client is known to send the whole conversation every time. */
+  readonly sendsWholeHistory?: boolean;
   /** The client's messages in order, without its instructions. */
   readonly messages: ReadonlyArray<Message>;
 }
@@ -56,12 +58,12 @@ const defaultSession = "default";
  */
 export const open = Effect.fn("Conversation.open")(
   function* (
-    { owner, sessionId, messages }: OpenRequest,
+    { owner, sessionId, sendsWholeHistory = false, messages }: OpenRequest,
   ): Effect.fn.Return<Conversation, SessionsUnavailable, Sessions> {
     const sessions = yield* Sessions;
     const key: SessionKey = { owner: ownerKey(owner), id: sessionId ?? defaultSession };
     const turns = owner.ephemeral ? [] : (yield* sessions.load(key)).turns;
-    const { parent, history, fresh } = align(turns, messages);
+    const { parent, history, fresh } = align(turns, messages, { sendsWholeHistory });
     const id = makeId("turn");
     const startedAtMs = yield* Clock.currentTimeMillis;
     const store = Effect.fnUntraced(function* ({ produced, ...outcome }: TurnOutcome) {

@@ -9,6 +9,7 @@ import { ChatChunk, ChatCompletion } from "../domain/ChatChunk.ts";
 import { version } from "../domain/version.ts";
 import { ErrorEnvelope } from "./errors.ts";
 import { ChatRequest } from "./openai/wire.ts";
+import { SessionDeleted, SessionDetail, SessionList } from "./sessions.ts";
 import { finishDocument } from "./openapi.ts";
 
 /** A model that can be chosen. */
@@ -83,10 +84,30 @@ export class V1Group extends HttpApiGroup.make("v1")
   )
   .prefix("/v1") {}
 
+const sessionParams = { session: Schema.String };
+
+/** What is stored of a user's conversations; the user is named by `x-user-id`. */
+export class SessionsGroup extends HttpApiGroup.make("sessions")
+  .add(
+    HttpApiEndpoint.get("listSessions", "/sessions", { success: SessionList, error: common }),
+    HttpApiEndpoint.get("showSession", "/sessions/:session", {
+      params: sessionParams,
+      success: SessionDetail,
+      error: [...common, failure(404)],
+    }),
+    HttpApiEndpoint.delete("deleteSession", "/sessions/:session", {
+      params: sessionParams,
+      success: SessionDeleted,
+      error: [...common, failure(404)],
+    }),
+  )
+  .prefix("/v1") {}
+
 /** The whole API. */
 export class Api extends HttpApi.make("caisson")
   .add(SystemGroup)
   .add(V1Group)
+  .add(SessionsGroup)
   .annotateMerge(
     OpenApi.annotations({
       title: "Caisson",

@@ -26,6 +26,7 @@ import { unansweredCall } from "./openai/toolAnswers.ts";
 import { RequestNotes } from "./RequestNotes.ts";
 import { failed, json } from "./respond.ts";
 import { type Listening, Runs } from "./Runs.ts";
+import { chooseSession, type SessionChoice } from "./sessionChoice.ts";
 import { dataFrame, doneFrame, sse } from "./sse.ts";
 import { chooseView, splitModel, viewHeader } from "./views.ts";
 
@@ -36,7 +37,7 @@ interface Order {
   readonly asked: Asked;
   readonly owner: Owner;
   readonly model: string;
-  readonly sessionId: string | undefined;
+  readonly session: SessionChoice;
   readonly useTools: boolean;
 }
 
@@ -67,11 +68,11 @@ export const make = Effect.gen(function* () {
   /** The events of a new run, from the session it is placed in to the agent's last word. */
   const run = (order: Order): Stream.Stream<AgentEvent, HttpError> =>
     Stream.unwrap(Effect.gen(function* () {
-      const { asked, owner, model, sessionId, useTools } = order;
+      const { asked, owner, model, session, useTools } = order;
       const conversation = yield* Conversation.open({
         owner,
         messages: asked.messages,
-        ...(sessionId === undefined ? {} : { sessionId }),
+        ...session,
       }).pipe(Effect.provideService(Sessions, sessions));
       const unanswered = unansweredCall(conversation);
       if (unanswered !== undefined) return yield* unanswered;
@@ -151,7 +152,7 @@ export const make = Effect.gen(function* () {
       asked,
       owner: task ? passing(user) : user,
       model,
-      sessionId: headers["x-session-id"] ?? body.metadata?.["session_id"] ?? ui.chatId,
+      session: yield* chooseSession(headers, body.metadata, ui),
       useTools: !task,
     };
     notes.user = user.user === "" ? user.principal : `${user.principal}/${user.user}`;

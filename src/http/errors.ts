@@ -8,6 +8,7 @@
 import { Schema } from "effect";
 import type { AgentError } from "../agent/Agent.ts";
 import type { IdentityUnavailable, Unauthorized } from "../services/Identity.ts";
+import type { LimitsUnavailable, TooManyRequests } from "../services/Limits.ts";
 import type { ModelErrorReason } from "../services/Model.ts";
 import type { FileError, SandboxErrorReason } from "../services/Sandbox.ts";
 
@@ -51,6 +52,9 @@ export class IdempotencyKeyReused extends Schema.TaggedError<IdempotencyKeyReuse
 /** The server is going down; the run was cut and a retry finds the next process. */
 export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDown", {}) {}
 
+/** The user has no such session, or it has expired. */
+export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("SessionNotFound", { id: Schema.String }) {}
+
 /** A bug of ours; its cause is in the log under the request id. */
 export class InternalError extends Schema.TaggedError<InternalError>()("InternalError", {}) {}
 
@@ -66,6 +70,9 @@ export type HttpError =
   | UnsupportedMediaType
   | BodyTooLarge
   | IdempotencyKeyReused
+  | SessionNotFound
+  | TooManyRequests
+  | LimitsUnavailable
   | ShuttingDown
   | InternalError;
 
@@ -111,6 +118,7 @@ export const errorTable: { readonly [K in ErrorKey]: Facts } = {
   FileError: invalid(400, "invalid_file", "An attached file cannot be written to the workspace."),
   Unauthorized: invalid(401, "invalid_api_key", "The credential is missing, wrong or expired."),
   UnknownUrl: invalid(404, "unknown_url", "There is nothing at this URL."),
+  SessionNotFound: invalid(404, "session_not_found", "The user has no such session, or it has expired."),
   ModelNotFound: invalid(
     404,
     "model_not_found",
@@ -120,6 +128,13 @@ export const errorTable: { readonly [K in ErrorKey]: Facts } = {
   BodyTooLarge: invalid(413, "request_too_large", "The body is larger than CAISSON_BODY_BYTES_MAX."),
   UnsupportedMediaType: invalid(415, "unsupported_media_type", "The content-type is not application/json."),
   IdempotencyKeyReused: invalid(422, "idempotency_key_reused", "An Idempotency-Key came with another request before."),
+  TooManyRequests: {
+    status: 429,
+    type: "requests",
+    code: "rate_limit_exceeded",
+    retry: true,
+    when: "The principal or the user has reached a limit of this server.",
+  },
   "ModelError.RateLimited": {
     status: 429,
     type: "requests",
@@ -147,6 +162,7 @@ export const errorTable: { readonly [K in ErrorKey]: Facts } = {
   "SandboxError.NoCapacity": server(503, "sandbox_capacity", true, "Every sandbox is taken."),
   IdentityUnavailable: server(503, "identity_unavailable", true, "Credentials cannot be checked at the moment."),
   SessionsUnavailable: server(503, "sessions_unavailable", true, "The session store does not answer."),
+  LimitsUnavailable: server(503, "limits_unavailable", true, "Rate limits cannot be checked at the moment."),
   ShuttingDown: server(503, "shutting_down", true, "The server is going down."),
   "ModelError.TimedOut": server(504, "provider_timeout", true, "The provider was silent for too long."),
 };
@@ -280,6 +296,20 @@ const words = (error: HttpError): Words => {
       return { key: error._tag, message: "Credentials cannot be checked at the moment. Please try again later." };
     case "SessionsUnavailable":
       return { key: error._tag, message: "The session store is not available." };
+    case "SessionNotFound":
+      return { key: error._tag, message: `No such session: ${quoted(error.id)}` };
+    case "TooManyRequests":
+      return {
+        key: error._tag,
+        message: error.message,
+        retryAfterMs: error.retryAfterMs,
+        headers: {
+          [`x-ratelimit-limit-${error.scope}`]: String(error.limit),
+          [`x-ratelimit-remaining-${error.scope}`]: "0",
+        },
+      };
+    case "LimitsUnavailable":
+      return { key: error._tag, message: "Rate limits cannot be checked at the moment. Please try again later." };
     case "FileError":
       return { key: error._tag, message: quoted(error.message), param: "messages" };
     case "InvalidRequest":

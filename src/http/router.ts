@@ -15,6 +15,7 @@ import * as models from "./models.ts";
 import { envelope, requestLog } from "./requestFrame.ts";
 import { failed, json } from "./respond.ts";
 import * as Runs from "./Runs.ts";
+import * as sessions from "./sessions.ts";
 
 /** Where the OpenAPI document and its page are. */
 const documentPath = "/openapi.json";
@@ -57,6 +58,17 @@ const V1 = HttpApiBuilder.group(
   }),
 );
 
+const StoredSessions = HttpApiBuilder.group(
+  Api,
+  "sessions",
+  (handlers) =>
+    Effect.map(sessions.make, ({ list, show, remove }) =>
+      handlers
+        .handleRaw("listSessions", () => answer(list))
+        .handleRaw("showSession", ({ params }) => answer(show(params.session)))
+        .handleRaw("deleteSession", ({ params }) => answer(remove(params.session)))),
+);
+
 /** Everything that must stand around the endpoints, with the bounds of the settings. */
 const Frame = Layer.unwrap(
   Effect.map(Settings, ({ bodyBytesMax }) =>
@@ -69,7 +81,7 @@ const Frame = Layer.unwrap(
 /** The routes of the whole API, to be served by any host. */
 export const layer = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: documentPath }).pipe(
-    Layer.provide([System, V1]),
+    Layer.provide([System, V1, StoredSessions]),
     Layer.provide(Runs.layer),
   ),
   HttpApiScalar.layer(Api, { path: docsPath }),
