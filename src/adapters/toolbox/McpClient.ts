@@ -1,19 +1,18 @@
 /**
  * The toolbox of a process whose tools live behind an MCP server: `MCP_SERVER_URL`.
  */
-import { Cache, type Cause, Duration, Effect, Exit, Layer, Option, RcMap, Redacted, Schema, type Scope } from "effect";
+import { Cache, type Cause, Duration, Effect, Exit, Layer, Option, RcMap, Redacted, type Scope } from "effect";
 import { FetchHttpClient, HttpClient } from "effect/http";
 import { Settings } from "../../config.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import type { ToolCall } from "../../domain/Message.ts";
 import type { Owner } from "../../domain/Owner.ts";
 import type { ToolDeclaration, ToolResult } from "../../domain/Tool.ts";
-import { SandboxError } from "../../services/Sandbox.ts";
-import { failureFrom } from "../../services/toolResultMeta.ts";
+import type { SandboxError } from "../../services/Sandbox.ts";
 import { Toolbox, type ToolCallOptions, ToolServerUnavailable } from "../../services/Toolbox.ts";
+import { callOn } from "./callOn.ts";
 import { httpEndpoint } from "./endpoints.ts";
 import { connect, type Connection, type ConnectionError } from "./McpConnection.ts";
-import { toolResultOf } from "./resultText.ts";
 
 /** How long a connection outlives its last use. */
 const connectionIdle = Duration.minutes(5);
@@ -35,8 +34,6 @@ const serverErrorStatus = 500;
 
 type Use = (connection: Connection) => Effect.Effect<ToolResult, ConnectionError | SandboxError>;
 
-const decodeArguments = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)));
-
 /** A tool as the model is offered it. */
 export const declarationsOf = ({ tools }: Connection): ReadonlyArray<ToolDeclaration> =>
   tools.map(({ name, description, inputSchema }) => ({
@@ -44,25 +41,6 @@ export const declarationsOf = ({ tools }: Connection): ReadonlyArray<ToolDeclara
     description: description ?? "",
     parameters: inputSchema,
   }));
-
-/** Carries out a call on a connection; what the model can mend is a result. */
-export const callOn = Effect.fnUntraced(function* (
-  connection: Connection,
-  name: string,
-  { argumentsJson }: ToolCall,
-  onProgress?: (message: string) => void,
-): Effect.fn.Return<ToolResult, ConnectionError | SandboxError> {
-  const args = yield* Effect.option(decodeArguments(argumentsJson.trim() === "" ? "{}" : argumentsJson));
-  if (Option.isNone(args)) {
-    return { text: `Error: Invalid arguments for ${name}: they are not a JSON object`, isError: true };
-  }
-  const result = yield* connection.call(name, args.value, onProgress);
-  const failure = failureFrom(result._meta);
-  if (Option.isSome(failure)) {
-    return yield* new SandboxError({ reason: failure.value, detail: "the sandbox of the tool server failed" });
-  }
-  return toolResultOf(result);
-});
 
 const refused = ({ message }: { readonly message: string }) =>
   Effect.succeed<ToolResult>({ text: `Error: ${message}`, isError: true });

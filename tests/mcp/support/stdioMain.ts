@@ -1,0 +1,17 @@
+/**
+ * The MCP server over stdio as a process of its own, on a fake toolbox.
+ */
+import { Effect, Layer, Logger } from "effect";
+import { Settings } from "../../../src/config.ts";
+import { layer } from "../../../src/mcp/stdio.ts";
+import { makeFakeToolbox } from "./fakeToolbox.ts";
+
+await Effect.runPromise(Effect.gen(function* () {
+  const toolbox = yield* makeFakeToolbox;
+  yield* Effect.scoped(Layer.build(layer.pipe(
+    Layer.provide(toolbox.layer),
+    Layer.provide(Settings.layerWith({ mcpUser: Deno.args[0] ?? "local" })),
+    Layer.provide(Logger.layer([Logger.consolePretty({ stderr: true })])),
+  )));
+}));
+Deno.exit(0);
