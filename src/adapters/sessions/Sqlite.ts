@@ -167,13 +167,17 @@ const make = Effect.gen(function* () {
     }),
     remove: Effect.fnUntraced(function* (key: SessionKey) {
       const nowMs = yield* Clock.currentTimeMillis;
-      return yield* file.use("remove", (database) =>
-        database.transaction(() => {
+      return yield* file.use("remove", (database) => {
+        const removed = database.transaction(() => {
           const life = touch(database, key, nowMs, nowMs - timeoutMs);
           if (life !== undefined) cache.delete(String(life.serial));
           database.run("DELETE FROM sessions WHERE owner = ? AND id = ?", key.owner, key.id);
           return life !== undefined;
-        }));
+        });
+        // What was asked to be removed shall not live on in the write-ahead log.
+        database.get("PRAGMA wal_checkpoint(TRUNCATE)");
+        return removed;
+      });
     }),
   });
 });

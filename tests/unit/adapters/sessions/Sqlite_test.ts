@@ -109,3 +109,21 @@ it.effect("the sweep removes expired sessions from the file when time passes", (
     assert.equal(file.prepare("SELECT count(*) AS n FROM turns").get()?.["n"], 1);
     file.close();
   }));
+
+it.effect("remove leaves none of the words in any file", () =>
+  Effect.gen(function* () {
+    const dataPath = yield* temporaryDirectory;
+    const sessions = yield* open(dataPath);
+    yield* sessions.append(key, turn("erased"));
+    yield* sessions.append({ ...key, id: "other" }, turn("kept"));
+    const words = Effect.promise(async () => {
+      let text = "";
+      for await (const { name } of Deno.readDir(dataPath)) {
+        text += new TextDecoder("latin1").decode(await Deno.readFile(`${dataPath}/${name}`));
+      }
+      return ["erased", "kept"].filter((id) => text.includes(`secret words of ${id}`));
+    });
+    assert.deepEqual(yield* words, ["erased", "kept"]);
+    yield* sessions.remove(key);
+    assert.deepEqual(yield* words, ["kept"]);
+  }));

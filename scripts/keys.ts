@@ -1,0 +1,43 @@
+/**
+ * Creates, lists and revokes API keys in the file of `CAISSON_API_KEYS_FILE`.
+ *
+ *   deno task keys create NAME
+ *   deno task keys list
+ *   deno task keys revoke ID_OR_NAME
+ */
+import { Effect } from "effect";
+import { createKey, readKeys, revokeKeys } from "../src/adapters/identity/keyFile.ts";
+
+const usage = `usage: deno task keys create NAME | list | revoke ID_OR_NAME
+
+The keys are kept, hashed, in the file that CAISSON_API_KEYS_FILE names (.caisson/keys.json when it is unset).
+A running server takes notice within a second.`;
+
+const program = Effect.gen(function* () {
+  const path = Deno.env.get("CAISSON_API_KEYS_FILE") || ".caisson/keys.json";
+  const [command, argument, ...rest] = Deno.args;
+  if (command === "create" && argument !== undefined && rest.length === 0) {
+    const { key, stored } = yield* createKey(path, argument);
+    console.error(`Created key ${stored.id} of ${stored.name} in ${path}. It is shown this once:`);
+    console.log(key);
+    return 0;
+  }
+  if (command === "list" && argument === undefined) {
+    for (const { id, name, createdAt } of (yield* readKeys(path)).keys) console.log(`${id}  ${createdAt}  ${name}`);
+    return 0;
+  }
+  if (command === "revoke" && argument !== undefined && rest.length === 0) {
+    for (const { id, name } of yield* revokeKeys(path, argument)) console.log(`revoked ${id} of ${name}`);
+    return 0;
+  }
+  console.error(usage);
+  return 2;
+});
+
+Deno.exitCode = await Effect.runPromise(
+  Effect.catch(program, (error) =>
+    Effect.sync(() => {
+      console.error(error.message);
+      return 1;
+    })),
+);
