@@ -28,6 +28,11 @@ const engineSockets = (): ReadonlyArray<string> => {
 };
 
 // A comma would end the path and start another, so such a path is left to the person who chose it.
-const paths = [setting("CAISSON_DATA_PATH") ?? "./.caisson", ...engineSockets()].filter((path) => !path.includes(","));
+const usable = (paths: ReadonlyArray<string>) => paths.filter((path) => !path.includes(","));
 
-console.log(paths.join(","));
+// `sockets` prints the sockets alone, as `--allow-net` wants them.
+console.log(
+  Deno.args[0] === "sockets"
+    ? usable(engineSockets()).map((path) => `unix:${path}`).join(",")
+    : usable([setting("CAISSON_DATA_PATH") ?? "./.caisson", ...engineSockets()]).join(","),
+);

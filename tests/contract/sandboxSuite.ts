@@ -80,7 +80,7 @@ export const eventually = <E, R>(check: Effect.Effect<boolean, E, R>) =>
   Effect.repeat(check, { until: (done: boolean) => done, schedule: Schedule.spaced(pollMs) });
 
 /** Opens an owner's sandbox for one use, as a request does. */
-export const using = <A, E>(owner: Owner, use: (handle: SandboxHandle) => Effect.Effect<A, E, Scope.Scope>) =>
+export const using = <A, E, R>(owner: Owner, use: (handle: SandboxHandle) => Effect.Effect<A, E, R>) =>
   Effect.scoped(Effect.flatMap(Effect.flatMap(Sandbox, (sandbox) => sandbox.open(owner)), use));
 
 /** Runs an abuse and asserts that both its owner and another one can work again at once. */
@@ -368,17 +368,26 @@ export const sandboxSuite = (
     (handle) =>
       Effect.gen(function* () {
         yield* handle.writeFile("old.txt", text("1"));
-        ok(yield* run(handle, "touch -d '2001-01-01T00:00:00Z' old.txt"));
-        yield* handle.writeFile("a.txt", text("12"));
-        ok(yield* run(handle, "touch -d '2030-01-01T00:00:00Z' a.txt; mkdir -p sub; ln -s /etc/passwd sub/link"));
-        yield* handle.writeFile("sub/b.txt", text("123"));
-        const since = Date.parse("2020-01-01T00:00:00Z");
+        const oldMs = (yield* handle.changedFiles(0, 10))[0]?.modifiedAtMs ?? Number.NaN;
+        /** Writes a file until the file system's clock has moved on from a time. */
+        const writeAfter = (path: string, content: string, timeMs: number) =>
+          eventually(Effect.gen(function* () {
+            yield* handle.writeFile(path, text(content));
+            const [newest] = yield* handle.changedFiles(0, 1);
+            return newest?.path === `/workspace/${path}` && newest.modifiedAtMs > timeMs;
+          }));
+        // Time stamps may be a tick of the kernel behind its clock, so a listing may reach back that far.
+        yield* writeAfter("a.txt", "12", oldMs + 50);
+        const since = (yield* handle.changedFiles(0, 1))[0]?.modifiedAtMs ?? Number.NaN;
+        ok(yield* run(handle, "mkdir -p sub; ln -s /etc/passwd sub/link"));
+        yield* writeAfter("sub/b.txt", "123", since);
         const files = yield* handle.changedFiles(since, 10);
         assert.deepEqual(files.map((file) => [file.path, file.sizeBytes]), [
-          ["/workspace/a.txt", 2],
           ["/workspace/sub/b.txt", 3],
+          ["/workspace/a.txt", 2],
         ]);
         assert.equal((yield* handle.changedFiles(since, 1)).length, 1);
+        assert.equal((yield* handle.changedFiles(0, 10)).length, 3);
       }),
   );
 

@@ -1,0 +1,164 @@
+/**
+ * The sandbox image: found by tag or digest, and the default one built when it is absent or stale.
+ *
+ * The image carries a hash of the sources it was built from, so an upgraded server never runs an old
+ * supervisor. An image the user names is used as it is.
+ */
+import { Context, Effect, Layer, Option, Semaphore, Stream } from "effect";
+import { Tar } from "effect/encoding";
+import { createHash } from "node:crypto";
+import { Settings, settingsTable } from "../../../config.ts";
+import { ImageMissing, SandboxError } from "../../../services/Sandbox.ts";
+import { Engine } from "./Engine.ts";
+import { EngineError, toSandboxError } from "./EngineError.ts";
+
+/** Label with the hash of the sources an image was built from. */
+export const sourceLabel = "caisson.image.source";
+
+/** Label of an image whose entry point speaks the supervisor's protocol. */
+export const supervisorLabel = "caisson.supervisor";
+
+/** Made by `scripts/base-image.sh` where no registry can be reached; preferred when it is there. */
+const localBase = "caisson/base:bookworm";
+const publicBase = "debian:bookworm-slim";
+
+/** The sources are a few files of text; more means that something else lies in the directory. */
+const sourceBytesMax = 8 * 1024 * 1024;
+
+interface Source {
+  readonly path: string;
+  readonly content: Uint8Array;
+}
+
+/** The image's sources, next to this module in a checkout. */
+const sourceDirectory = new URL("../../../../image/", import.meta.url);
+
+const readSources = async (directory: URL, prefix = ""): Promise<ReadonlyArray<Source>> => {
+  const found: Array<Source> = [];
+  for await (const entry of Deno.readDir(directory)) {
+    if (entry.name.startsWith(".") || entry.name === "__pycache__") continue;
+    const path = `${prefix}${entry.name}`;
+    if (entry.isDirectory) found.push(...await readSources(new URL(`${entry.name}/`, directory), `${path}/`));
+    else if (entry.isFile) found.push({ path, content: await Deno.readFile(new URL(entry.name, directory)) });
+  }
+  if (found.reduce((sum, source) => sum + source.content.length, 0) > sourceBytesMax) {
+    throw new Error(`the image sources are larger than ${sourceBytesMax} bytes`);
+  }
+  return found.sort((left, right) => (left.path < right.path ? -1 : 1));
+};
+
+const hashOf = (sources: ReadonlyArray<Source>): string => {
+  const hash = createHash("sha256");
+  for (const source of sources) hash.update(`${source.path}\0${source.content.length}\0`).update(source.content);
+  return hash.digest("hex").slice(0, 32);
+};
+
+const tarOf = (sources: ReadonlyArray<Source>) =>
+  Stream.fromIterable(sources.map((source) => Tar.file(source.path, source.content))).pipe(
+    Stream.pipeThroughChannel(Tar.encode()),
+    Stream.runCollect,
+    Effect.map((pieces) => {
+      const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+      let at = 0;
+      for (const piece of pieces) {
+        all.set(piece, at);
+        at += piece.length;
+      }
+      return all;
+    }),
+    Effect.mapError((error) => new EngineError({ operation: "tar", kind: "Fault", detail: error.message })),
+  );
+
+export interface ImageService {
+  /**
+   * The image to start sandboxes from, built first when it is the default one and absent or stale.
+   *
+   * *Details*: concurrent callers share one build; a failed one is tried again at the next call. A
+   * build takes a minute or two and logs its steps.
+   *
+   * *Fails with* `SandboxError`, reason `ImageMissing` when there is none and none can be built.
+   */
+  readonly ensure: Effect.Effect<string, SandboxError>;
+  /** Builds the default image whether or not it is there. */
+  readonly build: Effect.Effect<string, SandboxError>;
+}
+
+/** The sandbox image of `MCP_EXECUTOR_IMAGE`. */
+export class Image extends Context.Service<Image, ImageService>()("caisson/adapters/sandbox/docker/Image") {
+  static readonly layer: Layer.Layer<Image, never, Engine | Settings> = Layer.effect(
+    Image,
+    Effect.gen(function* () {
+      const engine = yield* Engine;
+      const { executorImage: reference, imageBase } = yield* Settings;
+      const missing = (detail: string) =>
+        new SandboxError({ reason: new ImageMissing({ image: reference }), detail: `image ${reference}: ${detail}` });
+      const sources = Effect.option(Effect.tryPromise(() => readSources(sourceDirectory)));
+
+      const build = (files: ReadonlyArray<Source>) =>
+        Effect.gen(function* () {
+          const base = Option.isSome(imageBase)
+            ? imageBase.value
+            : Option.isSome(yield* engine.inspectImage(localBase))
+            ? localBase
+            : publicBase;
+          yield* Effect.logInfo(`building the sandbox image ${reference} from ${base}; this takes a minute or two`);
+          const options = {
+            t: reference,
+            buildargs: { BASE: base },
+            labels: { [sourceLabel]: hashOf(files), "caisson.app": "caisson" },
+          };
+          yield* engine.buildImage(yield* tarOf(files), options).pipe(
+            Stream.runForEach((message) =>
+              message.error !== undefined
+                ? Effect.fail(missing(`the build failed: ${message.error.trim().slice(0, 500)}`))
+                : /^Step \d+\/\d+/.test(message.stream ?? "")
+                ? Effect.logInfo((message.stream ?? "").trim().slice(0, 160))
+                : Effect.logDebug((message.stream ?? message.status ?? "").trim().slice(0, 500))
+            ),
+          );
+          yield* Effect.logInfo(`built the sandbox image ${reference}`);
+          return reference;
+        }).pipe(
+          Effect.catchTag("EngineError", (error) =>
+            Effect.fail(error.operation === "build" ? missing(error.message) : toSandboxError(error))),
+        );
+
+      const find = Effect.gen(function* () {
+        const present = yield* Effect.mapError(engine.inspectImage(reference), toSandboxError);
+        const labels = Option.getOrUndefined(present)?.Config?.Labels;
+        if (reference === settingsTable.executorImage.fallback) {
+          const files = yield* sources;
+          if (Option.isSome(files)) {
+            return labels?.[sourceLabel] === hashOf(files.value) ? reference : yield* build(files.value);
+          }
+        }
+        if (Option.isNone(present)) return yield* missing("the engine does not have it; pull or build it");
+        if (labels?.[supervisorLabel] === undefined) {
+          return yield* missing(`it has no supervisor; build it FROM ${settingsTable.executorImage.fallback}`);
+        }
+        return reference;
+      });
+
+      const oneAtATime = yield* Semaphore.make(1);
+      let known: string | undefined;
+      return Image.of({
+        ensure: Effect.suspend(() =>
+          known !== undefined ? Effect.succeed(known) : oneAtATime.withPermits(1)(
+            Effect.suspend(() =>
+              known !== undefined ? Effect.succeed(known) : Effect.tap(find, (image) =>
+                Effect.sync(() => {
+                  known = image;
+                }))
+            ),
+          )
+        ),
+        build: oneAtATime.withPermits(1)(
+          Effect.flatMap(
+            sources,
+            (files) => Option.isSome(files) ? build(files.value) : Effect.fail(missing("its sources are not at hand")),
+          ),
+        ),
+      });
+    }),
+  );
+}

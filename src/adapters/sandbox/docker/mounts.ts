@@ -1,0 +1,136 @@
+/**
+ * `/tools` and `/skills`: the server's directories, read-only in every sandbox.
+ *
+ * A server on the engine's own machine binds them, so an edit is seen at once. A server that itself
+ * runs in a container has paths the engine does not know; it copies them into a volume at start.
+ */
+// @ts-types="@types/dockerode"
+import type Dockerode from "dockerode";
+import { Effect, Option, Stream } from "effect";
+import { Tar } from "effect/encoding";
+import { SandboxError, StartFailed } from "../../../services/Sandbox.ts";
+import { label, sandboxUid } from "./container.ts";
+import { Engine } from "./Engine.ts";
+import { EngineError, toSandboxError } from "./EngineError.ts";
+import { Installation } from "./Installation.ts";
+
+/** What may be copied into a volume; tools and skills are text, and the copy is held in memory once. */
+const copiedBytesMax = 64 * 1024 * 1024;
+
+/** Files that engines leave in the containers they start. */
+const containerMarks = ["/.dockerenv", "/run/.containerenv"];
+
+interface Entry {
+  readonly path: string;
+  readonly content: Uint8Array;
+  readonly mode: number;
+}
+
+const isPresent = (path: string) => Effect.map(Effect.option(Effect.tryPromise(() => Deno.stat(path))), Option.isSome);
+
+const realDirectory = (path: string) =>
+  Effect.option(Effect.tryPromise(async () => {
+    const real = await Deno.realPath(path);
+    if (!(await Deno.stat(real)).isDirectory) throw new Error("not a directory");
+    return real;
+  }));
+
+const readTree = async (directory: string): Promise<ReadonlyArray<Entry>> => {
+  const entries: Array<Entry> = [];
+  let bytes = 0;
+  const walk = async (path: string, prefix: string): Promise<void> => {
+    for await (const entry of Deno.readDir(path)) {
+      const [from, to] = [`${path}/${entry.name}`, `${prefix}${entry.name}`];
+      if (entry.isDirectory) await walk(from, `${to}/`);
+      if (!entry.isFile) continue;
+      const content = await Deno.readFile(from);
+      bytes += content.length;
+      if (bytes > copiedBytesMax) throw new Error(`${directory} holds more than ${copiedBytesMax} bytes`);
+      entries.push({ path: to, content, mode: ((await Deno.stat(from)).mode ?? 0o644) & 0o100 ? 0o755 : 0o644 });
+    }
+  };
+  await walk(directory, "");
+  return entries.sort((left, right) => (left.path < right.path ? -1 : 1));
+};
+
+const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+};
+
+/** Copies a directory into a volume of this server, through a container that is never started. */
+const copyToVolume = Effect.fnUntraced(function* (directory: string, target: string, image: string) {
+  const engine = yield* Engine;
+  const installation = yield* Installation;
+  const entries = yield* Effect.tryPromise({
+    try: () => readTree(directory),
+    catch: (thrown) => new EngineError({ operation: "read", kind: "Refused", detail: String(thrown) }),
+  });
+  const name = `caisson-${installation.instance}${target.replaceAll("/", "-")}`;
+  const labels = {
+    [label.app]: "caisson",
+    [label.installation]: installation.id,
+    [label.instance]: installation.instance,
+  };
+  yield* Effect.acquireRelease(
+    engine.createVolume({ Name: name, Labels: labels }),
+    () => Effect.ignore(engine.removeVolume(name)),
+  );
+  const tar = yield* Stream.fromIterable(entries).pipe(
+    Stream.map(({ path, content, mode }) => Tar.file(path, content, { mode, uid: sandboxUid, gid: sandboxUid })),
+    Stream.pipeThroughChannel(Tar.encode()),
+    Stream.runCollect,
+    Effect.mapError((error) => new EngineError({ operation: "tar", kind: "Fault", detail: error.message })),
+  );
+  yield* Effect.acquireUseRelease(
+    engine.createContainer({
+      Image: image,
+      Labels: labels,
+      HostConfig: { NetworkMode: "none", Mounts: [{ Type: "volume", Source: name, Target: "/seed" }] },
+    }),
+    (id) => engine.putArchive(id, concat(tar), "/seed"),
+    (id) => Effect.ignore(engine.removeContainer(id)),
+  );
+  return name;
+});
+
+/**
+ * The mounts for the directories that exist; one that does not is the image's own empty directory.
+ *
+ * *Fails with* `SandboxError` when a directory exists and cannot be handed over.
+ */
+export const readOnlyMounts = Effect.fnUntraced(
+  function* (paths: { readonly tools: string; readonly skills: string }, image: string) {
+    const inContainer = yield* Effect.map(Effect.forEach(containerMarks, isPresent), (marks) => marks.includes(true));
+    const mounts: Array<Dockerode.MountSettings> = [];
+    for (const [target, path] of [["/tools", paths.tools], ["/skills", paths.skills]] as const) {
+      const directory = yield* realDirectory(path);
+      if (Option.isNone(directory)) {
+        yield* Effect.logDebug(`${path} is no directory; ${target} is empty`);
+        continue;
+      }
+      mounts.push(
+        inContainer
+          ? {
+            Type: "volume",
+            Source: yield* copyToVolume(directory.value, target, image),
+            Target: target,
+            ReadOnly: true,
+          }
+          : { Type: "bind", Source: directory.value, Target: target, ReadOnly: true },
+      );
+    }
+    return mounts;
+  },
+  Effect.catchTag("EngineError", (error) =>
+    Effect.fail(
+      error.operation === "read"
+        ? new SandboxError({ reason: new StartFailed(), detail: error.message })
+        : toSandboxError(error),
+    )),
+);

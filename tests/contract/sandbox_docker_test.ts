@@ -1,0 +1,230 @@
+/**
+ * The Docker sandbox: the port's contract, and what is Docker's own.
+ */
+import assert from "node:assert/strict";
+import { Effect, Fiber, Layer, Stream } from "effect";
+import { layer as dockerLayer } from "../../src/adapters/sandbox/docker/Docker.ts";
+import { label } from "../../src/adapters/sandbox/docker/container.ts";
+import type { SettingsService } from "../../src/config.ts";
+import { ownerKey } from "../../src/domain/ids.ts";
+import type { Owner } from "../../src/domain/Owner.ts";
+import { Sandbox } from "../../src/services/Sandbox.ts";
+import { dockerode, engineSettings, skipWithoutEngine, temporaryDirectory } from "../support/engine.ts";
+import { it } from "../support/it.ts";
+import { eventually, freshOwner, run, sandboxSuite, using } from "./sandboxSuite.ts";
+
+const layerWith = (changes: Partial<SettingsService> = {}) => dockerLayer.pipe(Layer.provide(engineSettings(changes)));
+
+const options = { skip: skipWithoutEngine };
+
+sandboxSuite("Docker", layerWith, {
+  realProcesses: true,
+  concurrentCommands: true,
+  memoryBound: true,
+  processBound: true,
+  selfKill: true,
+  durableWorkspace: true,
+  symbolicLinks: true,
+}, options);
+
+const engine = dockerode();
+
+/** Every container of an owner, as the engine sees it. */
+const containersOf = (owner: Owner) =>
+  Effect.promise(() => engine.listContainers({ all: true, filters: { label: [`${label.owner}=${ownerKey(owner)}`] } }));
+
+const cleaned = <A, E, R>(owner: Owner, effect: Effect.Effect<A, E, R>) =>
+  Effect.ensuring(effect, Effect.flatMap(Sandbox, (sandbox) => Effect.ignore(sandbox.reset(owner))));
+
+const live = (
+  title: string,
+  body: () => Effect.Effect<void, unknown, Sandbox>,
+  changes: Partial<SettingsService> = {},
+) => it.layer(layerWith(changes)).live(`Docker: ${title}`, body, options);
+
+live("open starts a container with every hardening option on", () => {
+  const owner = freshOwner(true);
+  return using(owner, (handle) =>
+    Effect.gen(function* () {
+      const inspected = yield* Effect.promise(() => engine.getContainer(handle.id).inspect());
+      const { HostConfig: host, Config: config } = inspected;
+      assert.equal(config.User, "1000:1000");
+      assert.deepEqual(host.CapDrop, ["ALL"]);
+      assert.deepEqual(host.SecurityOpt, ["no-new-privileges"]);
+      assert.deepEqual(
+        [host.ReadonlyRootfs, host.NetworkMode, host.Privileged, host.AutoRemove, host.PidsLimit],
+        [true, "none", false, true, 256],
+      );
+      assert.deepEqual([host.Memory, host.MemorySwap, host.NanoCpus], [268_435_456, 268_435_456, 1e9]);
+      assert.deepEqual(host.Binds ?? [], []);
+      assert.ok(!JSON.stringify(inspected).includes(owner.user), "the owner's name is nowhere");
+    }));
+});
+
+live("execute says the sandbox was lost when its container is killed, and the next one finds the workspace", () => {
+  const owner = freshOwner();
+  return cleaned(
+    owner,
+    using(owner, (handle) =>
+      Effect.gen(function* () {
+        yield* handle.writeFile("kept", new TextEncoder().encode("kept"));
+        const before = handle.id;
+        const fiber = yield* Effect.forkChild(run(handle, "touch begun; sleep 60"));
+        yield* eventually(Effect.map(run(handle, "test -e begun"), (outcome) => outcome.exitCode === 0));
+        yield* Effect.promise(() => engine.getContainer(before).kill());
+        const error = yield* Effect.flip(Fiber.join(fiber));
+        assert.equal(error.reason._tag, "SandboxLost");
+        const next = yield* run(handle, "cat kept");
+        assert.equal(next.stdout, "kept");
+        assert.match(next.note ?? "", /started anew/);
+        assert.notEqual(handle.id, before);
+        assert.equal((yield* run(handle, "true")).note, undefined);
+      })),
+  );
+});
+
+live("open leaves no container when it is interrupted while it starts", () => {
+  const owner = freshOwner();
+  return cleaned(
+    owner,
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(using(owner, (handle) => run(handle, "true")));
+      yield* eventually(Effect.map(containersOf(owner), (found) => found.length === 1));
+      yield* Fiber.interrupt(fiber);
+      yield* eventually(Effect.map(containersOf(owner), (found) => found.length === 0));
+    }),
+  );
+}, { sandboxIdleSeconds: 0.05 });
+
+it.live("Docker: closing the service removes every container and keeps the workspace's volume", () => {
+  const owner = freshOwner();
+  return Effect.gen(function* () {
+    const dataPath = yield* temporaryDirectory;
+    const volumes = Effect.promise(() =>
+      engine.listVolumes({ filters: { label: [`${label.owner}=${ownerKey(owner)}`] } })
+    );
+    yield* using(owner, (handle) => run(handle, "true")).pipe(Effect.provide(layerWith({ dataPath })));
+    assert.equal((yield* containersOf(owner)).length, 0);
+    assert.equal((yield* volumes).Volumes.length, 1);
+    yield* Effect.flatMap(Sandbox, (sandbox) => sandbox.reset(owner)).pipe(Effect.provide(layerWith({ dataPath })));
+    assert.equal(((yield* volumes).Volumes ?? []).length, 0);
+  });
+}, options);
+
+live("open takes a new owner's sandbox from the pool and its workspace lasts", () => {
+  const owner = freshOwner();
+  return cleaned(
+    owner,
+    Effect.gen(function* () {
+      const sandbox = yield* Sandbox;
+      yield* eventually(Effect.map(sandbox.health, (health) => /1 of 1 pooled/.test(health.detail)));
+      const first = yield* using(owner, (handle) => Effect.as(run(handle, "echo mine > file"), handle.id));
+      // The label of a pooled container cannot name its owner; only a container started for one has it.
+      assert.equal((yield* containersOf(owner)).length, 0);
+      yield* eventually(Effect.map(sandbox.health, (health) => health.open === 0));
+      yield* using(owner, (handle) =>
+        Effect.gen(function* () {
+          assert.notEqual(handle.id, first);
+          assert.equal((yield* run(handle, "cat file")).stdout, "mine\n");
+          assert.equal((yield* containersOf(owner)).length, 1);
+        }));
+    }),
+  );
+}, { sandboxPoolSize: 1, sandboxIdleSeconds: 0.05 });
+
+it.live(
+  "Docker: building the service removes what dead servers left and nothing of live ones",
+  () =>
+    Effect.gen(function* () {
+      const dataPath = yield* temporaryDirectory;
+      const owner = freshOwner();
+      const { living, dead } = yield* Effect.scoped(Effect.gen(function* () {
+        const services = yield* Layer.build(layerWith({ dataPath }));
+        const handle = yield* Effect.provideContext(
+          Effect.flatMap(Sandbox, (sandbox) => sandbox.open(owner)),
+          services,
+        );
+        const labels = (yield* Effect.promise(() => engine.getContainer(handle.id).inspect())).Config.Labels;
+        const image = (yield* Effect.promise(() => engine.getContainer(handle.id).inspect())).Image;
+        const leftover = yield* Effect.promise(() =>
+          engine.createContainer({ Image: image, Labels: { ...labels, [label.instance]: "dead" } })
+        );
+        yield* Effect.promise(() =>
+          engine.createVolume({ Name: `caisson-${leftover.id}`, Labels: { ...labels, [label.instance]: "dead" } })
+        );
+        // A second server of the same installation boots while the first one lives.
+        yield* Effect.provide(Effect.void, layerWith({ dataPath }));
+        assert.equal((yield* run(handle, "echo alive")).stdout, "alive\n");
+        yield* Effect.provideContext(Effect.flatMap(Sandbox, (sandbox) => sandbox.reset(owner)), services);
+        return { living: handle.id, dead: leftover.id };
+      }));
+      assert.notEqual(living, dead);
+      const left = yield* Effect.promise(() => engine.listContainers({ all: true, filters: { id: [dead] } }));
+      assert.equal(left.length, 0);
+      const volumes = yield* Effect.promise(() => engine.listVolumes({ filters: { name: [`caisson-${dead}`] } }));
+      assert.equal((volumes.Volumes ?? []).length, 0);
+    }),
+  options,
+);
+
+live("open gives each sandbox a network of its own when bridge is chosen", () => {
+  const [first, second] = [freshOwner(true), freshOwner(true)];
+  const networks = Effect.promise(() => engine.listNetworks({ filters: { label: [`${label.app}=caisson`] } }));
+  return Effect.gen(function* () {
+    const ids = yield* using(first, (one) =>
+      using(second, (two) =>
+        Effect.promise(async () => {
+          const inspected = await Promise.all([one, two].map(({ id }) => engine.getContainer(id).inspect()));
+          return inspected.map(({ HostConfig }) => HostConfig.NetworkMode ?? "");
+        })));
+    assert.equal(new Set(ids).size, 2);
+    yield* eventually(
+      Effect.map(networks, (found) => found.every(({ Id, Name }) => !ids.includes(Id) && !ids.includes(Name))),
+    );
+  });
+}, { sandboxNetwork: "bridge" });
+
+it.live(
+  "Docker: /tools is mounted read-only and its modules can be imported and looked up",
+  () =>
+    Effect.gen(function* () {
+      const toolsPath = yield* temporaryDirectory;
+      yield* Effect.promise(async () => {
+        await Deno.chmod(toolsPath, 0o755);
+        await Deno.mkdir(`${toolsPath}/pack`);
+        await Deno.writeTextFile(`${toolsPath}/pack/__init__.py`, "");
+        await Deno.writeTextFile(`${toolsPath}/pack/math.py`, 'def double(x):\n    """Doubles."""\n    return 2 * x\n');
+      });
+      const owner = freshOwner(true);
+      yield* using(owner, (handle) =>
+        Effect.gen(function* () {
+          const imported = yield* run(handle, `python3 -c 'from pack.math import double; print(double(21))'`);
+          assert.equal(imported.stdout, "42\n");
+          assert.equal(yield* handle.readDocstring("pack.math", "double"), "Doubles.");
+          assert.equal(yield* handle.readDocstring("/tools/pack/math.py", "double"), "Doubles.");
+          const error = yield* Effect.flip(handle.writeFile("/tools/evil.py", new Uint8Array()));
+          assert.ok(error._tag === "FileError" && error.reason === "ReadOnly");
+        })).pipe(Effect.provide(layerWith({ toolsPath })));
+    }),
+  options,
+);
+
+live("readBytes and writeFile carry ten mebibytes whole", () => {
+  const owner = freshOwner(true);
+  return using(owner, (handle) =>
+    Effect.gen(function* () {
+      const content = crypto.getRandomValues(new Uint8Array(65_536));
+      const big = new Uint8Array(160 * content.length);
+      for (let at = 0; at < big.length; at += content.length) big.set(content, at);
+      assert.equal(yield* handle.writeFile("big", big), big.length);
+      let seen = 0;
+      yield* Stream.runForEach(handle.readBytes("big"), (piece) =>
+        Effect.sync(() => {
+          seen += piece.length;
+        }));
+      assert.equal(seen, big.length);
+      const sum = yield* run(handle, "sha256sum big | cut -c1-64");
+      const digest = new Uint8Array(yield* Effect.promise(() => crypto.subtle.digest("SHA-256", big)));
+      assert.equal(sum.stdout.trim(), Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join(""));
+    }));
+});

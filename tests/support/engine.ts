@@ -1,0 +1,40 @@
+/**
+ * The container engine of the tests: which one, why there is none, and what a test left on it.
+ *
+ * With `CAISSON_TEST_REQUIRE_DOCKER=1` a missing engine is a failure instead of a reason to skip.
+ */
+import { Effect, Layer, Option, Result } from "effect";
+// @ts-types="@types/dockerode"
+import Dockerode from "dockerode";
+import { Agent } from "node:http";
+import { probe } from "../../src/adapters/sandbox/docker/Docker.ts";
+import { Settings, type SettingsService } from "../../src/config.ts";
+
+const host = Option.fromUndefinedOr(Deno.env.get("DOCKER_HOST"));
+const probed = await Effect.runPromise(Effect.provide(probe, Settings.layerWith({ dockerHost: host })));
+
+/** Why tests that need an engine cannot run, undefined when they can or must. */
+export const skipWithoutEngine: string | undefined =
+  Result.isFailure(probed) && Deno.env.get("CAISSON_TEST_REQUIRE_DOCKER") !== "1"
+    ? `no container engine: ${probed.failure}`
+    : undefined;
+
+/** The engine's own client, for looking at what a sandbox is from outside. */
+export const dockerode = (): Dockerode => {
+  const socketPath = Result.isSuccess(probed) ? probed.success.socketPath : "/var/run/docker.sock";
+  const options = { socketPath, agent: new Agent({ keepAlive: false }) };
+  return new Dockerode(options);
+};
+
+/** Settings on the tests' engine with a data directory of their own, removed with the scope. */
+export const engineSettings = (changes: Partial<SettingsService> = {}): Layer.Layer<Settings> =>
+  Layer.unwrap(Effect.map(
+    changes.dataPath === undefined ? temporaryDirectory : Effect.succeed(changes.dataPath),
+    (dataPath) => Settings.layerWith({ dockerHost: host, sandboxMemoryMb: 256, ...changes, dataPath }),
+  ));
+
+/** A directory that is removed with the scope. */
+export const temporaryDirectory = Effect.acquireRelease(
+  Effect.promise(() => Deno.makeTempDir({ prefix: "caisson-test-" })),
+  (path) => Effect.promise(() => Deno.remove(path, { recursive: true })),
+);
