@@ -11,7 +11,7 @@ import { Agent } from "node:http";
 import { Duplex, Readable } from "node:stream";
 import { Settings } from "../../../config.ts";
 import { EngineError, fromThrown } from "./EngineError.ts";
-import { EngineVersion, locate } from "./probe.ts";
+import { type EngineVersion, locate } from "./probe.ts";
 
 /** Silence on a control connection after which a call is given up; a start takes seconds under load. */
 const callSilenceMs = 60_000;
@@ -182,7 +182,16 @@ const make = (
     // 304: it runs already.
     start: (id) => Effect.asVoid(call("start", () => docker.getContainer(id).start())),
     rename: (id, name) => Effect.asVoid(call("rename", () => docker.getContainer(id).rename({ name }))),
-    removeContainer: (id) => goneIsFine(call("remove", () => docker.getContainer(id).remove({ force: true, v: true }))),
+    removeContainer: (id) => {
+      const container = docker.getContainer(id);
+      // The engine removes a container that ended by itself; being asked meanwhile, it refuses, and only
+      // when its own removal is through are the container's volume and network free.
+      const removed = call("wait", () => container.wait({ condition: "removed" }));
+      return call("remove", () => container.remove({ force: true, v: true })).pipe(
+        Effect.catchIf(isUnderway, () => removed),
+        goneIsFine,
+      );
+    },
     listContainers: (labels) =>
       call("list", (abortSignal) => docker.listContainers({ all: true, filters: filters(labels), abortSignal })).pipe(
         Effect.flatMap(asContainers("list")),
