@@ -7,6 +7,8 @@
  */
 import { Cause, Effect, FiberSet, Option, Schema, type Scope, Semaphore } from "effect";
 import { Server } from "@modelcontextprotocol/sdk/server";
+// @ts-types="@modelcontextprotocol/sdk/validation/ajv"
+import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport";
 import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol";
 import type {
@@ -30,6 +32,9 @@ const sessionIdShown = 12;
 const levels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] as const;
 
 const decodeLevel = Schema.decodeUnknownEffect(Schema.Struct({ level: Schema.Literals(levels) }));
+
+/** One for all sessions: the SDK would make one each, a quarter of an idle session's memory. */
+const jsonSchemaValidator = new AjvJsonSchemaValidator();
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
@@ -56,6 +61,7 @@ export const connect: (surface: Surface, connection: Connection) => Effect.Effec
       { name: "caisson", title: "Caisson", version },
       {
         capabilities: surface.capabilities,
+        jsonSchemaValidator,
         ...(surface.instructions !== undefined && { instructions: surface.instructions }),
       },
     );
