@@ -1,0 +1,34 @@
+/**
+ * Caisson as a library: the ports, the agent, the ready-made layers and the domain they speak.
+ *
+ * A program takes the layers of {@link app}, replaces those it wants to replace and serves the result,
+ * or runs the agent without any server.
+ *
+ * @module
+ */
+
+// The domain
+export type * as AgentEvent from "./src/domain/AgentEvent.ts";
+export * as Message from "./src/domain/Message.ts";
+export type { ExecutionOutcome, ExecutionRequest } from "./src/domain/Execution.ts";
+export type { Owner, Principal } from "./src/domain/Owner.ts";
+export type { NewTurn, Session, SessionKey, Turn } from "./src/domain/Session.ts";
+export type { ToolDeclaration, ToolResult } from "./src/domain/Tool.ts";
+export * as Usage from "./src/domain/Usage.ts";
+
+// The ports
+export * as Converter from "./src/services/Converter.ts";
+export * as Identity from "./src/services/Identity.ts";
+export * as Model from "./src/services/Model.ts";
+export * as Sandbox from "./src/services/Sandbox.ts";
+export * as Sessions from "./src/services/Sessions.ts";
+export * as Toolbox from "./src/services/Toolbox.ts";
+
+// The agent
+export * as Agent from "./src/agent/Agent.ts";
+export * as Conversation from "./src/agent/Conversation.ts";
+
+// Configuration and composition
+export { ConfigurationRefused, defaults, Settings, type SettingsService } from "./src/config.ts";
+export * as app from "./src/app.ts";
+export * as Scripted from "./src/adapters/model/Scripted.ts";

@@ -1,0 +1,122 @@
+/**
+ * The composition: which adapter stands behind which port, as the settings say.
+ *
+ * Nothing else in the library knows an adapter. Every layer here is closed but for `Settings`, so a
+ * program can take some, replace others and keep the rest.
+ */
+import process from "node:process";
+import { NodeFileSystem } from "@effect/platform-node";
+import { ConfigProvider, Effect, FileSystem, Layer, Result } from "effect";
+import { HttpServer } from "effect/http";
+import * as OpenAiChunks from "./adapters/converter/OpenAiChunks.ts";
+import * as Identity from "./adapters/identity/Configured.ts";
+import * as Model from "./adapters/model/Configured.ts";
+import * as Docker from "./adapters/sandbox/docker/Docker.ts";
+import { probe } from "./adapters/sandbox/docker/probe.ts";
+import * as Embedded from "./adapters/sandbox/embedded/Embedded.ts";
+import * as Memory from "./adapters/sessions/Memory.ts";
+import * as Sqlite from "./adapters/sessions/Sqlite.ts";
+import * as Agent from "./agent/Agent.ts";
+import * as LocalToolbox from "./agent/LocalToolbox.ts";
+import { Settings } from "./config.ts";
+import * as Api from "./http/server.ts";
+import * as Logging from "./logging.ts";
+import * as McpHttp from "./mcp/http.ts";
+import * as McpStdio from "./mcp/stdio.ts";
+import { Sandbox } from "./services/Sandbox.ts";
+
+// Settings and logs ------------------------------------------------------------------------------
+
+/** The environment, and beneath it the `.env` file of the working directory when there is one. */
+const environment = ConfigProvider.layerAdd(
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem;
+    return (yield* files.exists(".env")) ? yield* ConfigProvider.fromDotEnv() : ConfigProvider.fromUnknown({});
+  }),
+).pipe(Layer.provide(NodeFileSystem.layer));
+
+/** The settings of this process. *Fails with* `ConfigurationRefused`, naming every wrong key. */
+export const settings = Settings.layer.pipe(Layer.provide(environment));
+
+const logging = (toStderr: boolean) =>
+  Layer.unwrap(
+    Effect.map(Settings, ({ logLevel }) =>
+      Logging.layer(logLevel, { isTerminal: (toStderr ? process.stderr : process.stdout).isTTY, toStderr })),
+  );
+
+// Ports ------------------------------------------------------------------------------------------
+
+/**
+ * The Sandbox port: Docker when the settings say so, or when they leave the choice and an engine
+ * answers; the embedded sandbox otherwise.
+ */
+export const sandbox = Layer.unwrap(
+  Effect.gen(function* () {
+    const { sandbox: choice } = yield* Settings;
+    if (choice === "docker") return Docker.layer;
+    if (choice === "embedded") return Embedded.layer;
+    const found = yield* probe;
+    if (Result.isSuccess(found)) return Docker.layer;
+    yield* Effect.logInfo(`no container engine: ${found.failure}; code runs in the embedded sandbox`);
+    return Embedded.layer;
+  }),
+);
+
+/** The Sessions port over the configured store. */
+export const sessions = Layer.unwrap(
+  Effect.map(Settings, ({ sessions: store }) => store === "memory" ? Memory.layer : Sqlite.layer),
+);
+
+/** The Model port over every configured provider. */
+export const model = Model.layer;
+
+/** The Identity port over the configured credentials. */
+export const identity = Identity.layer;
+
+/** The Converter port. */
+export const converter = OpenAiChunks.layer;
+
+/** The Toolbox port: in this process. */
+export const toolbox = LocalToolbox.layer;
+
+/** The agent; needs the Model and Toolbox ports. */
+export const agent = Agent.layer;
+
+const announceSandbox = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { info } = yield* Sandbox;
+    const missing = info.controls.filter(({ applied }) => !applied);
+    yield* Effect.logInfo(`sandbox: ${info.kind}, ${info.why}`);
+    for (const control of missing) yield* Effect.logWarning(`sandbox control not applied: ${control.name}`, control.detail);
+  }),
+);
+
+/** Every port of the agent API with the agent on top. */
+export const services = agent.pipe(
+  Layer.provideMerge(toolbox),
+  Layer.provideMerge(Layer.mergeAll(model, sandbox, sessions, identity, converter)),
+);
+
+// Doors ------------------------------------------------------------------------------------------
+
+/** Says where a door is once it is open. */
+const announceDoor = (door: string) =>
+  Layer.effectDiscard(HttpServer.addressFormattedWith((address) => Effect.logInfo(`${door} listens on ${address}`)));
+
+/** The agent API, listening until its scope closes. */
+export const agentApi = Layer.mergeAll(announceSandbox, Layer.provide(announceDoor("agent API"), Api.serve)).pipe(
+  Layer.provide(services),
+  Layer.provideMerge(logging(false)),
+);
+
+/** The MCP server over streamable HTTP, listening until its scope closes. */
+export const mcpHttp = Layer.mergeAll(announceSandbox, Layer.provide(announceDoor("MCP server"), McpHttp.layer)).pipe(
+  Layer.provide(services),
+  Layer.provideMerge(logging(false)),
+);
+
+/** The MCP server over standard streams, until the client goes. */
+export const mcpStdio = Layer.mergeAll(announceSandbox, McpStdio.layer).pipe(
+  Layer.provide(services),
+  Layer.provideMerge(logging(true)),
+);
