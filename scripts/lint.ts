@@ -14,7 +14,17 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/adapters": ["src/domain", "src/services", "src/config.ts"],
   "src/http": ["src/domain", "src/services", "src/agent", "src/config.ts"],
   "src/mcp": ["src/domain", "src/services", "src/agent", "src/config.ts"],
-  "src/app.ts": ["src/domain", "src/services", "src/config.ts", "src/agent", "src/adapters", "src/http", "src/mcp"],
+  "src/logging.ts": ["src/config.ts"],
+  "src/app.ts": [
+    "src/domain",
+    "src/services",
+    "src/config.ts",
+    "src/logging.ts",
+    "src/agent",
+    "src/adapters",
+    "src/http",
+    "src/mcp",
+  ],
 };
 
 /** Vendor packages that only adapters know; the rest of the library sees ports. */

@@ -87,7 +87,9 @@ const announceSandbox = Layer.effectDiscard(
     const { info } = yield* Sandbox;
     const missing = info.controls.filter(({ applied }) => !applied);
     yield* Effect.logInfo(`sandbox: ${info.kind}, ${info.why}`);
-    for (const control of missing) yield* Effect.logWarning(`sandbox control not applied: ${control.name}`, control.detail);
+    for (const control of missing) {
+      yield* Effect.logWarning(`sandbox control not applied: ${control.name}`, control.detail);
+    }
   }),
 );
 
