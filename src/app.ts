@@ -6,16 +6,20 @@
  */
 import process from "node:process";
 import { NodeFileSystem } from "@effect/platform-node";
-import { ConfigProvider, Effect, FileSystem, Layer, Result } from "effect";
+import { ConfigProvider, Effect, FileSystem, Layer, Option, Result } from "effect";
 import { HttpServer } from "effect/http";
 import * as OpenAiChunks from "./adapters/converter/OpenAiChunks.ts";
 import * as Identity from "./adapters/identity/Configured.ts";
 import * as Model from "./adapters/model/Configured.ts";
+import * as PromptTexts from "./adapters/promptTexts/Files.ts";
 import * as Docker from "./adapters/sandbox/docker/Docker.ts";
 import { probe } from "./adapters/sandbox/docker/probe.ts";
 import * as Embedded from "./adapters/sandbox/embedded/Embedded.ts";
-import * as Memory from "./adapters/sessions/Memory.ts";
-import * as Sqlite from "./adapters/sessions/Sqlite.ts";
+import * as Remote from "./adapters/sandbox/Remote.ts";
+import * as Sessions from "./adapters/sessions/Configured.ts";
+import * as Skills from "./adapters/skills/Disk.ts";
+import * as McpClient from "./adapters/toolbox/McpClient.ts";
+import * as ToolsLibrary from "./adapters/toolsLibrary/Disk.ts";
 import * as Agent from "./agent/Agent.ts";
 import * as LocalToolbox from "./agent/LocalToolbox.ts";
 import { Settings } from "./config.ts";
@@ -63,9 +67,7 @@ export const sandbox = Layer.unwrap(
 );
 
 /** The Sessions port over the configured store. */
-export const sessions = Layer.unwrap(
-  Effect.map(Settings, ({ sessions: store }) => store === "memory" ? Memory.layer : Sqlite.layer),
-);
+export const sessions = Sessions.layer;
 
 /** The Model port over every configured provider. */
 export const model = Model.layer;
@@ -76,8 +78,22 @@ export const identity = Identity.layer;
 /** The Converter port. */
 export const converter = OpenAiChunks.layer;
 
-/** The Toolbox port: in this process. */
-export const toolbox = LocalToolbox.layer;
+/** The Toolbox port in this process; needs the Sandbox port. */
+export const toolbox = LocalToolbox.layer.pipe(
+  Layer.provide(Layer.mergeAll(Skills.layer, ToolsLibrary.layer, PromptTexts.layer)),
+);
+
+/**
+ * Tools and sandboxes together: in this process, or both behind the server of `MCP_SERVER_URL`, so that
+ * this process needs no access to an engine at all.
+ */
+export const execution = Layer.unwrap(
+  Effect.map(Settings, ({ mcpServerUrl }) =>
+    Option.match(mcpServerUrl, {
+      onNone: () => Layer.provideMerge(toolbox, sandbox),
+      onSome: (url) => Layer.provideMerge(Remote.layer, McpClient.layer(url)),
+    })),
+);
 
 /** The agent; needs the Model and Toolbox ports. */
 export const agent = Agent.layer;
@@ -95,8 +111,7 @@ const announceSandbox = Layer.effectDiscard(
 
 /** Every port of the agent API with the agent on top. */
 export const services = agent.pipe(
-  Layer.provideMerge(toolbox),
-  Layer.provideMerge(Layer.mergeAll(model, sandbox, sessions, identity, converter)),
+  Layer.provideMerge(Layer.mergeAll(model, execution, sessions, identity, converter, Skills.layer)),
 );
 
 // Doors ------------------------------------------------------------------------------------------
@@ -111,14 +126,17 @@ export const agentApi = Layer.mergeAll(announceSandbox, Layer.provide(announceDo
   Layer.provideMerge(logging(false)),
 );
 
+/** What the MCP server needs: tools and sandboxes of its own process, whatever `MCP_SERVER_URL` says. */
+const mcpServices = Layer.mergeAll(Layer.provideMerge(toolbox, sandbox), identity, Skills.layer);
+
 /** The MCP server over streamable HTTP, listening until its scope closes. */
 export const mcpHttp = Layer.mergeAll(announceSandbox, Layer.provide(announceDoor("MCP server"), McpHttp.layer)).pipe(
-  Layer.provide(services),
+  Layer.provide(mcpServices),
   Layer.provideMerge(logging(false)),
 );
 
 /** The MCP server over standard streams, until the client goes. */
 export const mcpStdio = Layer.mergeAll(announceSandbox, McpStdio.layer).pipe(
-  Layer.provide(services),
+  Layer.provide(mcpServices),
   Layer.provideMerge(logging(true)),
 );
