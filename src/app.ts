@@ -10,6 +10,7 @@ import { ConfigProvider, Effect, FileSystem, Layer, Option, Result } from "effec
 import { HttpServer } from "effect/http";
 import * as OpenAiChunks from "./adapters/converter/OpenAiChunks.ts";
 import * as Identity from "./adapters/identity/Configured.ts";
+import * as Limits from "./adapters/limits/Configured.ts";
 import * as Model from "./adapters/model/Configured.ts";
 import * as PromptTexts from "./adapters/promptTexts/Files.ts";
 import * as Docker from "./adapters/sandbox/docker/Docker.ts";
@@ -18,6 +19,7 @@ import * as Embedded from "./adapters/sandbox/embedded/Embedded.ts";
 import * as Remote from "./adapters/sandbox/Remote.ts";
 import * as Sessions from "./adapters/sessions/Configured.ts";
 import * as Skills from "./adapters/skills/Disk.ts";
+import * as Combined from "./adapters/toolbox/Combined.ts";
 import * as McpClient from "./adapters/toolbox/McpClient.ts";
 import * as ToolsLibrary from "./adapters/toolsLibrary/Disk.ts";
 import * as Agent from "./agent/Agent.ts";
@@ -75,6 +77,9 @@ export const model = Model.layer;
 /** The Identity port over the configured credentials. */
 export const identity = Identity.layer;
 
+/** The Limits port: shared through Redis when there is one. */
+export const limits = Limits.layer;
+
 /** The Converter port. */
 export const converter = OpenAiChunks.layer;
 
@@ -90,8 +95,8 @@ export const toolbox = LocalToolbox.layer.pipe(
 export const execution = Layer.unwrap(
   Effect.map(Settings, ({ mcpServerUrl }) =>
     Option.match(mcpServerUrl, {
-      onNone: () => Layer.provideMerge(toolbox, sandbox),
-      onSome: (url) => Layer.provideMerge(Remote.layer, McpClient.layer(url)),
+      onNone: () => Layer.provideMerge(Combined.layer(toolbox), sandbox),
+      onSome: (url) => Layer.provideMerge(Remote.layer, Combined.layer(McpClient.layer(url))),
     })),
 );
 
@@ -111,7 +116,7 @@ const announceSandbox = Layer.effectDiscard(
 
 /** Every port of the agent API with the agent on top. */
 export const services = agent.pipe(
-  Layer.provideMerge(Layer.mergeAll(model, execution, sessions, identity, converter, Skills.layer)),
+  Layer.provideMerge(Layer.mergeAll(model, execution, sessions, identity, limits, converter, Skills.layer)),
 );
 
 // Doors ------------------------------------------------------------------------------------------
