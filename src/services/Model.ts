@@ -124,7 +124,12 @@ export type ToolChoice =
   | { readonly _tag: "Required" }
   | { readonly _tag: "Named"; readonly name: string };
 
-/** Sampling and format wishes; an adapter that cannot honour one fails with `RequestRefused`. */
+/**
+ * Sampling and format wishes; an adapter that cannot honour one fails with `RequestRefused`.
+ *
+ * *Details*: temperature, top-p and seed promise nothing exact. An adapter drops those that its
+ * provider does not take, since many clients send them without meaning them.
+ */
 export interface ModelParameters {
   readonly temperature?: number;
   readonly topP?: number;

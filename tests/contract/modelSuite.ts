@@ -57,6 +57,8 @@ export interface Dialect {
 const patient: Deadlines = { connectMs: 20_000, firstEventMs: 20_000, silenceMs: 20_000 };
 /** Real time is needed against a socket; this is the shortest wait that a busy machine does not exceed by itself. */
 const impatient: Deadlines = { connectMs: 20_000, firstEventMs: 20_000, silenceMs: 300 };
+/** What must happen fails the test when it has not by then. */
+const soon = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.timeout(effect, "10 seconds");
 /** The promise made for a client that leaves. */
 const departureMsMax = 100;
 
@@ -267,7 +269,7 @@ export const modelSuite = (name: string, dialect: Dialect): void => {
       assert.equal(textOf(result.events), "Hello");
       const reason = reasonOf(result);
       assert.equal(reason?._tag === "TimedOut" ? reason.phase : undefined, "between-events");
-      yield* server.departure;
+      yield* soon(server.departure);
       assert.equal(server.openCount(), 0);
     }));
 
@@ -277,7 +279,7 @@ export const modelSuite = (name: string, dialect: Dialect): void => {
       const result = yield* outcome(provider, request);
       const reason = reasonOf(result);
       assert.equal(reason?._tag === "TimedOut" ? reason.phase : undefined, "connect");
-      yield* server.departure;
+      yield* soon(server.departure);
     }));
 
   const leaving: ReadonlyArray<readonly [string, Reply]> = [
@@ -289,7 +291,7 @@ export const modelSuite = (name: string, dialect: Dialect): void => {
       Effect.gen(function* () {
         const { server, provider } = yield* against(reply);
         const fiber = yield* Effect.forkChild(outcome(provider, request));
-        yield* server.stalled;
+        yield* soon(server.stalled);
         yield* Effect.gen(function* () {
           yield* Fiber.interrupt(fiber);
           yield* server.departure;

@@ -5,6 +5,7 @@ import { Effect, Layer, Option } from "effect";
 import { FetchHttpClient } from "effect/http";
 import { Settings, type SettingsService } from "../../config.ts";
 import { Model } from "../../services/Model.ts";
+import * as Anthropic from "./Anthropic.ts";
 import * as Gemini from "./Gemini.ts";
 import * as Offline from "./Offline.ts";
 import * as OpenAiCompatible from "./OpenAiCompatible.ts";
@@ -49,6 +50,15 @@ export const layer: Layer.Layer<Model, never, Settings> = Layer.effect(
       });
       providers.push(yield* resilient(gemini, resilience));
     } else absent.push(Gemini.absent);
+
+    if (Option.isSome(settings.anthropicApiKey)) {
+      const anthropic = yield* Anthropic.make({
+        apiKey: settings.anthropicApiKey.value,
+        baseUrl: settings.anthropicBaseUrl,
+        deadlines,
+      });
+      providers.push(yield* resilient(anthropic, resilience));
+    } else absent.push(Anthropic.absent);
 
     if (Option.isSome(settings.openaiApiKey) || Option.isSome(settings.openaiBaseUrl)) {
       const openai = yield* OpenAiCompatible.make({

@@ -24,6 +24,7 @@ it.effect("Configured.layer offers the offline model and names the missing keys 
         Effect.map(Effect.result(model.find(name)), (found) => Result.isFailure(found) ? found.failure.why : undefined);
       assert.equal(yield* why("gemini-2.0-flash-exp"), "GOOGLE_API_KEY (or GEMINI_API_KEY) is not set");
       assert.equal(yield* why("gpt-4o"), "OPENAI_API_KEY (or OPENAI_BASE_URL) is not set");
+      assert.equal(yield* why("claude-sonnet-5"), "ANTHROPIC_API_KEY is not set");
       assert.equal(yield* why("nonsense"), "no configured provider serves this name");
     }),
   ));

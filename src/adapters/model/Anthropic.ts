@@ -1,0 +1,145 @@
+/**
+ * The provider of Claude models over `@anthropic-ai/sdk`.
+ *
+ * Only I/O lives here: what is sent, what comes back and what goes wrong are `anthropic/request.ts`,
+ * `anthropic/response.ts` and `anthropic/errors.ts`. The SDK is loaded at the first request.
+ */
+import type AnthropicSdk from "@anthropic-ai/sdk";
+import { Effect, Option, Redacted, Schema, Stream } from "effect";
+import type { ModelInfo } from "../../services/Model.ts";
+import { explain } from "./anthropic/errors.ts";
+import { lower, providerName, type Traits, traitsByName } from "./anthropic/request.ts";
+import { reading } from "./anthropic/response.ts";
+import { toFailure } from "./fault.ts";
+import type { AbsentProvider, Provider } from "./Provider.ts";
+import { sdkChunks } from "./sdkChunks.ts";
+import { type Deadlines, upstream } from "./upstream.ts";
+
+/** Where Anthropic itself answers; given explicitly, so that the SDK does not look for another place. */
+const anthropicBaseUrl = "https://api.anthropic.com";
+/** A list is worth this wait in front of `/v1/models`, not more. */
+const listTimeoutMs = 3000;
+/** Models come and go over weeks; a failed attempt should not stick for long either. */
+const listTimeToLive = "5 minutes";
+/** One page holds every model of today several times over. */
+const listPageSize = 1000;
+/** The SDK's own timer must not fire before ours. */
+const sdkTimeoutSlackMs = 60_000;
+/** Every Claude model since 2.1 reads at least this much. */
+const contextTokensLeast = 200_000;
+
+const claims = (model: string): boolean => model.startsWith("claude-");
+
+export interface AnthropicOptions {
+  readonly apiKey: Redacted.Redacted;
+  /** Another endpoint; Anthropic's own when none. */
+  readonly baseUrl: Option.Option<string>;
+  readonly deadlines: Deadlines;
+}
+
+// List -------------------------------------------------------------------------------------------
+
+const Supported = Schema.optional(Schema.Struct({ supported: Schema.Boolean }));
+const Listed = Schema.Struct({
+  id: Schema.String,
+  max_input_tokens: Schema.optional(Schema.NullOr(Schema.Number)),
+  max_tokens: Schema.optional(Schema.NullOr(Schema.Number)),
+  capabilities: Schema.optional(
+    Schema.NullOr(
+      Schema.Struct({
+        thinking: Schema.optional(Schema.Struct({ types: Schema.Struct({ adaptive: Supported, enabled: Supported }) })),
+        image_input: Supported,
+      }),
+    ),
+  ),
+});
+const decodeListed = Schema.decodeUnknownOption(Listed);
+
+interface Entry {
+  readonly info: ModelInfo;
+  readonly traits: Traits;
+}
+
+const entryOf = (listed: typeof Listed.Type): Entry => {
+  const guessed = traitsByName(listed.id);
+  const types = listed.capabilities?.thinking?.types;
+  return {
+    info: {
+      id: listed.id,
+      provider: providerName,
+      vision: listed.capabilities?.image_input?.supported ?? true,
+      contextTokens: listed.max_input_tokens ?? contextTokensLeast,
+    },
+    traits: {
+      thinking: types === undefined
+        ? guessed.thinking
+        : types.adaptive?.supported === true
+        ? "adaptive"
+        : types.enabled?.supported === true
+        ? "budget"
+        : "none",
+      outputTokensMax: listed.max_tokens ?? guessed.outputTokensMax,
+    },
+  };
+};
+
+const fetchList = async (client: AnthropicSdk, signal: AbortSignal): Promise<ReadonlyArray<Entry>> => {
+  const page = await client.models.list({ limit: listPageSize }, { signal });
+  return page.data.flatMap((entry) => Option.toArray(Option.map(decodeListed(entry), entryOf)));
+};
+
+// Provider ---------------------------------------------------------------------------------------
+
+/** Makes the provider of Claude models; it serves every `claude-*` name, listed or not. */
+export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Effect.fn.Return<Provider> {
+  const connect = Effect.map(Effect.promise(() => import("@anthropic-ai/sdk")), ({ default: Client }) =>
+    new Client({
+      apiKey: Redacted.value(options.apiKey),
+      baseURL: Option.getOrElse(options.baseUrl, () => anthropicBaseUrl),
+      webhookKey: null,
+      // Attempts are counted and logged outside.
+      maxRetries: 0,
+      logLevel: "off",
+      timeout: options.deadlines.connectMs + sdkTimeoutSlackMs,
+    }));
+
+  /** The newest list that came; a turn does not wait for one. */
+  let known: ReadonlyArray<Entry> = [];
+  const list = yield* connect.pipe(
+    Effect.flatMap((client) =>
+      Effect.tryPromise({ try: (signal) => fetchList(client, signal), catch: (thrown) => explain(thrown) })
+    ),
+    Effect.timeout(listTimeoutMs),
+    Effect.tap((entries) => Effect.sync(() => (known = entries))),
+    Effect.catch((problem) => Effect.logWarning("Anthropic did not list its models", problem)),
+    Effect.andThen(Effect.sync(() => known.map(({ info }) => info))),
+    Effect.cachedWithTTL(listTimeToLive),
+  );
+  const entryFor = (model: string): Entry =>
+    known.find(({ info }) => info.id === model) ?? {
+      info: { id: model, provider: providerName, vision: true, contextTokens: contextTokensLeast },
+      traits: traitsByName(model),
+    };
+
+  const stream: Provider["stream"] = (request) =>
+    Stream.unwrap(Effect.gen(function* () {
+      const { traits } = entryFor(request.model);
+      const body = yield* Effect.fromResult(lower(request, traits));
+      const client = yield* connect;
+      return upstream({
+        open: sdkChunks((signal) => client.messages.create(body, { signal }), explain),
+        assembly: reading,
+        deadlines: options.deadlines,
+      });
+    })).pipe(Stream.mapError(toFailure(providerName, request.model)));
+
+  return {
+    name: providerName,
+    list,
+    find: (model) => Effect.sync(() => (claims(model) ? Option.some(entryFor(model).info) : Option.none())),
+    stream,
+  };
+});
+
+/** What Claude model names are answered when there is no key. */
+export const absent: AbsentProvider = { name: providerName, claims, why: "ANTHROPIC_API_KEY is not set" };
