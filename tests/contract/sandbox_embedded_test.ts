@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { Effect, Fiber, Layer } from "effect";
-import { layerWasm } from "../../src/adapters/sandbox/embedded/Embedded.ts";
+import { layerBubblewrap, layerWasm } from "../../src/adapters/sandbox/embedded/Embedded.ts";
 import { makePrepare } from "../../src/adapters/sandbox/embedded/prepared.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
 import { Sandbox } from "../../src/services/Sandbox.ts";
@@ -21,12 +21,17 @@ const imageDirectory = () =>
   })();
 
 /** A data directory per layer. */
-const withData = (changes: Partial<SettingsService> | undefined, sandbox: typeof layerWasm) =>
+const withData = (
+  changes: Partial<SettingsService> | undefined,
+  sandbox: (why: string) => Layer.Layer<Sandbox, unknown, Settings>,
+) =>
   Layer.unwrap(Effect.map(
     Effect.acquireRelease(
       Effect.promise(async () => {
         const path = await Deno.makeTempDir({ prefix: "caisson-" });
         const image = await imageDirectory();
+        // When the server is root, sandboxes run as users who must reach their workspace.
+        await Deno.chmod(path, 0o711);
         await Deno.mkdir(`${path}/embedded`);
         for await (const { name } of Deno.readDir(image)) {
           await Deno.link(`${image}/${name}`, `${path}/embedded/${name}`);
@@ -47,6 +52,26 @@ sandboxSuite("Embedded (WebAssembly)", (changes) => withData(changes, layerWasm)
   selfKill: false,
   durableWorkspace: true,
 });
+
+/** Why the bubblewrap form cannot be tested here, if it cannot. */
+const bubblewrapSkip = await Effect.runPromise(
+  Effect.scoped(Layer.build(withData({}, layerBubblewrap))).pipe(
+    Effect.as(undefined),
+    Effect.catch((error) =>
+      Effect.succeed(error instanceof Error && "detail" in error ? String(error.detail) : "unknown")
+    ),
+  ),
+);
+
+sandboxSuite("Embedded (bubblewrap)", (changes) => withData(changes, layerBubblewrap), {
+  realProcesses: true,
+  symbolicLinks: true,
+  concurrentCommands: true,
+  memoryBound: false,
+  processBound: true,
+  selfKill: true,
+  durableWorkspace: true,
+}, { skip: bubblewrapSkip === undefined ? undefined : `bubblewrap: ${bubblewrapSkip}` });
 
 /** What the WebAssembly form does in its own way, and the cases it cannot share with the others. */
 const wasm = it.layer(withData({ sandboxOutputBytesMax: 4_096, sandboxMemoryMb: 256 }, layerWasm));

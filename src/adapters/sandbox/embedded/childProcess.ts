@@ -80,7 +80,9 @@ export const runToEnd = (
   Effect.scoped(
     Effect.gen(function* () {
       const child = yield* spawn(command, options).pipe(
-        Effect.mapError((cause) => new Error(`${command} cannot be run`, { cause })),
+        Effect.mapError((cause) =>
+          new Error(`${command} cannot be run${cause instanceof Error ? `: ${cause.message}` : ""}`, { cause })
+        ),
       );
       return yield* Effect.tryPromise({
         try: async () => {

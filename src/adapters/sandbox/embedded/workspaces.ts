@@ -1,7 +1,7 @@
 /**
  * Directories of the host that are an owner's workspace.
  */
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { Effect, type Scope } from "effect";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { SandboxError, StartFailed } from "../../../services/Sandbox.ts";
@@ -13,9 +13,18 @@ const onDisk = <A>(what: string, act: () => Promise<A>): Effect.Effect<A, Sandbo
     catch: (cause) => new SandboxError({ reason: new StartFailed(), detail: `${what} failed`, cause }),
   });
 
-const makeDirectory = (path: string) =>
+/** Only the server's user, and the sandbox's where it is another, may see what an owner keeps. */
+const privateMode = 0o700;
+/** A directory of workspaces lets the users of sandboxes through, each to its own. */
+const passageMode = 0o711;
+
+const makeDirectory = (path: string, uid: number | undefined) =>
   onDisk(`making ${path}`, async () => {
-    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+    await Deno.mkdir(dirname(path), { recursive: true, mode: uid === undefined ? privateMode : passageMode });
+    await Deno.mkdir(path, { mode: privateMode }).catch((error) => {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    });
+    if (uid !== undefined) await Deno.chown(path, uid, uid);
     return await Deno.realPath(path);
   });
 
@@ -37,16 +46,16 @@ export interface Workspaces {
   readonly remove: (key: OwnerKey) => Effect.Effect<void, SandboxError>;
 }
 
-/** Keeps workspaces in `root`, which is made when first needed. */
-export const makeWorkspaces = (root: string): Workspaces => {
+/** Keeps workspaces in `root`, which is made when first needed; `uidOf` says which host user owns each, if not the server's. */
+export const makeWorkspaces = (root: string, uidOf?: (key: OwnerKey) => number): Workspaces => {
   const pathOf = (name: string) => resolve(root, name);
-  const scoped = (name: string) =>
+  const scoped = (name: string, uid?: number) =>
     Effect.acquireRelease(
-      makeDirectory(pathOf(name)),
+      makeDirectory(pathOf(name), uid),
       () => removeDirectory(pathOf(name)).pipe(Effect.catch((error) => Effect.logWarning(error.detail, error.cause))),
     );
   return {
-    open: (owner, key) => owner.ephemeral ? scoped(key) : makeDirectory(pathOf(key)),
+    open: (owner, key) => owner.ephemeral ? scoped(key, uidOf?.(key)) : makeDirectory(pathOf(key), uidOf?.(key)),
     temporary: Effect.suspend(() => scoped(`tmp-${crypto.randomUUID()}`)),
     remove: (key) => removeDirectory(pathOf(key)),
   };

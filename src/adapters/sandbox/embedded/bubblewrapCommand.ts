@@ -1,0 +1,155 @@
+/**
+ * The bubblewrap command line that makes a sandbox, and what it promises.
+ */
+import type { SettingsService } from "../../../config.ts";
+import type { OwnerKey } from "../../../domain/Owner.ts";
+import type { SandboxControl } from "../../../services/Sandbox.ts";
+
+/** What the command is made for. */
+export interface BubblewrapPlaces {
+  readonly workspace: string;
+  /** Directory of the host that holds the supervisor's program. */
+  readonly supervisor: string;
+  readonly tools: string | undefined;
+  readonly skills: string | undefined;
+}
+
+/** User and group inside, as in every Caisson sandbox. */
+const insideId = "1000";
+/** Size of /tmp and of /dev/shm, which are memory of the host. */
+const temporaryBytes = 64 * 1024 * 1024;
+/** The first user id given to sandboxes when the server is root: far from those of people and of container engines. */
+const firstUid = 1_500_000_000;
+/** Owners are spread over this many ids; two that share one share only their count of processes. */
+const uidCount = 2 ** 28;
+/** The supervisor's program inside. */
+const program = "/run/caisson";
+
+/** The host user id that runs an owner's sandbox when the server is root: its own, and nobody else's. */
+export const uidOf = (key: OwnerKey): number => firstUid + Number.parseInt(key.slice(0, 7), 16) % uidCount;
+
+/** Resource limits that the shell sets before it becomes the supervisor; every program inherits them. */
+const limits = (settings: SettingsService): string => {
+  const kibPerMb = 1024;
+  return [
+    "ulimit -c 0",
+    `ulimit -v ${settings.sandboxMemoryMb * kibPerMb}`,
+    `ulimit -u ${settings.sandboxPidsMax}`,
+    `ulimit -n ${settings.sandboxOpenFilesMax}`,
+    `ulimit -f ${settings.sandboxFileMb * kibPerMb}`,
+  ].join(" && ");
+};
+
+/** Arguments of `bwrap` that start `command`, or the supervisor when none is given. */
+export const bubblewrapArgs = (
+  settings: SettingsService,
+  places: BubblewrapPlaces,
+  command = `exec /usr/bin/python3 -ISB ${program} --tools /tools`,
+): Array<string> => [
+  "--unshare-all",
+  "--unshare-user",
+  "--disable-userns",
+  "--die-with-parent",
+  "--new-session",
+  "--as-pid-1",
+  "--clearenv",
+  "--uid",
+  insideId,
+  "--gid",
+  insideId,
+  "--cap-drop",
+  "ALL",
+  "--hostname",
+  "caisson",
+  "--ro-bind",
+  "/usr",
+  "/usr",
+  ...["bin", "sbin", "lib", "lib64"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]),
+  "--ro-bind-try",
+  "/etc/alternatives",
+  "/etc/alternatives",
+  "--ro-bind-try",
+  "/etc/ld.so.cache",
+  "/etc/ld.so.cache",
+  "--ro-bind",
+  places.supervisor,
+  program,
+  ...(places.tools === undefined ? [] : ["--ro-bind", places.tools, "/tools"]),
+  ...(places.skills === undefined ? [] : ["--ro-bind", places.skills, "/skills"]),
+  "--proc",
+  "/proc",
+  "--dev",
+  "/dev",
+  "--size",
+  String(temporaryBytes),
+  "--tmpfs",
+  "/dev/shm",
+  "--size",
+  String(temporaryBytes),
+  "--tmpfs",
+  "/tmp",
+  "--bind",
+  places.workspace,
+  "/workspace",
+  "--remount-ro",
+  "/dev",
+  "--remount-ro",
+  "/",
+  "--chdir",
+  "/workspace",
+  "--setenv",
+  "PATH",
+  "/usr/local/bin:/usr/bin:/bin",
+  "--setenv",
+  "LANG",
+  "C.UTF-8",
+  "--",
+  "/bin/bash",
+  "-c",
+  `${limits(settings)} && ${command}`,
+];
+
+/** The controls of the bubblewrap form. */
+export const bubblewrapControls = (settings: SettingsService, asRoot: boolean): ReadonlyArray<SandboxControl> => [
+  {
+    name: "namespaces",
+    applied: true,
+    detail: "user, process, network, mount, IPC, UTS and cgroup namespaces of its own; nested user namespaces refused",
+  },
+  {
+    name: "user",
+    applied: asRoot,
+    detail: asRoot ? "an unprivileged user of the host per owner" : "the server's own user, as another one inside",
+  },
+  { name: "capabilities", applied: true, detail: "all dropped" },
+  { name: "no-new-privileges", applied: true, detail: "set by bubblewrap" },
+  { name: "seccomp", applied: false, detail: "no system call filter" },
+  {
+    name: "read-only root",
+    applied: true,
+    detail: "the host's /usr, read-only; only /workspace, /tmp and /dev/shm can be written",
+  },
+  {
+    name: "network",
+    applied: settings.sandboxNetwork === "none",
+    detail: "none, whatever CAISSON_SANDBOX_NETWORK says",
+  },
+  {
+    name: "memory",
+    applied: false,
+    detail: `${settings.sandboxMemoryMb} MiB of address space for each process, no bound on their sum`,
+  },
+  { name: "cpu", applied: false, detail: "only the time of a command is bounded" },
+  { name: "pids", applied: true, detail: `${settings.sandboxPidsMax} processes (RLIMIT_NPROC of the sandbox's user)` },
+  { name: "open files", applied: true, detail: `${settings.sandboxOpenFilesMax} per process` },
+  { name: "file size", applied: true, detail: `${settings.sandboxFileMb} MiB per file` },
+  { name: "disk", applied: false, detail: "the workspace is a directory of the host without a quota" },
+];
+
+/** What the model must know about the bubblewrap form. */
+export const bubblewrapNotes = (settings: SettingsService): ReadonlyArray<string> => [
+  "bash and the programs of the host's /usr are there, python3 with the modules installed on the host; nothing can be installed system-wide.",
+  "There is no network.",
+  "Files live in /workspace; /tmp is small and is lost when the sandbox stops.",
+  `A process may use ${settings.sandboxMemoryMb} MiB of memory.`,
+];
