@@ -30,8 +30,6 @@ const withData = (
       Effect.promise(async () => {
         const path = await Deno.makeTempDir({ prefix: "caisson-" });
         const image = await imageDirectory();
-        // When the server is root, sandboxes run as users who must reach their workspace.
-        await Deno.chmod(path, 0o711);
         await Deno.mkdir(`${path}/embedded`);
         for await (const { name } of Deno.readDir(image)) {
           await Deno.link(`${image}/${name}`, `${path}/embedded/${name}`);
@@ -40,7 +38,12 @@ const withData = (
       }),
       (path) => Effect.promise(() => Deno.remove(path, { recursive: true })),
     ),
-    (dataPath) => sandbox("under test").pipe(Layer.provide(Settings.layerWith({ dataPath, ...changes }))),
+    (own) => {
+      const settings = { dataPath: own, ...changes };
+      // When the server is root, sandboxes run as users who must reach their workspace.
+      Deno.chmodSync(settings.dataPath, 0o711);
+      return sandbox("under test").pipe(Layer.provide(Settings.layerWith(settings)));
+    },
   ));
 
 sandboxSuite("Embedded (WebAssembly)", (changes) => withData(changes, layerWasm), {
@@ -191,9 +194,11 @@ wasm.live(
   () =>
     Effect.gen(function* () {
       const handle = yield* opened;
-      yield* run(handle, "echo 1 > old; touch -d 2001-01-01T00:00:00Z old; echo 12 > a; mkdir s; echo 123 > s/b");
-      yield* run(handle, "touch -d 2031-01-01T00:00:00Z a; touch -d 2030-01-01T00:00:00Z s/b");
-      const files = yield* handle.changedFiles(Date.UTC(2020, 0), 10);
+      yield* run(handle, "echo 1 > old; touch -d 2001-01-01T00:00:00Z old; sleep 0.1; mkdir s; echo 123 > s/b");
+      const since = (yield* handle.changedFiles(0, 1))[0]?.modifiedAtMs ?? Number.NaN;
+      yield* run(handle, "sleep 0.1; echo 12 > a");
+      const files = yield* handle.changedFiles(since, 10);
       assert.deepEqual(files.map((file) => [file.path, file.sizeBytes]), [["/workspace/a", 3], ["/workspace/s/b", 4]]);
+      assert.equal((yield* handle.changedFiles(0, 10)).length, 3);
     }),
 );

@@ -28,31 +28,34 @@ export interface BubblewrapShared extends Omit<BubblewrapPlaces, "workspace"> {
   readonly asRoot: boolean;
 }
 
-/** Whether this server runs as root, so that it can and must give sandboxes another user. */
-export const runsAsRoot = (): boolean => Deno.uid() === 0;
-
 const identity = (asRoot: boolean, key: OwnerKey) => asRoot ? { uid: uidOf(key), gid: uidOf(key) } : {};
 
 /** Nothing of the server's environment: process 1 of a sandbox can be read by everything in it. */
 const bareEnvironment = { clearEnv: true, env: { PATH: "/usr/bin:/bin" } };
 
 /**
- * Copies the supervisor's program to where sandboxes can read it, whoever may read this source tree.
+ * Copies the supervisor's program to where sandboxes can read it, whoever may read this source tree, and
+ * tells whether the server is root: what it makes then belongs to user 0.
  *
  * *Fails with* `SandboxError`, reason `RuntimeUnavailable`.
  */
-export const installSupervisor = (directory: string): Effect.Effect<void, SandboxError> =>
+export const installSupervisor = (
+  directory: string,
+): Effect.Effect<{ readonly asRoot: boolean }, SandboxError> =>
   Effect.tryPromise({
     try: async () => {
       await Deno.mkdir(directory, { recursive: true, mode: 0o755 });
+      let asRoot = false;
       for await (const { name, isFile } of Deno.readDir(supervisorSource)) {
         if (!isFile || !name.endsWith(".py")) continue;
         const path = `${directory}/${name}`;
         const temporary = `${path}.${crypto.randomUUID()}`;
         await Deno.writeFile(temporary, await Deno.readFile(new URL(name, supervisorSource)), { mode: 0o644 });
+        asRoot = (await Deno.stat(temporary)).uid === 0;
         // Another server on the same data directory may be reading the old one.
         await Deno.rename(temporary, path);
       }
+      return { asRoot };
     },
     catch: (cause) =>
       new SandboxError({ reason: new RuntimeUnavailable(), detail: "the supervisor cannot be installed", cause }),

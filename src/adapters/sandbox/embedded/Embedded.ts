@@ -15,7 +15,7 @@ import {
   type SandboxService,
 } from "../../../services/Sandbox.ts";
 import * as PerOwner from "../PerOwner.ts";
-import { installSupervisor, probeBubblewrap, runsAsRoot, startBubblewrap } from "./Bubblewrap.ts";
+import { installSupervisor, probeBubblewrap, startBubblewrap } from "./Bubblewrap.ts";
 import { bubblewrapControls, bubblewrapNotes, uidOf } from "./bubblewrapCommand.ts";
 import { makePrepare } from "./prepared.ts";
 import { startWasm } from "./Wasm.ts";
@@ -102,11 +102,10 @@ export const layerBubblewrap = (why: string): Layer.Layer<Sandbox, SandboxError,
     Sandbox,
     Effect.gen(function* () {
       const settings = yield* Settings;
-      const asRoot = runsAsRoot();
-      const workspaces = makeWorkspaces(resolve(settings.dataPath, "workspaces"), asRoot ? uidOf : undefined);
       const supervisor = resolve(installed(settings), "supervisor");
+      const { asRoot } = yield* installSupervisor(supervisor);
+      const workspaces = makeWorkspaces(resolve(settings.dataPath, "workspaces"), asRoot ? uidOf : undefined);
       const shared = { settings, workspaces, supervisor, asRoot, ...(yield* shownDirectories(settings)) };
-      yield* installSupervisor(supervisor);
       yield* probeBubblewrap(shared);
       return yield* makeService(settings, {
         info: {

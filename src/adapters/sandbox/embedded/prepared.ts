@@ -30,7 +30,7 @@ export const flagPaths = (paths: ReadonlyArray<string>): string =>
 const run = Effect.fnUntraced(function* (directory: string) {
   const root = resolve(directory);
   yield* Effect.tryPromise({
-    try: () => Deno.mkdir(root, { recursive: true, mode: 0o700 }),
+    try: () => Deno.mkdir(root, { recursive: true, mode: 0o755 }),
     catch: (cause) => cause,
   });
   // Both run our own code only, and need the server's environment to find the package cache and a proxy.

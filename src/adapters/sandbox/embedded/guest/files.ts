@@ -213,7 +213,8 @@ export const makeFiles = (mounts: ReadonlyArray<Mount>, options: GuestOptions): 
   const changed = async (sinceMs: number, limit: number) => {
     const found: Array<{ path: string; sizeBytes: number; modifiedAtMs: number }> = [];
     for await (const { host, info } of walk(options.workspace)) {
-      const modifiedAtMs = info.mtime?.getTime() ?? 0;
+      // A program can set the time of modification, and unpacking does; the time of change is the file system's.
+      const modifiedAtMs = (info.ctime ?? info.mtime)?.getTime() ?? 0;
       if (modifiedAtMs < sinceMs) continue;
       const path = `/workspace${host.slice(options.workspace.length)}`;
       found.push({ path, sizeBytes: info.size, modifiedAtMs });
