@@ -213,8 +213,7 @@ export const makeFiles = (mounts: ReadonlyArray<Mount>, options: GuestOptions): 
   const changed = async (sinceMs: number, limit: number) => {
     const found: Array<{ path: string; sizeBytes: number; modifiedAtMs: number }> = [];
     for await (const { host, info } of walk(options.workspace)) {
-      // A program can set the time of modification, and unpacking does; the time of change is the file system's.
-      const modifiedAtMs = (info.ctime ?? info.mtime)?.getTime() ?? 0;
+      const modifiedAtMs = changeTimeMs(info);
       if (modifiedAtMs < sinceMs) continue;
       const path = `/workspace${host.slice(options.workspace.length)}`;
       found.push({ path, sizeBytes: info.size, modifiedAtMs });
@@ -241,6 +240,17 @@ export const makeFiles = (mounts: ReadonlyArray<Mount>, options: GuestOptions): 
   };
 
   return { write, text, bytes, changed, source };
+};
+
+/**
+ * When a file last changed. A program can set the time of modification, and unpacking does; the time of
+ * change is the file system's, but comes in whole seconds. So the former counts while the latter bears
+ * it out, and otherwise the end of that second.
+ */
+const changeTimeMs = (info: Deno.FileInfo): number => {
+  const modified = info.mtime?.getTime() ?? 0;
+  const changed = info.ctime?.getTime();
+  return changed === undefined || (modified >= changed && modified < changed + 1_000) ? modified : changed + 999;
 };
 
 /** The files that a dotted module name may mean, with or without the leading `tools.`. */
