@@ -22,6 +22,9 @@ export const supervisorLabel = "caisson.supervisor";
 const localBase = "caisson/base:bookworm";
 const publicBase = "debian:bookworm-slim";
 
+/** What the images of the services are made of; no sandbox has it. */
+const serviceSources = "service";
+
 /** The sources are a few files of text; more means that something else lies in the directory. */
 const sourceBytesMax = 8 * 1024 * 1024;
 
@@ -36,7 +39,7 @@ const sourceDirectory = new URL("../../../../image/", import.meta.url);
 const readSources = async (directory: URL, prefix = ""): Promise<ReadonlyArray<Source>> => {
   const found: Array<Source> = [];
   for await (const entry of Deno.readDir(directory)) {
-    if (entry.name.startsWith(".") || entry.name === "__pycache__") continue;
+    if (entry.name.startsWith(".") || entry.name === "__pycache__" || prefix + entry.name === serviceSources) continue;
     const path = `${prefix}${entry.name}`;
     if (entry.isDirectory) found.push(...await readSources(new URL(`${entry.name}/`, directory), `${path}/`));
     else if (entry.isFile) found.push({ path, content: await Deno.readFile(new URL(entry.name, directory)) });
