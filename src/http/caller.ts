@@ -16,6 +16,7 @@ export const identify = (
   identity.identify({
     authorization: headers["authorization"],
     forwardedUserJwt: headers["x-openwebui-user-jwt"],
+    host: headers["host"],
   });
 
 /** The users that a body names. */

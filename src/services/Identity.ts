@@ -13,11 +13,12 @@ const refusals = {
   Missing: "You did not provide an API key. Send it as 'Authorization: Bearer YOUR_KEY'.",
   Invalid: "Incorrect API key provided.",
   Expired: "The token provided has expired.",
+  ForeignHost: "Without credentials this server answers to localhost only, under no other name.",
 } as const;
 
 /** The credential is missing or not accepted; the answer must not tell more than the reason. */
 export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", {
-  reason: Schema.Literals(["Missing", "Invalid", "Expired"]),
+  reason: Schema.Literals(["Missing", "Invalid", "Expired", "ForeignHost"]),
 }) {
   override get message(): string {
     return refusals[this.reason];
@@ -51,6 +52,11 @@ export interface Credential {
   readonly authorization?: string | undefined;
   /** The `x-openwebui-user-jwt` header; it counts only beside the key of a trusted proxy. */
   readonly forwardedUserJwt?: string | undefined;
+  /**
+   * The `host` header. A web page can let a name of its own point to this machine; its requests carry
+   * that name, and without credentials nothing else tells them apart.
+   */
+  readonly host?: string | undefined;
 }
 
 // Port -------------------------------------------------------------------------------------------
@@ -63,7 +69,7 @@ export interface IdentityService {
    * Identifies the bearer of a credential.
    *
    * *Details*: with credentials configured one is required; without any, everyone is `anonymous`
-   * whatever they send. Keys are compared in constant time.
+   * whatever they send, but on loopback only under a name of loopback. Keys are compared in constant time.
    *
    * *Fails with* `Unauthorized`, and with `IdentityUnavailable` when a key file or a key set cannot be read.
    */

@@ -29,6 +29,9 @@ const readKeyFile = (path: string): Effect.Effect<ReadonlyArray<KeyDigest>, Iden
 /** The credential in an `authorization` header, undefined when it is not a bearer's. */
 const presentedIn = (authorization: string): string | undefined => /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
 
+/** The name in a `host` header, without its port. */
+const hostName = (host: string): string => host.replace(/:\d*$/, "");
+
 /** Tries each kind of token in turn: the first that does not call it invalid decides. */
 const verifyAny = (
   verifiers: ReadonlyArray<VerifyToken>,
@@ -67,9 +70,14 @@ const make = Effect.gen(function* () {
   });
 
   const identify = Effect.fnUntraced(function* (
-    { authorization = "", forwardedUserJwt }: Credential,
+    { authorization = "", forwardedUserJwt, host }: Credential,
   ): Effect.fn.Return<Identified, Unauthorized | IdentityUnavailable> {
-    if (anonymous) return { principal: { name: "anonymous", kind: "anonymous" } };
+    if (anonymous) {
+      if (!settings.insecure && host !== undefined && !isLoopback(hostName(host))) {
+        return yield* new Unauthorized({ reason: "ForeignHost" });
+      }
+      return { principal: { name: "anonymous", kind: "anonymous" } };
+    }
     if (authorization.trim() === "") return yield* new Unauthorized({ reason: "Missing" });
     const presented = presentedIn(authorization);
     if (presented === undefined) return yield* new Unauthorized({ reason: "Invalid" });

@@ -83,6 +83,21 @@ it.effect("identify takes everyone as anonymous when no credential is configured
     }
   }));
 
+it.effect("identify refuses anonymous requests under a foreign name when only loopback is served", () =>
+  Effect.gen(function* () {
+    for (const host of ["localhost", "localhost:8000", "127.0.0.1:1", "[::1]:8000", "[::1]", undefined]) {
+      assert.ok("principal" in (yield* identify({}, { host })), host);
+    }
+    for (
+      const host of ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example:80", ""]
+    ) {
+      const error = yield* identify({}, { host });
+      assert.equal("reason" in error && error.reason, "ForeignHost", host);
+      assert.ok("principal" in (yield* identify({ insecure: true }, { host })));
+      assert.ok("principal" in (yield* identify(keys, { ...bearer("sk-alice-next"), host })));
+    }
+  }));
+
 it.effect("identify follows the key file when a key is added or revoked", () =>
   Effect.gen(function* () {
     const directory = yield* Effect.acquireRelease(
