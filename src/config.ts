@@ -483,6 +483,20 @@ export const settingsTable = {
     why: "Largest file that can be fetched from or uploaded to a workspace.",
   }),
 
+  publicUrl: optionalUrl("CAISSON_PUBLIC_URL", {
+    why: "How clients reach the agent API, for links to files; unset, the address that a request was sent to.",
+  }),
+  linkSecret: secret("CAISSON_LINK_SECRET", {
+    why: "Secret that signs links to files; unset, a new one at every start, which ends the links of the last.",
+  }),
+  linkSeconds: integer("CAISSON_LINK_SECONDS", {
+    default: 86_400,
+    least: 1,
+    most: 31_536_000,
+    unit: "seconds",
+    why: "Time for which a link to a file opens it without a key.",
+  }),
+
   // Sessions
   sessions: choice("CAISSON_SESSIONS", {
     choices: ["memory", "sqlite", "redis"],

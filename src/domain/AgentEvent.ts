@@ -4,6 +4,7 @@
  * A converter is a function from this stream to a wire format; nothing else crosses that line.
  */
 import { Schema } from "effect";
+import { Artifact } from "./Artifact.ts";
 import { ToolCall } from "./Message.ts";
 import { ToolResult } from "./Tool.ts";
 import { Usage } from "./Usage.ts";
@@ -31,6 +32,10 @@ export type ToolCallFinished = typeof ToolCallFinished.Type;
 /** The model called a tool that the client declared: the client must answer it. */
 export const ClientToolCalled = Schema.TaggedStruct("ClientToolCalled", { call: ToolCall });
 export type ClientToolCalled = typeof ClientToolCalled.Type;
+
+/** Files that the run made or changed; at most one such event, just before the end. */
+export const ArtifactsChanged = Schema.TaggedStruct("ArtifactsChanged", { artifacts: Schema.Array(Artifact) });
+export type ArtifactsChanged = typeof ArtifactsChanged.Type;
 
 /**
  * Why a run ended.
@@ -66,6 +71,7 @@ export const AgentEvent = Schema.Union([
   ToolCallStarted,
   ToolCallFinished,
   ClientToolCalled,
+  ArtifactsChanged,
   RunFinished,
 ]);
 export type AgentEvent = typeof AgentEvent.Type;

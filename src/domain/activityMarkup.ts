@@ -5,6 +5,7 @@
  * both use this file, so answer and activity can always be told apart.
  */
 import { Option, Schema } from "effect";
+import type { Artifact } from "./Artifact.ts";
 import type { ToolCall } from "./Message.ts";
 import type { ToolResult } from "./Tool.ts";
 
@@ -79,6 +80,31 @@ export const renderCallBlock = (call: ToolCall): string => {
 export const renderResultBlock = (result: ToolResult): string =>
   block(`text ${activityFenceInfo.result}`, shorten(describeResult(result), resultCharactersMax));
 
+/** Characters that would end a link's text, and what stands for them. */
+const linkText = (name: string): string => name.replace(/[\[\]()<>\\`*\s]+/g, "_");
+
+const sizeText = (bytes: number): string =>
+  bytes < 1_000
+    ? `${bytes} B`
+    : bytes < 1_000_000
+    ? `${(bytes / 1_000).toFixed(1)} kB`
+    : `${(bytes / 1_000_000).toFixed(1)} MB`;
+
+/** Renders files as Markdown, one a line: images are shown, others linked. */
+export const renderArtifacts = (artifacts: ReadonlyArray<Artifact>): string => {
+  const lines = artifacts.map(({ name, url, isImage, sizeBytes }) =>
+    isImage ? `![${linkText(name)}](${url})` : `[${linkText(name)}](${url}) (${sizeText(sizeBytes)})`
+  );
+  return lines.length === 0 ? "" : `\n\n${lines.join("\n\n")}\n\n`;
+};
+
+const artifactLine = /^!?\[[^\]]*\]\(\S*\/v1\/artifacts\/artifact-[\w-]+\/content\?\S+\)(?: \([\d.]+ k?M?B\))?$/;
+
+const stripArtifacts = (text: string): string =>
+  text.includes("/v1/artifacts/artifact-")
+    ? text.split("\n").filter((line) => !artifactLine.test(line.trim())).join("\n")
+    : text;
+
 const openingFence = /^(`{3,})\S* caisson:(?:call|result)\s*$/;
 
 /** Drops our fenced blocks; one that was cut before its closing fence reaches to the end. */
@@ -120,6 +146,7 @@ const stripDetails = (text: string): string => {
  * Removes every piece of tool activity that a view of ours wrote into answer text.
  *
  * *Details*: fenced blocks of {@link renderCallBlock} and {@link renderResultBlock}, and `<details>`
- * blocks of type `tool_calls`, `reasoning` and `code_interpreter`. Blank lines around them stay.
+ * blocks of type `tool_calls`, `reasoning` and `code_interpreter`, and the lines of {@link renderArtifacts}.
+ * Blank lines around them stay.
  */
-export const stripActivity = (text: string): string => stripDetails(stripBlocks(text));
+export const stripActivity = (text: string): string => stripArtifacts(stripDetails(stripBlocks(text)));

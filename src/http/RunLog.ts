@@ -23,6 +23,8 @@ const sizeOf = (event: AgentEvent): number => {
       return eventBytes + event.call.argumentsJson.length;
     case "ToolCallFinished":
       return eventBytes + event.call.argumentsJson.length + event.result.text.length;
+    case "ArtifactsChanged":
+      return event.artifacts.reduce((sum, { url, path }) => sum + eventBytes + url.length + path.length, eventBytes);
     case "RunFinished":
       return eventBytes;
   }

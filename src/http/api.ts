@@ -58,6 +58,59 @@ export class SystemGroup extends HttpApiGroup.make("system", { topLevel: true })
   HttpApiEndpoint.get("health", "/health", { success: HealthOut }),
 ) {}
 
+/** A file of a user's workspace. */
+export const ArtifactOut = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("artifact"),
+  filename: Schema.String,
+  path: Schema.String,
+  bytes: Schema.Number,
+  media_type: Schema.String,
+  created_at: Schema.Int,
+  url: Schema.String.annotate({ description: "Opens the file without a key until url_expires_at." }),
+  url_expires_at: Schema.Int,
+}).annotate({ identifier: "Artifact" });
+
+/** Files, the newest first. */
+export const ArtifactList = Schema.Struct({
+  object: Schema.Literal("list"),
+  data: Schema.Array(ArtifactOut),
+  has_more: Schema.Boolean,
+}).annotate({ identifier: "ListArtifactsResponse" });
+
+/** Statuses of work in a sandbox. */
+const sandboxed = [...common, failure(400), failure(502)] as const;
+
+/** The files of a user's workspace. */
+export class ArtifactsGroup extends HttpApiGroup.make("artifacts")
+  .add(
+    HttpApiEndpoint.get("listArtifacts", "/artifacts", {
+      query: {
+        limit: Schema.optionalKey(Schema.String),
+        since: Schema.optionalKey(Schema.String),
+        user: Schema.optionalKey(Schema.String),
+      },
+      success: ArtifactList,
+      error: sandboxed,
+    }),
+    HttpApiEndpoint.post("uploadArtifact", "/artifacts", {
+      query: { path: Schema.optionalKey(Schema.String), user: Schema.optionalKey(Schema.String) },
+      success: ArtifactOut,
+      error: [...sandboxed, failure(413)],
+    }),
+    HttpApiEndpoint.get("artifactContent", "/artifacts/:artifact/content", {
+      params: { artifact: Schema.String },
+      query: {
+        expires: Schema.optionalKey(Schema.String),
+        signature: Schema.optionalKey(Schema.String),
+        user: Schema.optionalKey(Schema.String),
+      },
+      success: Schema.Uint8Array.pipe(HttpApiSchema.asUint8Array()),
+      error: [...sandboxed, failure(404), failure(410), failure(413), failure(416)],
+    }),
+  )
+  .prefix("/v1") {}
+
 /** OpenAI's endpoints. */
 export class V1Group extends HttpApiGroup.make("v1")
   .add(
@@ -108,6 +161,7 @@ export class Api extends HttpApi.make("caisson")
   .add(SystemGroup)
   .add(V1Group)
   .add(SessionsGroup)
+  .add(ArtifactsGroup)
   .annotateMerge(
     OpenApi.annotations({
       title: "Caisson",

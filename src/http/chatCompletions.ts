@@ -4,6 +4,7 @@
 import { Cause, Duration, Effect, Stream } from "effect";
 import { HttpServerRequest } from "effect/http";
 import { Agent } from "../agent/Agent.ts";
+import { announceArtifacts } from "../agent/artifacts.ts";
 import { placeAttachments } from "../agent/attachments.ts";
 import * as Conversation from "../agent/Conversation.ts";
 import { Settings } from "../config.ts";
@@ -16,6 +17,7 @@ import { Identity } from "../services/Identity.ts";
 import { Model } from "../services/Model.ts";
 import { Sandbox } from "../services/Sandbox.ts";
 import { Sessions } from "../services/Sessions.ts";
+import { ArtifactLinks } from "./ArtifactLinks.ts";
 import { identify, ownerFor } from "./caller.ts";
 import { isBackgroundTask, readChatUi } from "./chatUi.ts";
 import { readAttempt } from "./dedupe.ts";
@@ -39,6 +41,8 @@ interface Order {
   readonly model: string;
   readonly session: SessionChoice;
   readonly useTools: boolean;
+  /** Where links to files lead. */
+  readonly linkBase: string;
 }
 
 /** An owner that lives for one request, for work that must leave no trace in a user's session. */
@@ -58,6 +62,7 @@ export const make = Effect.gen(function* () {
   const sandbox = yield* Sandbox;
   const sessions = yield* Sessions;
   const settings = yield* Settings;
+  const links = yield* ArtifactLinks;
 
   const bounds = {
     messagesMax: settings.messagesMax,
@@ -80,7 +85,7 @@ export const make = Effect.gen(function* () {
       yield* placeAttachments(owner, asked.attachments.filter(({ path }) => said.includes(path))).pipe(
         Effect.provideService(Sandbox, sandbox),
       );
-      return agent.run({
+      const events = agent.run({
         owner,
         conversation,
         model,
@@ -88,6 +93,11 @@ export const make = Effect.gen(function* () {
         parameters: asked.parameters,
         clientTools: asked.clientTools,
         useTools,
+      });
+      return announceArtifacts(events, {
+        sandbox,
+        owner,
+        describe: (file, imageType) => links.describe(order.linkBase, owner, file, imageType),
       });
     }));
 
@@ -154,6 +164,7 @@ export const make = Effect.gen(function* () {
       model,
       session: yield* chooseSession(headers, body.metadata, ui),
       useTools: !task,
+      linkBase: links.baseOf(request),
     };
     notes.user = user.user === "" ? user.principal : `${user.principal}/${user.user}`;
     notes.model = model;

@@ -46,6 +46,22 @@ export class UnsupportedMediaType extends Schema.TaggedError<UnsupportedMediaTyp
 /** The body is larger than `CAISSON_BODY_BYTES_MAX`. */
 export class BodyTooLarge extends Schema.TaggedError<BodyTooLarge>()("BodyTooLarge", { bytesMax: Schema.Int }) {}
 
+/** There is no such artifact, or it is not this caller's. */
+export class ArtifactNotFound extends Schema.TaggedError<ArtifactNotFound>()("ArtifactNotFound", {}) {}
+
+/** A signed link is past its time. */
+export class LinkExpired extends Schema.TaggedError<LinkExpired>()("LinkExpired", {}) {}
+
+/** A file is larger than `MCP_ARTIFACT_SIZE_LIMIT_MB`. */
+export class ArtifactTooLarge extends Schema.TaggedError<ArtifactTooLarge>()("ArtifactTooLarge", {
+  bytesMax: Schema.Int,
+}) {}
+
+/** A `Range` begins behind the end of the file. */
+export class RangeNotSatisfiable extends Schema.TaggedError<RangeNotSatisfiable>()("RangeNotSatisfiable", {
+  sizeBytes: Schema.Number,
+}) {}
+
 /** An `Idempotency-Key` was used before for a different request. */
 export class IdempotencyKeyReused extends Schema.TaggedError<IdempotencyKeyReused>()("IdempotencyKeyReused", {}) {}
 
@@ -69,6 +85,10 @@ export type HttpError =
   | MethodNotAllowed
   | UnsupportedMediaType
   | BodyTooLarge
+  | ArtifactNotFound
+  | LinkExpired
+  | ArtifactTooLarge
+  | RangeNotSatisfiable
   | IdempotencyKeyReused
   | SessionNotFound
   | TooManyRequests
@@ -124,6 +144,10 @@ export const errorTable: { readonly [K in ErrorKey]: Facts } = {
     "model_not_found",
     "No configured provider serves this model; the message lists which do.",
   ),
+  ArtifactNotFound: invalid(404, "artifact_not_found", "There is no such file in this user's workspace."),
+  LinkExpired: invalid(410, "link_expired", "The link to a file is past its time; ask for a new one."),
+  ArtifactTooLarge: invalid(413, "artifact_too_large", "The file is larger than MCP_ARTIFACT_SIZE_LIMIT_MB."),
+  RangeNotSatisfiable: invalid(416, "range_not_satisfiable", "The range begins behind the end of the file."),
   MethodNotAllowed: invalid(405, "method_not_supported", "The URL exists for other methods; see the `allow` header."),
   BodyTooLarge: invalid(413, "request_too_large", "The body is larger than CAISSON_BODY_BYTES_MAX."),
   UnsupportedMediaType: invalid(415, "unsupported_media_type", "The content-type is not application/json."),
@@ -329,6 +353,18 @@ const words = (error: HttpError): Words => {
       };
     case "BodyTooLarge":
       return { key: error._tag, message: `Request body too large: at most ${error.bytesMax} bytes are accepted` };
+    case "ArtifactNotFound":
+      return { key: error._tag, message: "There is no such artifact." };
+    case "LinkExpired":
+      return { key: error._tag, message: "This link has expired." };
+    case "ArtifactTooLarge":
+      return { key: error._tag, message: `The file is larger than the limit of ${error.bytesMax} bytes.` };
+    case "RangeNotSatisfiable":
+      return {
+        key: error._tag,
+        message: `The file has ${error.sizeBytes} bytes.`,
+        headers: { "content-range": `bytes */${error.sizeBytes}` },
+      };
     case "IdempotencyKeyReused":
       return { key: error._tag, message: "This Idempotency-Key was used with a different request." };
     case "ShuttingDown":

@@ -7,6 +7,8 @@ import { HttpServerRequest } from "effect/http";
 import { Settings } from "../config.ts";
 import { Identity } from "../services/Identity.ts";
 import { Api } from "./api.ts";
+import { ArtifactLinks } from "./ArtifactLinks.ts";
+import * as artifacts from "./artifacts.ts";
 import { identify } from "./caller.ts";
 import * as chatCompletions from "./chatCompletions.ts";
 import type { HttpError } from "./errors.ts";
@@ -20,6 +22,9 @@ import * as sessions from "./sessions.ts";
 /** Where the OpenAPI document and its page are. */
 const documentPath = "/openapi.json";
 const docsPath = "/docs";
+
+/** Bounds of the router itself: an artifact's id holds its sealed path, which may be 4,096 bytes long. */
+export const routerConfig = { maxParamLength: 8_192 } as const;
 
 /** The methods of every path, from the API's own declarations. */
 const methodTable = (() => {
@@ -69,6 +74,21 @@ const StoredSessions = HttpApiBuilder.group(
         .handleRaw("deleteSession", ({ params }) => answer(remove(params.session)))),
 );
 
+const Artifacts = HttpApiBuilder.group(
+  Api,
+  "artifacts",
+  Effect.fnUntraced(function* (handlers) {
+    const { list, content, upload } = yield* artifacts.make;
+    return handlers
+      .handleRaw("listArtifacts", () => answer(list))
+      .handleRaw("uploadArtifact", () => answer(upload))
+      .handleRaw(
+        "artifactContent",
+        ({ params }) => Effect.catch(content(params.artifact), (error) => Effect.succeed(failed(error))),
+      );
+  }),
+);
+
 /** Everything that must stand around the endpoints, with the bounds of the settings. */
 const Frame = Layer.unwrap(
   Effect.map(Settings, ({ bodyBytesMax }) =>
@@ -81,8 +101,8 @@ const Frame = Layer.unwrap(
 /** The routes of the whole API, to be served by any host. */
 export const layer = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: documentPath }).pipe(
-    Layer.provide([System, V1, StoredSessions]),
-    Layer.provide(Runs.layer),
+    Layer.provide([System, V1, StoredSessions, Artifacts]),
+    Layer.provide([Runs.layer, ArtifactLinks.layer]),
   ),
   HttpApiScalar.layer(Api, { path: docsPath }),
   Frame,

@@ -36,4 +36,7 @@ export const layerSocket = Layer.unwrap(
  * *Details*: closing stops accepting, lets running requests end within the grace of the settings and
  * interrupts the rest.
  */
-export const serve = HttpRouter.serve(Router.layer, { disableLogger: true }).pipe(Layer.provideMerge(layerSocket));
+export const serve = HttpRouter.serve(Router.layer, {
+  disableLogger: true,
+  routerConfig: Router.routerConfig,
+}).pipe(Layer.provideMerge(layerSocket));

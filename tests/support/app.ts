@@ -56,7 +56,7 @@ export const makeApp = (options: AppOptions = {}): App => {
       Layer.provide(HttpServer.layerServices),
       Layer.provideMerge(Logger.layer(logger === undefined ? [] : [logger])),
     ),
-    { disableLogger: true },
+    { disableLogger: true, routerConfig: Router.routerConfig },
   );
   const send = (request: Request) => handler(request, Context.empty());
   return {

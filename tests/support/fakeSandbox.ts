@@ -29,6 +29,9 @@ export interface FakeSandbox {
   readonly layer: Layer.Layer<Sandbox>;
 }
 
+/** When every file of a fake sandbox was last changed: after any run began. */
+const changedAtMs = Date.UTC(2100, 0, 1);
+
 /** Makes a fake sandbox; commands echo themselves unless `execute` says otherwise. */
 export const fakeSandbox = (
   execute: (request: ExecutionRequest) => Effect.Effect<ExecutionOutcome> = ({ command }) =>
@@ -57,9 +60,25 @@ export const fakeSandbox = (
         }),
       readText: (path) =>
         Effect.map(read(path), (bytes) => ({ text: new TextDecoder().decode(bytes), truncated: false })),
-      readBytes: (path) => Stream.fromEffect(read(path)),
+      readBytes: (path, range = { offset: 0 }) =>
+        Stream.fromEffect(
+          Effect.map(
+            read(path),
+            (bytes) => bytes.slice(range.offset, range.length === undefined ? undefined : range.offset + range.length),
+          ),
+        ),
       readDocstring: () => Effect.succeed(""),
-      changedFiles: () => Effect.succeed([]),
+      changedFiles: (sinceMs, limit) =>
+        Effect.sync(() =>
+          [...files]
+            .filter(([name]) => name.startsWith(at("")) && sinceMs <= changedAtMs)
+            .map(([name, bytes]) => ({
+              path: name.slice(name.indexOf(":") + 1),
+              sizeBytes: bytes.length,
+              modifiedAtMs: changedAtMs,
+            }))
+            .slice(0, limit)
+        ),
     };
   };
   const layer = Layer.succeed(

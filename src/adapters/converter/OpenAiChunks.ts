@@ -5,6 +5,7 @@
  * the same steps, so they cannot say different things.
  */
 import { Layer } from "effect";
+import { renderArtifacts } from "../../domain/activityMarkup.ts";
 import type { AgentEvent, FinishReason } from "../../domain/AgentEvent.ts";
 import type { ChatChunk, ChatCompletion, WireDelta, WireFinishReason, WireUsage } from "../../domain/ChatChunk.ts";
 import type { ToolCall } from "../../domain/Message.ts";
@@ -119,6 +120,10 @@ const makePieces = (options: Pick<ConversionOptions, "view" | "answerOnly">) => 
         return show(showing.finished(event));
       case "ClientToolCalled":
         return [...release(false), toolCallPiece(event.call)];
+      case "ArtifactsChanged":
+        return options.view === "none" || options.answerOnly
+          ? []
+          : [delta({ content: renderArtifacts(event.artifacts) })];
       case "RunFinished":
         return [
           ...release(true),

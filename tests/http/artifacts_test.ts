@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { Effect, Option, Redacted } from "effect";
+import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import type { SettingsService } from "../../src/config.ts";
+import { linkKeys, signLink } from "../../src/domain/artifactLinks.ts";
+import { stripActivity } from "../../src/domain/activityMarkup.ts";
+import { ownerKey } from "../../src/domain/ids.ts";
+import { type App, withApp } from "../support/app.ts";
+import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
+
+const png = new Uint8Array([
+  0x89,
+  0x50,
+  0x4e,
+  0x47,
+  0x0d,
+  0x0a,
+  0x1a,
+  0x0a,
+  ...Array.from({ length: 500 }, (_, n) => n % 251),
+]);
+const html = new TextEncoder().encode("<script>alert(1)</script>");
+
+const secret = "a secret for links";
+const settings: Partial<SettingsService> = {
+  apiKeys: Option.some(Redacted.make("ann:key-ann-000000000000,bob:key-bob-000000000000")),
+  linkSecret: Option.some(Redacted.make(secret)),
+  publicUrl: Option.some("http://caisson.test"),
+};
+const ann = { authorization: "Bearer key-ann-000000000000" };
+const bob = { authorization: "Bearer key-bob-000000000000" };
+const annKey = ownerKey({ principal: "api-key:ann", user: "u1", ephemeral: false });
+
+/** A sandbox in which running anything makes the given files. */
+const making = (made: Readonly<Record<string, Uint8Array>>) => {
+  const sandbox = fakeSandbox(() =>
+    Effect.sync(() => {
+      for (const [name, bytes] of Object.entries(made)) sandbox.files.set(`${annKey}:/workspace/${name}`, bytes);
+      return outcome("done\n");
+    })
+  );
+  return sandbox;
+};
+const steps = [
+  Scripted.calls(Scripted.toolCall("c1", "execute_bash", { command: "python3 draw.py" })),
+  Scripted.answers("Here it is."),
+];
+const ask = (app: App, extra: Record<string, unknown> = {}) =>
+  app.chat({ model: "scripted", user: "u1", messages: [{ role: "user", content: "Draw" }], ...extra }, ann);
+const listed = async (app: App, headers: Record<string, string> = ann) => {
+  const response = await app.get("/v1/artifacts?user=u1", headers);
+  assert.equal(response.status, 200);
+  return (await response.json()).data;
+};
+const pathOf = (url: string) => url.replace("http://caisson.test", "");
+const fetched = async (app: App, path: string, headers: Record<string, string> = {}) => {
+  const response = await app.get(path, headers);
+  return { response, bytes: new Uint8Array(await response.arrayBuffer()) };
+};
+
+Deno.test("a run's answer carries a link that opens the image without a key when it made one", () =>
+  withApp(
+    { steps, settings, sandbox: making({ "chart.png": png, "data.csv": new Uint8Array(1234), ".cache/x": png }) },
+    async (app) => {
+      const content: string = (await (await ask(app)).json()).choices[0].message.content;
+      const image = /!\[chart\.png\]\((\S+)\)/.exec(content)?.[1] ?? assert.fail(content);
+      assert.match(content, /\n\[data\.csv\]\(\S+\) \(1\.2 kB\)/);
+      assert.ok(!content.includes(".cache"));
+      const { response, bytes } = await fetched(app, pathOf(image));
+      assert.equal(response.status, 200);
+      const sha = (data: Uint8Array) => createHash("sha256").update(data).digest("hex");
+      assert.equal(sha(bytes), sha(png));
+      const header = (name: string) => response.headers.get(name);
+      assert.equal(header("content-type"), "image/png");
+      assert.equal(header("x-content-type-options"), "nosniff");
+      assert.equal(header("content-security-policy"), "default-src 'none'; sandbox");
+      assert.match(header("content-disposition") ?? "", /^inline; filename="chart\.png"/);
+      assert.equal(header("content-length"), String(png.length));
+      assert.equal(stripActivity(content).replace(/\s+/g, " ").trim(), "Here it is.");
+    },
+  ));
+
+Deno.test("a run's answer shows no files when the view shows no activity or nobody is named", async () => {
+  await withApp({ steps, settings, sandbox: making({ "chart.png": png }) }, async (app) => {
+    const hidden = await (await ask(app, { metadata: { view: "none" } })).json();
+    assert.equal(hidden.choices[0].message.content, "Here it is.");
+  });
+  await withApp({ steps, sandbox: making({ "chart.png": png }) }, async (app) => {
+    const response = await app.chat({ model: "scripted", messages: [{ role: "user", content: "Draw" }] });
+    assert.ok(!(await response.json()).choices[0].message.content.includes("/v1/artifacts"));
+  });
+});
+
+Deno.test("a link is refused when its time is over or anything in it was changed", () =>
+  withApp({ settings, sandbox: making({}), steps }, async (app) => {
+    await app.send(upload("/v1/artifacts?user=u1&path=a.txt", "hello"));
+    const [{ id, url }] = await listed(app);
+    assert.equal((await fetched(app, pathOf(url))).response.status, 200);
+    const at = (expires: number, signature = signLink(linkKeys(secret), id, expires)) =>
+      fetched(app, `/v1/artifacts/${id}/content?expires=${expires}&signature=${signature}`);
+    const late = await at(1_000);
+    assert.equal(late.response.status, 410);
+    assert.equal(JSON.parse(new TextDecoder().decode(late.bytes)).error.code, "link_expired");
+    const good = new URL(url).searchParams;
+    assert.equal((await at(Number(good.get("expires")) + 1, good.get("signature") ?? "")).response.status, 404);
+    assert.equal((await at(4_000_000_000, signLink(linkKeys("another"), id, 4_000_000_000))).response.status, 404);
+    const flipped = id.slice(0, -2) + (id.at(-2) === "A" ? "B" : "A") + id.at(-1);
+    assert.equal((await fetched(app, `/v1/artifacts/${flipped}/content?user=u1`, ann)).response.status, 404);
+  }));
+
+Deno.test("an artifact is 404 for every other user and principal, and 401 without a key", () =>
+  withApp({ settings, sandbox: making({}), steps }, async (app) => {
+    await app.send(upload("/v1/artifacts?user=u1&path=a.txt", "hello"));
+    const [{ id }] = await listed(app);
+    const path = `/v1/artifacts/${id}/content`;
+    assert.equal((await fetched(app, `${path}?user=u1`, ann)).response.status, 200);
+    assert.equal((await fetched(app, `${path}?user=u2`, ann)).response.status, 404);
+    assert.equal((await fetched(app, `${path}?user=u1`, bob)).response.status, 404);
+    assert.equal((await fetched(app, `${path}?user=u1`)).response.status, 401);
+    assert.equal((await app.get("/v1/artifacts?user=u1")).status, 401);
+    assert.deepEqual(await listed(app, bob), []);
+    for (const foreign of ["artifact-x", "artifact-" + "A".repeat(60), "..%2F..%2Fetc%2Fpasswd"]) {
+      assert.equal((await fetched(app, `/v1/artifacts/${foreign}/content?user=u1`, ann)).response.status, 404, foreign);
+    }
+  }));
+
+Deno.test("a file is only bytes to save when it is named like an image and is none", () =>
+  withApp(
+    { settings, steps, sandbox: making({ "evil.png": html, "pic.svg": html, "page.html": html }) },
+    async (app) => {
+      const content: string = (await (await ask(app)).json()).choices[0].message.content;
+      assert.ok(!content.includes("!["), content);
+      for (const { url, filename } of await listed(app)) {
+        const { response } = await fetched(app, pathOf(url));
+        assert.match(response.headers.get("content-disposition") ?? "", /^attachment;/, filename);
+        assert.equal(response.headers.get("x-content-type-options"), "nosniff");
+        if (filename !== "page.html") assert.equal(response.headers.get("content-type"), "application/octet-stream");
+      }
+    },
+  ));
+
+Deno.test("a download resumes when a range is asked for, and starts again when the file has changed", () =>
+  withApp({ settings, steps, sandbox: making({ "chart.png": png }) }, async (app) => {
+    await ask(app);
+    const [{ url }] = await listed(app);
+    const whole = await fetched(app, pathOf(url));
+    const etag = whole.response.headers.get("etag") ?? "";
+    const part = (range: string, more: Record<string, string> = {}) => fetched(app, pathOf(url), { range, ...more });
+    const rest = await part("bytes=100-", { "if-range": etag });
+    assert.equal(rest.response.status, 206);
+    assert.equal(rest.response.headers.get("content-range"), `bytes 100-${png.length - 1}/${png.length}`);
+    assert.deepEqual(rest.bytes, png.slice(100));
+    assert.deepEqual((await part("bytes=-7")).bytes, png.slice(-7));
+    assert.deepEqual((await part("bytes=0-0")).bytes, png.slice(0, 1));
+    assert.equal((await part("bytes=100-", { "if-range": '"other"' })).response.status, 200);
+    const beyond = await part("bytes=99999-");
+    assert.equal(beyond.response.status, 416);
+    assert.equal(beyond.response.headers.get("content-range"), `bytes */${png.length}`);
+    assert.equal((await fetched(app, pathOf(url), { "if-none-match": etag })).response.status, 304);
+  }));
+
+const upload = (path: string, body: BodyInit, headers: Record<string, string> = ann) =>
+  new Request(`http://caisson.test${path}`, { method: "POST", body, headers });
+
+Deno.test("an upload lands in the workspace when it is a form or plain bytes", () =>
+  withApp({ settings, steps, sandbox: making({}) }, async (app) => {
+    const form = new FormData();
+    form.set("file", new File(["a,b\n1,2\n"], "sales.csv"));
+    const sent = await (await app.send(upload("/v1/artifacts?user=u1", form))).json();
+    assert.equal(sent.path, "/workspace/uploads/sales.csv");
+    assert.equal(sent.media_type, "text/csv");
+    form.set("path", "data/./in.csv");
+    assert.equal((await (await app.send(upload("/v1/artifacts?user=u1", form))).json()).path, "/workspace/data/in.csv");
+    const raw = await (await app.send(upload("/v1/artifacts?user=u1&path=/workspace/x.bin", new Uint8Array(3)))).json();
+    assert.deepEqual([raw.path, raw.bytes], ["/workspace/x.bin", 3]);
+    assert.equal((await listed(app)).length, 3);
+  }));
+
+Deno.test("an upload is refused when its path leaves the workspace, it is too large or nobody is named", async () => {
+  await withApp({ settings: { ...settings, artifactMbMax: 1 }, steps, sandbox: making({}) }, async (app) => {
+    for (const path of ["../etc/passwd", "/etc/passwd", "a/../../b", "%00", "/workspace", "/workspaces/x", "a%0Ab"]) {
+      const response = await app.send(upload(`/v1/artifacts?user=u1&path=${path}`, "x"));
+      assert.equal(response.status, 400, path);
+      assert.equal((await response.json()).error.param, "path");
+    }
+    const large = await app.send(upload("/v1/artifacts?user=u1&path=a", new Uint8Array(1024 * 1024 + 1)));
+    assert.equal(large.status, 413);
+    await large.body?.cancel();
+    assert.equal((await listed(app)).length, 0);
+  });
+  await withApp({ steps, sandbox: making({}) }, async (app) => {
+    const response = await app.send(upload("/v1/artifacts?path=a", "x", {}));
+    assert.equal(response.status, 400);
+    assert.equal((await response.json()).error.param, "user");
+  });
+});
+
+Deno.test("a file opens by its link when its path is as long as paths get", () => {
+  const long = `${"d".repeat(200)}/`.repeat(19) + "file.txt";
+  return withApp({ settings, steps, sandbox: making({ [long]: png }) }, async (app) => {
+    await ask(app);
+    const [{ url }] = await listed(app);
+    assert.equal((await fetched(app, pathOf(url))).response.status, 200);
+  });
+});
+
+Deno.test("a file is 413 when it is larger than the limit", () =>
+  withApp({
+    settings: { ...settings, artifactMbMax: 1 },
+    steps,
+    sandbox: making({ "big.bin": new Uint8Array(1024 * 1024 + 1) }),
+  }, async (app) => {
+    await ask(app);
+    const [{ url }] = await listed(app);
+    const { response } = await fetched(app, pathOf(url));
+    assert.equal(response.status, 413);
+  }));
