@@ -10,7 +10,8 @@ import { createHash } from "node:crypto";
 import { Settings, settingsTable } from "../../../config.ts";
 import { ImageMissing, SandboxError } from "../../../services/Sandbox.ts";
 import { Engine } from "./Engine.ts";
-import { EngineError, toSandboxError } from "./EngineError.ts";
+import { toSandboxError } from "./EngineError.ts";
+import { tarArchive } from "./tarArchive.ts";
 
 /** Label with the hash of the sources an image was built from. */
 export const sourceLabel = "caisson.image.source";
@@ -56,22 +57,6 @@ const hashOf = (sources: ReadonlyArray<Source>): string => {
   return hash.digest("hex").slice(0, 32);
 };
 
-const tarOf = (sources: ReadonlyArray<Source>) =>
-  Stream.fromIterable(sources.map((source) => Tar.file(source.path, source.content))).pipe(
-    Stream.pipeThroughChannel(Tar.encode()),
-    Stream.runCollect,
-    Effect.map((pieces) => {
-      const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-      let at = 0;
-      for (const piece of pieces) {
-        all.set(piece, at);
-        at += piece.length;
-      }
-      return all;
-    }),
-    Effect.mapError((error) => new EngineError({ operation: "tar", kind: "Fault", detail: error.message })),
-  );
-
 export interface ImageService {
   /**
    * The image to start sandboxes from, built first when it is the default one and absent or stale.
@@ -110,7 +95,10 @@ export class Image extends Context.Service<Image, ImageService>()("caisson/adapt
             buildargs: { BASE: base },
             labels: { [sourceLabel]: hashOf(files), "caisson.app": "caisson" },
           };
-          yield* engine.buildImage(yield* tarOf(files), options).pipe(
+          yield* engine.buildImage(
+            yield* tarArchive(files.map(({ path, content }) => Tar.file(path, content))),
+            options,
+          ).pipe(
             Stream.runForEach((message) =>
               message.error !== undefined
                 ? Effect.fail(missing(`the build failed: ${message.error.trim().slice(0, 500)}`))
@@ -122,8 +110,10 @@ export class Image extends Context.Service<Image, ImageService>()("caisson/adapt
           yield* Effect.logInfo(`built the sandbox image ${reference}`);
           return reference;
         }).pipe(
-          Effect.catchTag("EngineError", (error) =>
-            Effect.fail(error.operation === "build" ? missing(error.message) : toSandboxError(error))),
+          Effect.catchTag(
+            "EngineError",
+            (error) => Effect.fail(error.operation === "build" ? missing(error.message) : toSandboxError(error)),
+          ),
         );
 
       const find = Effect.gen(function* () {

@@ -6,13 +6,14 @@
  */
 // @ts-types="@types/dockerode"
 import type Dockerode from "dockerode";
-import { Effect, Option, Stream } from "effect";
+import { Effect, Option } from "effect";
 import { Tar } from "effect/encoding";
 import { SandboxError, StartFailed } from "../../../services/Sandbox.ts";
 import { label, sandboxUid } from "./container.ts";
 import { Engine } from "./Engine.ts";
 import { EngineError, toSandboxError } from "./EngineError.ts";
 import { Installation } from "./Installation.ts";
+import { tarArchive } from "./tarArchive.ts";
 
 /** What may be copied into a volume; tools and skills are text, and the copy is held in memory once. */
 const copiedBytesMax = 64 * 1024 * 1024;
@@ -53,16 +54,6 @@ const readTree = async (directory: string): Promise<ReadonlyArray<Entry>> => {
   return entries.sort((left, right) => (left.path < right.path ? -1 : 1));
 };
 
-const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
-};
-
 /** Copies a directory into a volume of this server, through a container that is never started. */
 const copyToVolume = Effect.fnUntraced(function* (directory: string, target: string, image: string) {
   const engine = yield* Engine;
@@ -81,11 +72,8 @@ const copyToVolume = Effect.fnUntraced(function* (directory: string, target: str
     engine.createVolume({ Name: name, Labels: labels }),
     () => Effect.ignore(engine.removeVolume(name)),
   );
-  const tar = yield* Stream.fromIterable(entries).pipe(
-    Stream.map(({ path, content, mode }) => Tar.file(path, content, { mode, uid: sandboxUid, gid: sandboxUid })),
-    Stream.pipeThroughChannel(Tar.encode()),
-    Stream.runCollect,
-    Effect.mapError((error) => new EngineError({ operation: "tar", kind: "Fault", detail: error.message })),
+  const tar = yield* tarArchive(
+    entries.map(({ path, content, mode }) => Tar.file(path, content, { mode, uid: sandboxUid, gid: sandboxUid })),
   );
   yield* Effect.acquireUseRelease(
     engine.createContainer({
@@ -93,7 +81,7 @@ const copyToVolume = Effect.fnUntraced(function* (directory: string, target: str
       Labels: labels,
       HostConfig: { NetworkMode: "none", Mounts: [{ Type: "volume", Source: name, Target: "/seed" }] },
     }),
-    (id) => engine.putArchive(id, concat(tar), "/seed"),
+    (id) => engine.putArchive(id, tar, "/seed"),
     (id) => Effect.ignore(engine.removeContainer(id)),
   );
   return name;

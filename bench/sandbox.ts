@@ -1,0 +1,251 @@
+/**
+ * What the Docker sandbox costs, as ratios within one run: against one engine exec per command, against
+ * fork and exec on the host, and against the engine's own create, start and archive calls.
+ *
+ * Run with `deno task bench sandbox [IDLE]`; IDLE idle sandboxes (20) are started for the last rows. It
+ * needs an engine, the image and python3 on the host.
+ */
+import { Effect, Layer, Schedule, Stream } from "effect";
+import { Tar } from "effect/encoding";
+import { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
+import { tarArchive } from "../src/adapters/sandbox/docker/tarArchive.ts";
+import { layer as dockerLayer } from "../src/adapters/sandbox/docker/Docker.ts";
+import type { Owner } from "../src/domain/Owner.ts";
+import { Sandbox, type SandboxHandle } from "../src/services/Sandbox.ts";
+import { dockerode, engineSettings } from "../tests/support/engine.ts";
+
+const command = "echo hi";
+const warmRuns = 200;
+const execRuns = 20;
+const atOnce = 16;
+const burstRuns = 320;
+const execBurstRuns = 48;
+const startRuns = 6;
+const fileRuns = 6;
+const mebibyte = 1024 * 1024;
+
+const engine = dockerode();
+const owner = (ephemeral: boolean): Owner => ({ principal: "bench", user: crypto.randomUUID(), ephemeral });
+
+const median = (values: ReadonlyArray<number>) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+
+const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const started = performance.now();
+    return Effect.map(effect, (value) => [performance.now() - started, value] as const);
+  });
+
+/** The median time of sequential runs. */
+const p50 = <A, E, R>(runs: number, effect: Effect.Effect<A, E, R>) =>
+  Effect.map(
+    Effect.forEach(Array.from({ length: runs }), () => Effect.map(timed(effect), ([ms]) => ms)),
+    median,
+  );
+
+/** Runs per second with a number of them at once. */
+const throughput = <A, E, R>(runs: number, effect: Effect.Effect<A, E, R>) =>
+  Effect.map(
+    timed(Effect.forEach(Array.from({ length: runs }), () => effect, { concurrency: atOnce, discard: true })),
+    ([ms]) => (runs * 1000) / ms,
+  );
+
+const run = (handle: SandboxHandle) => handle.execute({ command, timeoutMs: 30_000 });
+
+/** One command as today's peers run it: create, start, drain and inspect an exec. */
+const engineExec = (id: string) =>
+  Effect.promise(async () => {
+    const exec = await engine.getContainer(id).exec({
+      Cmd: ["bash", "-c", command],
+      AttachStdout: true,
+      AttachStderr: true,
+    });
+    const stream = await exec.start({ hijack: true, stdin: false });
+    await new Promise<void>((resolve, reject) => {
+      stream.on("data", () => {});
+      stream.on("end", resolve);
+      stream.on("error", reject);
+    });
+    stream.destroy();
+    return (await exec.inspect()).ExitCode;
+  });
+
+/** The floor: a process of the host spawning bash, from a program that costs next to nothing itself. */
+const hostSpawn = Effect.promise(async () => {
+  const source = `
+import os, statistics, time
+times = []
+for _ in range(${warmRuns}):
+    begun = time.perf_counter()
+    r, w = os.pipe()
+    pid = os.posix_spawn("/bin/bash", ["bash", "-c", "${command}"], {"PATH": "/usr/bin:/bin"},
+                         file_actions=[(os.POSIX_SPAWN_DUP2, w, 1), (os.POSIX_SPAWN_CLOSE, r)])
+    os.close(w)
+    while os.read(r, 4096): pass
+    os.close(r)
+    os.waitpid(pid, 0)
+    times.append((time.perf_counter() - begun) * 1000)
+print(statistics.median(times))`;
+  const { stdout } = await new Deno.Command("python3", { args: ["-IS", "-c", source] }).output();
+  return Number(new TextDecoder().decode(stdout));
+});
+
+const row = (what: string, measured: string, ratio: string) =>
+  Effect.sync(() => console.log(`${what.padEnd(40)} ${measured.padEnd(44)} ${ratio}`));
+const ms = (value: number) => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
+const times = (value: number) => `${value.toFixed(2)}x`;
+
+const residentBytes = (id: string) =>
+  Effect.promise(async () => {
+    const { memory_stats: memory } = await engine.getContainer(id).stats({ stream: false });
+    const detail: Readonly<Record<string, unknown>> = { ...memory.stats };
+    return Number(detail["rss"] ?? detail["anon"] ?? memory.usage);
+  });
+
+const warm = Effect.scoped(Effect.gen(function* () {
+  const sandbox = yield* Sandbox;
+  const handle = yield* sandbox.open(owner(true));
+  yield* p50(20, run(handle));
+  const ours = yield* p50(warmRuns, run(handle));
+  const exec = yield* p50(execRuns, engineExec(handle.id));
+  const host = yield* hostSpawn;
+  yield* row(
+    "warm command, one after another, p50",
+    `${ms(ours)}, engine exec ${ms(exec)}`,
+    `${times(exec / ours)} faster (15x)`,
+  );
+  yield* row(
+    "the same against fork+exec on the host",
+    `${ms(ours)}, host ${ms(host)}`,
+    `${times(ours / host)} (at most 3x)`,
+  );
+  const burst = yield* throughput(burstRuns, run(handle));
+  const execBurst = yield* throughput(execBurstRuns, engineExec(handle.id));
+  yield* row(
+    `${atOnce} at once`,
+    `${burst.toFixed(0)}/s, engine exec ${execBurst.toFixed(0)}/s`,
+    `${times(burst / execBurst)} the throughput (25x)`,
+  );
+
+  const small = new Uint8Array(1024).fill(97);
+  const writeAndRead = Effect.andThen(
+    handle.writeFile("small.txt", small),
+    handle.readText("small.txt", { offset: 0 }),
+  );
+  const pair = yield* p50(warmRuns, writeAndRead);
+  yield* row("1 KB write and read, p50", `${ms(pair)}, one command ${ms(ours)}`, `${times(pair / ours)} (at most 1x)`);
+}));
+
+const files = Effect.gen(function* () {
+  const sandbox = yield* Sandbox;
+  const who = owner(false);
+  yield* Effect.scoped(Effect.gen(function* () {
+    const handle = yield* sandbox.open(who);
+    const big = new Uint8Array(10 * mebibyte).fill(97);
+    const container = engine.getContainer(handle.id);
+    const write = yield* p50(fileRuns, handle.writeFile("big.bin", big));
+    const read = yield* p50(fileRuns, Stream.runDrain(handle.readBytes("big.bin")));
+    const archive = yield* tarArchive([Tar.file("big.bin", big, { uid: 1000, gid: 1000 })]);
+    const put = yield* p50(
+      fileRuns,
+      Effect.promise(() => container.putArchive(Readable.from([archive]), { path: "/workspace" })),
+    );
+    const get = yield* p50(
+      fileRuns,
+      Effect.promise(async () => {
+        const pieces = await container.getArchive({ path: "/workspace/big.bin" });
+        await finished(pieces.resume());
+      }),
+    );
+    yield* row("10 MB write, p50", `${ms(write)}, archive call ${ms(put)}`, `${times(put / write)} faster (1x)`);
+    yield* row("10 MB read, p50", `${ms(read)}, archive call ${ms(get)}`, `${times(get / read)} faster (1x)`);
+  })).pipe(Effect.ensuring(Effect.ignore(sandbox.reset(who))));
+});
+
+/** The first command of a user nobody has seen, and everything of them gone again. */
+const firstCommand = Effect.gen(function* () {
+  const sandbox = yield* Sandbox;
+  const who = owner(false);
+  const [elapsed] = yield* timed(Effect.scoped(Effect.flatMap(sandbox.open(who), run)));
+  yield* sandbox.reset(who);
+  return elapsed;
+});
+
+const cold = Effect.gen(function* () {
+  const sandbox = yield* Sandbox;
+  // The very container a sandbox is, minus the supervisor's greeting.
+  const options = yield* Effect.scoped(
+    Effect.flatMap(sandbox.open(owner(true)), (handle) =>
+      Effect.promise(async () => {
+        const { Config, HostConfig } = await engine.getContainer(handle.id).inspect();
+        const { Image, User, WorkingDir } = Config;
+        return {
+          Image,
+          User,
+          WorkingDir,
+          Entrypoint: ["sleep", "600"],
+          HostConfig: { ...HostConfig, AutoRemove: false },
+          Labels: { "caisson.bench": "1" },
+        };
+      })),
+  );
+  const ours = median(yield* Effect.forEach(Array.from({ length: startRuns }), () => firstCommand));
+  const bare: Array<number> = [];
+  for (let n = 0; n < startRuns; n++) {
+    const [elapsed, container] = yield* timed(Effect.promise(async () => {
+      const created = await engine.createContainer(options);
+      await created.start();
+      return created;
+    }));
+    bare.push(elapsed);
+    yield* Effect.promise(() => container.remove({ force: true, v: true }));
+  }
+  yield* row(
+    "first command of a new user, cold, p50",
+    `${ms(ours)}, create and start ${ms(median(bare))}`,
+    `${times(ours / median(bare))} (at most 1.2x)`,
+  );
+});
+
+const pooled = Effect.gen(function* () {
+  const sandbox = yield* Sandbox;
+  const elapsed: Array<number> = [];
+  for (let n = 0; n < startRuns; n++) {
+    yield* Effect.repeat(sandbox.health, {
+      until: (health) => /([1-9]\d*) of \1 pooled/.test(health.detail),
+      schedule: Schedule.spaced("100 millis"),
+    });
+    elapsed.push(yield* firstCommand);
+  }
+  yield* row("first command of a new user, pooled, p50", ms(median(elapsed)), "(at most 10 ms)");
+});
+
+const idle = Effect.fnUntraced(function* (count: number) {
+  const sandbox = yield* Sandbox;
+  yield* Effect.scoped(Effect.gen(function* () {
+    const handle = yield* sandbox.open(owner(true));
+    const alone = yield* p50(warmRuns, run(handle));
+    yield* Effect.forEach(Array.from({ length: count }), () => sandbox.open(owner(true)), {
+      concurrency: 4,
+      discard: true,
+    });
+    const among = yield* p50(warmRuns, run(handle));
+    const resident = yield* residentBytes(handle.id);
+    yield* row(`warm command among ${count} idle sandboxes`, `${ms(among)}, alone ${ms(alone)}`, times(among / alone));
+    yield* row("memory of an idle sandbox", `${(resident / mebibyte).toFixed(1)} MiB resident in its cgroup`, "");
+  }));
+});
+
+const idleCount = Number(Deno.args[0] ?? 20);
+const layer = (sandboxPoolSize: number) =>
+  dockerLayer.pipe(Layer.provide(engineSettings({ sandboxPoolSize, sandboxMemoryMb: 1024 })));
+
+await Effect.runPromise(
+  Effect.gen(function* () {
+    yield* Effect.provide(
+      Effect.andThen(Effect.andThen(warm, files), Effect.andThen(cold, idle(idleCount))),
+      layer(0),
+    );
+    yield* Effect.provide(pooled, layer(2));
+  }),
+);
