@@ -2,7 +2,7 @@
  * What the Docker sandbox costs, as ratios within one run: against one engine exec per command, against
  * fork and exec on the host, and against the engine's own create, start and archive calls.
  *
- * Run with `deno task bench sandbox [IDLE]`; IDLE idle sandboxes (20) are started for the last rows. It
+ * Run with `deno task bench:sandbox [IDLE]`; IDLE idle sandboxes (20) are started for the last rows. It
  * needs an engine, the image and python3 on the host.
  */
 import { Effect, Layer, Schedule, Stream } from "effect";

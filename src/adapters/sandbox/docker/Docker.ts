@@ -33,6 +33,8 @@ export { type Probe, probe } from "./probe.ts";
 const healthMsMax = 2_000;
 /** A sweep of leftovers must not hold up the start of the server. */
 const reapMsMax = 15_000;
+/** Wait before a container from the pool gets its owner's name, so that the first command need not share the engine. */
+const renamePauseMs = 1_000;
 /** Deaths whose owners have not been told yet; the oldest is forgotten first. */
 const deathNotesMax = 1_000;
 
@@ -174,6 +176,7 @@ const make = Effect.gen(function* (): Effect.gen.Return<
           member.fate.keep = true;
           // Labels cannot change after creation; the name tells people whose container it is now.
           yield* engine.rename(member.id, randomName(key.slice(0, 12))).pipe(
+            Effect.delay(renamePauseMs),
             Effect.catch((error) => Effect.logDebug(error.message)),
             Effect.forkScoped,
           );

@@ -30,12 +30,19 @@ export interface Pool<A> {
 const backoffFirstMs = 1_000;
 const backoffMostMs = 60_000;
 
+/**
+ * Wait after a member was taken before its successor is started: a start takes a core for a fifth of a
+ * second, and whoever took the member is about to run its first command.
+ */
+const refillPauseMs = 500;
+
 /** Fills a pool and keeps it filled; closing the scope stops all members at once. */
 export const make = Effect.fnUntraced(function* <A extends PoolMember>(
   size: number,
   start: Effect.Effect<A, SandboxError, Scope.Scope>,
 ): Effect.fn.Return<Pool<A>, never, Scope.Scope> {
   const held: Array<Held<A>> = [];
+  let taken = false;
   const wanted = yield* Latch.make(size > 0);
   const poolScope = yield* Effect.scope;
 
@@ -76,6 +83,8 @@ export const make = Effect.fnUntraced(function* <A extends PoolMember>(
       yield* wanted.close;
       if (held.length >= size) return;
       yield* wanted.open;
+      if (taken) yield* Effect.sleep(refillPauseMs);
+      taken = false;
       const exit = yield* Effect.exit(addOne);
       if (Exit.isSuccess(exit)) {
         backoffMs = backoffFirstMs;
@@ -92,6 +101,7 @@ export const make = Effect.fnUntraced(function* <A extends PoolMember>(
       const entry = held.find(({ member }) => !member.isClosed());
       if (entry === undefined) return undefined;
       held.splice(held.indexOf(entry), 1);
+      taken = true;
       yield* wanted.open;
       yield* Effect.addFinalizer((exit) => Scope.close(entry.scope, exit));
       return entry.member;
