@@ -107,4 +107,7 @@ def _remove_oldest(directory):
     with os.scandir(directory) as entries:
         aged = sorted((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path) for entry in entries)
     for _, path in aged[: max(0, len(aged) - SAVED_FILES_MAX + 1)]:
-        os.unlink(path)
+        try:
+            os.unlink(path)
+        except OSError:
+            continue  # A directory that user code put here, or a file it removed first.

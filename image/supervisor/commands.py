@@ -24,7 +24,8 @@ ORPHAN_SECONDS_MAX = 0.5  # For killing what a lost runner left; after it, every
 IDLE_RUNNERS_MAX = 16
 SURPLUS_SECONDS = 10  # Idle time after which all idle runners but one are let go.
 FORK_PAUSE_SECONDS = 0.005  # Between a command's start and the fork that replaces its runner.
-FORK_RETRY_SECONDS = 1  # After a fork that failed for want of processes or memory.
+FORK_RETRY_SECONDS = 1  # After a fork that failed, or a waiting runner that died: the cause may last.
+SIGNAL_PIPE_BYTES = 4096  # One page: all pipes of a user, across sandboxes, count against one kernel limit.
 FIRST_FREE_FD = 32  # Descriptors for a child are moved above the places it will give them.
 
 
@@ -68,6 +69,8 @@ class Runner:
             self.stderr, stderr = pipe()
             self.status, status = pipe()
             go, self.go = pipe()
+            for fd in (status, go):
+                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, SIGNAL_PIPE_BYTES)
             self.text = os.memfd_create("command", os.MFD_CLOEXEC)
             pipes.append(self.text)
             if with_stdin:
@@ -158,6 +161,7 @@ class Commands:
         text = payload[wire.EXEC_HEAD.size + length :]
         if len(self.active) >= COMMANDS_MAX:
             raise OSError(errno.EAGAIN, "too many commands at once")
+        oom_before = self.oom.read()  # The shell runs as soon as a runner has the text.
         owner = self._ready_runner(text, bool(flags & wire.EXEC_WITH_STDIN))
         saved = os.path.join(self.settings.workspace, ".caisson", "output")
         command = Command(
@@ -166,7 +170,7 @@ class Commands:
             timeout_ms / 1000,
             Capture(bound, saved, f"{name}.stdout"),
             Capture(bound, saved, f"{name}.stderr"),
-            self.oom.read(),
+            oom_before,
         )
         owner.command = command
         if self.active:
@@ -248,6 +252,7 @@ class Commands:
         command.flags |= flag
         command.runner.doomed = True
         command.deadline = time.monotonic() + RUNNER_GRACE_SECONDS
+        processes.freeze(command.runner.pid)
         command.runner.signal(signal.SIGTERM)
 
     def _on_status(self, owner):
@@ -295,8 +300,8 @@ class Commands:
             self._finish(command, 137)
             owner.command = None
         self._retire(owner)
-        if not self.idle:
-            self.fork_at = self.fork_at or time.monotonic() + FORK_PAUSE_SECONDS
+        if not self.idle and self.fork_at is None:
+            self.fork_at = time.monotonic() + FORK_RETRY_SECONDS
 
     def _kill_orphans(self, owner):
         others = frozenset(pid for pid in self.runners if pid != owner.pid) | self.loop.workers

@@ -2,9 +2,11 @@
 
 import errno
 import os
+import resource
 import select
 import signal
 import struct
+import sys
 import time
 from collections import deque
 
@@ -17,6 +19,11 @@ from commands import FIRST_FREE_FD, Commands
 EVENTS_PER_TURN = 64
 FILE_OPERATIONS_MAX = 64  # Reads and writes under way; each holds a descriptor and at most a window of memory.
 CLOSE_SECONDS_MAX = 3.5  # For runners to kill what they run when the server has gone.
+# Limits of this process that code of the same user can lower, and never raise again.
+_LIMITS = [
+    getattr(resource, name)
+    for name in ("RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_FSIZE", "RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK")
+]
 # Frames that begin something under their id, which must be free.
 _BEGINNINGS = {wire.EXEC, wire.WRITE, wire.READ_TEXT, wire.READ_BYTES, wire.DOCSTRING, wire.CHANGED}
 
@@ -54,6 +61,10 @@ class Loop:
                 handler()
 
 
+def _limits():
+    return [resource.getrlimit(limit) for limit in _LIMITS]
+
+
 class Service:
     """Serves one server until it goes."""
 
@@ -68,6 +79,7 @@ class Service:
         self.jobs = deque()  # (id, generator) of file work that is not finished
         self.lookups = {}  # id → (pid, pipe, deadline, bytes so far)
         self.greeted = False
+        self.limits = _limits()
         os.set_blocking(in_fd, False)
         os.set_blocking(out_fd, False)
         self.handlers = {
@@ -178,6 +190,10 @@ class Service:
             self.outbox.fail(ident, errno.EINVAL, str(error))
         except MemoryError:
             self.outbox.fail(ident, errno.ENOMEM, "out of memory")
+        if _limits() != self.limits:
+            # Whatever failed may fail for ever; the server starts a fresh sandbox instead.
+            print("a command changed the limits of the supervisor", file=sys.stderr)
+            raise wire.Disconnected
         return False
 
     def _cancel(self, ident, _):

@@ -63,8 +63,8 @@ export class Execution implements PendingRequest {
       });
     this.stdout = new OutputText(plan.outputBytesMax, listen("stdout"));
     this.stderr = new OutputText(plan.outputBytesMax, listen("stderr"));
-    // Live bytes and half as much again for the tail, of two streams, in frames of one byte at worst.
-    this.allowance = 2 * 2 * 1.5 * plan.outputBytesMax + otherBytesMax;
+    // Live bytes and half as much again for the tail, of two streams.
+    this.allowance = 2 * 1.5 * plan.outputBytesMax + otherBytesMax;
   }
 
   onFrame(kind: number, payload: Uint8Array): boolean {

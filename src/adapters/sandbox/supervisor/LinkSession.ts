@@ -14,7 +14,7 @@ export interface PendingRequest {
   readonly onFrame: (kind: number, payload: Uint8Array) => boolean;
   /** The link has died; no frame will come any more. */
   readonly onLost: (error: SandboxError) => void;
-  /** Bytes that frames of this request may still bring, each frame counting one more. */
+  /** Bytes that frames of this request may still bring, an empty frame counting as one. */
   allowance: number;
 }
 
@@ -34,6 +34,7 @@ export class LinkSession {
   failure: SandboxError | undefined;
   private readonly pending = new Map<number, PendingRequest>();
   private readonly drainWaiters = new Set<() => void>();
+  private readonly afterwards: Array<() => void> = [];
   private readonly decoder = new FrameDecoder();
   private lastId = 0;
   private isFull = false;
@@ -118,15 +119,21 @@ export class LinkSession {
     for (const waiter of waiters) waiter();
   }
 
+  /** Calls back when all that arrived together has been taken apart, so that a reader wakes once for it. */
+  afterData(callback: () => void): void {
+    this.afterwards.push(callback);
+  }
+
   private onData(bytes: Uint8Array): void {
     if (this.failure !== undefined) return;
     const understood = this.decoder.push(bytes, (kind, id, payload) => this.onFrame(kind, id, payload));
     if (!understood) this.fail(lost("the supervisor sent a frame that is too long"));
+    for (const callback of this.afterwards.splice(0)) callback();
   }
 
   private onFrame(kind: number, id: number, payload: Uint8Array): void {
     if (this.failure !== undefined) return;
-    const weight = payload.length + 1;
+    const weight = Math.max(1, payload.length);
     const request = this.pending.get(id);
     if (request !== undefined) {
       request.allowance -= weight;

@@ -10,9 +10,10 @@ import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Executi
 import { SandboxError, type SandboxHandle, StartFailed } from "../../../services/Sandbox.ts";
 import type { ByteChannel } from "./ByteChannel.ts";
 import { execute, executeWithInput, withLastDeadline } from "./execute.ts";
-import { changedFiles, readBytes, readDocstring, readText, writeFile } from "./files.ts";
+import { changedFiles, readDocstring, readText, writeFile } from "./files.ts";
 import { Ask, decodeCount, preamble, protocolVersion, Tell } from "./frames.ts";
 import { LinkSession, lost } from "./LinkSession.ts";
+import { readBytes } from "./readBytes.ts";
 
 /** The operations of one supervisor; safe for concurrent use. */
 export interface SupervisorLink extends Omit<SandboxHandle, "id"> {

@@ -25,6 +25,8 @@ type Outcome = Omit<ExecutionOutcome, "durationMs">;
 
 /** Longest command: with its head it must fit one frame. */
 const commandBytesMax = payloadBytesMax - 1024;
+/** Frames by which a command may take one piece of input, in bytes: a pipe takes it page by page at worst. */
+const takenBytesMax = 16 * 4;
 /** A limit on the wire is 32 bits of milliseconds. */
 const timeoutMsMax = 0xffff_ffff;
 
@@ -51,6 +53,7 @@ const refusal = (command: Uint8Array): string | undefined =>
 /** A command under way; `onEnding` is called once, when the ending was not there yet. */
 interface Running {
   id: number;
+  execution: Execution | undefined;
   ending: Ending | undefined;
   onEnding: ((ending: Ending) => void) | undefined;
 }
@@ -62,7 +65,7 @@ const start = (
   onTaken?: (bytes: number) => void,
 ): Running => {
   const outputName = nextName();
-  const running: Running = { id: 0, ending: undefined, onEnding: undefined };
+  const running: Running = { id: 0, execution: undefined, ending: undefined, onEnding: undefined };
   const execution = new Execution(request, {
     outputBytesMax,
     savedPath: `${savedDirectory}/${outputName}`,
@@ -75,6 +78,7 @@ const start = (
     },
     ...(onTaken === undefined ? {} : { onTaken }),
   });
+  running.execution = execution;
   running.id = session.register(execution);
   const timeoutMs = Math.min(Math.max(1, Math.ceil(request.timeoutMs)), timeoutMsMax);
   const withStdin = onTaken !== undefined;
@@ -178,6 +182,7 @@ export const executeWithInput = (context: ExecuteContext) =>
       const pass = (piece: Uint8Array) =>
         Effect.map(room, () => {
           window -= piece.length;
+          if (running.execution !== undefined) running.execution.allowance += takenBytesMax;
           context.session.send(Ask.stdin, running.id, piece);
         });
       return Stream.runForEach(input, (bytes) => Effect.forEach(piecesOf(bytes), pass, { discard: true })).pipe(

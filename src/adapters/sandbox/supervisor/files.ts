@@ -2,7 +2,7 @@
  * File operations on a link, each a request that ends with one answer or a bounded stream.
  */
 import { Buffer } from "node:buffer";
-import { Cause, type Duration, Effect, type Pull, Schema, Stream } from "effect";
+import { type Duration, Effect, Schema } from "effect";
 import {
   type FileEntry,
   FileError,
@@ -29,11 +29,12 @@ const { Ask, Tell } = Frames;
 /** Longest path the kernel takes. */
 const pathBytesMax = 4096;
 /** What a frame that only answers may weigh beside its payload bound. */
-const answerSlackBytes = 1024;
+export const answerSlackBytes = 1024;
 
 const badPath = (path: string, why: string) => new FileError({ path, reason: "InvalidPath", why });
 
-const encodePath = (path: string): Effect.Effect<Uint8Array, FileError> => {
+/** Encodes a path for the wire. *Fails with* `FileError`, reason `InvalidPath`. */
+export const encodePath = (path: string): Effect.Effect<Uint8Array, FileError> => {
   const bytes = Buffer.from(path, "utf8");
   if (bytes.length === 0) return Effect.fail(badPath(path, "the path is empty"));
   if (bytes.includes(0)) return Effect.fail(badPath(path, "the path holds a NUL character"));
@@ -112,7 +113,8 @@ export const writeFile = (context: FilesContext) => (path: string, content: Uint
     return Frames.decodeCount(answer) ?? content.length;
   });
 
-const wholeNumber = (value: number, most: number): number => Math.min(Math.max(0, Math.floor(value) || 0), most);
+/** The nearest whole number from 0 to `most`. */
+export const wholeNumber = (value: number, most: number): number => Math.min(Math.max(0, Math.floor(value) || 0), most);
 
 /** Reads lines of a file or entries of a directory. */
 export const readText = (context: FilesContext) => (path: string, options: ReadTextOptions) =>
@@ -188,90 +190,3 @@ export const changedFiles =
         SchemaError: () => Effect.fail(broken("the list of changed files is malformed")),
       }),
     );
-
-/** A file arriving in pieces; what is queued is bounded by the credit given. */
-class Arrival {
-  allowance: number;
-  readonly queue: Array<Uint8Array> = [];
-  /** How it ended: undefined while more may come, null at its regular end. */
-  end: SandboxError | FileError | null | undefined;
-  wake: (() => void) | undefined;
-
-  constructor(private readonly path: string, private readonly release: () => void) {
-    this.allowance = Frames.windowBytes + answerSlackBytes;
-  }
-
-  onFrame(kind: number, payload: Uint8Array): boolean {
-    if (kind === Tell.data) {
-      this.queue.push(payload);
-      this.wake?.();
-      return payload.length > 0;
-    }
-    if (kind === Tell.ok) return this.finish(null);
-    const error = kind === Tell.error ? Frames.decodeError(payload) : undefined;
-    return error !== undefined && this.finish(toFileError(this.path, error));
-  }
-
-  onLost(error: SandboxError): void {
-    this.finish(error);
-  }
-
-  private finish(end: SandboxError | FileError | null): true {
-    this.end = end;
-    this.release();
-    this.wake?.();
-    return true;
-  }
-}
-
-type Pieces = readonly [Uint8Array, ...ReadonlyArray<Uint8Array>];
-
-/** Longest range: all there is. */
-const everything = Number.MAX_SAFE_INTEGER;
-
-/** Streams a file; pieces are asked for only as the consumer takes them. */
-export const readBytes = (context: FilesContext) =>
-(
-  path: string,
-  range?: { readonly offset: number; readonly length?: number },
-): Stream.Stream<Uint8Array, SandboxError | FileError> =>
-  Stream.unwrap(Effect.gen(function* () {
-    const { session } = context;
-    const name = yield* encodePath(path);
-    if (session.failure !== undefined) return yield* Effect.fail(session.failure);
-    let id = 0;
-    const arrival = new Arrival(path, () => session.release(id));
-    yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        id = session.register(arrival);
-        const offset = wholeNumber(range?.offset ?? 0, everything);
-        const length = wholeNumber(range?.length ?? everything, everything);
-        session.send(Ask.readBytes, id, ...Frames.encodeReadBytes(name, offset, length));
-      }),
-      () =>
-        Effect.sync(() => {
-          if (session.release(id)) session.send(Ask.cancel, id);
-        }),
-    );
-    const more = Effect.callback<void>((resume) => {
-      if (arrival.queue.length > 0 || arrival.end !== undefined) return resume(Effect.void);
-      arrival.wake = () => resume(Effect.void);
-    }).pipe(withLastDeadline(session, context.answerTimeout, "a file that is read"));
-    let taken = 0;
-    const pull = Effect.suspend(() => {
-      if (taken > 0 && arrival.end === undefined) {
-        arrival.allowance += taken;
-        session.send(Ask.credit, id, Frames.encodeCredit(taken));
-      }
-      taken = 0;
-      return Effect.flatMap(more, (): Pull.Pull<Pieces, SandboxError | FileError> => {
-        const [first, ...rest] = arrival.queue.splice(0);
-        if (first !== undefined) {
-          taken = rest.reduce((sum, piece) => sum + piece.length, first.length);
-          return Effect.succeed([first, ...rest]);
-        }
-        return arrival.end === null || arrival.end === undefined ? Cause.done() : Effect.fail(arrival.end);
-      });
-    });
-    return Stream.fromPull(Effect.succeed(pull));
-  }));

@@ -155,40 +155,58 @@ export const encodeChanged = (sinceMs: number, limit: number): Uint8Array => {
 
 // Decoding ---------------------------------------------------------------------------------------
 
-/** Takes one frame; the payload is valid during the call only when it is not kept by a copy. */
+/** Takes one frame, or the next piece of one whose kind is a stream. */
 export type OnFrame = (kind: number, id: number, payload: Uint8Array) => void;
 
-/** Cuts bytes into frames in whatever pieces they arrive; holds at most one incomplete frame. */
-export class FrameDecoder {
-  private parts: Array<Uint8Array> = [];
-  private size = 0;
-  private wanted = headerBytes;
+/** Kinds whose payload is passed on as it arrives: where a frame ends means nothing in them. */
+const isStream = (kind: number): boolean => kind === Tell.stdout || kind === Tell.stderr || kind === Tell.data;
 
-  /** Takes bytes and calls `onFrame` for every frame they complete; false when they break the protocol. */
+/**
+ * Cuts bytes into frames in whatever pieces they arrive.
+ *
+ * Payloads are views of what arrived where they can be; only a frame that was cut in transit is
+ * joined, once, and at most one such frame is held.
+ */
+export class FrameDecoder {
+  private readonly header = Buffer.alloc(headerBytes);
+  private headerSize = 0;
+  private kind = 0;
+  private id = 0;
+  private left = 0;
+  private parts: Array<Uint8Array> = [];
+
+  /** Takes bytes and calls `onFrame` for what they complete; false when they break the protocol. */
   push(bytes: Uint8Array, onFrame: OnFrame): boolean {
-    this.parts.push(bytes);
-    this.size += bytes.length;
-    if (this.size < this.wanted) return true;
-    const first = this.parts[0];
-    const whole = this.parts.length === 1 && first !== undefined
-      ? asBuffer(first)
-      : Buffer.concat(this.parts, this.size);
     let at = 0;
-    this.wanted = headerBytes;
-    while (whole.length - at >= headerBytes) {
-      const length = whole.readUInt32BE(at);
-      if (length > payloadBytesMax) return false;
-      const end = at + headerBytes + length;
-      if (end > whole.length) {
-        this.wanted = headerBytes + length;
-        break;
+    while (at < bytes.length) {
+      if (this.headerSize < headerBytes) {
+        const taken = Math.min(headerBytes - this.headerSize, bytes.length - at);
+        this.header.set(bytes.subarray(at, at + taken), this.headerSize);
+        this.headerSize += taken;
+        at += taken;
+        if (this.headerSize < headerBytes) return true;
+        this.left = this.header.readUInt32BE(0);
+        this.kind = this.header.readUInt8(4);
+        this.id = this.header.readUInt32BE(5);
+        if (this.left > payloadBytesMax) return false;
+        if (this.left > 0) continue;
       }
-      onFrame(whole.readUInt8(at + 4), whole.readUInt32BE(at + 5), whole.subarray(at + headerBytes, end));
-      at = end;
+      const piece = bytes.subarray(at, at + this.left);
+      at += piece.length;
+      this.left -= piece.length;
+      if (this.left === 0) this.headerSize = 0;
+      this.take(piece, onFrame);
     }
-    this.size = whole.length - at;
-    this.parts = this.size > 0 ? [whole.subarray(at)] : [];
     return true;
+  }
+
+  private take(piece: Uint8Array, onFrame: OnFrame): void {
+    if (isStream(this.kind)) return onFrame(this.kind, this.id, piece);
+    if (this.left > 0) return void this.parts.push(piece);
+    if (this.parts.length === 0) return onFrame(this.kind, this.id, piece);
+    const whole = Buffer.concat([...this.parts, piece]);
+    this.parts = [];
+    onFrame(this.kind, this.id, whole);
   }
 }
 

@@ -10,6 +10,7 @@ import {
   FrameDecoder,
   headerBytes,
   payloadBytesMax,
+  Tell,
 } from "../../../../../src/adapters/sandbox/supervisor/frames.ts";
 import { makeRandom } from "./random.ts";
 
@@ -47,6 +48,16 @@ Deno.test("FrameDecoder.push returns the frames that were encoded when they arri
       decoded,
       frames.map((frame) => ({ ...frame, payload: Buffer.from(frame.payload).toString("latin1") })),
     );
+  }
+});
+
+Deno.test("FrameDecoder.push passes output on without waiting for the end of its frame", () => {
+  const wire = encodeFrame(Ask.chunk, 7, Buffer.from("hello"));
+  wire[4] = Tell.stdout;
+  for (let size = 1; size <= wire.length; size++) {
+    const pieces = decodeAll(wire, () => size) ?? [];
+    assert.equal(pieces.map((piece) => piece.payload).join(""), "hello");
+    assert.ok(pieces.every(({ kind, id, payload }) => kind === Tell.stdout && id === 7 && payload !== ""));
   }
 });
 
