@@ -1,10 +1,10 @@
 /**
  * The supervisor's fast path against fork and exec of bash, both on this machine in one run.
  *
- * Run: `deno run --allow-run=/usr/bin/python3,/bin/bash --allow-read --allow-write=/tmp --allow-env --allow-sys bench/supervisor.ts`.
+ * Run: `deno run --allow-run=/usr/bin/python3,/bin/bash --allow-read --allow-write --allow-env bench/supervisor.ts`.
  * Rounds of the two alternate, so that noise of the machine falls on both; trust the ratios.
  */
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
 import { Effect, Stream } from "effect";
 import type { SupervisorLink } from "../src/adapters/sandbox/supervisor/SupervisorLink.ts";
@@ -75,6 +75,15 @@ const perSecond = <E>(one: Effect.Effect<unknown, E>) =>
     (elapsed) => burst / elapsed * 1000,
   );
 
+/** Prints resident, proportional and private memory of a process and all below it, the asking shell left out. */
+const memoryOf = (pid: number) =>
+  `tree() { echo $1; for child in $(cat /proc/$1/task/*/children 2>/dev/null); do tree $child; done; }
+   for p in $(tree ${pid}); do
+     [ $p = $$ ] || [ $p = $BASHPID ] || awk -v name="$(tr '\\0' ' ' < /proc/$p/cmdline | cut -c1-24)" '
+       /^Rss:/ { rss = $2 } /^Pss:/ { pss = $2 } /^Private_(Clean|Dirty):/ { own += $2 }
+       END { if (rss) printf "%-26s rss %6d  pss %6d  private %6d KiB\\n", name, rss, pss, own }' /proc/$p/smaps_rollup
+   done 2>/dev/null`;
+
 const program = Effect.gen(function* () {
   const { link, pid } = yield* hostSupervisor();
   for (let warm = 0; warm < 20; warm++) yield* echo(link);
@@ -112,12 +121,10 @@ const program = Effect.gen(function* () {
       readText: ms(percentile(texts, 0.5)),
     });
   }
-  const { stdout } = yield* link.execute({
-    command:
-      `for p in ${pid} $(ps -o pid= --ppid ${pid}); do awk '/^(Rss|Pss|Private_Dirty):/ { printf "%s %d KiB  ", $1, $2 } END { print "" }' /proc/$p/smaps_rollup; done`,
-    timeoutMs: 10_000,
-  });
-  console.log(`memory of the supervisor and its runners:\n${stdout}`);
+  // Surplus runners are let go after ten seconds of rest.
+  yield* Effect.sleep("12 seconds");
+  const { stdout } = yield* link.execute({ command: memoryOf(pid), timeoutMs: 10_000 });
+  console.log(`memory of an idle supervisor and of what it keeps ready:\n${stdout}`);
 });
 
 await Effect.runPromise(Effect.scoped(program));

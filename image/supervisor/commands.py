@@ -1,11 +1,10 @@
-"""Commands and the pool of runners that execute them.
+"""Commands: started on a runner, their output carried and bounded, ended on time.
 
-The pool keeps one runner more than are busy. Each command has two deadlines here: its own, at which
-the runner is told to kill the tree, and a later one for a runner that user code stopped or wedged.
+Each command has two deadlines here: its own, at which its runner is told to kill the tree, and a
+later one for a runner that user code stopped or wedged.
 """
 
 import errno
-import fcntl
 import os
 import signal
 import time
@@ -15,110 +14,14 @@ import processes
 import runner as runners
 import wire
 from capture import Capture
+from oom import OomCounter
+from pool import Pool
 
 COMMANDS_MAX = 64  # At once; far above what one owner runs, far below what pids and descriptors allow.
 READS_PER_TURN = 8  # Pieces read from one pipe before others get their turn.
 READS_AT_END = 64  # Pieces read after the end; a pipe holds at most 16 once its writers are dead.
 RUNNER_GRACE_SECONDS = runners.KILL_SECONDS_MAX + 1  # For a runner told to kill before it is killed itself.
 ORPHAN_SECONDS_MAX = 0.5  # For killing what a lost runner left; after it, everything is killed.
-IDLE_RUNNERS_MAX = 16
-SURPLUS_SECONDS = 10  # Idle time after which all idle runners but one are let go.
-FORK_PAUSE_SECONDS = 0.005  # Between a command's start and the fork that replaces its runner.
-FORK_RETRY_SECONDS = 1  # After a fork that failed, or a waiting runner that died: the cause may last.
-SIGNAL_PIPE_BYTES = 4096  # One page: all pipes of a user, across sandboxes, count against one kernel limit.
-FIRST_FREE_FD = 32  # Descriptors for a child are moved above the places it will give them.
-
-
-class OomCounter:
-    """Reads how many processes the kernel killed in this sandbox for want of memory."""
-
-    def __init__(self, directory):
-        self._fd = None
-        for name in ("memory.events", "memory/memory.oom_control"):  # cgroup v2, then v1
-            try:
-                self._fd = os.open(os.path.join(directory, name), os.O_RDONLY | os.O_CLOEXEC)
-                break
-            except OSError:
-                continue  # Without a counter, no command is said to have been killed by the kernel.
-
-    def read(self):
-        if self._fd is None:
-            return 0
-        for line in os.pread(self._fd, 4096, 0).splitlines():
-            if line.startswith(b"oom_kill "):
-                return int(line.split()[1])
-        return 0
-
-
-class Runner:
-    """The supervisor's end of a runner."""
-
-    def __init__(self, argv, environment, workspace, with_stdin):
-        pipes = []
-
-        def pipe():
-            pair = os.pipe2(os.O_CLOEXEC)
-            pipes.extend(pair)
-            return pair
-
-        self.command = None
-        self.doomed = with_stdin
-        self.idle_since = 0.0
-        try:
-            self.stdout, stdout = pipe()
-            self.stderr, stderr = pipe()
-            self.status, status = pipe()
-            go, self.go = pipe()
-            for fd in (status, go):
-                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, SIGNAL_PIPE_BYTES)
-            self.text = os.memfd_create("command", os.MFD_CLOEXEC)
-            pipes.append(self.text)
-            if with_stdin:
-                stdin, self.stdin = pipe()
-            else:
-                stdin, self.stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), None
-                pipes.append(stdin)
-            self.pid = os.fork()
-            if self.pid == 0:
-                self._become(argv, environment, workspace, stdin, (stdout, stderr, status, go, self.text))
-        except BaseException:
-            for fd in pipes:
-                os.close(fd)
-            raise
-        for fd in (stdout, stderr, status, go, stdin):
-            os.close(fd)
-        for fd in (self.stdout, self.stderr, self.status, self.go, self.stdin):
-            if fd is not None:
-                os.set_blocking(fd, False)
-
-    def _become(self, argv, environment, workspace, stdin, descriptors):
-        try:
-            high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_FD) for fd in (stdin, *descriptors)]
-            runners.settle(high[1:], high[0])
-            runners.run(argv, environment, workspace, self.doomed)
-        finally:
-            os._exit(127)
-
-    def give(self, text):
-        """Lets the waiting shell run a text; False when the runner is gone."""
-        os.ftruncate(self.text, 0)
-        os.pwrite(self.text, text, 0)
-        os.lseek(self.text, 0, os.SEEK_SET)  # The shell shares this offset.
-        try:
-            return os.write(self.go, b"\n") == 1
-        except OSError:
-            return False
-
-    def signal(self, signum):
-        try:
-            os.kill(self.pid, signum)
-        except OSError:
-            pass  # It has gone; the end of its status pipe says so.
-
-    def close(self):
-        for fd in (self.stdout, self.stderr, self.status, self.go, self.text, self.stdin):
-            if fd is not None:
-                os.close(fd)
 
 
 class Command:
@@ -144,13 +47,10 @@ class Commands:
         self.loop = loop
         self.outbox = outbox
         self.settings = settings
-        self.argv = runners.waiting_shell()
         self.oom = OomCounter(settings.cgroup)
         self.active = {}
-        self.runners = {}
-        self.idle = deque()
-        self.fork_at = time.monotonic()
         self.paused = False
+        self.pool = Pool(settings, self._on_fork, self._on_retire)
 
     # Starting ------------------------------------------------------------------------------------
 
@@ -162,7 +62,7 @@ class Commands:
         if len(self.active) >= COMMANDS_MAX:
             raise OSError(errno.EAGAIN, "too many commands at once")
         oom_before = self.oom.read()  # The shell runs as soon as a runner has the text.
-        owner = self._ready_runner(text, bool(flags & wire.EXEC_WITH_STDIN))
+        owner = self.pool.start(text, bool(flags & wire.EXEC_WITH_STDIN))
         saved = os.path.join(self.settings.workspace, ".caisson", "output")
         command = Command(
             ident,
@@ -178,27 +78,16 @@ class Commands:
             for other in self.active.values():
                 other.alone = False
         self.active[ident] = command
-        if len(self.runners) <= len(self.active) and self.fork_at is None:
-            self.fork_at = time.monotonic() + FORK_PAUSE_SECONDS
+        self.pool.keep_spare(len(self.active))
 
-    def _ready_runner(self, text, with_stdin):
-        while self.idle and not with_stdin:
-            owner = self.idle.popleft()
-            if owner.give(text):
-                return owner
-            self._lose(owner)
-        owner = self._fork(with_stdin)
-        owner.give(text)
-        return owner
-
-    def _fork(self, with_stdin=False):
-        settings = self.settings
-        owner = Runner(self.argv, settings.environment, settings.workspace, with_stdin)
-        self.runners[owner.pid] = owner
+    def _on_fork(self, owner):
         self.loop.watch(owner.status, lambda: self._on_status(owner))
         if not self.paused:
             self._watch_output(owner)
-        return owner
+
+    def _on_retire(self, owner):
+        for fd in (owner.stdout, owner.stderr, owner.status, owner.stdin):
+            self.loop.forget(fd)
 
     def _watch_output(self, owner):
         self.loop.watch(owner.stdout, lambda: self._on_output(owner, False, READS_PER_TURN))
@@ -209,13 +98,13 @@ class Commands:
     def pause(self):
         """Leaves the commands' pipes unread until `resume`: the server is behind."""
         self.paused = True
-        for owner in self.runners.values():
+        for owner in self.pool.runners.values():
             self.loop.forget(owner.stdout)
             self.loop.forget(owner.stderr)
 
     def resume(self):
         self.paused = False
-        for owner in self.runners.values():
+        for owner in self.pool.runners.values():
             self._watch_output(owner)
 
     def _on_output(self, owner, is_stderr, reads_max):
@@ -279,19 +168,12 @@ class Commands:
         if flags & runners.KILLED and not command.told_to_die:
             command.flags |= wire.RUNNER_LOST
         self._finish(command, code)
-        owner.command = None
-        if owner.doomed or len(self.idle) >= IDLE_RUNNERS_MAX:
-            self._retire(owner)
-        else:
-            owner.idle_since = time.monotonic()
-            self.idle.append(owner)
+        self.pool.release(owner)
 
     def _lose(self, owner):
         """Cleans up after a runner that ended or was killed without being asked."""
         owner.signal(signal.SIGKILL)
         command = owner.command
-        if owner in self.idle:
-            self.idle.remove(owner)
         if command is not None:
             if not self._kill_orphans(owner):
                 command.flags |= wire.SURVIVORS
@@ -299,12 +181,10 @@ class Commands:
                 command.flags |= wire.RUNNER_LOST
             self._finish(command, 137)
             owner.command = None
-        self._retire(owner)
-        if not self.idle and self.fork_at is None:
-            self.fork_at = time.monotonic() + FORK_RETRY_SECONDS
+        self.pool.retire(owner)
 
     def _kill_orphans(self, owner):
-        others = frozenset(pid for pid in self.runners if pid != owner.pid) | self.loop.workers
+        others = frozenset(pid for pid in self.pool.runners if pid != owner.pid) | self.loop.workers
         if processes.kill_descendants(ORPHAN_SECONDS_MAX, others, self.loop.on_reaped):
             return True
         if os.getpid() != 1:
@@ -323,24 +203,14 @@ class Commands:
             (command.stderr, wire.STDERR_TAIL, wire.STDERR_SAVED),
         ):
             tail = capture.tail()
-            if tail:
-                self.outbox.send(tail_kind, command.id, tail)
+            for at in range(0, len(tail), wire.PIECE_BYTES):
+                self.outbox.send(tail_kind, command.id, tail[at : at + wire.PIECE_BYTES])
             flags |= saved_flag if capture.saved else 0
             flags |= wire.SAVED_IN_PART if capture.saved_in_part else 0
             capture.close()
         body = wire.EXIT_BODY.pack(code, flags, command.stdout.total, command.stderr.total)
         self.outbox.send(wire.EXIT, command.id, body)
         del self.active[command.id]
-
-    def _retire(self, owner):
-        """Lets a runner go; one that still lives ends with its supervisor's signal."""
-        self.runners.pop(owner.pid, None)
-        for fd in (owner.stdout, owner.stderr, owner.status):
-            self.loop.forget(fd)
-        if owner.stdin is not None:
-            self.loop.forget(owner.stdin)
-        owner.signal(signal.SIGTERM)
-        owner.close()
 
     # Stdin ---------------------------------------------------------------------------------------
 
@@ -382,10 +252,9 @@ class Commands:
     def next_wake(self):
         """Returns when `on_time` has work next, None for never."""
         wakes = [command.deadline for command in self.active.values()]
-        if self.fork_at is not None:
-            wakes.append(self.fork_at)
-        if len(self.idle) > 1:
-            wakes.append(self.idle[0].idle_since + SURPLUS_SECONDS)
+        spare = self.pool.next_wake()
+        if spare is not None:
+            wakes.append(spare)
         return min(wakes) if wakes else None
 
     def on_time(self, now):
@@ -396,22 +265,9 @@ class Commands:
                 self._lose(command.runner)
             else:
                 self._tell_to_die(command, wire.TIMED_OUT)
-        while len(self.idle) > 1 and now >= self.idle[0].idle_since + SURPLUS_SECONDS:
-            self._retire(self.idle.popleft())
-        if self.fork_at is not None and now >= self.fork_at:
-            self.fork_at = None
-            self._fork_spare(now)
-
-    def _fork_spare(self, now):
-        try:
-            owner = self._fork()
-        except OSError:
-            self.fork_at = now + FORK_RETRY_SECONDS
-            return
-        owner.idle_since = now
-        self.idle.append(owner)
+        self.pool.on_time(now)
 
     def close(self):
         """Tells every runner to kill what it runs and end."""
-        for owner in self.runners.values():
+        for owner in self.pool.runners.values():
             owner.signal(signal.SIGTERM)

@@ -38,7 +38,7 @@ def decode_path(raw, workspace):
     path = os.fsdecode(raw)
     if not path or "\0" in path:
         raise OSError(errno.EINVAL, "not a path")
-    return os.path.normpath(os.path.join(workspace, path)) if ".." not in path else os.path.join(workspace, path)
+    return os.path.join(workspace, path)
 
 
 def open_regular(path):

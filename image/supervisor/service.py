@@ -14,7 +14,8 @@ import docstrings
 import files
 import processes
 import wire
-from commands import FIRST_FREE_FD, Commands
+from commands import Commands
+from pool import FIRST_FREE_FD
 
 EVENTS_PER_TURN = 64
 FILE_OPERATIONS_MAX = 64  # Reads and writes under way; each holds a descriptor and at most a window of memory.

@@ -37,7 +37,8 @@ const isContinuation = (byte: number | undefined): boolean => byte !== undefined
 export class OutputText {
   private readonly parts: Array<Uint8Array> = [];
   private size = 0;
-  private last: Uint8Array = new Uint8Array();
+  private readonly lastParts: Array<Uint8Array> = [];
+  private lastSize = 0;
   private live: TextDecoder | undefined;
 
   constructor(private readonly bytesMax: number, private readonly onText?: (text: string) => void) {}
@@ -56,10 +57,11 @@ export class OutputText {
     return true;
   }
 
-  /** Keeps the end of a stream that was longer than the bound; false when it is too long itself. */
+  /** Keeps more of the end of a stream that was longer than the bound; false when it is too long itself. */
   pushTail(bytes: Uint8Array): boolean {
-    if (this.last.length > 0 || bytes.length > this.bytesMax / 2) return false;
-    this.last = bytes.slice();
+    this.lastSize += bytes.length;
+    if (this.lastSize > this.bytesMax / 2) return false;
+    this.lastParts.push(bytes.slice());
     return true;
   }
 
@@ -74,7 +76,7 @@ export class OutputText {
     const where = savedPath === undefined ? "" : `; see ${savedPath}`;
     const note = (omitted: number) => `\n[… ${omitted} bytes left out${where} …]\n`;
     const room = Math.max(0, this.bytesMax - Buffer.byteLength(note(totalBytes)));
-    const end = tail(this.last, Math.floor(room / 2));
+    const end = tail(Buffer.concat(this.lastParts), Math.floor(room / 2));
     const start = head(bytes, room - end.length);
     const omitted = totalBytes - start.length - end.length;
     return { text: makeDecoder().decode(start) + note(omitted) + makeDecoder().decode(end), truncated: true };

@@ -1,0 +1,167 @@
+"""The pool of runners: one more than are busy, so that a command waits for no fork.
+
+Runners are used in turn, the one that rested longest first: its shell has had the time to get ready.
+"""
+
+import fcntl
+import os
+import signal
+import time
+from collections import deque
+
+import runner as runners
+
+IDLE_RUNNERS_MAX = 16
+SURPLUS_SECONDS = 10  # Idle time after which all idle runners but one are let go.
+FORK_PAUSE_SECONDS = 0.005  # Between a command's start and the fork that replaces its runner.
+FORK_RETRY_SECONDS = 1  # After a fork that failed, or a waiting runner that died: the cause may last.
+FIRST_FREE_FD = 32  # Descriptors for a child are moved above the places it will give them.
+SIGNAL_PIPE_BYTES = 4096  # One page: all pipes of a user, across sandboxes, count against one kernel limit.
+
+
+class Runner:
+    """The supervisor's end of a runner."""
+
+    def __init__(self, argv, environment, workspace, with_stdin):
+        pipes = []
+
+        def pipe():
+            pair = os.pipe2(os.O_CLOEXEC)
+            pipes.extend(pair)
+            return pair
+
+        self.command = None
+        self.doomed = with_stdin
+        self.idle_since = 0.0
+        try:
+            self.stdout, stdout = pipe()
+            self.stderr, stderr = pipe()
+            self.status, status = pipe()
+            go, self.go = pipe()
+            for fd in (status, go):
+                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, SIGNAL_PIPE_BYTES)
+            self.text = os.memfd_create("command", os.MFD_CLOEXEC)
+            pipes.append(self.text)
+            if with_stdin:
+                stdin, self.stdin = pipe()
+            else:
+                stdin, self.stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), None
+                pipes.append(stdin)
+            self.pid = os.fork()
+            if self.pid == 0:
+                self._become(argv, environment, workspace, stdin, (stdout, stderr, status, go, self.text))
+        except BaseException:
+            for fd in pipes:
+                os.close(fd)
+            raise
+        for fd in (stdout, stderr, status, go, stdin):
+            os.close(fd)
+        for fd in (self.stdout, self.stderr, self.status, self.go, self.stdin):
+            if fd is not None:
+                os.set_blocking(fd, False)
+
+    def _become(self, argv, environment, workspace, stdin, descriptors):
+        try:
+            high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_FD) for fd in (stdin, *descriptors)]
+            runners.settle(high[1:], high[0])
+            runners.run(argv, environment, workspace, self.doomed)
+        finally:
+            os._exit(127)
+
+    def give(self, text):
+        """Lets the waiting shell run a text; False when the runner is gone."""
+        os.ftruncate(self.text, 0)
+        os.pwrite(self.text, text, 0)
+        os.lseek(self.text, 0, os.SEEK_SET)  # The shell shares this offset.
+        try:
+            return os.write(self.go, b"\n") == 1
+        except OSError:
+            return False
+
+    def signal(self, signum):
+        try:
+            os.kill(self.pid, signum)
+        except OSError:
+            pass  # It has gone; the end of its status pipe says so.
+
+    def close(self):
+        for fd in (self.stdout, self.stderr, self.status, self.go, self.text, self.stdin):
+            if fd is not None:
+                os.close(fd)
+
+
+class Pool:
+    """Runners, busy and idle; tells `on_fork` of each new one and `on_retire` before one goes."""
+
+    def __init__(self, settings, on_fork, on_retire):
+        self.runners = {}
+        self._settings = settings
+        self._argv = runners.waiting_shell()
+        self._idle = deque()
+        self._fork_at = time.monotonic()
+        self._on_fork = on_fork
+        self._on_retire = on_retire
+
+    def start(self, text, with_stdin):
+        """Returns a runner whose shell has begun to run a text."""
+        while self._idle and not with_stdin:
+            owner = self._idle.popleft()
+            if owner.give(text):
+                return owner
+            self.retire(owner)
+        owner = self._fork(with_stdin)
+        owner.give(text)
+        return owner
+
+    def keep_spare(self, busy):
+        """Sees to it that soon there is a runner more than are busy."""
+        if len(self.runners) <= busy and self._fork_at is None:
+            self._fork_at = time.monotonic() + FORK_PAUSE_SECONDS
+
+    def release(self, owner):
+        """Takes a runner back whose command has ended."""
+        owner.command = None
+        if owner.doomed or len(self._idle) >= IDLE_RUNNERS_MAX:
+            self.retire(owner)
+        else:
+            owner.idle_since = time.monotonic()
+            self._idle.append(owner)
+
+    def retire(self, owner):
+        """Lets a runner go; one that still lives is told to end."""
+        if owner in self._idle:
+            self._idle.remove(owner)
+        self.runners.pop(owner.pid, None)
+        self._on_retire(owner)
+        owner.signal(signal.SIGTERM)
+        owner.close()
+        if not self._idle and self._fork_at is None:
+            self._fork_at = time.monotonic() + FORK_RETRY_SECONDS
+
+    def next_wake(self):
+        """Returns when `on_time` has work next, None for never."""
+        surplus = self._idle[0].idle_since + SURPLUS_SECONDS if len(self._idle) > 1 else None
+        if self._fork_at is None or surplus is None:
+            return surplus if self._fork_at is None else self._fork_at
+        return min(surplus, self._fork_at)
+
+    def on_time(self, now):
+        while len(self._idle) > 1 and now >= self._idle[0].idle_since + SURPLUS_SECONDS:
+            self.retire(self._idle[0])
+        if self._fork_at is None or now < self._fork_at:
+            return
+        self._fork_at = None
+        try:
+            owner = self._fork(False)
+        except OSError:
+            self._fork_at = now + FORK_RETRY_SECONDS
+            return
+        owner.idle_since = now
+        self._idle.append(owner)
+
+    def _fork(self, with_stdin):
+        settings = self._settings
+        owner = Runner(self._argv, settings.environment, settings.workspace, with_stdin)
+        self.runners[owner.pid] = owner
+        self._on_fork(owner)
+        return owner
