@@ -7,10 +7,10 @@ It is no security boundary: it runs as the same user as the commands, and the se
 says as untrusted. What it does promise is truth about commands that do not set out to deceive it.
 """
 
-import argparse
 import gc
 import os
 import signal
+import sys
 
 import processes
 from service import Service
@@ -21,17 +21,22 @@ _FATAL = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SI
 _OWN_PREFIX = "CAISSON_"
 
 
-def _settings():
-    environment = os.environ
-    parser = argparse.ArgumentParser(prog="supervisor", description="Serves a sandbox over stdin and stdout.")
-    parser.add_argument("--workspace", default=environment.get("CAISSON_WORKSPACE", "/workspace"))
-    parser.add_argument("--tools", default=environment.get("CAISSON_TOOLS", "/tools"), help="paths joined by ':'")
-    parser.add_argument("--cgroup", default=environment.get("CAISSON_CGROUP", "/sys/fs/cgroup"))
-    settings = parser.parse_args()
-    settings.workspace = os.path.abspath(settings.workspace)
-    settings.tools = [path for path in settings.tools.split(":") if path]
-    settings.environment = _command_environment(settings)
-    return settings
+class _Settings:
+    """What this supervisor was started with: options first, then the environment, then the defaults."""
+
+    def __init__(self, arguments):
+        given = dict(zip(arguments[::2], arguments[1::2]))
+        unknown = set(given) - {"--workspace", "--tools", "--cgroup"}
+        if unknown or len(arguments) % 2:
+            sys.exit("usage: supervisor [--workspace DIR] [--tools DIR:DIR] [--cgroup DIR]")
+
+        def setting(name, default):
+            return given.get(f"--{name}", os.environ.get(f"{_OWN_PREFIX}{name.upper()}", default))
+
+        self.workspace = os.path.abspath(setting("workspace", "/workspace"))
+        self.tools = [path for path in setting("tools", "/tools").split(":") if path]
+        self.cgroup = setting("cgroup", "/sys/fs/cgroup")
+        self.environment = _command_environment(self)
 
 
 def _command_environment(settings):
@@ -60,7 +65,7 @@ def _take_stdio():
 
 
 def main():
-    settings = _settings()
+    settings = _Settings(sys.argv[1:])
     processes.become_undumpable()
     processes.become_subreaper()
     for number in range(1, 32):
