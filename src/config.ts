@@ -546,6 +546,15 @@ export class ConfigurationRefused extends Schema.TaggedError<ConfigurationRefuse
 
 const readText = (key: string) => Config.option(Config.String(key));
 
+/** Reads a secret whose name another setting gives; none when it is unset, empty or may not be read. */
+export const readSecret = (key: string): Effect.Effect<Option.Option<Redacted.Redacted>> =>
+  readText(key).pipe(
+    Effect.orElseSucceed(() => Option.none<string>()),
+    Effect.map((found) =>
+      Option.filter(found, (value) => value.trim() !== "").pipe(Option.map((value) => Redacted.make(value.trim())))
+    ),
+  );
+
 const readRow = Effect.fnUntraced(function* <A>(entry: Row<A>): Effect.fn.Return<Result.Result<A, string>> {
   for (const key of [entry.key, ...entry.aliases]) {
     const found = yield* readText(key).pipe(Effect.orElseSucceed(() => Option.none<string>()));

@@ -152,6 +152,14 @@ export interface ModelRequest {
   readonly parameters: ModelParameters;
 }
 
+/** What a model costs, in US dollars for a million tokens. */
+export interface ModelPrice {
+  readonly input: number;
+  /** Of input that the provider read from its cache. */
+  readonly cachedInput: number;
+  readonly output: number;
+}
+
 /** A model that callers can choose. */
 export interface ModelInfo {
   readonly id: string;
@@ -159,6 +167,8 @@ export interface ModelInfo {
   /** Whether image parts are shown to the model. */
   readonly vision: boolean;
   readonly contextTokens?: number;
+  /** Only where the deployment has said it. */
+  readonly price?: ModelPrice;
 }
 
 // Port -------------------------------------------------------------------------------------------
