@@ -71,8 +71,8 @@ export const sandbox = Layer.unwrap(
 /** The Sessions port over the configured store. */
 export const sessions = Sessions.layer;
 
-/** The Model port over every configured provider. */
-export const model = Model.layer;
+/** The Model port over every configured provider; the routing table names variables that hold keys. */
+export const model = Layer.provide(Model.layer, environment);
 
 /** The Identity port over the configured credentials. */
 export const identity = Identity.layer;

@@ -1,17 +1,21 @@
 /**
- * The Model port as the settings configure it: which providers there are and which are missing.
+ * The Model port as the settings configure it: which providers there are, which are missing, and the
+ * public names of the routing table over them.
  */
-import { Effect, Layer, Option } from "effect";
-import { FetchHttpClient } from "effect/http";
-import { Settings, type SettingsService } from "../../config.ts";
+import { Effect, Layer, Option, type Redacted, type Scope } from "effect";
+import { FetchHttpClient, type HttpClient } from "effect/http";
+import { ConfigurationRefused, readSecret, Settings, type SettingsService } from "../../config.ts";
 import { Model } from "../../services/Model.ts";
 import * as Anthropic from "./Anthropic.ts";
+import { withFallbacks } from "./fallbacks.ts";
 import * as Gemini from "./Gemini.ts";
+import { loadTable, type ModelTable, type TableEntry } from "./modelTable.ts";
 import * as Offline from "./Offline.ts";
 import * as OpenAiCompatible from "./OpenAiCompatible.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
 import { type Resilience, resilient } from "./resilience.ts";
 import * as Router from "./Router.ts";
+import * as Table from "./tableProvider.ts";
 import type { Deadlines } from "./upstream.ts";
 
 const deadlinesOf = (settings: SettingsService): Deadlines => ({
@@ -31,48 +35,135 @@ const resilienceOf = (settings: SettingsService): Resilience => ({
   breakerOpenMs: 15_000,
 });
 
-/** The Model port over every provider that the settings give what it needs; offline is always there. */
-export const layer: Layer.Layer<Model, never, Settings> = Layer.effect(
+// Providers --------------------------------------------------------------------------------------
+
+type Kind = Exclude<TableEntry["provider"], "offline">;
+
+/** What one provider is configured with. */
+interface Access {
+  readonly apiKey: Option.Option<Redacted.Redacted>;
+  readonly baseUrl: Option.Option<string>;
+}
+
+const accessOf = (settings: SettingsService, kind: Kind): Access => {
+  switch (kind) {
+    case "gemini":
+      return { apiKey: settings.geminiApiKey, baseUrl: settings.geminiBaseUrl };
+    case "anthropic":
+      return { apiKey: settings.anthropicApiKey, baseUrl: settings.anthropicBaseUrl };
+    case "openai":
+      return { apiKey: settings.openaiApiKey, baseUrl: settings.openaiBaseUrl };
+  }
+};
+
+const absentOf: Readonly<Record<Kind, AbsentProvider>> = {
+  gemini: Gemini.absent,
+  anthropic: Anthropic.absent,
+  openai: OpenAiCompatible.absent,
+};
+
+/** Makes a provider, none when what it needs is not configured. */
+const provide = Effect.fnUntraced(function* (
+  settings: SettingsService,
+  kind: Kind,
+  { apiKey, baseUrl }: Access,
+): Effect.fn.Return<Option.Option<Provider>, never, HttpClient.HttpClient | Scope.Scope> {
+  const deadlines = deadlinesOf(settings);
+  const bare = Effect.gen(function* () {
+    switch (kind) {
+      case "gemini":
+        return Option.isNone(apiKey) ? undefined : yield* Gemini.make({
+          apiKey: apiKey.value,
+          baseUrl,
+          apiVersion: settings.geminiApiVersion,
+          deadlines,
+        });
+      case "anthropic":
+        return Option.isNone(apiKey) ? undefined : yield* Anthropic.make({ apiKey: apiKey.value, baseUrl, deadlines });
+      case "openai":
+        return Option.isNone(apiKey) && Option.isNone(baseUrl) ? undefined : yield* OpenAiCompatible.make({
+          name: Option.match(baseUrl, { onNone: () => "openai", onSome: (url) => `openai:${new URL(url).host}` }),
+          baseUrl: Option.getOrElse(baseUrl, () => OpenAiCompatible.openAiBaseUrl),
+          apiKey,
+          deadlines,
+        });
+    }
+  });
+  const made = yield* bare;
+  return made === undefined ? Option.none() : Option.some(yield* resilient(made, resilienceOf(settings)));
+});
+
+// Table ------------------------------------------------------------------------------------------
+
+/** Finds or makes the providers of the table's entries; entries with the same access share one. */
+const routesOf = Effect.fnUntraced(function* (
+  settings: SettingsService,
+  table: ModelTable,
+  configured: ReadonlyMap<Kind, Provider>,
+) {
+  const made = new Map<string, Provider>();
+  const problems: Array<string> = [];
+  const routes: Array<Table.TableRoute> = [];
+  for (const [id, entry] of Object.entries(table)) {
+    const { provider: kind, apiKeyEnv, baseUrl } = entry;
+    if (kind === "offline") {
+      routes.push({ id, entry: { ...entry, model: Offline.offlineModel }, provider: Offline.provider });
+      continue;
+    }
+    const identity = JSON.stringify([kind, apiKeyEnv, baseUrl]);
+    let provider = apiKeyEnv === undefined && baseUrl === undefined ? configured.get(kind) : made.get(identity);
+    if (provider === undefined) {
+      const usual = accessOf(settings, kind);
+      const apiKey = apiKeyEnv === undefined ? usual.apiKey : yield* readSecret(apiKeyEnv);
+      if (apiKeyEnv !== undefined && Option.isNone(apiKey)) {
+        problems.push(`CAISSON_MODELS: ${id}: apiKeyEnv: ${apiKeyEnv} is not set or may not be read`);
+        continue;
+      }
+      const found = yield* provide(settings, kind, {
+        apiKey,
+        baseUrl: Option.orElse(Option.fromUndefinedOr(baseUrl), () => usual.baseUrl),
+      });
+      if (Option.isNone(found)) {
+        problems.push(`CAISSON_MODELS: ${id}: ${absentOf[kind].why}`);
+        continue;
+      }
+      provider = found.value;
+      made.set(identity, provider);
+    }
+    routes.push({ id, entry, provider });
+  }
+  if (problems.length > 0) return yield* new ConfigurationRefused({ problems });
+  return routes;
+});
+
+// Layer ------------------------------------------------------------------------------------------
+
+/**
+ * The Model port over the routing table and every provider that the settings give what it needs;
+ * the offline model is always there.
+ *
+ * *Fails with* `ConfigurationRefused` when the routing table cannot be used.
+ */
+export const layer: Layer.Layer<Model, ConfigurationRefused, Settings> = Layer.effect(
   Model,
   Effect.gen(function* () {
     const settings = yield* Settings;
-    const deadlines = deadlinesOf(settings);
-    const resilience = resilienceOf(settings);
-    const providers: Array<Provider> = [Offline.provider];
+    const configured = new Map<Kind, Provider>();
     const absent: Array<AbsentProvider> = [];
-
-    if (Option.isSome(settings.geminiApiKey)) {
-      const gemini = yield* Gemini.make({
-        apiKey: settings.geminiApiKey.value,
-        baseUrl: settings.geminiBaseUrl,
-        apiVersion: settings.geminiApiVersion,
-        deadlines,
-      });
-      providers.push(yield* resilient(gemini, resilience));
-    } else absent.push(Gemini.absent);
-
-    if (Option.isSome(settings.anthropicApiKey)) {
-      const anthropic = yield* Anthropic.make({
-        apiKey: settings.anthropicApiKey.value,
-        baseUrl: settings.anthropicBaseUrl,
-        deadlines,
-      });
-      providers.push(yield* resilient(anthropic, resilience));
-    } else absent.push(Anthropic.absent);
-
-    if (Option.isSome(settings.openaiApiKey) || Option.isSome(settings.openaiBaseUrl)) {
-      const openai = yield* OpenAiCompatible.make({
-        name: "openai",
-        baseUrl: Option.getOrElse(settings.openaiBaseUrl, () => OpenAiCompatible.openAiBaseUrl),
-        apiKey: settings.openaiApiKey,
-        deadlines,
-      });
-      providers.push(yield* resilient(openai, resilience));
-    } else absent.push(OpenAiCompatible.absent);
-
-    const preferred = Option.isSome(settings.geminiApiKey) ? Gemini.defaultModel : Offline.offlineModel;
-    return Model.of(
-      Router.make({ providers, absent, defaultModel: Option.getOrElse(settings.defaultModel, () => preferred) }),
-    );
+    // The compatible server comes last: it may serve any name.
+    for (const kind of ["gemini", "anthropic", "openai"] as const) {
+      const provider = yield* provide(settings, kind, accessOf(settings, kind));
+      if (Option.isSome(provider)) configured.set(kind, provider.value);
+      else absent.push(absentOf[kind]);
+    }
+    const table = Option.isSome(settings.models) ? yield* loadTable(settings.models.value) : {};
+    const routes = yield* routesOf(settings, table, configured);
+    const preferred = configured.has("gemini") ? Gemini.defaultModel : Offline.offlineModel;
+    const router = Router.make({
+      providers: [Table.make(routes), Offline.provider, ...configured.values()],
+      absent,
+      defaultModel: Option.getOrElse(settings.defaultModel, () => preferred),
+    });
+    return Model.of(withFallbacks(router, Table.fallbacksOf(table)));
   }),
 ).pipe(Layer.provide(FetchHttpClient.layer));

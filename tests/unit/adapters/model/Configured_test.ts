@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Effect, Option, Redacted, Result, Stream } from "effect";
+import { ConfigProvider, Effect, Option, Redacted, Result, Stream } from "effect";
 import * as Configured from "../../../../src/adapters/model/Configured.ts";
 import { Settings, type SettingsService } from "../../../../src/config.ts";
 import { user } from "../../../../src/domain/Message.ts";
@@ -71,3 +71,56 @@ it.effect("Configured.layer takes DEFAULT_MODEL before its own preference", () =
     { geminiApiKey: key, defaultModel: Option.some("caisson-offline") },
     Effect.map(Model, (model) => assert.equal(model.defaultModel, "caisson-offline")),
   ));
+
+it.live("Configured.layer serves the table's names with their upstream name, key and defaults", () =>
+  Effect.gen(function* () {
+    const server = yield* serveWire(() => turn(chunk(text("Hello")), finish()));
+    const table = {
+      fast: {
+        provider: "gemini",
+        model: "gemini-3-flash",
+        apiKeyEnv: "CAISSON_FAST_KEY",
+        baseUrl: server.url,
+        contextTokens: 1000,
+        price: { input: 1, output: 2 },
+        defaults: { temperature: 0.2, seed: 7 },
+      },
+    };
+    yield* configured(
+      { models: Option.some(JSON.stringify(table)), defaultModel: Option.some("fast") },
+      Effect.gen(function* () {
+        const model = yield* Model;
+        assert.deepEqual(yield* model.find("fast"), {
+          id: "fast",
+          provider: "gemini",
+          vision: true,
+          contextTokens: 1000,
+          price: { input: 1, cachedInput: 1, output: 2 },
+        });
+        yield* Stream.runDrain(
+          model.stream({ model: "fast", system: "", messages: [user("hi")], tools: [], parameters: { seed: 8 } }),
+        );
+      }),
+    ).pipe(
+      Effect.provideService(
+        ConfigProvider.ConfigProvider,
+        ConfigProvider.fromUnknown({ CAISSON_FAST_KEY: "secret-of-fast" }),
+      ),
+    );
+    const [received] = server.received;
+    assert.equal(received?.path, "/v1beta/models/gemini-3-flash:streamGenerateContent?alt=sse");
+    assert.equal(received?.headers["x-goog-api-key"], "secret-of-fast");
+    assert.ok(JSON.stringify(received?.body).includes('"generationConfig":{"temperature":0.2,"seed":8'));
+  }));
+
+it.effect("Configured.layer is refused by name when the table needs keys that are not there", () =>
+  Effect.gen(function* () {
+    const table = { a: { provider: "gemini" }, b: { provider: "anthropic", apiKeyEnv: "CAISSON_NO_SUCH_KEY" } };
+    const refused = yield* Effect.flip(
+      configured({ models: Option.some(JSON.stringify(table)) }, Effect.asVoid(Model)),
+    );
+    assert.deepEqual(refused.problems, [
+      "CAISSON_MODELS: a: GOOGLE_API_KEY (or GEMINI_API_KEY) is not set",
+      "CAISSON_MODELS: b: apiKeyEnv: CAISSON_NO_SUCH_KEY is not set or may not be read",
+    ]);
+  }));

@@ -53,9 +53,9 @@ it.effect("resilient tries again with growing waits when the upstream is flaky",
     assert.equal(asked(), 1);
     yield* TestClock.adjust(401);
     assert.equal(asked(), 2);
-    yield* TestClock.adjust(1599);
+    yield* TestClock.adjust(1199);
     assert.equal(asked(), 2);
-    yield* TestClock.adjust(801);
+    yield* TestClock.adjust(1201);
     assert.deepEqual(yield* Fiber.join(fiber), Result.succeed([hello, finished]));
     assert.equal(asked(), 3);
   }));
