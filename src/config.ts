@@ -201,6 +201,10 @@ export const settingsTable = {
     unit: "bytes",
     why: "Largest request body; a larger one is answered 413.",
   }),
+  corsOrigins: text("CAISSON_CORS_ORIGINS", {
+    default: "",
+    why: "Origins, comma-separated, whose pages may call the agent API from a browser, such as https://ui.example.",
+  }),
   keepAliveSeconds: number("CAISSON_KEEP_ALIVE_SECONDS", {
     default: 15,
     least: 1,

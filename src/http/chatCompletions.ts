@@ -2,7 +2,7 @@
  * `POST /v1/chat/completions`: one request from the wire to the agent and back.
  */
 import { Cause, Duration, Effect, Stream } from "effect";
-import { HttpServerRequest } from "effect/http";
+import { HttpServerRequest, HttpServerResponse } from "effect/http";
 import { Agent } from "../agent/Agent.ts";
 import { announceArtifacts } from "../agent/artifacts.ts";
 import { placeAttachments } from "../agent/attachments.ts";
@@ -14,6 +14,7 @@ import { textOf } from "../domain/Message.ts";
 import type { Owner } from "../domain/Owner.ts";
 import { type ConversionOptions, Converter, type View } from "../services/Converter.ts";
 import { Identity } from "../services/Identity.ts";
+import { type Allowance, Limits } from "../services/Limits.ts";
 import { Model } from "../services/Model.ts";
 import { Sandbox } from "../services/Sandbox.ts";
 import { Sessions } from "../services/Sessions.ts";
@@ -22,6 +23,7 @@ import { identify, ownerFor } from "./caller.ts";
 import { isBackgroundTask, readChatUi } from "./chatUi.ts";
 import { readAttempt } from "./dedupe.ts";
 import { type HttpError, InternalError, toReply } from "./errors.ts";
+import { countTokens, rateHeaders } from "./limited.ts";
 import { decodeRequest, readBody } from "./openai/readRequest.ts";
 import { type Asked, toAgentRequest } from "./openai/toAgentRequest.ts";
 import { unansweredCall } from "./openai/toolAnswers.ts";
@@ -57,6 +59,7 @@ export const make = Effect.gen(function* () {
   const agent = yield* Agent;
   const converter = yield* Converter;
   const identity = yield* Identity;
+  const limits = yield* Limits;
   const models = yield* Model;
   const runs = yield* Runs;
   const sandbox = yield* Sandbox;
@@ -71,8 +74,12 @@ export const make = Effect.gen(function* () {
   const keepAlive = Duration.seconds(settings.keepAliveSeconds);
 
   /** The events of a new run, from the session it is placed in to the agent's last word. */
-  const run = (order: Order): Stream.Stream<AgentEvent, HttpError> =>
+  const run = (
+    order: Order,
+    onAdmitted: (allowance: Allowance) => void,
+  ): Stream.Stream<AgentEvent, HttpError> =>
     Stream.unwrap(Effect.gen(function* () {
+      onAdmitted(yield* limits.admit(order.owner));
       const { asked, owner, model, session, useTools } = order;
       const conversation = yield* Conversation.open({
         owner,
@@ -93,7 +100,7 @@ export const make = Effect.gen(function* () {
         parameters: asked.parameters,
         clientTools: asked.clientTools,
         useTools,
-      });
+      }).pipe(countTokens(limits, owner));
       return announceArtifacts(events, {
         sandbox,
         owner,
@@ -172,7 +179,8 @@ export const make = Effect.gen(function* () {
     const respond = Effect.gen(function* () {
       // 3 and 4. Open the session and run the agent: once, however often the request is tried.
       const attempt = yield* readAttempt(who.principal, headers, text);
-      const listening = yield* runs.listen(attempt, run(order));
+      let allowance: Allowance = {};
+      const listening = yield* runs.listen(attempt, run(order, (admitted) => void (allowance = admitted)));
 
       // 5 to 7. The first event, the conversion, the response.
       const options: ConversionOptions = {
@@ -184,9 +192,9 @@ export const make = Effect.gen(function* () {
         answerOnly: asked.answerOnly,
       };
       const answer = body.stream === true ? stream(listening, options) : whole(listening, options);
-      return yield* Effect.catch(
-        answer,
-        (error) => Effect.succeed(failed(error, { toolsHaveRun: listening.toolsHaveRun() })),
+      return yield* answer.pipe(
+        Effect.map((response) => HttpServerResponse.setHeaders(response, rateHeaders(allowance))),
+        Effect.catch((error) => Effect.succeed(failed(error, { toolsHaveRun: listening.toolsHaveRun() }))),
       );
     });
     return yield* Effect.annotateLogs(respond, { user: notes.user, model });

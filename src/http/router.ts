@@ -3,7 +3,7 @@
  */
 import { Effect, Layer } from "effect";
 import { HttpApi, HttpApiBuilder, HttpApiScalar } from "effect/http-api";
-import { HttpServerRequest } from "effect/http";
+import { HttpRouter, HttpServerRequest } from "effect/http";
 import { Settings } from "../config.ts";
 import { Identity } from "../services/Identity.ts";
 import { Api } from "./api.ts";
@@ -89,12 +89,29 @@ const Artifacts = HttpApiBuilder.group(
   }),
 );
 
+/** Headers of a response that scripts of an allowed page may read. */
+const exposedHeaders = [
+  "x-request-id",
+  "openai-processing-ms",
+  "retry-after",
+  ...["limit", "remaining", "reset"].flatMap((what) =>
+    ["requests", "tokens"].map((name) => `x-ratelimit-${what}-${name}`)
+  ),
+];
+
+/** Lets the pages of the given origins call the API from a browser; without any, none may. */
+const cors = (origins: string) => {
+  const allowedOrigins = origins.split(",").map((origin) => origin.trim()).filter((origin) => origin !== "");
+  return allowedOrigins.length === 0 ? Layer.empty : HttpRouter.cors({ allowedOrigins, exposedHeaders });
+};
+
 /** Everything that must stand around the endpoints, with the bounds of the settings. */
 const Frame = Layer.unwrap(
-  Effect.map(Settings, ({ bodyBytesMax }) =>
+  Effect.map(Settings, ({ bodyBytesMax, corsOrigins }) =>
     Layer.mergeAll(
       requestLog,
       envelope(methodTable, bodyBytesMax),
+      cors(corsOrigins),
     )),
 );
 

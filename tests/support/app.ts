@@ -6,6 +6,7 @@ import { Context, Layer, Logger } from "effect";
 import { HttpRouter, HttpServer } from "effect/http";
 import * as OpenAiChunks from "../../src/adapters/converter/OpenAiChunks.ts";
 import * as Configured from "../../src/adapters/identity/Configured.ts";
+import * as Limits from "../../src/adapters/limits/Configured.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import * as Memory from "../../src/adapters/sessions/Memory.ts";
 import { layer as agentLayer } from "../../src/agent/Agent.ts";
@@ -29,6 +30,7 @@ export const services = ({ steps = [], settings = {}, sandbox = fakeSandbox() }:
   const ports = Layer.mergeAll(
     OpenAiChunks.layer,
     Configured.layer,
+    Limits.layer,
     Memory.layer,
     Scripted.layer(steps),
     sandbox.layer,
