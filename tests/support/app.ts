@@ -12,6 +12,7 @@ import * as Memory from "../../src/adapters/sessions/Memory.ts";
 import { layer as agentLayer } from "../../src/agent/Agent.ts";
 import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
+import type { Model } from "../../src/services/Model.ts";
 import * as Router from "../../src/http/router.ts";
 import { type FakeSandbox, fakeSandbox } from "./fakeSandbox.ts";
 
@@ -20,19 +21,23 @@ export interface AppOptions {
   readonly steps?: ReadonlyArray<Scripted.Step>;
   readonly settings?: Partial<SettingsService>;
   readonly sandbox?: FakeSandbox;
+  /** Instead of the script. */
+  readonly model?: Layer.Layer<Model>;
   /** Receives every log line; by default none is written. */
   readonly logger?: Logger.Logger<unknown, unknown>;
 }
 
 /** The ports behind the application. */
-export const services = ({ steps = [], settings = {}, sandbox = fakeSandbox() }: AppOptions) => {
+export const services = (
+  { steps = [], settings = {}, sandbox = fakeSandbox(), model = Scripted.layer(steps) }: AppOptions,
+) => {
   const configured = Settings.layerWith({ keepAliveSeconds: 15, ...settings });
   const ports = Layer.mergeAll(
     OpenAiChunks.layer,
     Configured.layer,
     Limits.layer,
     Memory.layer,
-    Scripted.layer(steps),
+    model,
     sandbox.layer,
   ).pipe(Layer.provideMerge(configured));
   return agentLayer.pipe(Layer.provideMerge(LocalToolbox.layer), Layer.provideMerge(ports));

@@ -1,0 +1,57 @@
+/**
+ * The model behind the compatibility suite: it does two tasks, whoever asks, and nothing else.
+ *
+ * Which turn it is in is read from the tool results since the last user message, so several clients
+ * and sessions can use it at once.
+ */
+import { Effect, Layer, Stream } from "effect";
+import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import { agentToolNames } from "../../src/agent/tools.ts";
+import { textOf } from "../../src/domain/Message.ts";
+import { makeId } from "../../src/domain/ids.ts";
+import { Model, type ModelEvent, type ModelInfo, type ModelRequest } from "../../src/services/Model.ts";
+
+/** What the answer to each task contains. */
+export const markers = { "three tools": "I used three tools.", "client tool": "Your own tool says:" } as const;
+
+const call = (name: string, args: Record<string, unknown>): ReadonlyArray<ModelEvent> => [
+  Scripted.toolCall(makeId("call"), name, args),
+  Scripted.finished("ToolCalls"),
+];
+
+const answer = (...pieces: ReadonlyArray<string>): ReadonlyArray<ModelEvent> => [
+  ...pieces.map(Scripted.text),
+  Scripted.finished(),
+];
+
+const threeTools: ReadonlyArray<ReadonlyArray<ModelEvent>> = [
+  [Scripted.text("Working on it."), ...call("execute_bash", { command: "echo counted >> counter.txt" })],
+  call("write_file", { file_path: "notes.txt", content: "from the second tool" }),
+  call("read_file", { file_path: "notes.txt" }),
+  answer("I used ", "three tools."),
+];
+
+const turn = (request: ModelRequest): ReadonlyArray<ModelEvent> => {
+  const lastUser = request.messages.findLastIndex((message) => message.role === "user");
+  const results = request.messages.slice(lastUser + 1).filter((message) => message.role === "tool");
+  const asked = request.messages.slice(lastUser, lastUser + 1).map(textOf).join("");
+  if (asked.includes("three tools")) return threeTools[results.length] ?? answer("I used three tools.");
+  const own = request.tools.find(({ name }) => !agentToolNames.has(name) && /^(get_weather|bash)$/i.test(name));
+  if (!asked.includes("own tool") || own === undefined) return answer("Hello.");
+  const last = results.at(-1);
+  if (last !== undefined) return answer("Your own tool says: ", last.content.slice(0, 100));
+  return call(own.name, own.name === "get_weather" ? { city: "Oslo" } : { command: "echo rain" });
+};
+
+const info = (id: string): ModelInfo => ({ id, provider: "compat", vision: false });
+
+/** The model, under any name: some clients insist on one they know. */
+export const layer = Layer.succeed(
+  Model,
+  Model.of({
+    defaultModel: "gpt-4o-mini",
+    list: Effect.succeed([info("gpt-4o-mini")]),
+    find: (model) => Effect.succeed(info(model)),
+    stream: (request) => Stream.fromIterable(turn(request)),
+  }),
+);
