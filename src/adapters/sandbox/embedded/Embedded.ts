@@ -43,6 +43,10 @@ const makeService = Effect.fnUntraced(function* (
   settings: SettingsService,
   form: Form,
 ): Effect.fn.Return<SandboxService, never, Scope.Scope> {
+  yield* form.workspaces.sweep.pipe(
+    Effect.catch((error) => Effect.logWarning(error.detail, error.cause)),
+    Effect.forkScoped,
+  );
   const sandboxes = yield* PerOwner.make({
     idle: Duration.seconds(settings.sandboxIdleSeconds),
     countMax: settings.sandboxesMax,

@@ -2,7 +2,7 @@
  * Directories of the host that are an owner's workspace.
  */
 import { dirname, resolve } from "node:path";
-import { Effect, type Scope } from "effect";
+import { Clock, Effect, type Scope } from "effect";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { SandboxError, StartFailed } from "../../../services/Sandbox.ts";
 
@@ -28,14 +28,30 @@ const makeDirectory = (path: string, uid: number | undefined) =>
     return await Deno.realPath(path);
   });
 
+/** Gives back the right to look into directories that a program took from its own user. */
+const openUp = async (directory: string): Promise<void> => {
+  await Deno.chmod(directory, privateMode);
+  for await (const { name, isDirectory } of Deno.readDir(directory)) {
+    if (isDirectory) await openUp(`${directory}/${name}`);
+  }
+};
+
 const removeDirectory = (path: string) =>
   onDisk(`removing ${path}`, async () => {
     try {
       await Deno.remove(path, { recursive: true });
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (error instanceof Deno.errors.NotFound) return;
+      if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+      await openUp(path);
+      await Deno.remove(path, { recursive: true });
     }
   });
+
+/** What only a scope keeps is named so; after a crash nobody else removes it. */
+const scopedPrefix = "scoped-";
+/** No request is this old, so a scoped directory that is belongs to a server that is gone. */
+const abandonedMs = 24 * 60 * 60 * 1000;
 
 /** The workspaces of one form of the sandbox, below one directory. */
 export interface Workspaces {
@@ -44,6 +60,8 @@ export interface Workspaces {
   /** A directory that lives as long as the scope. */
   readonly temporary: Effect.Effect<string, SandboxError, Scope.Scope>;
   readonly remove: (key: OwnerKey) => Effect.Effect<void, SandboxError>;
+  /** Removes what crashed servers left of scopes. */
+  readonly sweep: Effect.Effect<void, SandboxError>;
 }
 
 /** Keeps workspaces in `root`, which is made when first needed; `uidOf` says which host user owns each, if not the server's. */
@@ -54,9 +72,28 @@ export const makeWorkspaces = (root: string, uidOf?: (key: OwnerKey) => number):
       makeDirectory(pathOf(name), uid),
       () => removeDirectory(pathOf(name)).pipe(Effect.catch((error) => Effect.logWarning(error.detail, error.cause))),
     );
+  const sweep = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis;
+    const abandoned = yield* onDisk(`listing ${root}`, async () => {
+      const paths: Array<string> = [];
+      try {
+        for await (const { name } of Deno.readDir(root)) {
+          if (!name.startsWith(scopedPrefix)) continue;
+          const made = (await Deno.stat(pathOf(name))).mtime?.getTime() ?? now;
+          if (now - made > abandonedMs) paths.push(pathOf(name));
+        }
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+      return paths;
+    });
+    yield* Effect.forEach(abandoned, removeDirectory, { discard: true });
+  });
   return {
-    open: (owner, key) => owner.ephemeral ? scoped(key, uidOf?.(key)) : makeDirectory(pathOf(key), uidOf?.(key)),
-    temporary: Effect.suspend(() => scoped(`tmp-${crypto.randomUUID()}`)),
+    sweep,
+    open: (owner, key) =>
+      owner.ephemeral ? scoped(scopedPrefix + key, uidOf?.(key)) : makeDirectory(pathOf(key), uidOf?.(key)),
+    temporary: Effect.suspend(() => scoped(scopedPrefix + crypto.randomUUID())),
     remove: (key) => removeDirectory(pathOf(key)),
   };
 };

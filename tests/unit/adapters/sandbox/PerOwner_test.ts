@@ -3,6 +3,7 @@ import { Deferred, Duration, Effect, Exit, Fiber, Scope } from "effect";
 import { TestClock } from "effect/testing";
 import * as PerOwner from "../../../../src/adapters/sandbox/PerOwner.ts";
 import type { Owner } from "../../../../src/domain/Owner.ts";
+import { it as test } from "../../../support/it.ts";
 import { SandboxError, StartFailed } from "../../../../src/services/Sandbox.ts";
 
 const owner = (user: string, principal = "acme"): Owner => ({ principal, user, ephemeral: false });
@@ -36,8 +37,7 @@ const fakes = Effect.fnUntraced(function* (
   return { map, log, scope };
 });
 
-const it = (title: string, body: Effect.Effect<void, unknown>) =>
-  Deno.test(title, () => Effect.runPromise(body.pipe(Effect.provide(TestClock.layer()))));
+const it = (title: string, body: Effect.Effect<void, unknown>) => test.effect(title, () => body);
 
 const use = (map: PerOwner.PerOwner<Fake>, who: Owner) => Effect.scoped(map.open(who));
 const reasonOf = (exit: Exit.Exit<unknown, SandboxError>) =>

@@ -77,7 +77,12 @@ const answer = async (request: GuestRequest, body: Uint8Array): Promise<{ head: 
 
 const output = Deno.stdout.writable.getWriter();
 const send = async (head: unknown, body?: Uint8Array) => {
-  for (const part of encodeMessage(head, body)) await output.write(part);
+  try {
+    for (const part of encodeMessage(head, body)) await output.write(part);
+  } catch {
+    // Nobody listens any more: the server is gone.
+    Deno.exit(1);
+  }
 };
 
 await send({ ok: true });
