@@ -12,6 +12,7 @@ import {
   SandboxError,
   type SandboxHandle,
   type SandboxService,
+  StartFailed,
 } from "../../../services/Sandbox.ts";
 import * as PerOwner from "../PerOwner.ts";
 import type { SupervisorLink } from "../supervisor/SupervisorLink.ts";
@@ -20,7 +21,7 @@ import { Engine } from "./Engine.ts";
 import { toSandboxError } from "./EngineError.ts";
 import { Image } from "./Image.ts";
 import { Installation } from "./Installation.ts";
-import { readOnlyMounts } from "./mounts.ts";
+import { isInContainer, readOnlyMounts } from "./mounts.ts";
 import * as Pool from "./pool.ts";
 import { describe } from "./probe.ts";
 import { reap } from "./reaper.ts";
@@ -35,6 +36,8 @@ const healthMsMax = 2_000;
 const reapMsMax = 15_000;
 /** Wait before a container from the pool gets its owner's name, so that the first command need not share the engine. */
 const renamePauseMs = 1_000;
+/** A hundred starts on one core take half a minute; who waits longer is better told so. */
+const lineMsMax = 60_000;
 /** Deaths whose owners have not been told yet; the oldest is forgotten first. */
 const deathNotesMax = 1_000;
 
@@ -115,6 +118,21 @@ const make = Effect.gen(function* (): Effect.gen.Return<
   // Engines start containers no faster in parallel than they have cores; more only wait in the engine.
   // Waiting here is fair between principals.
   const starts = yield* PartitionedSemaphore.make<string>({ permits: Math.max(1, engineInfo.NCPU) });
+  /** Waits for a turn to start a container and holds it until the scope closes. */
+  const inLine = (principal: string) =>
+    Effect.acquireRelease(
+      starts.take(principal, 1),
+      () => starts.release(1),
+      { interruptible: true },
+    ).pipe(
+      Effect.timeoutOrElse({
+        duration: lineMsMax,
+        orElse: () =>
+          Effect.fail(
+            new SandboxError({ reason: new StartFailed(), detail: `no turn to start within ${lineMsMax} ms` }),
+          ),
+      }),
+    );
 
   // What every start needs and no start should pay for twice; a failure is not kept.
   const preparing = yield* Semaphore.make(1);
@@ -122,7 +140,11 @@ const make = Effect.gen(function* (): Effect.gen.Return<
   const prepared = preparing.withPermits(1)(Effect.gen(function* () {
     if (ready !== undefined) return ready;
     const reference = yield* image.ensure;
-    const mounts = yield* readOnlyMounts({ tools: settings.toolsPath, skills: settings.skillsPath }, reference).pipe(
+    const mounts = yield* readOnlyMounts(
+      { tools: settings.toolsPath, skills: settings.skillsPath },
+      reference,
+      yield* isInContainer,
+    ).pipe(
       Scope.provide(serverScope),
     );
     ready = { reference, context: { ...baseContext, readOnlyMounts: mounts } };
@@ -143,8 +165,20 @@ const make = Effect.gen(function* (): Effect.gen.Return<
   });
 
   const startOn = Effect.fnUntraced(function* (workspace: Workspace, principal: string, owner: OwnerKey | undefined) {
-    const { reference, context } = yield* prepared;
-    return yield* starts.withPermit(principal)(startSandbox(context, reference, workspace, owner));
+    const scope = yield* Effect.scope;
+    const start = Effect.flatMap(prepared, ({ reference, context }) =>
+      // The turn ends when the sandbox is up; the sandbox lives on in the caller's scope.
+      Effect.scoped(Effect.andThen(
+        inLine(principal),
+        Scope.provide(startSandbox(context, reference, workspace, owner), scope),
+      )));
+    return yield* start.pipe(
+      // Somebody removed the image since it was found: look, or build, again.
+      Effect.catchIf((error) => error.reason._tag === "ImageMissing" && ready !== undefined, () => {
+        ready = undefined;
+        return start;
+      }),
+    );
   });
 
   const pool = yield* Pool.make<PooledSandbox>(

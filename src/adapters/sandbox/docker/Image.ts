@@ -61,8 +61,9 @@ export interface ImageService {
   /**
    * The image to start sandboxes from, built first when it is the default one and absent or stale.
    *
-   * *Details*: concurrent callers share one build; a failed one is tried again at the next call. A
-   * build takes a minute or two and logs its steps.
+   * *Details*: looks at the engine each time, so callers keep the answer. Concurrent callers wait for
+   * one build; a failed one is tried again at the next call. A build takes a minute or two and logs
+   * its steps.
    *
    * *Fails with* `SandboxError`, reason `ImageMissing` when there is none and none can be built.
    */
@@ -133,18 +134,8 @@ export class Image extends Context.Service<Image, ImageService>()("caisson/adapt
       });
 
       const oneAtATime = yield* Semaphore.make(1);
-      let known: string | undefined;
       return Image.of({
-        ensure: Effect.suspend(() =>
-          known !== undefined ? Effect.succeed(known) : oneAtATime.withPermits(1)(
-            Effect.suspend(() =>
-              known !== undefined ? Effect.succeed(known) : Effect.tap(find, (image) =>
-                Effect.sync(() => {
-                  known = image;
-                }))
-            ),
-          )
-        ),
+        ensure: oneAtATime.withPermits(1)(find),
         build: oneAtATime.withPermits(1)(
           Effect.flatMap(
             sources,

@@ -35,6 +35,7 @@ export interface InstallationService {
 }
 
 const idBytes = 8;
+const namePattern = /^[0-9a-f]{16}$/;
 const makeName = () => randomBytes(idBytes).toString("hex");
 
 const failed = (operation: string) => (thrown: unknown) =>
@@ -115,6 +116,8 @@ export class Installation extends Context.Service<Installation, InstallationServ
 
       const isAlive = Effect.fnUntraced(function* (name: string) {
         if (name === instance) return true;
+        // What a label says stands in a path, so only names of our own making are looked for.
+        if (!namePattern.test(name)) return false;
         const locked = yield* ifPresent("inspect", async () => {
           using file = await Deno.open(lockPath(name), { write: true });
           return !(await file.tryLock(true));

@@ -133,7 +133,9 @@ export const controlRows: ReadonlyArray<ControlRow> = [
   {
     name: "network",
     promise: ({ settings }) =>
-      settings.sandboxNetwork === "none" ? "none" : "a network of its own, with a way out and no neighbours",
+      settings.sandboxNetwork === "none"
+        ? "none"
+        : "a network of its own without neighbours; it reaches all that the host reaches, the host itself included",
     proof: ({ settings }) =>
       settings.sandboxNetwork === "none"
         ? equal("ls /sys/class/net | grep -cv '^lo$'", 0)

@@ -87,14 +87,21 @@ const copyToVolume = Effect.fnUntraced(function* (directory: string, target: str
   return name;
 });
 
+/** Whether this process runs in a container, where its paths mean nothing to the engine. */
+export const isInContainer: Effect.Effect<boolean> = Effect.map(
+  Effect.forEach(containerMarks, isPresent),
+  (marks) => marks.includes(true),
+);
+
 /**
  * The mounts for the directories that exist; one that does not is the image's own empty directory.
+ *
+ * *Details*: `copied` chooses volumes that end with the scope instead of binds.
  *
  * *Fails with* `SandboxError` when a directory exists and cannot be handed over.
  */
 export const readOnlyMounts = Effect.fnUntraced(
-  function* (paths: { readonly tools: string; readonly skills: string }, image: string) {
-    const inContainer = yield* Effect.map(Effect.forEach(containerMarks, isPresent), (marks) => marks.includes(true));
+  function* (paths: { readonly tools: string; readonly skills: string }, image: string, copied: boolean) {
     const mounts: Array<Dockerode.MountSettings> = [];
     for (const [target, path] of [["/tools", paths.tools], ["/skills", paths.skills]] as const) {
       const directory = yield* realDirectory(path);
@@ -103,7 +110,7 @@ export const readOnlyMounts = Effect.fnUntraced(
         continue;
       }
       mounts.push(
-        inContainer
+        copied
           ? {
             Type: "volume",
             Source: yield* copyToVolume(directory.value, target, image),

@@ -4,7 +4,7 @@
 import { Duration, Effect, type Scope } from "effect";
 import { randomBytes } from "node:crypto";
 import type { OwnerKey } from "../../../domain/Owner.ts";
-import { SandboxError, StartFailed } from "../../../services/Sandbox.ts";
+import { ImageMissing, SandboxError, StartFailed } from "../../../services/Sandbox.ts";
 import { connect, type SupervisorLink } from "../supervisor/SupervisorLink.ts";
 import { fromEngineStream } from "../supervisor/engineStream.ts";
 import { type ContainerContext, containerOptions, label, type Workspace } from "./container.ts";
@@ -101,7 +101,12 @@ export const startSandbox = Effect.fnUntraced(
         labels,
         workspace,
         network,
-      })),
+      })).pipe(
+        Effect.catchIf(
+          (error) => error.kind === "NotFound" && /image/i.test(error.detail),
+          (error) => Effect.fail(new SandboxError({ reason: new ImageMissing({ image }), detail: error.message })),
+        ),
+      ),
       (id) => logged("a container")(engine.removeContainer(id)),
     );
     const stream = yield* Effect.acquireRelease(
