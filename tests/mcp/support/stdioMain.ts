@@ -1,7 +1,8 @@
 /**
  * The MCP server over stdio as a process of its own, on a fake toolbox.
  */
-import { Effect, Layer, Logger } from "effect";
+import { Effect, Layer } from "effect";
+import * as Logging from "../../../src/logging.ts";
 import { Settings } from "../../../src/config.ts";
 import { layer } from "../../../src/mcp/stdio.ts";
 import { makeFakeToolbox } from "./fakeToolbox.ts";
@@ -11,7 +12,7 @@ await Effect.runPromise(Effect.gen(function* () {
   yield* Effect.scoped(Layer.build(layer.pipe(
     Layer.provide(toolbox.layer),
     Layer.provide(Settings.layerWith({ mcpUser: Deno.args[0] ?? "local" })),
-    Layer.provide(Logger.layer([Logger.consolePretty({ stderr: true })])),
+    Layer.provide(Logging.layer("INFO", { isTerminal: false, toStderr: true })),
   )));
 }));
 Deno.exit(0);
