@@ -71,7 +71,7 @@ def main():
     for number in range(1, 32):
         if number not in _FATAL and number not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_IGN)
-    os.chdir(settings.workspace)
+    processes.enter(settings.workspace)
     os.umask(0o022)
     in_fd, out_fd = _take_stdio()
     service = Service(settings, in_fd, out_fd)

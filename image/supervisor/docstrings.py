@@ -42,14 +42,20 @@ def fork(path, name, settings, fds_first_free):
         os.closerange(0, fds_first_free)
         os.closerange(fds_first_free + 1, 1 << 16)
         processes.die_with_parent(signal.SIGKILL)
-        resource.setrlimit(resource.RLIMIT_CPU, (PARSE_SECONDS_MAX, PARSE_SECONDS_MAX))
-        resource.setrlimit(resource.RLIMIT_AS, (PARSE_MEMORY_BYTES_MAX, PARSE_MEMORY_BYTES_MAX))
+        _lower(resource.RLIMIT_CPU, PARSE_SECONDS_MAX)
+        _lower(resource.RLIMIT_AS, PARSE_MEMORY_BYTES_MAX)
         code, text = _answer(path, name, settings)
         view = memoryview(RESULT.pack(code) + text.encode("utf-8", "replace")[:DOCSTRING_BYTES_MAX])
         while view:
             view = view[os.write(fds_first_free, view) :]
     finally:
         os._exit(0)
+
+
+def _lower(limit, most):
+    _, hard = resource.getrlimit(limit)
+    lowest = most if hard == resource.RLIM_INFINITY else min(hard, most)
+    resource.setrlimit(limit, (lowest, lowest))
 
 
 def _answer(path, name, settings):

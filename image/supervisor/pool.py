@@ -19,6 +19,13 @@ FIRST_FREE_FD = 32  # Descriptors for a child are moved above the places it will
 SIGNAL_PIPE_BYTES = 4096  # One page: all pipes of a user, across sandboxes, count against one kernel limit.
 
 
+def _shrink(fd):
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, SIGNAL_PIPE_BYTES)
+    except OSError:
+        pass  # A kernel that cannot only keeps a larger pipe.
+
+
 class Runner:
     """The supervisor's end of a runner."""
 
@@ -39,7 +46,7 @@ class Runner:
             self.status, status = pipe()
             go, self.go = pipe()
             for fd in (status, go):
-                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, SIGNAL_PIPE_BYTES)
+                _shrink(fd)
             self.text = os.memfd_create("command", os.MFD_CLOEXEC)
             pipes.append(self.text)
             if with_stdin:

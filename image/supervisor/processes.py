@@ -33,6 +33,22 @@ def become_undumpable():
     _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
+def enter(directory):
+    """Makes a directory current, or the root when it cannot be entered.
+
+    A workspace that a command closed to its own user is opened again: otherwise no later command could
+    start there to undo it.
+    """
+    try:
+        try:
+            os.chdir(directory)
+        except PermissionError:
+            os.chmod(directory, 0o755)
+            os.chdir(directory)
+    except OSError:
+        os.chdir("/")
+
+
 def _parents():
     """Maps each live process to its parent, zombies left out."""
     found = {}

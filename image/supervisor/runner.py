@@ -78,7 +78,7 @@ def run(argv, environment, workspace, once):
     processes.die_with_parent(signal.SIGTERM)
     while os.getppid() == supervisor:
         try:
-            os.chdir(workspace)
+            processes.enter(workspace)
             shell = _Shell(argv, environment)
         except OSError as error:
             os.write(STATUS_FD, STATUS.pack(-(error.errno or 0), NO_SHELL | ENDING))

@@ -18,8 +18,10 @@ export interface PendingRequest {
   allowance: number;
 }
 
-/** Bytes beyond what was asked for that a supervisor may send before it counts as hostile. */
-const strayBytesMax = 64 * 1024;
+/** Bytes that nobody asked for which a supervisor may send before it counts as hostile. */
+const strayBytesFirst = 64 * 1024;
+/** The most that bytes of requests given up can add to it: a few of the largest outputs. */
+const strayBytesMax = 256 * 1024 * 1024;
 
 /** Payloads from here on are sent apart from their header instead of being copied behind it. */
 const copyBytesMax = 8 * 1024;
@@ -39,7 +41,7 @@ export class LinkSession {
   private lastId = 0;
   private isFull = false;
   // Late frames of requests that were given up are legitimate up to what those requests allowed.
-  private strayAllowance = strayBytesMax;
+  private strayAllowance = strayBytesFirst;
 
   constructor(
     private readonly channel: ByteChannel,
@@ -69,7 +71,7 @@ export class LinkSession {
   release(id: number): boolean {
     const request = this.pending.get(id);
     if (request === undefined) return false;
-    this.strayAllowance += Math.max(0, request.allowance);
+    this.strayAllowance = Math.min(this.strayAllowance + Math.max(0, request.allowance), strayBytesMax);
     return this.pending.delete(id);
   }
 

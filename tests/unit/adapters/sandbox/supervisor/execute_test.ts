@@ -1,6 +1,6 @@
 /** Commands on the real supervisor. */
 import assert from "node:assert/strict";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { Deferred, Effect, Fiber, Stream } from "effect";
 import type { SupervisorLink } from "../../../../../src/adapters/sandbox/supervisor/SupervisorLink.ts";
 import { it } from "../../../../support/it.ts";
@@ -222,4 +222,15 @@ it.live("execute ends on time when user code stops its runner", () =>
     assert.equal(outcome.exitCode, 124);
     assert.ok(outcome.durationMs < 7000);
     assert.equal((yield* link.execute({ command: "echo next", timeoutMs: 5000 })).stdout, "next\n");
+  }));
+
+it.live("execute runs commands in the root when the workspace is gone", () =>
+  Effect.gen(function* () {
+    const { link, workspace } = yield* hostSupervisor();
+    rmSync(workspace, { recursive: true });
+    // The shells made ready before still stand in the directory that was removed.
+    yield* Effect.forEach([1, 2, 3, 4], () => link.execute({ command: ":", timeoutMs: 5000 }), { discard: true });
+    assert.equal((yield* link.execute({ command: "pwd", timeoutMs: 5000 })).stdout, "/\n");
+    yield* link.writeFile("back", new Uint8Array(1));
+    assert.equal((yield* link.execute({ command: `cat ${workspace}/back | wc -c`, timeoutMs: 5000 })).stdout, "1\n");
   }));
