@@ -87,7 +87,7 @@ export const startGuest = Effect.fnUntraced(
         "run",
         "--quiet",
         "--no-prompt",
-        "--no-lock",
+        // The lock file names the very packages that `prepare.ts` fetched; without it a cold cache cannot resolve them.
         "--cached-only",
         "--no-remote",
         "--deny-import",

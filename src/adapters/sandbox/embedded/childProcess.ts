@@ -72,6 +72,12 @@ export const spawn = (
     (child) => child.kill,
   );
 
+const whyNotSpawned = (command: string, cause: unknown): string => {
+  if (cause instanceof Deno.errors.NotFound) return `${command} is not installed`;
+  if (cause instanceof Deno.errors.NotCapable) return `this server was not granted to run ${command}`;
+  return `${command} cannot be run: ${cause instanceof Error ? cause.message : "unknown"}`;
+};
+
 /** Runs a short trusted command and returns its stdout. *Fails with* what went wrong, in words for the log. */
 export const runToEnd = (
   command: string,
@@ -80,9 +86,7 @@ export const runToEnd = (
   Effect.scoped(
     Effect.gen(function* () {
       const child = yield* spawn(command, options).pipe(
-        Effect.mapError((cause) =>
-          new Error(`${command} cannot be run${cause instanceof Error ? `: ${cause.message}` : ""}`, { cause })
-        ),
+        Effect.mapError((cause) => new Error(whyNotSpawned(command, cause), { cause })),
       );
       return yield* Effect.tryPromise({
         try: async () => {
