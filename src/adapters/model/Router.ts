@@ -2,7 +2,16 @@
  * The Model port over several providers: which provider runs a model, and what to say when none does.
  */
 import { Effect, Layer, Option, Stream } from "effect";
-import { Model, type ModelInfo, ModelNotFound, type ModelService } from "../../services/Model.ts";
+import {
+  ContextTooLong,
+  Model,
+  ModelError,
+  type ModelInfo,
+  ModelNotFound,
+  type ModelRequest,
+  type ModelService,
+} from "../../services/Model.ts";
+import { fit } from "../../domain/contextWindow.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
 
 /** Names shown in a "model not found" answer; a provider may list hundreds. */
@@ -22,7 +31,35 @@ interface Route {
   readonly info: ModelInfo;
 }
 
-/** Makes a Model port that gives each request to the first provider that knows its model. */
+/**
+ * The messages of a request as they fit the model's window, when it is known.
+ *
+ * *Fails with* `ContextTooLong` when they do not fit even without old tool output.
+ */
+const fitted = Effect.fnUntraced(function* (request: ModelRequest, info: ModelInfo) {
+  const { contextTokens } = info;
+  if (contextTokens === undefined) return request.messages;
+  const { system, messages, tools, parameters } = request;
+  const found = fit({ contextTokens, outputTokensMax: parameters.outputTokensMax, system, messages, tools });
+  if (Option.isNone(found)) {
+    return yield* new ModelError({
+      provider: info.provider,
+      model: request.model,
+      reason: new ContextTooLong(),
+      detail: `not asked: about ${contextTokens} tokens are not enough, even without old tool output`,
+    });
+  }
+  if (found.value.trimmed > 0) {
+    yield* Effect.logInfo(`${found.value.trimmed} old tool results were left out to fit ${request.model}'s context`);
+  }
+  return found.value.messages;
+});
+
+/**
+ * Makes a Model port that gives each request to the first provider that knows its model.
+ *
+ * *Details*: a conversation longer than the model's window is sent without its oldest tool output.
+ */
 export const make = (options: RouterOptions): ModelService => {
   const { providers, absent = [], defaultModel } = options;
 
@@ -55,11 +92,14 @@ export const make = (options: RouterOptions): ModelService => {
     find: (model) => Effect.map(route(model), ({ info }) => info),
     stream: (request) =>
       Stream.unwrap(
-        Effect.map(route(request.model), ({ provider }) =>
-          provider.stream(request).pipe(
+        Effect.gen(function* () {
+          const { provider, info } = yield* route(request.model);
+          const messages = yield* fitted(request, info);
+          return provider.stream({ ...request, messages }).pipe(
             // The provider knows that it has no such model, only the router what there is instead.
             Stream.catchTag("ModelNotFound", (failure) => Stream.fromEffect(notFound(request.model, failure.why))),
-          )),
+          );
+        }),
       ),
   };
 };

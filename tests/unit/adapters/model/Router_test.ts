@@ -3,6 +3,7 @@ import { Effect, Option, Result, Stream } from "effect";
 import type { Provider } from "../../../../src/adapters/model/Provider.ts";
 import * as Router from "../../../../src/adapters/model/Router.ts";
 import { type ModelInfo, ModelNotFound, type ModelRequest } from "../../../../src/services/Model.ts";
+import { type Message, user } from "../../../../src/domain/Message.ts";
 import { zero } from "../../../../src/domain/Usage.ts";
 
 const info = (provider: string, id: string): ModelInfo => ({ id, provider, vision: false });
@@ -73,4 +74,35 @@ Deno.test("Router.stream says what can be used when the upstream does not know a
   const failure = await Effect.runPromise(Effect.flip(Stream.runDrain(stream(request("gemini-b")))));
   assert.ok(failure instanceof ModelNotFound);
   assert.deepEqual([failure.why, failure.available], ["gemini has no such model", ["gemini-a"]]);
+});
+
+Deno.test("Router.stream sends a conversation without its oldest output when the window is known to be small", async () => {
+  const sent: Array<ModelRequest> = [];
+  const small: Provider = {
+    ...answering("small", ["s"]),
+    find: (id) => Effect.succeed(Option.some({ ...info("small", id), contextTokens: 2000 })),
+    stream: (asked) => {
+      sent.push(asked);
+      return Stream.make({ _tag: "Finished", reason: "Stop", usage: zero });
+    },
+  };
+  const { stream } = Router.make({ providers: [small], defaultModel: "s" });
+  const old: Message = { role: "tool", callId: "c", name: "t", content: "x".repeat(9000), isError: false };
+  await Effect.runPromise(Stream.runDrain(stream({ ...request("s"), messages: [user("a"), old, user("b")] })));
+  const [, result] = sent[0]?.messages ?? [];
+  assert.ok(result?.role === "tool" && result.content.includes("removed to fit the model's context window"));
+});
+
+Deno.test("Router.stream fails with ContextTooLong without asking when the conversation cannot fit", async () => {
+  const small: Provider = {
+    ...answering("small", ["s"]),
+    find: (id) => Effect.succeed(Option.some({ ...info("small", id), contextTokens: 2000 })),
+    stream: () => Stream.die(new Error("asked")),
+  };
+  const { stream } = Router.make({ providers: [small], defaultModel: "s" });
+  const failure = await Effect.runPromise(
+    Effect.flip(Stream.runDrain(stream({ ...request("s"), messages: [user("x".repeat(20_000))] }))),
+  );
+  assert.ok(failure._tag === "ModelError");
+  assert.equal(failure.reason._tag, "ContextTooLong");
 });
