@@ -2,7 +2,8 @@
  * What stands around every request, whatever its path: an id, a line in the log, and the error
  * envelope for everything that no endpoint answered.
  */
-import { ByteSize, Cause, Clock, Effect, type Scope } from "effect";
+import { ByteSize, Cause, Clock, Effect, type Schema, SchemaIssue, type Scope } from "effect";
+import { HttpApiError } from "effect/http-api";
 import { HttpIncomingMessage, HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http";
 import { makeId } from "../domain/ids.ts";
 import {
@@ -32,6 +33,15 @@ const matches = (pattern: string, path: string): boolean => {
 const methodsOf = (table: MethodTable, path: string): ReadonlyArray<string> | undefined =>
   table.get(path) ?? [...table].find(([pattern]) => matches(pattern, path))?.[1];
 
+/** The parts of a request that the API layer decodes before an endpoint sees it. */
+const fromTheUrl: ReadonlySet<string> = new Set(["Params", "Query"]);
+
+const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1();
+
+/** The name of the first parameter that is wrong. */
+const firstIssuePath = (error: Schema.SchemaError): string =>
+  formatIssues(error.issue).issues[0]?.path?.map(String).join(".") ?? "";
+
 /** How a failure outside the endpoints reads to the caller; undefined for a bug. */
 const routingError = (
   error: unknown,
@@ -39,6 +49,14 @@ const routingError = (
   table: MethodTable,
   bodyBytesMax: number,
 ): HttpError | undefined => {
+  if (HttpApiError.HttpApiSchemaError.is(error) && fromTheUrl.has(error.kind)) {
+    const path = firstIssuePath(error.cause);
+    return new InvalidRequest({
+      param: path === "" ? null : path,
+      why: "The URL has a wrong parameter",
+      code: "invalid_value",
+    });
+  }
   if (!HttpServerError.isHttpServerError(error)) return undefined;
   const { reason } = error;
   if (reason._tag === "RouteNotFound") {

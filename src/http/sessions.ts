@@ -1,11 +1,11 @@
 /**
  * `/v1/sessions`: what is stored about a user's conversations, to list, read and delete.
  *
- * The user is named as everywhere, by `x-user-id` within the principal. Another's session does not
+ * The user is named as everywhere within the principal: by `?user=` or `x-user-id`. Another's session does not
  * exist: its id is answered 404 like any other that is not there.
  */
 import { Effect, Schema } from "effect";
-import { type Headers, HttpServerRequest } from "effect/http";
+import { HttpServerRequest } from "effect/http";
 import { ownerKey } from "../domain/ids.ts";
 import { type Message, textOf, toolCallsOf } from "../domain/Message.ts";
 import { type SessionKey, type Turn, TurnStatus } from "../domain/Session.ts";
@@ -136,8 +136,9 @@ export const make = Effect.gen(function* () {
   const sessions = yield* Sessions;
 
   const ownerOfRequest = Effect.gen(function* () {
-    const { headers }: { readonly headers: Headers.Headers } = yield* HttpServerRequest.HttpServerRequest;
-    return ownerKey(ownerFor(yield* identify(identity, headers), headers, {}));
+    const { headers, url } = yield* HttpServerRequest.HttpServerRequest;
+    const user = new URL(url, "http://localhost").searchParams.get("user");
+    return ownerKey(ownerFor(yield* identify(identity, headers), headers, { user }));
   });
 
   const list = Effect.gen(function* () {

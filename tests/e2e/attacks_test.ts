@@ -59,6 +59,10 @@ const get = (path: string, headers: Headers) => (target: AttackTarget) => target
 const remove = (path: string, headers: Headers) => (target: AttackTarget) =>
   target.http(path, { method: "DELETE", headers });
 
+/** A request for the victim's file by its id alone. */
+const victimArtifact = (headers: Headers) => (target: AttackTarget) =>
+  target.http(`/v1/artifacts/${target.victimArtifact.id}/content`, { headers });
+
 const mcpPost = (body: string, headers: Headers) => (target: AttackTarget) =>
   target.mcp("/mcp", { method: "POST", headers: { ...jsonHeaders, ...headers }, body });
 
@@ -143,6 +147,8 @@ attacks(
         ["sessions", get("/v1/sessions", headers)],
         ["a session", get(sessionPath, headers)],
         ["deleting a session", remove(sessionPath, headers)],
+        ["artifacts", get("/v1/artifacts?user=victim", headers)],
+        ["the victim's artifact", victimArtifact(headers)],
         ["MCP", mcpPost(initialize, headers)],
         ["the victim's MCP session", inVictimsSession("POST", headers, readDiary)],
         ["ending the victim's MCP session", inVictimsSession("DELETE", headers)],
@@ -230,7 +236,7 @@ const paths: ReadonlyArray<string> = [
   `alice%2f${victim.session}`,
   `${victim.session}%00`,
   `${victim.session}%0d%0ax-user-id:%20victim`,
-  `${victim.session}?x-user-id=${victim.user}&user=${victim.user}`,
+  `${victim.session}?x-user-id=${victim.user}&principal=alice`,
   `${victim.session};user=${victim.user}`,
   victim.session.toUpperCase(),
   "%",
@@ -241,14 +247,17 @@ const paths: ReadonlyArray<string> = [
 ];
 
 attacks("an identifier never leads to another's session", () =>
-  Promise.resolve(
-    [bob, { ...bob, "x-user-id": victim.user }, { authorization: `Bearer ${victim.key}` }].flatMap((headers, who) =>
+  Promise.resolve([
+    { name: "GET by query", send: get(`${sessionPath}?user=${victim.user}`, bob), expect: [404] },
+    { name: "DELETE by query", send: remove(`${sessionPath}?user=${victim.user}`, bob), expect: [404] },
+    { name: "the list by query", send: get(`/v1/sessions?user=${victim.user}`, bob), expect: [200] },
+    ...[bob, { ...bob, "x-user-id": victim.user }, { authorization: `Bearer ${victim.key}` }].flatMap((headers, who) =>
       paths.flatMap((path): ReadonlyArray<Attack> => [
         { name: `${who}: GET ${path}`, send: get(`/v1/sessions/${path}`, headers), expect: [400, 404] },
         { name: `${who}: DELETE ${path}`, send: remove(`/v1/sessions/${path}`, headers), expect: [400, 404, 405] },
       ])
     ),
-  ));
+  ]));
 
 attacks("an MCP session answers to its own caller only", () => {
   const callers: ReadonlyArray<readonly [string, Headers]> = [
@@ -306,6 +315,40 @@ attacks("a path never leads to another's file", () =>
     send: readInOwnSession(path, { ...bob, "x-user-id": victim.user }),
     expect: [200],
   }))));
+
+attacks("an artifact opens to its owner and by its own link only", () => {
+  /** Opens the link after changing it. */
+  const changed = (name: string, change: (link: string, id: string) => string): Attack => ({
+    name,
+    send: ({ http, victimArtifact: { link, id } }) => http(change(link, id), { headers: { ...bob, ...pretends } }),
+    expect: [400, 404, 410],
+  });
+  return Promise.resolve([
+    { name: "another principal", send: victimArtifact(bob), expect: [404] },
+    { name: "another principal with the user's name", send: victimArtifact({ ...bob, ...pretends }), expect: [404] },
+    {
+      name: "the principal's default user",
+      send: victimArtifact({ authorization: `Bearer ${victim.key}` }),
+      expect: [404],
+    },
+    {
+      name: "the list of a user of that name",
+      send: get(`/v1/artifacts?user=${victim.user}`, { ...bob, ...pretends }),
+      expect: [200],
+    },
+    changed("a later expiry", (link) => link.replace(/expires=\d+/, "expires=99999999999")),
+    changed("no expiry", (link) => link.replace(/expires=\d+&?/, "")),
+    changed("no signature", (link) => link.replace(/&signature=.*/, "")),
+    changed("an empty signature", (link) => link.replace(/signature=.*/, "signature=")),
+    changed("a cut signature", (link) => link.slice(0, -2)),
+    changed("another signature", (link) => link.replace(/signature=.*/, `signature=${"A".repeat(43)}`)),
+    changed("two signatures", (link) => link.replace(/signature=/, "signature=A&signature=")),
+    changed("a cut id", (link, id) => link.replace(id, id.slice(0, -1))),
+    changed("another id", (link, id) => link.replace(id, id.split("").reverse().join(""))),
+    changed("a path for an id", (link, id) => link.replace(id, encodeURIComponent(`/workspace/${victim.file}`))),
+    changed("no id", (link, id) => link.replace(id, "%00")),
+  ]);
+});
 
 attacks("a borrowed header never lends another's rights", async () => {
   const forwarded = await token({ iss: "open-webui", sub: victim.user }, forwardedSecret);

@@ -63,6 +63,8 @@ export interface AttackTarget {
   readonly http: (path: string, init?: RequestInit) => Promise<Response>;
   readonly mcp: (path: string, init?: RequestInit) => Promise<Response>;
   readonly victimMcpSession: string;
+  /** The id of the victim's file, and the path and query of the link that opens it. */
+  readonly victimArtifact: { readonly id: string; readonly link: string };
   /** Fails unless everything of the victim is as it was. */
   readonly assertUnharmed: () => Promise<void>;
   readonly dispose: () => Promise<void>;
@@ -120,6 +122,12 @@ export const makeTarget = async (): Promise<AttackTarget> => {
   await opened.body?.cancel();
   const victimMcpSession = opened.headers.get("mcp-session-id") ?? assert.fail();
 
+  const files = await (await http("/v1/artifacts", { headers: credentials })).json();
+  const artifact = files.data[0] ?? assert.fail();
+  const { pathname, search } = new URL(artifact.url);
+  const victimArtifact = { id: String(artifact.id), link: pathname + search };
+  assert.equal(await (await http(victimArtifact.link)).text(), secret);
+
   const shown = async () => {
     const response = await http(`/v1/sessions/${victim.session}`, { headers: credentials });
     const { last_used_at: _, ...session } = await response.json();
@@ -131,6 +139,7 @@ export const makeTarget = async (): Promise<AttackTarget> => {
     http,
     mcp,
     victimMcpSession,
+    victimArtifact,
     assertUnharmed: async () => {
       assert.deepEqual(await shown(), before);
       assert.equal(new TextDecoder().decode(sandbox.files.get(filePath)), secret);
