@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { Effect, Fiber, Layer } from "effect";
-import { layerBubblewrap, layerWasm } from "../../src/adapters/sandbox/embedded/Embedded.ts";
+import { layer, layerBubblewrap, layerWasm } from "../../src/adapters/sandbox/embedded/Embedded.ts";
 import { makePrepare } from "../../src/adapters/sandbox/embedded/prepared.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
 import { Sandbox } from "../../src/services/Sandbox.ts";
@@ -19,6 +19,15 @@ const imageDirectory = () =>
     await Effect.runPromise(makePrepare(directory));
     return directory;
   })();
+
+/** A directory that only the server's user may enter, removed with the run. */
+const closedDirectory = (): string => {
+  const parent = Deno.makeTempDirSync({ prefix: "caisson-closed-" });
+  globalThis.addEventListener("unload", () => Deno.removeSync(parent, { recursive: true }));
+  Deno.mkdirSync(`${parent}/tools`);
+  Deno.chmodSync(parent, 0o700);
+  return `${parent}/tools`;
+};
 
 /** A data directory per layer. */
 const withData = (
@@ -75,6 +84,32 @@ sandboxSuite("Embedded (bubblewrap)", (changes) => withData(changes, layerBubble
   selfKill: true,
   durableWorkspace: true,
 }, { skip: bubblewrapSkip === undefined ? undefined : `bubblewrap: ${bubblewrapSkip}` });
+
+it.layer(withData({}, () => layer)).live(
+  "Embedded.layer takes the form that works here and says which",
+  () =>
+    Effect.gen(function* () {
+      const { info, open } = yield* Sandbox;
+      assert.equal(info.kind, "embedded");
+      const names = info.controls.map((control) => control.name);
+      if (bubblewrapSkip === undefined) assert.ok(names.includes("namespaces") && info.why.startsWith("bubblewrap"));
+      else assert.ok(names.includes("permissions") && info.why.includes(bubblewrapSkip));
+      const handle = yield* open(freshOwner(true));
+      assert.equal((yield* run(handle, "python3 -c 'print(6 * 7)'")).stdout, "42\n");
+    }),
+);
+
+it.layer(withData({ toolsPath: closedDirectory() }, () => layer)).live(
+  "Embedded.layer falls back to WebAssembly when bubblewrap cannot reach what it must show",
+  () =>
+    Effect.gen(function* () {
+      const { info } = yield* Sandbox;
+      assert.match(info.why, /^WebAssembly.*bubblewrap cannot be used: .*Permission denied/);
+    }),
+  {
+    skip: bubblewrapSkip !== undefined ? `bubblewrap: ${bubblewrapSkip}` : Deno.uid() !== 0 ? "needs root" : undefined,
+  },
+);
 
 /** What the WebAssembly form does in its own way, and the cases it cannot share with the others. */
 const wasm = it.layer(withData({ sandboxOutputBytesMax: 4_096, sandboxMemoryMb: 256 }, layerWasm));
