@@ -121,12 +121,18 @@ export const services = agent.pipe(
 
 // Doors ------------------------------------------------------------------------------------------
 
-/** Says where a door is once it is open. */
+/** Says where a door is once it is open, and when it closes. */
 const announceDoor = (door: string) =>
-  Layer.effectDiscard(HttpServer.addressFormattedWith((address) => Effect.logInfo(`${door} listens on ${address}`)));
+  Layer.effectDiscard(Effect.gen(function* () {
+    const { address } = yield* HttpServer.HttpServer;
+    yield* Effect.acquireRelease(
+      Effect.logInfo(`${door} listens on ${HttpServer.formatAddress(address)}`),
+      () => Effect.logInfo(`${door} closes`),
+    );
+  }));
 
 /** The agent API, listening until its scope closes. */
-export const agentApi = Layer.mergeAll(announceSandbox, Layer.provide(announceDoor("agent API"), Api.serve)).pipe(
+export const agentApi = Layer.mergeAll(announceSandbox, Layer.provideMerge(announceDoor("agent API"), Api.serve)).pipe(
   Layer.provide(services),
   Layer.provideMerge(logging(false)),
 );
@@ -135,10 +141,11 @@ export const agentApi = Layer.mergeAll(announceSandbox, Layer.provide(announceDo
 const mcpServices = Layer.mergeAll(Layer.provideMerge(toolbox, sandbox), identity, Skills.layer);
 
 /** The MCP server over streamable HTTP, listening until its scope closes. */
-export const mcpHttp = Layer.mergeAll(announceSandbox, Layer.provide(announceDoor("MCP server"), McpHttp.layer)).pipe(
-  Layer.provide(mcpServices),
-  Layer.provideMerge(logging(false)),
-);
+export const mcpHttp = Layer.mergeAll(announceSandbox, Layer.provideMerge(announceDoor("MCP server"), McpHttp.layer))
+  .pipe(
+    Layer.provide(mcpServices),
+    Layer.provideMerge(logging(false)),
+  );
 
 /** The MCP server over standard streams, until the client goes. */
 export const mcpStdio = Layer.mergeAll(announceSandbox, McpStdio.layer).pipe(

@@ -152,6 +152,15 @@ const scriptThat = new RegExp(
   "i",
 );
 
+/** "Save it as calc.py" names the file that was just written. */
+const saveAs = new RegExp(
+  `^saves? (?:it|this|that|the (?:script|file|program))\\s+(?:as|to|in|into|under)\\s+${path}[.!]?$`,
+  "i",
+);
+/** A script that computes something prints it anyway. */
+const alsoShows =
+  /,?\s+and\s+(?:then\s+)?(?:prints?|shows?|displays?|outputs?)\b(?:\s+(?:it|the|out|result|answer|value|sum))*/i;
+
 const script: Form = (clause) => {
   // "a Python script hello.py" and "hello.py, a Python script" are the same wish.
   const text = clause.replace(
@@ -163,7 +172,7 @@ const script: Form = (clause) => {
   if (found === null) return undefined;
   const shell = /bash|shell/i.test(language) || named?.endsWith(".sh") === true;
   const file = named !== undefined && fileLike.test(named) ? named : shell ? "script.sh" : "script.py";
-  const content = program(doing, what.replace(/[.\s]+$/, ""), shell);
+  const content = program(doing, what.replace(alsoShows, "").replace(/[.\s]+$/, ""), shell);
   if (content === undefined) return undefined;
   const write: Step = { _tag: "Write", path: file, content };
   return verb.toLowerCase() === "write-and-run" ? [write, runFile(file)] : [write];
@@ -262,6 +271,10 @@ const calculate: Form = (clause) => {
   }
   const expression = Arithmetic.pythonExpression(Code.unquote(wanted));
   if (expression !== undefined) return [python(Arithmetic.printing(expression))];
+  const several = wanted.split(/\s*,?\s+and\s+(?:also\s+)?/i).map((part) => Arithmetic.pythonExpression(part));
+  if (several.length > 1 && several.every((part) => part !== undefined)) {
+    return several.map((part) => python(Arithmetic.printing(part)));
+  }
   const found = /factorial of (\d+)/i.exec(clause);
   return found?.[1] === undefined ? undefined : [python(Arithmetic.printing(`math.factorial(${found[1]})`))];
 };
@@ -313,6 +326,13 @@ export const understand = (
   const steps: Array<Step> = [];
   let file = context.file;
   const take = (clause: string): boolean => {
+    const saved = saveAs.exec(clause)?.[1];
+    const last = steps.at(-1);
+    if (saved !== undefined && last?._tag === "Write") {
+      steps[steps.length - 1] = { ...last, path: saved };
+      file = saved;
+      return true;
+    }
     for (const form of forms) {
       const found = form(clause, { blocks, file, tools: context.tools });
       if (found === undefined) continue;

@@ -11,6 +11,16 @@ const named = (tool: string, args: unknown): Step => ({ _tag: "Named", tool, arg
 const context = { file: undefined, tools: ["execute_bash", "write_file", "read_file", "get_weather"] };
 
 const table: ReadonlyArray<readonly [string, ReadonlyArray<Step>]> = [
+  // Wishes with a tail
+  [
+    "Write a Python script that computes 2+2 and prints the result, then execute it",
+    [write("script.py", "print(2+2)\n"), sh("python3 script.py")],
+  ],
+  [
+    "Write a Python script that calculates 2 + 2 and save it as calc.py, then execute it",
+    [write("calc.py", "print(2 + 2)\n"), sh("python3 calc.py")],
+  ],
+  ["Calculate 2*3 and the factorial of 4", [py("print(2*3)"), py("import math; print(math.factorial(4))")]],
   // Execute
   ["Execute: print('Hello, World!')", [py("print('Hello, World!')")]],
   ["execute: x = 1\nfor i in range(3):\n    x += i\nprint(x)", [py("x = 1\nfor i in range(3):\n    x += i\nprint(x)")]],
