@@ -29,28 +29,34 @@ export interface ByteChannel {
 const reason = (error: unknown): string => error instanceof Error ? error.message : String(error);
 
 /** A channel over the two ends of a child process, whose output must not have been read before. */
-export const fromStreams = (output: Readable, input: Writable): ByteChannel => ({
-  write: (bytes) => input.destroyed || input.writableEnded || input.write(bytes),
-  listen: (listener) => {
-    let ended = false;
-    const end = (why: string) => {
-      if (ended) return;
-      ended = true;
-      listener.onEnd(why);
-    };
-    input.on("drain", () => listener.onDrain());
-    for (const stream of new Set([output, input])) {
-      stream.on("error", (error: unknown) => end(reason(error)));
-      stream.on("close", () => end("the stream closed"));
-    }
-    output.on("end", () => end("the stream ended"));
-    output.on("data", (bytes: Uint8Array) => listener.onData(bytes));
-  },
-  close: () => {
-    input.destroy();
-    output.destroy();
-  },
-});
+export const fromStreams = (output: Readable, input: Writable): ByteChannel => {
+  let ended: string | undefined;
+  let listener: ChannelListener | undefined;
+  const end = (why: string) => {
+    if (ended !== undefined) return;
+    ended = why;
+    listener?.onEnd(why);
+  };
+  // From the first moment: a stream that fails while nobody listens would end the whole process.
+  for (const stream of new Set([output, input])) {
+    stream.on("error", (error: unknown) => end(reason(error)));
+    stream.on("close", () => end("the stream closed"));
+  }
+  return {
+    write: (bytes) => ended !== undefined || input.destroyed || input.writableEnded || input.write(bytes),
+    listen: (given) => {
+      listener = given;
+      if (ended !== undefined) return given.onEnd(ended);
+      input.on("drain", () => given.onDrain());
+      output.on("end", () => end("the stream ended"));
+      output.on("data", (bytes: Uint8Array) => given.onData(bytes));
+    },
+    close: () => {
+      input.destroy();
+      output.destroy();
+    },
+  };
+};
 
 /** A channel over one node duplex that carries raw supervisor bytes both ways. */
 export const fromDuplex = (duplex: Duplex): ByteChannel => fromStreams(duplex, duplex);
