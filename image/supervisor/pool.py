@@ -3,6 +3,7 @@
 Runners are used in turn, the one that rested longest first: its shell has had the time to get ready.
 """
 
+import errno
 import fcntl
 import os
 import signal
@@ -76,12 +77,12 @@ class Runner:
             os._exit(127)
 
     def give(self, text):
-        """Lets the waiting shell run a text; False when the runner is gone."""
-        os.ftruncate(self.text, 0)
-        os.pwrite(self.text, text, 0)
-        os.lseek(self.text, 0, os.SEEK_SET)  # The shell shares this offset.
+        """Lets the waiting shell run a text; False when the runner is gone or the text does not fit."""
         try:
-            return os.write(self.go, b"\n") == 1
+            os.ftruncate(self.text, 0)
+            written = os.pwrite(self.text, text, 0)
+            os.lseek(self.text, 0, os.SEEK_SET)  # The shell shares this offset.
+            return written == len(text) and os.write(self.go, b"\n") == 1
         except OSError:
             return False
 
@@ -117,7 +118,9 @@ class Pool:
                 return owner
             self.retire(owner)
         owner = self._fork(with_stdin)
-        owner.give(text)
+        if not owner.give(text):
+            self.retire(owner)
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
         return owner
 
     def keep_spare(self, busy):
