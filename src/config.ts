@@ -339,6 +339,10 @@ export const settingsTable = {
     default: "v1beta",
     why: "Version in Gemini's URLs; v1beta has every feature that is used here.",
   }),
+  geminiVertex: flag("GOOGLE_GENAI_USE_VERTEXAI", {
+    default: false,
+    why: "Reaches Gemini through Vertex AI, with an API key of its express mode.",
+  }),
   openaiApiKey: secret("OPENAI_API_KEY", { why: "Key for the OpenAI-compatible provider." }),
   openaiBaseUrl: optionalUrl("OPENAI_BASE_URL", { why: "Base URL of the OpenAI-compatible provider, with its /v1." }),
   anthropicApiKey: secret("ANTHROPIC_API_KEY", { why: "Key for Claude models; without it they answer 404." }),
