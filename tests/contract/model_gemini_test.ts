@@ -34,6 +34,7 @@ modelSuite("Gemini", {
       apiKey: Redacted.make("test-key"),
       baseUrl: Option.some(url),
       apiVersion: "v1beta",
+      vertex: false,
       deadlines,
     }),
   model: "gemini-flash-latest",

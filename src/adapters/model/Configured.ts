@@ -76,6 +76,7 @@ const provide = Effect.fnUntraced(function* (
           apiKey: apiKey.value,
           baseUrl,
           apiVersion: settings.geminiApiVersion,
+          vertex: settings.geminiVertex,
           deadlines,
         });
       case "anthropic":

@@ -37,6 +37,8 @@ export interface GeminiOptions {
   readonly baseUrl: Option.Option<string>;
   /** `v1beta` has every feature this adapter uses; the SDK would take `v1`. */
   readonly apiVersion: string;
+  /** Through Vertex AI in express mode, whose URLs and version are the SDK's own. */
+  readonly vertex: boolean;
   readonly deadlines: Deadlines;
 }
 
@@ -97,7 +99,7 @@ const fetchList = async (client: GoogleGenAI, abortSignal: AbortSignal): Promise
   return page.page.flatMap((entry) => {
     const listed = Option.getOrUndefined(decodeListed(entry));
     if (listed === undefined || listed.supportedActions?.includes("generateContent") === false) return [];
-    const id = listed.name.replace(/^models\//, "");
+    const id = listed.name.replace(/^.*models\//, "");
     return claims(id) ? [info(id, listed.inputTokenLimit)] : [];
   });
 };
@@ -110,9 +112,9 @@ export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect
     loaded,
     client: new loaded.GoogleGenAI({
       apiKey: Redacted.value(options.apiKey),
-      apiVersion: options.apiVersion,
-      // Given even when empty, so that a stray environment variable cannot redirect the SDK.
-      vertexai: false,
+      ...(options.vertex ? {} : { apiVersion: options.apiVersion }),
+      // Given in any case, so that a stray environment variable cannot redirect the SDK.
+      vertexai: options.vertex,
       ...(Option.isSome(options.baseUrl) ? { httpOptions: { baseUrl: options.baseUrl.value } } : {}),
     }),
   }));

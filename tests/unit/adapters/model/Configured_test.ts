@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ConfigProvider, Effect, Option, Redacted, Result, Stream } from "effect";
+import { ConfigProvider, Duration, Effect, Option, Redacted, Result, Stream } from "effect";
 import * as Configured from "../../../../src/adapters/model/Configured.ts";
 import { Settings, type SettingsService } from "../../../../src/config.ts";
 import { user } from "../../../../src/domain/Message.ts";
@@ -50,6 +50,43 @@ it.live("Configured.layer takes Gemini's flash as the default and any gemini nam
     assert.equal(server.received[0]?.headers["x-goog-api-key"], "k");
   }));
 
+it.live("Configured.layer reaches Gemini through Vertex when it is told to, and returns ids and signatures there", () =>
+  Effect.gen(function* () {
+    const server = yield* serveWire(() => turn(chunk(text("Hello")), finish()));
+    yield* configured(
+      { geminiApiKey: key, geminiBaseUrl: Option.some(server.url), geminiVertex: true },
+      Effect.flatMap(Model, (model) =>
+        Stream.runDrain(model.stream({
+          model: "gemini-3-flash",
+          system: "",
+          messages: [user("hi"), {
+            role: "assistant",
+            parts: [{
+              _tag: "ToolCall",
+              call: {
+                id: "g1",
+                name: "t",
+                argumentsJson: "{}",
+                origin: { provider: "gemini", data: { id: "g1", thoughtSignature: "c2ln" } },
+              },
+            }],
+          }, { role: "tool", callId: "g1", name: "t", content: "ok", isError: false }],
+          tools: [],
+          parameters: {},
+        }))),
+    );
+    const [received] = server.received;
+    assert.equal(
+      received?.path,
+      "/v1beta1/publishers/google/models/gemini-3-flash:streamGenerateContent?alt=sse",
+    );
+    assert.ok(
+      JSON.stringify(received?.body).includes(
+        '"functionCall":{"id":"g1","name":"t","args":{}},"thoughtSignature":"c2ln"',
+      ),
+    );
+  }));
+
 it.live("Configured.layer tries a flaky upstream again as often as it is told", () =>
   Effect.gen(function* () {
     const server = yield* serveWire((_request, index) =>
@@ -64,6 +101,27 @@ it.live("Configured.layer tries a flaky upstream again as often as it is told", 
     );
     assert.deepEqual(events.map((event) => event._tag), ["TextDelta", "Finished"]);
     assert.equal(server.received.length, 2);
+  }));
+
+it.live("Configured.layer answers at once when a model's upstream has been down repeatedly", () =>
+  Effect.gen(function* () {
+    const server = yield* serveWire(() => failure(503, "UNAVAILABLE", "overloaded"));
+    const ask = Effect.flatMap(Model, (model) =>
+      Effect.flip(Stream.runDrain(
+        model.stream({ model: "gemini-x", system: "", messages: [user("hi")], tools: [], parameters: {} }),
+      )));
+    const [failed, elapsedMs] = yield* configured(
+      { geminiApiKey: key, geminiBaseUrl: Option.some(server.url), modelAttemptsMax: 1 },
+      Effect.gen(function* () {
+        for (let turns = 0; turns < 5; turns++) yield* ask;
+        const [elapsed, failure] = yield* Effect.timed(ask);
+        return [failure, Duration.toMillis(elapsed)] as const;
+      }),
+    );
+    assert.equal(server.received.length, 5, "the open circuit asks nobody");
+    assert.ok(failed._tag === "ModelError" && failed.reason._tag === "Unavailable");
+    assert.ok((failed.reason.retryAfterMs ?? 0) > 10_000);
+    assert.ok(elapsedMs < 100, `answered after ${elapsedMs} ms`);
   }));
 
 it.effect("Configured.layer takes DEFAULT_MODEL before its own preference", () =>
