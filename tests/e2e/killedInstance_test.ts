@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { DatabaseSync } from "node:sqlite";
+import { createInterface } from "node:readline";
+import { Effect } from "effect";
+import { type InstanceOptions, slowWord } from "../support/instance.ts";
+import { it } from "../support/it.ts";
+import { redisServer, redisSkip } from "../support/redisServer.ts";
+import { temporaryDirectory } from "../support/temporaryDirectory.ts";
+
+/** Times that an instance is killed in the middle of a stream; `CAISSON_TEST_KILLS` sets another number. */
+const kills = Number(Deno.env.get("CAISSON_TEST_KILLS") ?? "5");
+
+const program = new URL("../support/instance.ts", import.meta.url).pathname;
+
+interface Instance {
+  readonly url: string;
+  readonly kill: () => Promise<void>;
+}
+
+const kill = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.once("close", () => resolve());
+    child.kill("SIGKILL");
+  });
+
+/** Starts an instance and waits until it says where it listens. */
+const startInstance = (options: InstanceOptions) =>
+  Effect.acquireRelease(
+    Effect.promise(() =>
+      new Promise<Instance>((resolve, reject) => {
+        const permissions = [
+          "--allow-net=127.0.0.1",
+          "--allow-read",
+          `--allow-write=${options.dataPath}`,
+          "--allow-env",
+        ];
+        const child = spawn(
+          Deno.execPath(),
+          ["run", "--no-check", ...permissions, "--allow-sys", program, JSON.stringify(options)],
+          { stdio: ["ignore", "pipe", "inherit"] },
+        );
+        child.once("error", reject);
+        child.once("exit", (code, signal) => reject(new Error(`the instance ended: ${code ?? signal}`)));
+        createInterface({ input: child.stdout }).on("line", (line) => {
+          if (line.startsWith("http://")) resolve({ url: line, kill: () => kill(child) });
+        });
+      })
+    ),
+    (instance) => Effect.promise(() => instance.kill()),
+  );
+
+const post = (instance: Instance, words: string, stream: boolean) =>
+  fetch(`${instance.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ user: "u", stream, messages: [{ role: "user", content: words }] }),
+  });
+
+/** Says something and returns the whole answer. */
+const ask = (instance: Instance, words: string) =>
+  Effect.promise(async () => {
+    const response = await post(instance, words, false);
+    const text = await response.text();
+    assert.equal(response.status, 200, text);
+    return text;
+  });
+
+/** Begins a run that does not end, waits for its first word and kills the instance. */
+const killMidStream = (instance: Instance, words: string) =>
+  Effect.promise(async () => {
+    const response = await post(instance, words, true);
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader() ?? assert.fail();
+    for (let text = ""; !text.includes(slowWord);) {
+      const { value, done } = await reader.read();
+      assert.ok(!done);
+      text += value;
+    }
+    await instance.kill();
+    // The stream ends or breaks with its server; either way it is over.
+    await reader.read().catch(() => undefined);
+  });
+
+/** How often something was said in what the model was given. */
+const times = (answer: string, words: string) => answer.split(`\\"text\\":\\"${words}\\"`).length - 1;
+
+it.live(`an instance keeps every finished turn when it was killed in the middle of a stream ${kills} times`, () =>
+  Effect.gen(function* () {
+    const dataPath = yield* temporaryDirectory;
+    for (let n = 0; n < kills; n++) {
+      const instance = yield* startInstance({ sessions: "sqlite", dataPath });
+      const answer = yield* ask(instance, `finished ${n}`);
+      for (let before = 0; before <= n; before++) assert.equal(times(answer, `finished ${before}`), 1, answer);
+      yield* killMidStream(instance, `slow ${n}`);
+    }
+    const file = new DatabaseSync(`${dataPath}/sessions.sqlite`, { readOnly: true });
+    assert.equal(file.prepare("PRAGMA integrity_check").get()?.["integrity_check"], "ok");
+    assert.ok(Number(file.prepare("SELECT turns FROM sessions").get()?.["turns"]) >= kills);
+    file.close();
+  }));
+
+it.live(
+  "an instance continues a session when another on the same Redis was killed in the middle of a run",
+  () =>
+    Effect.gen(function* () {
+      const { url: redisUrl } = yield* redisServer;
+      const options = { sessions: "redis", dataPath: yield* temporaryDirectory, redisUrl } as const;
+      const [one, two] = yield* Effect.all([startInstance(options), startInstance(options)], { concurrency: 2 });
+      yield* ask(one, "first of one");
+      const second = yield* ask(two, "first of two");
+      assert.equal(times(second, "first of one"), 1);
+      assert.ok(second.includes("ran: first of one"), "the tool result of the other instance's turn is there");
+      yield* killMidStream(one, "slow work");
+      const third = yield* ask(two, "second of two");
+      for (const words of ["first of one", "first of two", "second of two"]) {
+        assert.equal(times(third, words), 1, words);
+      }
+    }),
+  { skip: redisSkip },
+);

@@ -1,0 +1,80 @@
+/**
+ * One instance of the agent API as a process, for the tests that kill it.
+ *
+ *   deno run tests/support/instance.ts '{"sessions":"sqlite","dataPath":"…"}'
+ *
+ * It prints its URL. Its model repeats what it was given; asked for something "slow", it says one
+ * word and then nothing more until it is killed.
+ */
+import { Effect, Layer, Option, Redacted, Schema, Stream } from "effect";
+import { HttpServer } from "effect/http";
+import * as OpenAiChunks from "../../src/adapters/converter/OpenAiChunks.ts";
+import * as Identity from "../../src/adapters/identity/Configured.ts";
+import * as Limits from "../../src/adapters/limits/Configured.ts";
+import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import * as Sessions from "../../src/adapters/sessions/Configured.ts";
+import { layer as agentLayer } from "../../src/agent/Agent.ts";
+import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
+import { Settings } from "../../src/config.ts";
+import { textOf } from "../../src/domain/Message.ts";
+import * as Api from "../../src/http/server.ts";
+import { fakeSandbox } from "./fakeSandbox.ts";
+
+/** What a test chooses of an instance. */
+export const InstanceOptions = Schema.Struct({
+  sessions: Schema.Literals(["sqlite", "redis"]),
+  dataPath: Schema.String,
+  redisUrl: Schema.optionalKey(Schema.String),
+});
+export type InstanceOptions = typeof InstanceOptions.Type;
+
+/** The word after which a slow answer stops. */
+export const slowWord = "thinking";
+
+/** Model turns an instance can serve. */
+const scriptLength = 1_000;
+
+const steps: ReadonlyArray<Scripted.Step> = Array.from({ length: scriptLength }, (_, n) => ({ messages }) => {
+  const last = messages.at(-1);
+  const said = last === undefined ? "" : textOf(last);
+  if (last?.role === "user") {
+    return [
+      Scripted.toolCall(`call-${crypto.randomUUID()}-${n}`, "execute_bash", { command: said }),
+      Scripted.finished("ToolCalls"),
+    ];
+  }
+  return said.includes("slow")
+    ? Stream.concat(Stream.make(Scripted.text(slowWord)), Stream.fromEffect(Effect.never))
+    : [Scripted.text(`I was told: ${JSON.stringify(messages)}`), Scripted.finished()];
+});
+
+const launch = (options: InstanceOptions) => {
+  const settings = Settings.layerWith({
+    apiPort: 0,
+    sessions: options.sessions,
+    dataPath: options.dataPath,
+    redisUrl: Option.map(Option.fromUndefinedOr(options.redisUrl), Redacted.make),
+  });
+  const ports = Layer.mergeAll(
+    OpenAiChunks.layer,
+    Identity.layer,
+    Limits.layer,
+    Sessions.layer,
+    Scripted.layer(steps),
+    fakeSandbox().layer,
+  ).pipe(Layer.provideMerge(settings));
+  const announce = Layer.effectDiscard(
+    HttpServer.addressFormattedWith((address) => Effect.sync(() => console.log(address))),
+  );
+  return Layer.provide(announce, Api.serve).pipe(
+    Layer.provide(agentLayer),
+    Layer.provide(LocalToolbox.layer),
+    Layer.provide(ports),
+    Layer.launch,
+  );
+};
+
+if (import.meta.main) {
+  const options = Schema.decodeUnknownSync(Schema.fromJsonString(InstanceOptions))(Deno.args[0]);
+  await Effect.runPromise(launch(options));
+}
