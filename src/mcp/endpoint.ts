@@ -18,7 +18,7 @@ import {
   SessionRequired,
   UnsupportedVersion,
 } from "./errors.ts";
-import type { Session, SessionTable } from "./sessions.ts";
+import type { Heard, Session, SessionTable } from "./sessions.ts";
 
 /** What the endpoint works with. */
 export interface EndpointParts {
@@ -41,6 +41,7 @@ const Peeked = Schema.Struct({
   method: Schema.optionalKey(Schema.String),
   params: Schema.optionalKey(Schema.Struct({
     _meta: Schema.optionalKey(Schema.Struct({ [envelopeVersionKey]: Schema.optionalKey(Schema.String) })),
+    requestId: Schema.optionalKey(Schema.Unknown),
   })),
 });
 type Peeked = typeof Peeked.Type;
@@ -75,8 +76,8 @@ export const makeEndpoint = ({ sessions, callers, checkAddress, settings }: Endp
     );
   });
 
-  const resume = Effect.fnUntraced(function* (session: Session, web: Request, body: unknown) {
-    const response = yield* session.handle(web, body);
+  const resume = Effect.fnUntraced(function* (session: Session, web: Request, body: unknown, heard: Heard) {
+    const response = yield* session.handle(web, body, heard);
     if (web.method === "DELETE" && response.ok) yield* session.close;
     return response;
   });
@@ -95,7 +96,7 @@ export const makeEndpoint = ({ sessions, callers, checkAddress, settings }: Endp
     yield* checkVersion(request, message);
     const web = new Request(mcpUrl, { method: request.method, headers: request.headers });
     const id = request.headers["mcp-session-id"];
-    if (id !== undefined) return yield* resume(yield* sessions.use(id, caller), web, body);
+    if (id !== undefined) return yield* resume(yield* sessions.use(id, caller), web, body, heardIn(message));
     if (request.method !== "POST") return yield* new SessionRequired();
     if (Option.isNone(message)) return yield* Array.isArray(body) ? new SessionRequired() : new MalformedMessage();
     return yield* open(caller, message.value, body, web);
@@ -119,6 +120,18 @@ export const makeEndpoint = ({ sessions, callers, checkAddress, settings }: Endp
         }),
       );
     });
+};
+
+/** What a message means to the cancellation of calls. */
+const heardIn = (message: Option.Option<Peeked>): Heard => {
+  if (Option.isNone(message)) return {};
+  const { id, method, params } = message.value;
+  const requestId = params?.requestId;
+  return method === "notifications/cancelled" && (typeof requestId === "string" || typeof requestId === "number")
+    ? { cancels: requestId }
+    : method === undefined
+    ? {}
+    : { id };
 };
 
 /** The SDK reads only path and query of a request's address; its host was checked before. */

@@ -7,6 +7,7 @@ import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/
 import type { RequestId } from "@modelcontextprotocol/sdk/types";
 import type { SettingsService } from "../config.ts";
 import { makeId } from "../domain/ids.ts";
+import { makeEarlyCancellations } from "./earlyCancellations.ts";
 import { rpcCode, SessionNotFound, TooManySessions } from "./errors.ts";
 import { makeEventStore } from "./eventStore.ts";
 import type { Caller } from "./callers.ts";
@@ -16,10 +17,20 @@ import type { SurfacesService } from "./Surface.ts";
 /** One session, as the HTTP door uses it. */
 export interface Session {
   readonly id: string;
-  /** Hands a request of this session to the transport; `body` is its parsed body, if it has one. */
-  readonly handle: (request: Request, body: unknown) => Effect.Effect<Response>;
+  /**
+   * Hands a request of this session to the transport; `body` is its parsed body, if it has one, and
+   * `heard` is the request or cancellation in it.
+   */
+  readonly handle: (request: Request, body?: unknown, heard?: Heard) => Effect.Effect<Response>;
   /** Ends the session: its streams close and its running calls are interrupted first. */
   readonly close: Effect.Effect<void>;
+}
+
+/** What a message means to the cancellation of calls. */
+export interface Heard {
+  readonly id?: RequestId | undefined;
+  /** The call that the message cancels. */
+  readonly cancels?: RequestId | undefined;
 }
 
 /** What the table offers. */
@@ -103,6 +114,7 @@ export const make: (
           error: { code: rpcCode.requestCancelled, message: "Request cancelled" },
         })
       ));
+    const cancellations = makeEarlyCancellations();
     const surface = yield* surfaces.open(caller.owner);
     yield* connect(surface, { transport, abandon });
     const entry: Entry = {
@@ -110,8 +122,19 @@ export const make: (
       claim: caller.claim,
       inUse: 0,
       lastUsedMs: yield* Clock.currentTimeMillis,
-      handle: (request, body) =>
-        Effect.promise(() => transport.handleRequest(request, body === undefined ? {} : { parsedBody: body })),
+      handle: (request, body, { id: called, cancels } = {}) =>
+        Effect.promise(async () => {
+          if (cancels !== undefined) cancellations.cancelled(cancels);
+          const response = await transport.handleRequest(request, body === undefined ? {} : { parsedBody: body });
+          if (called !== undefined && cancellations.arrived(called)) {
+            transport.onmessage?.({
+              jsonrpc: "2.0",
+              method: "notifications/cancelled",
+              params: { requestId: called },
+            });
+          }
+          return response;
+        }),
       close: Scope.close(scope, Exit.void),
     };
     yield* Effect.acquireRelease(

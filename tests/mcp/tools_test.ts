@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Deferred, Effect } from "effect";
 import { agentTools } from "../../src/agent/tools.ts";
 import { it } from "../support/it.ts";
-import { connectClient, makeServer } from "./support/server.ts";
+import { connectClient, initialize, makeServer, post } from "./support/server.ts";
 
 it.live("tools/list offers the agent's own declarations with titles, hints and output schemas", () =>
   Effect.gen(function* () {
@@ -60,6 +60,24 @@ it.live("tools/call interrupts the command when the client cancels", () =>
     stop.abort();
     assert.equal(yield* Effect.promise(() => call), "cancelled");
     yield* Deferred.await(server.toolbox.interrupted);
+  }));
+
+it.live("tools/call interrupts the command whose cancellation came before it", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer();
+    const opened = yield* Effect.promise(() => post(server, initialize));
+    const session = { "mcp-session-id": opened.headers.get("mcp-session-id") ?? "" };
+    yield* Effect.promise(() => opened.text());
+    const cancel = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 5 } };
+    const call = {
+      jsonrpc: "2.0",
+      id: 5,
+      method: "tools/call",
+      params: { name: "execute_bash", arguments: { command: "hang" } },
+    };
+    assert.equal((yield* Effect.promise(() => post(server, JSON.stringify(cancel), session))).status, 202);
+    const answer = yield* Effect.promise(async () => (await post(server, JSON.stringify(call), session)).text());
+    assert.match(answer, /-32800/);
   }));
 
 it.live("tools/call interrupts the command when the session is deleted", () =>

@@ -1,0 +1,111 @@
+/**
+ * The MCP server as its clients meet it: a process, a real sandbox, the SDK's own client.
+ */
+import assert from "node:assert/strict";
+import { Deferred, Effect } from "effect";
+import { Client } from "@modelcontextprotocol/sdk/client";
+// @ts-types="@modelcontextprotocol/sdk/client/streamableHttp"
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { skipWithoutEngine } from "../support/engine.ts";
+import { it } from "../support/it.ts";
+import { temporaryDirectory } from "../support/temporaryDirectory.ts";
+import { start } from "./processes.ts";
+
+const serve = (sandbox: "embedded" | "docker") =>
+  Effect.gen(function* () {
+    const engine = Deno.env.get("DOCKER_HOST");
+    const running = yield* start("mcp.ts", {
+      CAISSON_MCP_PORT: "0",
+      CAISSON_SANDBOX: sandbox,
+      CAISSON_DATA_PATH: yield* temporaryDirectory,
+      ...(sandbox === "docker" && engine !== undefined && { DOCKER_HOST: engine }),
+    });
+    const [port] = yield* running.line(/MCP server listens on http:\/\/127\.0\.0\.1:(\d+)/);
+    return `http://127.0.0.1:${port}/mcp`;
+  });
+
+const connect = (url: string, headers: Record<string, string> = { "x-user-id": "ada" }) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const client = new Client({ name: "test", version: "1" });
+      await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }));
+      return client;
+    }),
+    (client) => Effect.promise(() => client.close()),
+  );
+
+const call = (client: Client, name: string, args: Record<string, unknown>) =>
+  Effect.promise(async () => (await client.callTool({ name, arguments: args })).structuredContent);
+
+const stdoutOf = (client: Client, command: string) =>
+  Effect.map(
+    call(client, "execute_bash", { command }),
+    (structured) =>
+      structured !== null && typeof structured === "object" && "stdout" in structured ? structured.stdout : undefined,
+  );
+
+for (const [sandbox, skip] of [["embedded", undefined], ["docker", skipWithoutEngine]] as const) {
+  it.live(`the MCP server works with files in the ${sandbox} sandbox of each user`, () =>
+    Effect.gen(function* () {
+      const url = yield* serve(sandbox);
+      const ada = yield* connect(url);
+      const bob = yield* connect(url, { "x-user-id": "bob" });
+      yield* call(ada, "write_file", { file_path: "m.py", content: 'def f():\n    """What f does."""\n' });
+      assert.deepEqual(yield* call(ada, "read_docstring", { file_path: "m.py", function_name: "f" }), {
+        docstring: "What f does.",
+      });
+      assert.equal(yield* stdoutOf(ada, "ls"), "m.py\n");
+      assert.equal(yield* stdoutOf(bob, "ls"), "");
+      const missing = yield* Effect.promise(() =>
+        bob.callTool({ name: "read_file", arguments: { file_path: "m.py" } })
+      );
+      assert.equal(missing.isError, true);
+    }), { skip });
+
+  it.live(
+    `the MCP server keeps the ${sandbox} sandbox of a caller without a name for its session only`,
+    () =>
+      Effect.gen(function* () {
+        const url = yield* serve(sandbox);
+        const nobody = yield* connect(url, {});
+        yield* call(nobody, "write_file", { file_path: "a.txt", content: "a" });
+        assert.equal(yield* stdoutOf(nobody, "ls"), "a.txt\n");
+        const another = yield* connect(url, {});
+        assert.equal(yield* stdoutOf(another, "ls"), "");
+      }),
+    { skip },
+  );
+
+  it.live(
+    `the MCP server shows output of the ${sandbox} sandbox while the command runs, and kills it on cancel`,
+    () =>
+      Effect.gen(function* () {
+        const client = yield* connect(yield* serve(sandbox));
+        const seen: Array<string> = [];
+        const result = yield* Effect.promise(() =>
+          client.callTool(
+            { name: "execute_bash", arguments: { command: "for i in 1 2 3; do echo $i; sleep 1; done" } },
+            undefined,
+            { onprogress: ({ message }) => seen.push(message ?? "") },
+          )
+        );
+        assert.equal(result.isError, false);
+        // Simulated bash gives its output when a command ends, and runs one command at a time.
+        assert.deepEqual(seen, sandbox === "docker" ? ["1\n", "2\n", "3\n"] : ["1\n2\n3\n"]);
+
+        const up = yield* Deferred.make<void>();
+        const stop = new AbortController();
+        const cancelled = client.callTool(
+          { name: "execute_bash", arguments: { command: "echo up; sleep 300; echo survived > /workspace/survived" } },
+          undefined,
+          { signal: stop.signal, onprogress: () => Deferred.doneUnsafe(up, Effect.void) },
+        ).then(() => "answered", () => "cancelled");
+        yield* sandbox === "docker" ? Deferred.await(up) : Effect.promise(() => client.ping());
+        stop.abort();
+        assert.equal(yield* Effect.promise(() => cancelled), "cancelled");
+        const left = sandbox === "docker" ? "pgrep -x sleep || echo none; ls" : "ls; echo none";
+        assert.equal(yield* stdoutOf(client, left), "none\n");
+      }),
+    { skip },
+  );
+}
