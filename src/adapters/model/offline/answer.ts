@@ -138,4 +138,4 @@ export const announce = (step: Step, index: number, total: number): string =>
       : step._tag === "Named"
       ? ` ${step.tool}`
       : ""
-  }.\n\n`;
+  }.`;
