@@ -8,7 +8,8 @@
 export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/domain": [],
   "src/services": ["src/domain"],
-  "src/config.ts": ["src/domain"],
+  "src/config": ["src/domain"],
+  "src/config.ts": ["src/domain", "src/config"],
   // Settings are plain data, read by the agent for its bounds exactly as the edges read them.
   "src/agent": ["src/domain", "src/services", "src/config.ts"],
   "src/adapters": ["src/domain", "src/services", "src/config.ts"],

@@ -1,0 +1,131 @@
+/**
+ * The kinds of settings: how a text becomes a value and what is said when it cannot.
+ */
+import { Option, Redacted, Schema } from "effect";
+import { parseToolServers, type ToolServers } from "../domain/ToolServer.ts";
+
+/** One setting: where it is read from, what it may be, and what breaks if it is wrong. */
+export interface Row<A> {
+  readonly key: string;
+  /** Other names that are read when `key` is not set, in order. */
+  readonly aliases: ReadonlyArray<string>;
+  /** What a value must be, in words that complete "expected …". */
+  readonly expected: string;
+  /** The default as a person would write it, "" for none. */
+  readonly defaultText: string;
+  readonly secret: boolean;
+  readonly why: string;
+  readonly parse: (text: string) => Option.Option<A>;
+  readonly fallback: A;
+}
+
+/** What every kind of row says beside its own bounds. */
+export interface About {
+  readonly why: string;
+  readonly aliases?: ReadonlyArray<string>;
+}
+
+const row = <A>(
+  key: string,
+  about: About,
+  kind: Pick<Row<A>, "expected" | "defaultText" | "parse" | "fallback"> & { readonly secret?: boolean },
+): Row<A> => ({ key, aliases: about.aliases ?? [], why: about.why, secret: kind.secret ?? false, ...kind });
+
+const decodeFinite = Schema.decodeUnknownOption(Schema.FiniteFromString);
+
+/** A number within bounds. */
+export const number = (
+  key: string,
+  about: About & { readonly default: number; readonly least: number; readonly most: number; readonly unit: string },
+): Row<number> =>
+  row(key, about, {
+    expected: `a number (${about.unit}) from ${about.least} to ${about.most}`,
+    defaultText: String(about.default),
+    fallback: about.default,
+    parse: (text) => Option.filter(decodeFinite(text), (value) => value >= about.least && value <= about.most),
+  });
+
+/** A whole number within bounds. */
+export const integer = (
+  key: string,
+  about: About & { readonly default: number; readonly least: number; readonly most: number; readonly unit: string },
+): Row<number> => {
+  const base = number(key, about);
+  return {
+    ...base,
+    expected: `a whole number (${about.unit}) from ${about.least} to ${about.most}`,
+    parse: (text) => Option.filter(base.parse(text), Number.isInteger),
+  };
+};
+
+/** Any text. */
+export const text = (key: string, about: About & { readonly default: string }): Row<string> =>
+  row(key, about, { expected: "a text", defaultText: about.default, fallback: about.default, parse: Option.some });
+
+/** Any text, or nothing. */
+export const optionalText = (key: string, about: About): Row<Option.Option<string>> =>
+  row(key, about, {
+    expected: "a text",
+    defaultText: "",
+    fallback: Option.none(),
+    parse: (value) => Option.some(Option.some(value)),
+  });
+
+/** An http or https URL, or nothing. */
+export const optionalUrl = (key: string, about: About): Row<Option.Option<string>> =>
+  row(key, about, {
+    expected: "an http or https URL",
+    defaultText: "",
+    fallback: Option.none(),
+    parse: (value) =>
+      URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
+        ? Option.some(Option.some(value))
+        : Option.none(),
+  });
+
+/** A text that is redacted from reading to the socket, or nothing. */
+export const secret = (key: string, about: About): Row<Option.Option<Redacted.Redacted>> =>
+  row(key, about, {
+    expected: "a secret text",
+    defaultText: "",
+    secret: true,
+    fallback: Option.none(),
+    parse: (value) => Option.some(Option.some(Redacted.make(value))),
+  });
+
+/** Further MCP servers as JSON. */
+export const toolServers = (key: string, about: About): Row<ToolServers> =>
+  row(key, about, {
+    expected: 'JSON such as {"mcpServers":{"name":{"url":"https://…"},"other":{"command":"…","args":[]}}}',
+    defaultText: "",
+    // Headers and environments of servers hold their credentials.
+    secret: true,
+    fallback: {},
+    parse: parseToolServers,
+  });
+
+/** Yes or no. */
+export const flag = (key: string, about: About & { readonly default: boolean }): Row<boolean> =>
+  row(key, about, {
+    expected: "true or false",
+    defaultText: String(about.default),
+    fallback: about.default,
+    parse: (value) =>
+      /^(true|1|yes|on)$/i.test(value)
+        ? Option.some(true)
+        : /^(false|0|no|off)$/i.test(value)
+        ? Option.some(false)
+        : Option.none(),
+  });
+
+/** One of a few words, in any case. */
+export const choice = <const Choices extends ReadonlyArray<string>>(
+  key: string,
+  about: About & { readonly choices: Choices; readonly default: Choices[number] },
+): Row<Choices[number]> =>
+  row(key, about, {
+    expected: `one of ${about.choices.join(", ")}`,
+    defaultText: about.default,
+    fallback: about.default,
+    parse: (value) => Option.fromUndefinedOr(about.choices.find((c) => c.toLowerCase() === value.toLowerCase())),
+  });
