@@ -18,7 +18,7 @@ import { type GuestOptions, type GuestRequest, pieceBytes } from "./wire.ts";
 import type { Workspaces } from "./workspaces.ts";
 
 /** The guest ends commands itself; one that cannot, in the midst of a long native call, is killed this much later. */
-const graceMs = 2_000;
+const graceMs = 4_000;
 /** File work is bounded by sizes, so a guest that is still busy after this is stuck. */
 const fileTimeout = "60 seconds";
 const bytesPerMb = 1024 * 1024;

@@ -18,7 +18,7 @@ const outputBytesMax = 32 * 1024 * 1024;
 /** Effectively none: time is the limit, and it is enforced. */
 const stepsMax = 1e12;
 /** The shell's own deadline, which loses output, comes only after ours, which keeps it. */
-const slackMs = 1_000;
+const slackMs = 2_500;
 /** Largest file the shell's commands read; they hold it in memory. */
 const readBytesMax = 256 * 1024 * 1024;
 
