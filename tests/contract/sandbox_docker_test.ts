@@ -2,10 +2,15 @@
  * The Docker sandbox: the port's contract, and what is Docker's own.
  */
 import assert from "node:assert/strict";
-import { Effect, Fiber, Layer, Stream } from "effect";
+import { Effect, Fiber, Layer, Option, Stream } from "effect";
 import { layer as dockerLayer } from "../../src/adapters/sandbox/docker/Docker.ts";
 import { label } from "../../src/adapters/sandbox/docker/container.ts";
-import type { SettingsService } from "../../src/config.ts";
+import { Engine } from "../../src/adapters/sandbox/docker/Engine.ts";
+import { Image } from "../../src/adapters/sandbox/docker/Image.ts";
+import { Installation } from "../../src/adapters/sandbox/docker/Installation.ts";
+import { engineSees, readOnlyMounts } from "../../src/adapters/sandbox/docker/mounts.ts";
+import { startSandbox } from "../../src/adapters/sandbox/docker/sandbox.ts";
+import { Settings, type SettingsService } from "../../src/config.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
 import { Sandbox } from "../../src/services/Sandbox.ts";
@@ -228,3 +233,73 @@ live("readBytes and writeFile carry ten mebibytes whole", () => {
       assert.equal(sum.stdout.trim(), Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join(""));
     }));
 });
+
+it.live(
+  "Docker: /skills is copied into a volume when the engine does not know the server's paths",
+  () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory;
+      yield* Effect.promise(async () => {
+        await Deno.mkdir(`${directory}/deep`);
+        await Deno.writeTextFile(`${directory}/deep/run.sh`, "echo copied");
+        await Deno.chmod(`${directory}/deep/run.sh`, 0o755);
+      });
+      const settings = yield* Layer.build(engineSettings());
+      const services = yield* Layer.build(
+        Layer.mergeAll(Image.layer.pipe(Layer.provideMerge(Engine.layer)), Installation.layer).pipe(
+          Layer.provideMerge(Layer.succeedContext(settings)),
+        ),
+      );
+      const volume = yield* Effect.gen(function* () {
+        const client = yield* Engine;
+        const context = {
+          settings: yield* Settings,
+          engine: yield* client.info,
+          version: client.version,
+          volumeQuota: false,
+        };
+        const reference = yield* Effect.flatMap(Image, (image) => image.ensure);
+        assert.equal(yield* engineSees(reference, [directory]), true, "the tests' engine is on their machine");
+        const mounts = yield* readOnlyMounts({ tools: `${directory}/none`, skills: directory }, reference, true);
+        assert.deepEqual(mounts.map(({ Target, Type, ReadOnly }) => [Target, Type, ReadOnly]), [[
+          "/skills",
+          "volume",
+          true,
+        ]]);
+        const { link } = yield* startSandbox(
+          { ...context, readOnlyMounts: mounts },
+          reference,
+          { _tag: "Memory" },
+          undefined,
+        );
+        const outcome = yield* link.execute({ command: "/skills/deep/run.sh; : > /skills/x", timeoutMs: 10_000 });
+        assert.equal(outcome.stdout, "copied\n");
+        assert.match(outcome.stderr, /Read-only file system/);
+        return mounts[0]?.Source ?? "";
+      }).pipe(Effect.scoped, Effect.provideContext(services));
+      const all = yield* Effect.promise(() => engine.listVolumes());
+      assert.ok(!all.Volumes.some(({ Name }) => Name === volume));
+    }),
+  options,
+);
+
+live("execute is stopped when it fills a workspace that the engine cannot bound", () => {
+  const owner = freshOwner();
+  return cleaned(
+    owner,
+    using(owner, (handle) =>
+      Effect.gen(function* () {
+        const outcome = yield* run(
+          handle,
+          "for i in 1 2 3 4 5 6 7 8; do head -c 4194304 /dev/zero > f$i; done; sleep 15",
+        );
+        // An engine with quotas refuses the writes instead, and the command sleeps to its end.
+        if (outcome.exitCode === 0) return assert.match(outcome.stderr, /No space|quota/i);
+        assert.match(outcome.note ?? "", /filled the workspace/);
+        const refused = yield* Effect.flip(handle.writeFile("more", new Uint8Array(1)));
+        assert.ok(refused._tag === "FileError" && refused.reason === "NoSpace");
+        yield* run(handle, "rm -f f*");
+        yield* eventually(Effect.map(Effect.option(handle.writeFile("more", new Uint8Array(1))), Option.isSome));
+      })),
+  );
+}, { sandboxWorkspaceMb: 16 });

@@ -21,9 +21,9 @@ import { Engine } from "./Engine.ts";
 import { toSandboxError } from "./EngineError.ts";
 import { Image } from "./Image.ts";
 import { Installation } from "./Installation.ts";
-import { isInContainer, readOnlyMounts } from "./mounts.ts";
+import { engineSees, readOnlyMounts } from "./mounts.ts";
 import * as Pool from "./pool.ts";
-import { describe } from "./probe.ts";
+import { describe, isPodman } from "./probe.ts";
 import { reap } from "./reaper.ts";
 import { labelsOf, randomName, removeVolume, type RunningSandbox, startSandbox } from "./sandbox.ts";
 import { watchWorkspace } from "./workspaceWatch.ts";
@@ -57,6 +57,8 @@ interface PooledSandbox extends Pool.PoolMember, RunningSandbox {
 /** Whether the engine bounds the size of a volume; it says so only when one is made. */
 const probeVolumeQuota = Effect.gen(function* () {
   const engine = yield* Engine;
+  // Podman takes any option and fails when the volume is mounted.
+  if (isPodman(engine.version)) return false;
   const { sandboxWorkspaceMb } = yield* Settings;
   const Name = randomName("quota");
   return yield* engine.createVolume({
@@ -81,7 +83,8 @@ const make = Effect.gen(function* (): Effect.gen.Return<
   const installation = yield* Installation;
   // Only these: the whole context would carry the server's scope into every sandbox's own.
   const services = Context.make(Engine, engine).pipe(Context.add(Installation, installation));
-  const serverScope = yield* Effect.scope;
+  // Opened before anything that starts containers, and so closed after the last of them is gone.
+  const mountsScope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void));
 
   const engineInfo = yield* Effect.mapError(engine.info, toSandboxError);
   const runtime = settings.dockerRuntime;
@@ -140,12 +143,10 @@ const make = Effect.gen(function* (): Effect.gen.Return<
   const prepared = preparing.withPermits(1)(Effect.gen(function* () {
     if (ready !== undefined) return ready;
     const reference = yield* image.ensure;
-    const mounts = yield* readOnlyMounts(
-      { tools: settings.toolsPath, skills: settings.skillsPath },
-      reference,
-      yield* isInContainer,
-    ).pipe(
-      Scope.provide(serverScope),
+    const { toolsPath: tools, skillsPath: skills } = settings;
+    const copied = !(yield* engineSees(reference, [tools, skills]));
+    const mounts = yield* readOnlyMounts({ tools, skills }, reference, copied).pipe(
+      Scope.provide(mountsScope),
     );
     ready = { reference, context: { ...baseContext, readOnlyMounts: mounts } };
     return ready;

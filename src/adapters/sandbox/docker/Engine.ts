@@ -139,8 +139,10 @@ const asNetworks = decodeWith(NetworkList);
 const asImage = decodeWith(ImageSummary);
 const asBuildMessages = decodeWith(Schema.fromJsonString(BuildMessage));
 
+/** A removal that the engine has begun by itself; Podman says so with a failure of its own. */
 const isUnderway = (error: EngineError): boolean =>
-  error.kind === "Conflict" && /already in progress/.test(error.detail);
+  (error.kind === "Conflict" && /already in progress/.test(error.detail)) ||
+  (error.kind === "Fault" && /container state improper/.test(error.detail));
 
 /** Removing what is already gone is what the caller wanted. */
 const goneIsFine = (call: Call<unknown>): Call<void> =>

@@ -16,6 +16,8 @@ export interface InstallationService {
   readonly id: string;
   /** The name of this server process on the engine. */
   readonly instance: string;
+  /** A file of this server, by an absolute path that no other machine has. */
+  readonly markPath: string;
   /** Whether a server of this installation is alive; names nobody holds are dead. */
   readonly isAlive: (instance: string) => Effect.Effect<boolean, SandboxError>;
   /** Forgets a dead server. */
@@ -114,6 +116,8 @@ export class Installation extends Context.Service<Installation, InstallationServ
           }),
       );
 
+      const markPath = yield* attempt("find", () => Deno.realPath(lockPath(instance)));
+
       const isAlive = Effect.fnUntraced(function* (name: string) {
         if (name === instance) return true;
         // What a label says stands in a path, so only names of our own making are looked for.
@@ -143,6 +147,7 @@ export class Installation extends Context.Service<Installation, InstallationServ
       return Installation.of({
         id,
         instance,
+        markPath,
         isAlive,
         forgetInstance: (name) => Effect.asVoid(ifPresent("forget", () => Deno.remove(lockPath(name)))),
         instances: listFiles("list", instancesPath),

@@ -16,6 +16,9 @@ const mib = 1024 * 1024;
 /** The unprivileged user of the image. */
 export const sandboxUid = 1000;
 
+/** Above what all sandboxes of a machine have together, below what kernels allow without asking. */
+const podmanProcessesMax = 30_000;
+
 /** Labels on everything the adapter makes; their values are keys and ids, never a name a client sent. */
 export const label = {
   app: "caisson.app",
@@ -189,9 +192,11 @@ export const controlRows: ReadonlyArray<ControlRow> = [
   {
     name: "core dumps",
     promise: () => "off",
-    // No `nproc` here: it counts the user of every sandbox on the machine together.
-    host: ({ settings }) => ({
+    host: ({ settings, version }) => ({
       Ulimits: [
+        // `nproc` counts the user of every sandbox on the machine together, so it is left alone, except
+        // that Podman's own default is more than it may set on some machines.
+        ...(isPodman(version) ? [{ Name: "nproc", Soft: podmanProcessesMax, Hard: podmanProcessesMax }] : []),
         { Name: "nofile", Soft: settings.sandboxOpenFilesMax, Hard: settings.sandboxOpenFilesMax },
         { Name: "fsize", Soft: settings.sandboxFileMb * mib, Hard: settings.sandboxFileMb * mib },
         { Name: "core", Soft: 0, Hard: 0 },

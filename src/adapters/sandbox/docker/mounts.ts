@@ -9,25 +9,21 @@ import type Dockerode from "dockerode";
 import { Effect, Option } from "effect";
 import { Tar } from "effect/encoding";
 import { SandboxError, StartFailed } from "../../../services/Sandbox.ts";
-import { label, sandboxUid } from "./container.ts";
+import { sandboxUid } from "./container.ts";
 import { Engine } from "./Engine.ts";
 import { EngineError, toSandboxError } from "./EngineError.ts";
 import { Installation } from "./Installation.ts";
+import { labelsOf, removeVolume } from "./sandbox.ts";
 import { tarArchive } from "./tarArchive.ts";
 
 /** What may be copied into a volume; tools and skills are text, and the copy is held in memory once. */
 const copiedBytesMax = 64 * 1024 * 1024;
-
-/** Files that engines leave in the containers they start. */
-const containerMarks = ["/.dockerenv", "/run/.containerenv"];
 
 interface Entry {
   readonly path: string;
   readonly content: Uint8Array;
   readonly mode: number;
 }
-
-const isPresent = (path: string) => Effect.map(Effect.option(Effect.tryPromise(() => Deno.stat(path))), Option.isSome);
 
 const realDirectory = (path: string) =>
   Effect.option(Effect.tryPromise(async () => {
@@ -63,14 +59,10 @@ const copyToVolume = Effect.fnUntraced(function* (directory: string, target: str
     catch: (thrown) => new EngineError({ operation: "read", kind: "Refused", detail: String(thrown) }),
   });
   const name = `caisson-${installation.instance}${target.replaceAll("/", "-")}`;
-  const labels = {
-    [label.app]: "caisson",
-    [label.installation]: installation.id,
-    [label.instance]: installation.instance,
-  };
+  const labels = yield* labelsOf(undefined);
   yield* Effect.acquireRelease(
     engine.createVolume({ Name: name, Labels: labels }),
-    () => Effect.ignore(engine.removeVolume(name)),
+    () => Effect.catch(removeVolume(name), (error) => Effect.logWarning(`a volume was not removed: ${error.detail}`)),
   );
   const tar = yield* tarArchive(
     entries.map(({ path, content, mode }) => Tar.file(path, content, { mode, uid: sandboxUid, gid: sandboxUid })),
@@ -87,11 +79,36 @@ const copyToVolume = Effect.fnUntraced(function* (directory: string, target: str
   return name;
 });
 
-/** Whether this process runs in a container, where its paths mean nothing to the engine. */
-export const isInContainer: Effect.Effect<boolean> = Effect.map(
-  Effect.forEach(containerMarks, isPresent),
-  (marks) => marks.includes(true),
-);
+/**
+ * Whether the engine sees this process's files under the paths it has for them.
+ *
+ * *Details*: asks it to create a container, never started, that binds a file of ours whose name is
+ * random; an engine elsewhere, or one whose client sits in a container, refuses.
+ */
+export const engineSees = Effect.fnUntraced(function* (image: string, paths: ReadonlyArray<string>) {
+  const engine = yield* Engine;
+  const installation = yield* Installation;
+  const directories = yield* Effect.forEach(paths, realDirectory);
+  const sources = [installation.markPath, ...directories.flatMap(Option.toArray)];
+  return yield* Effect.acquireUseRelease(
+    engine.createContainer({
+      Image: image,
+      Labels: yield* labelsOf(undefined),
+      HostConfig: {
+        NetworkMode: "none",
+        Mounts: sources.map((Source, index) => ({ Type: "bind", Source, Target: `/seen/${index}`, ReadOnly: true })),
+      },
+    }),
+    () => Effect.succeed(true),
+    (id) =>
+      Effect.catch(
+        engine.removeContainer(id),
+        (error) => Effect.logWarning(`a probe was not removed: ${error.message}`),
+      ),
+  ).pipe(
+    Effect.catch((error) => Effect.as(Effect.logDebug(`the engine does not see our files: ${error.message}`), false)),
+  );
+});
 
 /**
  * The mounts for the directories that exist; one that does not is the image's own empty directory.

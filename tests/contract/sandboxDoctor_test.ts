@@ -1,0 +1,37 @@
+/**
+ * The doctor on a real engine: every promise is proved from inside, and a broken one is found.
+ */
+import assert from "node:assert/strict";
+import { Effect, Option } from "effect";
+import { examine, lineOf } from "../../src/adapters/sandbox/docker/doctor.ts";
+import { controlRows } from "../../src/adapters/sandbox/docker/container.ts";
+import { engineSettings, skipWithoutEngine, temporaryDirectory } from "../support/engine.ts";
+import { it } from "../support/it.ts";
+
+const options = { skip: skipWithoutEngine };
+
+it.live("examine proves every control from inside a live sandbox", () =>
+  Effect.gen(function* () {
+    const findings = yield* Effect.provide(examine, engineSettings());
+    assert.deepEqual(findings.filter(({ verdict }) => verdict === "failure"), []);
+    assert.deepEqual(
+      new Set(findings.map(({ name }) => name)),
+      new Set(["engine", "runtime version", "image", ...controlRows.map(({ name }) => name)]),
+    );
+    for (const finding of findings) assert.match(lineOf(finding), /^(ok|warning) +[^:]+: .+$/);
+  }), options);
+
+it.live("examine finds a failure when no engine answers", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporaryDirectory;
+    const dockerHost = Option.some(`unix://${directory}/none.sock`);
+    const findings = yield* Effect.provide(examine, engineSettings({ dockerHost }));
+    assert.deepEqual(findings.map(({ name, verdict }) => [name, verdict]), [["engine", "failure"]]);
+  }));
+
+it.live("examine finds a failure when the runtime is not there", () =>
+  Effect.gen(function* () {
+    const findings = yield* Effect.provide(examine, engineSettings({ dockerRuntime: Option.some("no-such-runtime") }));
+    assert.deepEqual(findings.map(({ verdict }) => verdict), ["failure"]);
+    assert.match(findings[0]?.detail ?? "", /no runtime "no-such-runtime"/);
+  }), options);
