@@ -123,6 +123,7 @@ const execute = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxErr
       name: call.name,
       content: result.text,
       isError: result.isError,
+      execution: { startedAtMs, durationMs },
     });
     return { _tag: "ToolCallFinished", call, result, durationMs } satisfies AgentEvent;
   });

@@ -76,6 +76,8 @@ export const ToolMessage = Schema.Struct({
   name: Schema.String,
   content: Schema.String,
   isError: Schema.Boolean,
+  /** When we executed the call; absent for a call that its client answered, or that was cut. */
+  execution: Schema.optionalKey(Schema.Struct({ startedAtMs: Schema.Number, durationMs: Schema.Number })),
 });
 export type ToolMessage = typeof ToolMessage.Type;
 

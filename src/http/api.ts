@@ -8,6 +8,7 @@ import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "
 import { ChatChunk, ChatCompletion } from "../domain/ChatChunk.ts";
 import { version } from "../domain/version.ts";
 import { ErrorEnvelope } from "./errors.ts";
+import { ExecutionList } from "./executions.ts";
 import { ChatRequest } from "./openai/wire.ts";
 import { SessionDeleted, SessionDetail, SessionList } from "./sessions.ts";
 import { finishDocument } from "./openapi.ts";
@@ -146,6 +147,11 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
     HttpApiEndpoint.get("showSession", "/sessions/:session", {
       params: sessionParams,
       success: SessionDetail,
+      error: [...common, failure(404)],
+    }),
+    HttpApiEndpoint.get("listExecutions", "/sessions/:session/executions", {
+      params: sessionParams,
+      success: ExecutionList,
       error: [...common, failure(404)],
     }),
     HttpApiEndpoint.delete("deleteSession", "/sessions/:session", {

@@ -12,6 +12,7 @@ import * as artifacts from "./artifacts.ts";
 import { identify } from "./caller.ts";
 import * as chatCompletions from "./chatCompletions.ts";
 import type { HttpError } from "./errors.ts";
+import * as executions from "./executions.ts";
 import * as health from "./health.ts";
 import * as models from "./models.ts";
 import { envelope, requestLog } from "./requestFrame.ts";
@@ -66,12 +67,15 @@ const V1 = HttpApiBuilder.group(
 const StoredSessions = HttpApiBuilder.group(
   Api,
   "sessions",
-  (handlers) =>
-    Effect.map(sessions.make, ({ list, show, remove }) =>
-      handlers
-        .handleRaw("listSessions", () => answer(list))
-        .handleRaw("showSession", ({ params }) => answer(show(params.session)))
-        .handleRaw("deleteSession", ({ params }) => answer(remove(params.session)))),
+  Effect.fnUntraced(function* (handlers) {
+    const { list, show, remove } = yield* sessions.make;
+    const history = yield* executions.make;
+    return handlers
+      .handleRaw("listSessions", () => answer(list))
+      .handleRaw("showSession", ({ params }) => answer(show(params.session)))
+      .handleRaw("listExecutions", ({ params }) => answer(history(params.session)))
+      .handleRaw("deleteSession", ({ params }) => answer(remove(params.session)));
+  }),
 );
 
 const Artifacts = HttpApiBuilder.group(

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { Effect, Option, Redacted } from "effect";
+import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import { withApp } from "../support/app.ts";
+import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
+
+const settings = { apiKeys: Option.some(Redacted.make("ann:key-ann-000000000000,bob:key-bob-000000000000")) };
+const as = (name: string) => ({ authorization: `Bearer key-${name}-000000000000`, "x-session-id": "s1" });
+
+const steps = [
+  Scripted.calls(
+    Scripted.toolCall("c1", "execute_bash", { command: "false" }),
+    Scripted.toolCall("c2", "write_file", { file_path: "a.txt", content: "x" }),
+  ),
+  Scripted.calls(Scripted.toolCall("c3", "ask_user", {})),
+];
+
+Deno.test("GET executions tells every call of ours with its ending and duration, to its owner only", () =>
+  withApp({ steps, settings, sandbox: fakeSandbox(() => Effect.succeed(outcome("out\n", 3))) }, async (app) => {
+    await (await app.chat({
+      model: "scripted",
+      user: "u1",
+      messages: [{ role: "user", content: "Go" }],
+      tools: [{ type: "function", function: { name: "ask_user", parameters: { type: "object" } } }],
+    }, as("ann"))).body?.cancel();
+    const path = "/v1/sessions/s1/executions?user=u1";
+    const response = await app.get(path, as("ann"));
+    assert.equal(response.status, 200);
+    const { data } = await response.json();
+    // Calls that the client answers are not executions of ours.
+    assert.equal(data.length, 2);
+    const { turn, started_at_ms, duration_ms, ...first } = data[0];
+    assert.ok(typeof turn === "string" && started_at_ms > 0 && duration_ms >= 0);
+    assert.deepEqual(first, {
+      id: "c1",
+      object: "execution",
+      tool: "execute_bash",
+      command: "false",
+      arguments: '{"command":"false"}',
+      exit_code: 3,
+      stdout: "out\n",
+      stderr: "",
+      flags: [],
+      result: '{"exit_code":3,"stdout":"out\\n","stderr":""}',
+      is_error: false,
+    });
+    assert.deepEqual(
+      [data[1].tool, data[1].command, data[1].exit_code, data[1].result],
+      ["write_file", null, null, "Successfully wrote 1 bytes to a.txt"],
+    );
+    for (const [who, other] of [["bob", path], ["ann", "/v1/sessions/s1/executions?user=u2"]] as const) {
+      const refused = await app.get(other, as(who));
+      assert.equal(refused.status, 404);
+      await refused.body?.cancel();
+    }
+  }));
