@@ -13,6 +13,7 @@ import * as Identity from "./adapters/identity/Configured.ts";
 import * as Limits from "./adapters/limits/Configured.ts";
 import * as Model from "./adapters/model/Configured.ts";
 import * as PromptTexts from "./adapters/promptTexts/Files.ts";
+import * as RunLedger from "./adapters/runs/Configured.ts";
 import * as Docker from "./adapters/sandbox/docker/Docker.ts";
 import { probe } from "./adapters/sandbox/docker/probe.ts";
 import * as Embedded from "./adapters/sandbox/embedded/Embedded.ts";
@@ -80,6 +81,9 @@ export const identity = Identity.layer;
 /** The Limits port: shared through Redis when there is one. */
 export const limits = Limits.layer;
 
+/** The RunLedger port: shared through Redis when there is one. */
+export const runLedger = RunLedger.layer;
+
 /** The Converter port. */
 export const converter = OpenAiChunks.layer;
 
@@ -116,7 +120,7 @@ const announceSandbox = Layer.effectDiscard(
 
 /** Every port of the agent API with the agent on top. */
 export const services = agent.pipe(
-  Layer.provideMerge(Layer.mergeAll(model, execution, sessions, identity, limits, converter, Skills.layer)),
+  Layer.provideMerge(Layer.mergeAll(model, execution, sessions, identity, limits, runLedger, converter, Skills.layer)),
 );
 
 // Doors ------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import { type ConversionOptions, Converter, type View } from "../services/Conver
 import { Identity } from "../services/Identity.ts";
 import { type Allowance, Limits } from "../services/Limits.ts";
 import { Model } from "../services/Model.ts";
+import { RunLedger } from "../services/RunLedger.ts";
 import { Sandbox } from "../services/Sandbox.ts";
 import { Sessions } from "../services/Sessions.ts";
 import { ArtifactLinks } from "./ArtifactLinks.ts";
@@ -31,6 +32,7 @@ import { RequestNotes } from "./RequestNotes.ts";
 import { failed, json } from "./respond.ts";
 import { type Listening, Runs } from "./Runs.ts";
 import { chooseSession, type SessionChoice } from "./sessionChoice.ts";
+import { sharedRun } from "./sharedRun.ts";
 import { dataFrame, doneFrame, sse } from "./sse.ts";
 import { chooseView, splitModel, viewHeader } from "./views.ts";
 
@@ -59,6 +61,7 @@ export const make = Effect.gen(function* () {
   const agent = yield* Agent;
   const converter = yield* Converter;
   const identity = yield* Identity;
+  const ledger = yield* RunLedger;
   const limits = yield* Limits;
   const models = yield* Model;
   const runs = yield* Runs;
@@ -180,7 +183,8 @@ export const make = Effect.gen(function* () {
       // 3 and 4. Open the session and run the agent: once, however often the request is tried.
       const attempt = yield* readAttempt(who.principal, headers, text);
       let allowance: Allowance = {};
-      const listening = yield* runs.listen(attempt, run(order, (admitted) => void (allowance = admitted)));
+      const work = sharedRun(ledger, attempt, run(order, (admitted) => void (allowance = admitted)));
+      const listening = yield* runs.listen(attempt, work);
 
       // 5 to 7. The first event, the conversion, the response.
       const options: ConversionOptions = {

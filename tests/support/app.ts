@@ -7,6 +7,7 @@ import { HttpRouter, HttpServer } from "effect/http";
 import * as OpenAiChunks from "../../src/adapters/converter/OpenAiChunks.ts";
 import * as Configured from "../../src/adapters/identity/Configured.ts";
 import * as Limits from "../../src/adapters/limits/Configured.ts";
+import * as RunLedger from "../../src/adapters/runs/Configured.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import * as Memory from "../../src/adapters/sessions/Memory.ts";
 import { layer as agentLayer } from "../../src/agent/Agent.ts";
@@ -36,6 +37,7 @@ export const services = (
     OpenAiChunks.layer,
     Configured.layer,
     Limits.layer,
+    RunLedger.layer,
     Memory.layer,
     model,
     sandbox.layer,

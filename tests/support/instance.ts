@@ -3,7 +3,7 @@
  *
  *   deno run tests/support/instance.ts '{"sessions":"sqlite","dataPath":"…"}'
  *
- * It prints its URL. Its model repeats what it was given; asked for something "slow", it says one
+ * It prints its URL. Its model repeats what users and tools said; asked for something "slow", it says one
  * word and then nothing more until it is killed.
  */
 import { Effect, Layer, Option, Redacted, Schema, Stream } from "effect";
@@ -11,6 +11,7 @@ import { HttpServer } from "effect/http";
 import * as OpenAiChunks from "../../src/adapters/converter/OpenAiChunks.ts";
 import * as Identity from "../../src/adapters/identity/Configured.ts";
 import * as Limits from "../../src/adapters/limits/Configured.ts";
+import * as RunLedger from "../../src/adapters/runs/Configured.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import * as Sessions from "../../src/adapters/sessions/Configured.ts";
 import { layer as agentLayer } from "../../src/agent/Agent.ts";
@@ -45,7 +46,10 @@ const steps: ReadonlyArray<Scripted.Step> = Array.from({ length: scriptLength },
   }
   return said.includes("slow")
     ? Stream.concat(Stream.make(Scripted.text(slowWord)), Stream.fromEffect(Effect.never))
-    : [Scripted.text(`I was told: ${JSON.stringify(messages)}`), Scripted.finished()];
+    : [
+      Scripted.text(`I was told: ${JSON.stringify(messages.filter(({ role }) => role !== "assistant"))}`),
+      Scripted.finished(),
+    ];
 });
 
 const launch = (options: InstanceOptions) => {
@@ -59,6 +63,7 @@ const launch = (options: InstanceOptions) => {
     OpenAiChunks.layer,
     Identity.layer,
     Limits.layer,
+    RunLedger.layer,
     Sessions.layer,
     Scripted.layer(steps),
     fakeSandbox().layer,
