@@ -25,9 +25,11 @@ const conformance = (...args: ReadonlyArray<string>) =>
       args: [
         "run",
         "--cached-only",
-        "--allow-net=127.0.0.1,localhost",
+        "--allow-net=127.0.0.1,localhost,[::]",
         "--allow-read",
         "--allow-env",
+        // The suite starts the client under test through a shell.
+        "--allow-run",
         suite,
         ...args,
       ],
@@ -50,11 +52,25 @@ const againstServer = (surfaces: Layer.Layer<Surfaces>, ...args: ReadonlyArray<s
     return yield* conformance("server", "--url", `http://127.0.0.1:${port}/mcp`, "--suite", "all", ...args);
   }));
 
+/** Scenarios of the suite that concern a client without OAuth and without elicitation. */
+const clientScenarios = ["initialize", "tools_call", "sse-retry"];
+const client = new URL("client.ts", import.meta.url).pathname;
+
+const asClient = (scenario: string) =>
+  conformance(
+    "client",
+    "--command",
+    `deno run --no-check --allow-net=127.0.0.1,localhost --allow-env --allow-read ${client}`,
+    "--scenario",
+    scenario,
+  );
+
 const codes = await Effect.runPromise(Effect.gen(function* () {
   const { layer } = yield* makeFakeToolbox;
   return [
     yield* againstServer(Layer.provide(production, layer), "--expected-failures", baseline),
     yield* againstServer(fixture),
+    ...(yield* Effect.forEach(clientScenarios, asClient)),
   ];
 }));
 Deno.exit(codes.some((code) => code !== 0) ? 1 : 0);
