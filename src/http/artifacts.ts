@@ -11,7 +11,6 @@ import { Settings } from "../config.ts";
 import { type Artifact, isOffered, mediaTypeOf } from "../domain/Artifact.ts";
 import { readRange } from "../domain/byteRange.ts";
 import { ownerKey } from "../domain/ids.ts";
-import type { Owner } from "../domain/Owner.ts";
 import { Identity } from "../services/Identity.ts";
 import { type FileEntry, Sandbox, type SandboxHandle } from "../services/Sandbox.ts";
 import type { ArtifactList, ArtifactOut } from "./api.ts";
@@ -26,6 +25,9 @@ const listDefault = 100;
 
 /** Files among which one is found by its path; a workspace with more is no place for artifacts. */
 const filesMax = 10_000;
+
+/** Files looked at first: nearly always enough, and a list that short fits the output of any tool server. */
+const recentFilesMax = 400;
 
 const mebibyte = 1024 * 1024;
 
@@ -59,12 +61,16 @@ const disposition = (kind: "inline" | "attachment", path: string): string => {
   return `${kind}; filename="${plain}"; filename*=UTF-8''${full}`;
 };
 
-const findFile = (handle: SandboxHandle, path: string) =>
-  Effect.flatMap(handle.changedFiles(0, filesMax), (files) => {
-    // Only regular files are listed, so links and what lies outside the workspace are never found.
+/** Finds a file by its path. Only regular files are listed, so links and what lies outside are never found. */
+const findFile = Effect.fnUntraced(function* (handle: SandboxHandle, path: string) {
+  for (const limit of [recentFilesMax, filesMax]) {
+    const files = yield* handle.changedFiles(0, limit);
     const found = files.find((file) => file.path === path);
-    return found === undefined ? Effect.fail(new ArtifactNotFound()) : Effect.succeed(found);
-  });
+    if (found !== undefined) return found;
+    if (files.length < limit) break;
+  }
+  return yield* new ArtifactNotFound();
+});
 
 const etagOf = (file: FileEntry): string => `"${file.sizeBytes.toString(36)}-${file.modifiedAtMs.toString(36)}"`;
 
@@ -83,16 +89,6 @@ export const make = Effect.gen(function* () {
     return { query, owner: ownerFor(who, request.headers, { user: query.get("user") }) };
   });
 
-  const describeIn = Effect.fnUntraced(function* (
-    request: HttpServerRequest.HttpServerRequest,
-    owner: Owner,
-    handle: SandboxHandle,
-    file: FileEntry,
-  ) {
-    const imageType = yield* imageTypeOf(handle, file.path);
-    return yield* links.describe(links.baseOf(request), owner, file, imageType);
-  });
-
   const list = Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest;
     const { query, owner } = yield* caller(request);
@@ -103,7 +99,11 @@ export const make = Effect.gen(function* () {
     if (owner.ephemeral) return empty;
     const handle = yield* sandbox.open(owner);
     const files = (yield* handle.changedFiles(since * 1000, filesMax)).filter(({ path }) => isListed(path));
-    const data = yield* Effect.forEach(files.slice(0, limit), (file) => describeIn(request, owner, handle, file));
+    // A list reads no file: what its image types are worth is decided when one is fetched.
+    const data = yield* Effect.forEach(
+      files.slice(0, limit),
+      (file) => links.describe(links.baseOf(request), owner, file, undefined),
+    );
     return { ...empty, data: data.map(shown), has_more: files.length > limit };
   });
 
@@ -176,7 +176,8 @@ export const make = Effect.gen(function* () {
     const handle = yield* sandbox.open(owner);
     yield* handle.writeFile(sent.path, sent.content);
     const file = yield* findFile(handle, sent.path);
-    return shown(yield* describeIn(request, owner, handle, file));
+    const imageType = yield* imageTypeOf(handle, file.path);
+    return shown(yield* links.describe(links.baseOf(request), owner, file, imageType));
   });
 
   return { list, content, upload };

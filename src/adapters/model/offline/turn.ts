@@ -8,6 +8,7 @@ import { type Message, textOf, type ToolCall, toolCallsOf, type ToolMessage } fr
 import type { ModelRequest, ToolChoice } from "../../../services/Model.ts";
 import { abilities, announce, confession, describe, failed } from "./answer.ts";
 import { writtenFile } from "./history.ts";
+import { answerUiTask } from "./uiTask.ts";
 import { argumentsOf, type Step, toolOf } from "./Step.ts";
 import { understand } from "./understand.ts";
 
@@ -79,6 +80,10 @@ export const decide = (request: ModelRequest): Turn | Unfulfillable => {
   const before = messages.slice(0, Math.max(newest, 0));
   const run = messages.slice(newest + 1);
   const message = newest < 0 ? "" : messages.slice(newest, newest + 1).map(textOf).join("");
+  // Chat UIs ask for titles and tags without offering tools, quoting what was said before; they read
+  // nothing but the JSON.
+  const task = request.tools.length === 0 ? answerUiTask(message) : undefined;
+  if (task !== undefined) return { text: task };
   const plan = planOf(request, message, before);
   if ("why" in plan) return plan;
 

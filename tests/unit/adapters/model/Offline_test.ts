@@ -189,3 +189,14 @@ it.effect("Offline.stream counts a token per four characters when it reports usa
       reasoningTokens: 0,
     }]);
   }));
+
+it.effect("Offline.stream answers a chat UI's background task with the JSON it asks for", () =>
+  Effect.gen(function* () {
+    const task = (key: string) =>
+      `### Task:\nSuggest something.\nJSON format: { "${key}": "…" }\n<chat_history>\nUSER: Execute: print("a b") and then more words\n` +
+      "ASSISTANT: done\n</chat_history>";
+    const say = (key: string) => Effect.map(events(request([user(task(key))], { tools: [] })), textOf);
+    assert.equal(yield* say("title"), '{"title":"Execute: print( a b ) and"}');
+    assert.equal(yield* say("tags"), '{"tags":[]}');
+    assert.equal(yield* say("follow_ups"), '{"follow_ups":[]}');
+  }));
