@@ -11,6 +11,7 @@
 export type * as AgentEvent from "./src/domain/AgentEvent.ts";
 export * as Message from "./src/domain/Message.ts";
 export type { ExecutionOutcome, ExecutionRequest } from "./src/domain/Execution.ts";
+export { ownerOf, type UserClaims } from "./src/domain/identity.ts";
 export type { Owner, Principal } from "./src/domain/Owner.ts";
 export type { NewTurn, Session, SessionKey, Turn } from "./src/domain/Session.ts";
 export type { ToolDeclaration, ToolResult } from "./src/domain/Tool.ts";
@@ -19,7 +20,9 @@ export * as Usage from "./src/domain/Usage.ts";
 // The ports
 export * as Converter from "./src/services/Converter.ts";
 export * as Identity from "./src/services/Identity.ts";
+export * as Limits from "./src/services/Limits.ts";
 export * as Model from "./src/services/Model.ts";
+export * as RunLedger from "./src/services/RunLedger.ts";
 export * as Sandbox from "./src/services/Sandbox.ts";
 export * as Sessions from "./src/services/Sessions.ts";
 export * as Toolbox from "./src/services/Toolbox.ts";
@@ -27,6 +30,7 @@ export * as Toolbox from "./src/services/Toolbox.ts";
 // The agent
 export * as Agent from "./src/agent/Agent.ts";
 export * as Conversation from "./src/agent/Conversation.ts";
+export { erase } from "./src/agent/erase.ts";
 
 // Configuration and composition
 export { ConfigurationRefused, defaults, Settings, type SettingsService } from "./src/config.ts";

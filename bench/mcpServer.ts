@@ -14,6 +14,7 @@ import { CallToolRequestSchema, ListToolsRequestSchema } from "@modelcontextprot
 import { declarations } from "../src/agent/tools.ts";
 import { Settings } from "../src/config.ts";
 import { layer } from "../src/mcp/http.ts";
+import * as Limits from "../src/adapters/limits/Counted.ts";
 import { Identity } from "../src/services/Identity.ts";
 import { Sandbox } from "../src/services/Sandbox.ts";
 import { Toolbox } from "../src/services/Toolbox.ts";
@@ -52,6 +53,7 @@ const echo = Layer.mergeAll(
 const caisson = Effect.gen(function* () {
   const context = yield* Layer.build(layer.pipe(
     Layer.provide(echo),
+    Layer.provide(Limits.layerMemory),
     Layer.provide(Settings.layerWith({ mcpPort: 0, mcpSessionsPerOwnerMax: 10_000, mcpSessionsMax: 10_000 })),
   ));
   const { address } = yield* Effect.provide(HttpServer.HttpServer, context);

@@ -142,7 +142,7 @@ export const agentApi = Layer.mergeAll(announceSandbox, Layer.provideMerge(annou
 );
 
 /** What the MCP server needs: tools and sandboxes of its own process, whatever `MCP_SERVER_URL` says. */
-const mcpServices = Layer.mergeAll(Layer.provideMerge(toolbox, sandbox), identity, Skills.layer);
+const mcpServices = Layer.mergeAll(Layer.provideMerge(toolbox, sandbox), identity, limits, Skills.layer);
 
 /** The MCP server over streamable HTTP, listening until its scope closes. */
 export const mcpHttp = Layer.mergeAll(announceSandbox, Layer.provideMerge(announceDoor("MCP server"), McpHttp.layer))

@@ -6,6 +6,7 @@ import { HttpIncomingMessage, type HttpServerRequest, HttpServerResponse } from 
 // @ts-types="@modelcontextprotocol/sdk/types"
 import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js";
 import type { SettingsService } from "../config.ts";
+import type { LimitsService } from "../services/Limits.ts";
 import type { Caller, CallersService } from "./callers.ts";
 import {
   answerOf,
@@ -24,6 +25,7 @@ import type { Heard, Session, SessionTable } from "./sessions.ts";
 export interface EndpointParts {
   readonly sessions: SessionTable;
   readonly callers: CallersService;
+  readonly limits: LimitsService;
   /** Fails when the request's host or origin is not served. */
   readonly checkAddress: (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<void, Refusal>;
   readonly settings: Pick<SettingsService, "bodyBytesMax">;
@@ -53,7 +55,7 @@ const peek = Schema.decodeUnknownOption(Peeked);
  * *Details*: host and origin are checked first, then the caller, then the body. The session counts as
  * used until the response is sent, streams included.
  */
-export const makeEndpoint = ({ sessions, callers, checkAddress, settings }: EndpointParts) => {
+export const makeEndpoint = ({ sessions, callers, limits, checkAddress, settings }: EndpointParts) => {
   const bodyMax = ByteSize.bytes(settings.bodyBytesMax);
 
   const readBody = (request: HttpServerRequest.HttpServerRequest) =>
@@ -96,7 +98,12 @@ export const makeEndpoint = ({ sessions, callers, checkAddress, settings }: Endp
     yield* checkVersion(request, message);
     const web = new Request(mcpUrl, { method: request.method, headers: request.headers });
     const id = request.headers["mcp-session-id"];
-    if (id !== undefined) return yield* resume(yield* sessions.use(id, caller), web, body, heardIn(message));
+    if (id !== undefined) {
+      const session = yield* sessions.use(id, caller);
+      // Every call of a batch counts, and holds its place until the response is sent.
+      for (let calls = callsIn(body); calls > 0; calls--) yield* limits.admit(caller.owner);
+      return yield* resume(session, web, body, heardIn(message));
+    }
     if (request.method !== "POST") return yield* new SessionRequired();
     if (Option.isNone(message)) return yield* Array.isArray(body) ? new SessionRequired() : new MalformedMessage();
     return yield* open(caller, message.value, body, web);
@@ -121,6 +128,11 @@ export const makeEndpoint = ({ sessions, callers, checkAddress, settings }: Endp
       );
     });
 };
+
+const isCall = Schema.is(Schema.Struct({ method: Schema.Literal("tools/call") }));
+
+/** How many tools a body calls. */
+const callsIn = (body: unknown): number => (Array.isArray(body) ? body : [body]).filter(isCall).length;
 
 /** What a message means to the cancellation of calls. */
 const heardIn = (message: Option.Option<Peeked>): Heard => {

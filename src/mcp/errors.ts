@@ -6,6 +6,7 @@
  * Neither carries anything of the server's inside; causes go to the log.
  */
 import { Schema } from "effect";
+import type { LimitsUnavailable, TooManyRequests } from "../services/Limits.ts";
 import type { ToolboxError } from "../services/Toolbox.ts";
 
 /** JSON-RPC and MCP error codes; the specification fixes the numbers. */
@@ -120,6 +121,8 @@ export type Refusal =
   | SessionRequired
   | SessionNotFound
   | TooManySessions
+  | TooManyRequests
+  | LimitsUnavailable
   | UnsupportedVersion;
 
 /** A refusal as it goes out. */
@@ -187,6 +190,14 @@ export const answerOf = (refusal: Refusal): RefusalAnswer => {
           : "Too many sessions on this server: wait",
         { headers: { "retry-after": retryAfterSeconds } },
       );
+    case "TooManyRequests":
+      return answer(429, rpcCode.refused, refusal.message, {
+        headers: { "retry-after": String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1000))) },
+      });
+    case "LimitsUnavailable":
+      return answer(503, rpcCode.refused, "Rate limits cannot be checked at the moment: try again later", {
+        headers: { "retry-after": retryAfterSeconds },
+      });
     case "UnsupportedVersion":
       return answer(
         400,

@@ -7,6 +7,7 @@ import { HttpRouter, HttpServerResponse } from "effect/http";
 import { NodeHttpServer } from "@effect/platform-node";
 import { Settings } from "../config.ts";
 import { Identity } from "../services/Identity.ts";
+import { Limits } from "../services/Limits.ts";
 import { Sandbox } from "../services/Sandbox.ts";
 import { Skills } from "../services/Skills.ts";
 import { makeAddressCheck } from "./addresses.ts";
@@ -23,35 +24,38 @@ import { layer as surfacesLayer } from "./surfaces.ts";
  * *Details*: `/health` needs no credential and tells no more than what is in use and whether it works.
  * Sessions live as long as the layer.
  */
-export const routes: Layer.Layer<never, never, HttpRouter.HttpRouter | Surfaces | Callers | Sandbox | Settings> =
-  HttpRouter.use(Effect.fnUntraced(function* (router) {
-    const settings = yield* Settings;
-    const sandbox = yield* Sandbox;
-    const sessions = yield* makeSessions(yield* Surfaces, settings);
-    const callers = yield* Callers;
-    const checkAddress = makeAddressCheck(settings);
-    yield* router.add("*", "/mcp", makeEndpoint({ sessions, callers, checkAddress, settings }));
-    const { catalogue, one } = skillRoutes(
-      yield* Skills,
-      (request) => Effect.andThen(checkAddress(request), callers.of(request.headers)),
-    );
-    yield* router.add("GET", "/skills", catalogue);
-    yield* router.add("GET", "/skills/:name", one);
-    yield* router.add(
-      "GET",
-      "/health",
-      Effect.gen(function* () {
-        const { healthy, detail, open } = yield* sandbox.health;
-        return HttpServerResponse.jsonUnsafe({
-          status: healthy ? "healthy" : "degraded",
-          service: "mcp-server",
-          sandbox: { kind: sandbox.info.kind, detail, open },
-          sessions: yield* sessions.size,
-          timestamp: DateTime.formatIso(yield* DateTime.now),
-        });
-      }),
-    );
-  }));
+export const routes: Layer.Layer<
+  never,
+  never,
+  HttpRouter.HttpRouter | Surfaces | Callers | Limits | Sandbox | Settings
+> = HttpRouter.use(Effect.fnUntraced(function* (router) {
+  const settings = yield* Settings;
+  const sandbox = yield* Sandbox;
+  const sessions = yield* makeSessions(yield* Surfaces, settings);
+  const callers = yield* Callers;
+  const checkAddress = makeAddressCheck(settings);
+  yield* router.add("*", "/mcp", makeEndpoint({ sessions, callers, limits: yield* Limits, checkAddress, settings }));
+  const { catalogue, one } = skillRoutes(
+    yield* Skills,
+    (request) => Effect.andThen(checkAddress(request), callers.of(request.headers)),
+  );
+  yield* router.add("GET", "/skills", catalogue);
+  yield* router.add("GET", "/skills/:name", one);
+  yield* router.add(
+    "GET",
+    "/health",
+    Effect.gen(function* () {
+      const { healthy, detail, open } = yield* sandbox.health;
+      return HttpServerResponse.jsonUnsafe({
+        status: healthy ? "healthy" : "degraded",
+        service: "mcp-server",
+        sandbox: { kind: sandbox.info.kind, detail, open },
+        sessions: yield* sessions.size,
+        timestamp: DateTime.formatIso(yield* DateTime.now),
+      });
+    }),
+  );
+}));
 
 /**
  * The MCP server over any surface, listening; closing the scope ends its sessions and their calls.

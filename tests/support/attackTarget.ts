@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { Layer, Option, Redacted } from "effect";
 import { HttpRouter, HttpServer } from "effect/http";
 import * as Configured from "../../src/adapters/identity/Configured.ts";
+import * as Limits from "../../src/adapters/limits/Counted.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
@@ -89,6 +90,7 @@ export const makeTarget = async (): Promise<AttackTarget> => {
   const server = HttpRouter.toWebHandler(
     routes.pipe(
       Layer.provide(Callers.layer),
+      Layer.provide(Limits.layerMemory),
       Layer.provide(Configured.layer),
       Layer.provide(surfacesLayer),
       Layer.provide(toolbox),

@@ -12,6 +12,7 @@ import { layerSurfaces } from "../../../src/mcp/http.ts";
 import type { Surfaces } from "../../../src/mcp/Surface.ts";
 import { layer as production } from "../../../src/mcp/surfaces.ts";
 import { makeFakeToolbox } from "../support/fakeToolbox.ts";
+import * as Limits from "../../../src/adapters/limits/Counted.ts";
 import { anonymous } from "../support/server.ts";
 import { layer as fixture } from "./fixtureSurface.ts";
 
@@ -44,6 +45,7 @@ const againstServer = (surfaces: Layer.Layer<Surfaces>, ...args: ReadonlyArray<s
       layerSurfaces.pipe(
         Layer.provide(surfaces),
         Layer.provide([layer, anonymous]),
+        Layer.provide(Limits.layerMemory),
         Layer.provide(Settings.layerWith({ mcpPort: 0 })),
       ),
     );

@@ -6,6 +6,7 @@ import { HttpRouter, HttpServer } from "effect/http";
 import { Client } from "@modelcontextprotocol/sdk/client";
 // @ts-types="@modelcontextprotocol/sdk/client/streamableHttp"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import * as Limits from "../../../src/adapters/limits/Counted.ts";
 import { Settings, type SettingsService } from "../../../src/config.ts";
 import { Callers } from "../../../src/mcp/callers.ts";
 import { routes } from "../../../src/mcp/http.ts";
@@ -58,6 +59,7 @@ export const makeServer = (options: Options = {}): Effect.Effect<TestServer, nev
     const { handler, dispose } = HttpRouter.toWebHandler(
       routes.pipe(
         Layer.provide(Callers.layer),
+        Layer.provide(Limits.layerMemory),
         Layer.provide(options.identity ?? anonymous),
         Layer.provide(options.surfaces ?? Layer.provide(surfacesLayer, toolbox.layer)),
         Layer.provide(toolbox.layer),
