@@ -52,6 +52,7 @@ export const FinishReason = Schema.Literals([
   "TurnLimit",
   "TimeLimit",
   "RunOutputLimit",
+  "SpendingLimit",
 ]);
 export type FinishReason = typeof FinishReason.Type;
 

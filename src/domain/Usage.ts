@@ -28,3 +28,16 @@ export const add = (left: Usage, right: Usage): Usage => ({
   outputTokens: left.outputTokens + right.outputTokens,
   reasoningTokens: left.reasoningTokens + right.reasoningTokens,
 });
+
+/** What a model costs, in US dollars for a million tokens. */
+export interface Price {
+  readonly input: number;
+  /** Of input that the provider read from its cache. */
+  readonly cachedInput: number;
+  readonly output: number;
+}
+
+/** What tokens cost, in US dollars. */
+export const costUsd = (usage: Usage, price: Price): number =>
+  ((usage.inputTokens - usage.cachedInputTokens) * price.input + usage.cachedInputTokens * price.cachedInput +
+    usage.outputTokens * price.output) / 1_000_000;

@@ -7,7 +7,7 @@
 import { Context, type Effect, Schema, type Stream } from "effect";
 import { type Message, Origin, ToolCall } from "../domain/Message.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
-import { Usage } from "../domain/Usage.ts";
+import { type Price, Usage } from "../domain/Usage.ts";
 
 // Errors -----------------------------------------------------------------------------------------
 
@@ -152,14 +152,6 @@ export interface ModelRequest {
   readonly parameters: ModelParameters;
 }
 
-/** What a model costs, in US dollars for a million tokens. */
-export interface ModelPrice {
-  readonly input: number;
-  /** Of input that the provider read from its cache. */
-  readonly cachedInput: number;
-  readonly output: number;
-}
-
 /** A model that callers can choose. */
 export interface ModelInfo {
   readonly id: string;
@@ -168,7 +160,7 @@ export interface ModelInfo {
   readonly vision: boolean;
   readonly contextTokens?: number;
   /** Only where the deployment has said it. */
-  readonly price?: ModelPrice;
+  readonly price?: Price;
 }
 
 // Port -------------------------------------------------------------------------------------------
