@@ -23,6 +23,7 @@ import * as Skills from "./adapters/skills/Disk.ts";
 import * as Combined from "./adapters/toolbox/Combined.ts";
 import * as McpClient from "./adapters/toolbox/McpClient.ts";
 import * as ToolsLibrary from "./adapters/toolsLibrary/Disk.ts";
+import * as UsageLedger from "./adapters/usageLedger/Files.ts";
 import * as Agent from "./agent/Agent.ts";
 import * as LocalToolbox from "./agent/LocalToolbox.ts";
 import { Settings } from "./config.ts";
@@ -84,6 +85,9 @@ export const limits = Limits.layer;
 /** The RunLedger port: shared through Redis when there is one. */
 export const runLedger = RunLedger.layer;
 
+/** The UsageLedger port: a line for each run in the data directory. */
+export const usageLedger = UsageLedger.layer;
+
 /** The Converter port. */
 export const converter = OpenAiChunks.layer;
 
@@ -120,7 +124,9 @@ const announceSandbox = Layer.effectDiscard(
 
 /** Every port of the agent API with the agent on top. */
 export const services = agent.pipe(
-  Layer.provideMerge(Layer.mergeAll(model, execution, sessions, identity, limits, runLedger, converter, Skills.layer)),
+  Layer.provideMerge(
+    Layer.mergeAll(model, execution, sessions, identity, limits, runLedger, usageLedger, converter, Skills.layer),
+  ),
 );
 
 // Doors ------------------------------------------------------------------------------------------

@@ -10,14 +10,16 @@ import type { AgentEvent } from "../domain/AgentEvent.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
 import { Model, type ModelError, type ModelNotFound, type ModelParameters } from "../services/Model.ts";
+import { type SpendingLimitReached, UsageLedger } from "../services/UsageLedger.ts";
 import type { SessionsUnavailable } from "../services/Sessions.ts";
 import { Toolbox, type ToolboxError, type Tools } from "../services/Toolbox.ts";
 import type { Conversation } from "./Conversation.ts";
 import { RunRecord } from "./RunRecord.ts";
+import { Spending } from "./Spending.ts";
 import { finish, hasProduced, type Run, store, turn } from "./turn.ts";
 
 /** Everything a run can fail with; code that fails in the sandbox is not among it. */
-export type AgentError = ModelError | ModelNotFound | ToolboxError | SessionsUnavailable;
+export type AgentError = ModelError | ModelNotFound | ToolboxError | SessionsUnavailable | SpendingLimitReached;
 
 /** One run, as the edge asks for it. */
 export interface AgentRequest {
@@ -44,7 +46,7 @@ export interface AgentService {
    * the order given. Reaching a bound is an ending, not an error. Closing the stream early cancels the
    * upstream request and kills the command that runs; what was completed is stored.
    *
-   * *Fails with* `ModelNotFound` before the first event; `ModelError`, `SandboxError`,
+   * *Fails with* `ModelNotFound` and `SpendingLimitReached` before the first event; `ModelError`, `SandboxError`,
    * `ToolServerUnavailable` and `SessionsUnavailable` at any point, after storing what was completed.
    */
   readonly run: (request: AgentRequest) => Stream.Stream<AgentEvent, AgentError>;
@@ -79,9 +81,12 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
     const model = yield* Model;
     const toolbox = yield* Toolbox;
     const settings = yield* Settings;
+    const ledger = yield* UsageLedger;
 
     const open = Effect.fn("Agent.open")(function* (request: AgentRequest) {
-      yield* model.find(request.model);
+      const { price } = yield* model.find(request.model);
+      const spending = new Spending(ledger, settings, request.owner, price);
+      yield* spending.admit;
       const tools = request.useTools ? yield* toolbox.open(request.owner) : noTools;
       const prompt = request.useTools ? yield* toolbox.systemPrompt(request.owner) : "";
       const clientToolNames = new Set(request.clientTools.map(({ name }) => name));
@@ -93,14 +98,28 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
         record: new RunRecord(settings.runOutputBytesMax),
         isClientTool: (name) => clientToolNames.has(name),
         stored: false,
+        ending: undefined,
       };
       yield* Effect.addFinalizer((exit) => storeUnfinished(run, exit));
-      return run;
+      yield* Effect.addFinalizer((exit) =>
+        run.record.turns === 0 ? Effect.void : spending.close({
+          model: request.model,
+          turns: run.record.turns,
+          usage: run.record.usage,
+          end: run.ending ?? (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? "cancelled" : "failed"),
+        })
+      );
+      return { run, spending };
     });
 
-    const turns = (run: Run) =>
+    const turns = ({ run, spending }: { readonly run: Run; readonly spending: Spending }) =>
       Stream.iterate(1, (number) => number + 1).pipe(
-        Stream.flatMap((number) => number > settings.turnsMax ? finish(run, "TurnLimit") : turn(run)),
+        Stream.flatMap((number) =>
+          Stream.unwrap(
+            Effect.map(spending.isOver(run.record.usage), (over) =>
+              over ? finish(run, "SpendingLimit") : number > settings.turnsMax ? finish(run, "TurnLimit") : turn(run)),
+          )
+        ),
         Stream.takeUntil((event) => event._tag === "RunFinished"),
         Stream.interruptWhen(Effect.sleep(Duration.seconds(settings.runSecondsMax))),
         Stream.concat(Stream.suspend(() => run.stored ? Stream.empty : finish(run, "TimeLimit"))),

@@ -22,6 +22,8 @@ export interface Run {
   readonly isClientTool: (name: string) => boolean;
   /** Set once the turn is in the session, so that no finalizer stores it twice. */
   stored: boolean;
+  /** How the run finished, once it has. */
+  ending: FinishReason | undefined;
 }
 
 /** What the reader of a cut run finds where a result should be. */
@@ -38,6 +40,7 @@ const statusOf: Readonly<Record<FinishReason, TurnStatus>> = {
   TurnLimit: "limited",
   TimeLimit: "limited",
   RunOutputLimit: "limited",
+  SpendingLimit: "limited",
 };
 
 /** Stores what the run has come to; the conversation sees to it that a second time changes nothing. */
@@ -60,7 +63,10 @@ export const hasProduced = (run: Run): boolean => run.record.close(cutCall, run.
 
 /** Stores the turn, then says that the run has finished. */
 export const finish = (run: Run, reason: FinishReason): Stream.Stream<AgentEvent, SessionsUnavailable> =>
-  Stream.fromEffect(Effect.map(store(run, statusOf[reason]), () => run.record.finishedEvent(reason)));
+  Stream.fromEffect(Effect.map(store(run, statusOf[reason]), () => {
+    run.ending = reason;
+    return run.record.finishedEvent(reason);
+  }));
 
 /**
  * A wish for JSON governs only the final answer: while tools are offered the model works freely, and

@@ -12,6 +12,7 @@ import { ExecutionList } from "./executions.ts";
 import { ChatRequest } from "./openai/wire.ts";
 import { SessionDeleted, SessionDetail, SessionList } from "./sessions.ts";
 import { finishDocument } from "./openapi.ts";
+import { UsageReport } from "./usage.ts";
 
 /** A model that can be chosen. */
 export const ModelOut = Schema.Struct({
@@ -162,12 +163,24 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
   )
   .prefix("/v1") {}
 
+/** What the caller's principal has used. */
+export class UsageGroup extends HttpApiGroup.make("usage")
+  .add(
+    HttpApiEndpoint.get("usage", "/usage", {
+      query: { from: Schema.optionalKey(Schema.String), to: Schema.optionalKey(Schema.String) },
+      success: UsageReport,
+      error: [...common, failure(400)],
+    }),
+  )
+  .prefix("/v1") {}
+
 /** The whole API. */
 export class Api extends HttpApi.make("caisson")
   .add(SystemGroup)
   .add(V1Group)
   .add(SessionsGroup)
   .add(ArtifactsGroup)
+  .add(UsageGroup)
   .annotateMerge(
     OpenApi.annotations({
       title: "Caisson",

@@ -8,6 +8,7 @@
 import { Schema } from "effect";
 import type { AgentError } from "../agent/Agent.ts";
 import type { IdentityUnavailable, Unauthorized } from "../services/Identity.ts";
+import type { UsageLedgerUnavailable } from "../services/UsageLedger.ts";
 import type { LimitsUnavailable, TooManyRequests } from "../services/Limits.ts";
 import type { ModelErrorReason } from "../services/Model.ts";
 import type { FileError, SandboxErrorReason } from "../services/Sandbox.ts";
@@ -93,6 +94,7 @@ export type HttpError =
   | SessionNotFound
   | TooManyRequests
   | LimitsUnavailable
+  | UsageLedgerUnavailable
   | ShuttingDown
   | InternalError;
 
@@ -159,6 +161,13 @@ export const errorTable: { readonly [K in ErrorKey]: Facts } = {
     retry: true,
     when: "The principal or the user has reached a limit of this server.",
   },
+  SpendingLimitReached: {
+    status: 429,
+    type: "insufficient_quota",
+    code: "insufficient_quota",
+    retry: false,
+    when: "The principal or the user has used what it may in a day.",
+  },
   "ModelError.RateLimited": {
     status: 429,
     type: "requests",
@@ -186,6 +195,7 @@ export const errorTable: { readonly [K in ErrorKey]: Facts } = {
   "SandboxError.NoCapacity": server(503, "sandbox_capacity", true, "Every sandbox is taken."),
   IdentityUnavailable: server(503, "identity_unavailable", true, "Credentials cannot be checked at the moment."),
   SessionsUnavailable: server(503, "sessions_unavailable", true, "The session store does not answer."),
+  UsageLedgerUnavailable: server(503, "usage_unavailable", true, "The usage ledger cannot be read."),
   LimitsUnavailable: server(503, "limits_unavailable", true, "Rate limits cannot be checked at the moment."),
   ShuttingDown: server(503, "shutting_down", true, "The server is going down."),
   "ModelError.TimedOut": server(504, "provider_timeout", true, "The provider was silent for too long."),
@@ -332,6 +342,10 @@ const words = (error: HttpError): Words => {
           [`x-ratelimit-remaining-${error.scope}`]: "0",
         },
       };
+    case "SpendingLimitReached":
+      return { key: error._tag, message: error.message, retryAfterMs: error.retryAfterMs };
+    case "UsageLedgerUnavailable":
+      return { key: error._tag, message: "The usage ledger cannot be read at the moment. Please try again later." };
     case "LimitsUnavailable":
       return { key: error._tag, message: "Rate limits cannot be checked at the moment. Please try again later." };
     case "FileError":

@@ -19,6 +19,7 @@ import { envelope, requestLog } from "./requestFrame.ts";
 import { failed, json } from "./respond.ts";
 import * as Runs from "./Runs.ts";
 import * as sessions from "./sessions.ts";
+import * as usage from "./usage.ts";
 
 /** Where the OpenAPI document and its page are. */
 const documentPath = "/openapi.json";
@@ -93,6 +94,12 @@ const Artifacts = HttpApiBuilder.group(
   }),
 );
 
+const Usage = HttpApiBuilder.group(
+  Api,
+  "usage",
+  (handlers) => Effect.map(usage.make, (report) => handlers.handleRaw("usage", () => answer(report))),
+);
+
 /** Headers of a response that scripts of an allowed page may read. */
 const exposedHeaders = [
   "x-request-id",
@@ -122,7 +129,7 @@ const Frame = Layer.unwrap(
 /** The routes of the whole API, to be served by any host. */
 export const layer = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: documentPath }).pipe(
-    Layer.provide([System, V1, StoredSessions, Artifacts]),
+    Layer.provide([System, V1, StoredSessions, Artifacts, Usage]),
     Layer.provide([Runs.layer, ArtifactLinks.layer]),
   ),
   HttpApiScalar.layer(Api, { path: docsPath }),

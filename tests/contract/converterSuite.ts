@@ -216,6 +216,7 @@ export const converterSuite = (name: string, layer: Layer.Layer<Converter>): voi
     ["TurnLimit", "length"],
     ["TimeLimit", "length"],
     ["RunOutputLimit", "length"],
+    ["SpendingLimit", "length"],
   ];
   for (const [reason, wire] of endings) {
     effect(`${name}: a run that ends with ${reason} finishes with ${wire}`, () =>

@@ -13,6 +13,7 @@ import * as Memory from "../../src/adapters/sessions/Memory.ts";
 import { layer as agentLayer } from "../../src/agent/Agent.ts";
 import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
+import { UsageLedger, type UsageLedgerService } from "../../src/services/UsageLedger.ts";
 import type { Model } from "../../src/services/Model.ts";
 import * as Router from "../../src/http/router.ts";
 import { type FakeSandbox, fakeSandbox } from "./fakeSandbox.ts";
@@ -24,13 +25,15 @@ export interface AppOptions {
   readonly sandbox?: FakeSandbox;
   /** Instead of the script. */
   readonly model?: Layer.Layer<Model>;
+  /** By default nothing is kept. */
+  readonly usageLedger?: UsageLedgerService;
   /** Receives every log line; by default none is written. */
   readonly logger?: Logger.Logger<unknown, unknown>;
 }
 
 /** The ports behind the application. */
 export const services = (
-  { steps = [], settings = {}, sandbox = fakeSandbox(), model = Scripted.layer(steps) }: AppOptions,
+  { steps = [], settings = {}, sandbox = fakeSandbox(), model = Scripted.layer(steps), usageLedger }: AppOptions,
 ) => {
   const configured = Settings.layerWith({ keepAliveSeconds: 15, ...settings });
   const ports = Layer.mergeAll(
@@ -41,6 +44,7 @@ export const services = (
     Memory.layer,
     model,
     sandbox.layer,
+    usageLedger === undefined ? Layer.empty : Layer.succeed(UsageLedger, usageLedger),
   ).pipe(Layer.provideMerge(configured));
   return agentLayer.pipe(Layer.provideMerge(LocalToolbox.layer), Layer.provideMerge(ports));
 };

@@ -25,6 +25,7 @@ const finishReasons: { readonly [K in FinishReason]: WireFinishReason } = {
   TurnLimit: "length",
   TimeLimit: "length",
   RunOutputLimit: "length",
+  SpendingLimit: "length",
 };
 
 const wireUsage = (usage: Usage): WireUsage => ({

@@ -1,5 +1,5 @@
 /**
- * The Ledger port: what runs have used, kept by principal and day.
+ * The UsageLedger port: what runs have used, kept by principal and day.
  *
  * Days are UTC days, written `2026-11-22`. Users appear as the hash under which everything of theirs
  * is kept, never by name.
@@ -25,7 +25,7 @@ export class SpendingLimitReached extends Schema.TaggedError<SpendingLimitReache
 }
 
 /** The ledger cannot be read; `detail` is for the log only. */
-export class LedgerUnavailable extends Schema.TaggedError<LedgerUnavailable>()("LedgerUnavailable", {
+export class UsageLedgerUnavailable extends Schema.TaggedError<UsageLedgerUnavailable>()("UsageLedgerUnavailable", {
   detail: Schema.String,
   cause: Schema.optionalKey(Schema.Defect()),
 }) {
@@ -77,7 +77,7 @@ export interface DayUsage {
 // Port -------------------------------------------------------------------------------------------
 
 /** What a ledger offers. */
-export interface LedgerService {
+export interface UsageLedgerService {
   /** Counts what a run has just used against today, while it still runs. */
   readonly charge: (spender: Spender, amount: Spent) => Effect.Effect<void>;
   /** What was charged today, finished or not, by the user and by its principal. */
@@ -87,17 +87,17 @@ export interface LedgerService {
   /**
    * What a principal used, by day and model, oldest first; both days are included.
    *
-   * *Fails with* `LedgerUnavailable`.
+   * *Fails with* `UsageLedgerUnavailable`.
    */
   readonly report: (
     principal: string,
     days: { readonly from: string; readonly to: string },
-  ) => Effect.Effect<ReadonlyArray<DayUsage>, LedgerUnavailable>;
+  ) => Effect.Effect<ReadonlyArray<DayUsage>, UsageLedgerUnavailable>;
 }
 
-/** The Ledger port; a program that provides none keeps none, and has no ceilings by day. */
-export const Ledger: Context.Reference<LedgerService> = Context.Reference("caisson/services/Ledger", {
-  defaultValue: (): LedgerService => ({
+/** The UsageLedger port; a program that provides none keeps none, and has no ceilings by day. */
+export const UsageLedger: Context.Reference<UsageLedgerService> = Context.Reference("caisson/services/UsageLedger", {
+  defaultValue: (): UsageLedgerService => ({
     charge: () => Effect.void,
     today: () => Effect.succeed({ user: nothing, principal: nothing }),
     record: () => Effect.void,

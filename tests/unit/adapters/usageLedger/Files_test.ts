@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Effect } from "effect";
 import { TestClock } from "effect/testing";
-import * as Files from "../../../../src/adapters/ledger/Files.ts";
+import * as Files from "../../../../src/adapters/usageLedger/Files.ts";
 import { OwnerKey } from "../../../../src/domain/Owner.ts";
-import type { LedgerLine } from "../../../../src/services/Ledger.ts";
+import type { LedgerLine } from "../../../../src/services/UsageLedger.ts";
 import { it } from "../../../support/it.ts";
 
 const owner = OwnerKey.make("a".repeat(32));

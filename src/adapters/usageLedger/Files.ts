@@ -9,14 +9,14 @@ import { Settings } from "../../config.ts";
 import { add, zero } from "../../domain/Usage.ts";
 import {
   type DayUsage,
-  Ledger,
   LedgerLine,
-  type LedgerService,
-  LedgerUnavailable,
   nothing,
   type Spender,
   type Spent,
-} from "../../services/Ledger.ts";
+  UsageLedger,
+  type UsageLedgerService,
+  UsageLedgerUnavailable,
+} from "../../services/UsageLedger.ts";
 
 /** The folder in the data directory. */
 const folder = "ledger";
@@ -28,7 +28,7 @@ const decodeLine = Schema.decodeUnknownOption(Schema.fromJsonString(LedgerLine))
 const dayOf = (ms: number): string => DateTime.formatIsoDateUtc(DateTime.makeUnsafe(ms));
 
 const unavailable = (cause: unknown) =>
-  new LedgerUnavailable({ detail: cause instanceof Error ? cause.message : String(cause), cause });
+  new UsageLedgerUnavailable({ detail: cause instanceof Error ? cause.message : String(cause), cause });
 
 const sum = (left: Spent, right: Spent): Spent => ({ tokens: left.tokens + right.tokens, usd: left.usd + right.usd });
 
@@ -53,7 +53,7 @@ class Totals {
 }
 
 /** The lines of a day; a line that was cut by a crash is left out, a day without a file has none. */
-const linesOf = (directory: string, day: string): Stream.Stream<LedgerLine, LedgerUnavailable> =>
+const linesOf = (directory: string, day: string): Stream.Stream<LedgerLine, UsageLedgerUnavailable> =>
   Stream.unwrap(
     Effect.tryPromise({
       try: () =>
@@ -90,7 +90,7 @@ const daysBetween = (from: string, to: string): ReadonlyArray<string> => {
 const tokensOf = ({ usage }: LedgerLine): number => usage.inputTokens + usage.outputTokens;
 
 /** Makes a ledger in a directory; the directory is made with the first line. */
-export const make = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<LedgerService> {
+export const make = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<UsageLedgerService> {
   const writing = yield* Semaphore.make(1);
 
   const load = (day: string) =>
@@ -155,6 +155,6 @@ export const make = Effect.fnUntraced(function* (directory: string): Effect.fn.R
 
 /** The ledger in the data directory of the settings. */
 export const layer: Layer.Layer<never, never, Settings> = Layer.effect(
-  Ledger,
+  UsageLedger,
   Effect.flatMap(Settings, ({ dataPath }) => make(`${dataPath}/${folder}`)),
 );
