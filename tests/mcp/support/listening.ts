@@ -4,6 +4,7 @@
  */
 import { Effect, Exit, Layer, Scope } from "effect";
 import { HttpServer } from "effect/http";
+import * as Limits from "../../../src/adapters/limits/Counted.ts";
 import { Settings, type SettingsService } from "../../../src/config.ts";
 import { layer as serverLayer } from "../../../src/mcp/http.ts";
 import type { Identity } from "../../../src/services/Identity.ts";
@@ -28,7 +29,7 @@ export const listen = (
     const start = (mcpPort: number) =>
       Layer.build(
         serverLayer.pipe(
-          Layer.provide([toolbox.layer, options.identity ?? anonymous]),
+          Layer.provide([toolbox.layer, options.identity ?? anonymous, Limits.layerMemory]),
           Layer.provide(Settings.layerWith({ mcpPort, shutdownGraceSeconds: 0, ...options.settings })),
         ),
       ).pipe(Scope.provide(scope), Effect.orDie);
