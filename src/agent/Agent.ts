@@ -14,6 +14,7 @@ import { type SpendingLimitReached, UsageLedger } from "../services/UsageLedger.
 import type { SessionsUnavailable } from "../services/Sessions.ts";
 import { Toolbox, type ToolboxError, type Tools } from "../services/Toolbox.ts";
 import type { Conversation } from "./Conversation.ts";
+import { endAfter } from "./endAfter.ts";
 import { RunRecord } from "./RunRecord.ts";
 import { Spending } from "./Spending.ts";
 import { finish, hasProduced, type Run, store, turn } from "./turn.ts";
@@ -121,7 +122,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
           )
         ),
         Stream.takeUntil((event) => event._tag === "RunFinished"),
-        Stream.interruptWhen(Effect.sleep(Duration.seconds(settings.runSecondsMax))),
+        endAfter(Duration.seconds(settings.runSecondsMax)),
         Stream.concat(Stream.suspend(() => run.stored ? Stream.empty : finish(run, "TimeLimit"))),
       );
 
