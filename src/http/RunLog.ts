@@ -4,7 +4,7 @@
  * A run writes its log whether or not somebody listens; a listener that joins late reads it from the
  * start. That is what lets a retried request get the answer of the run it started before.
  */
-import { Array as Arr, Cause, Effect, type Exit, Latch, Stream } from "effect";
+import { Array as Arr, Cause, type Duration, Effect, type Exit, Latch, Stream } from "effect";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
 import type { HttpError } from "./errors.ts";
 
@@ -29,6 +29,21 @@ const sizeOf = (event: AgentEvent): number => {
       return eventBytes;
   }
 };
+
+/** Time has passed while a listener listened. */
+export interface Tick {
+  readonly _tag: "Tick";
+}
+
+const tick: Tick = { _tag: "Tick" };
+
+/** Where a listener is. */
+interface Reading {
+  position: number;
+  tickDue: boolean;
+}
+
+type Heard = AgentEvent | Tick;
 
 /** The log of one run: one writer, any number of readers. */
 export class RunLog {
@@ -104,23 +119,49 @@ export class RunLog {
     return Effect.flatMap(this.#more.await, () => this.begun);
   });
 
-  /** The events from the start to the end; everything that is there comes as one array. */
-  readonly events: Stream.Stream<AgentEvent, HttpError> = Stream.fromPull(Effect.sync(() => {
-    let position = 0;
-    const pull: Effect.Effect<Arr.NonEmptyReadonlyArray<AgentEvent>, HttpError | Cause.Done> = Effect.suspend(
-      () => {
-        const ready = this.#take(position);
-        if (Arr.isReadonlyArrayNonEmpty(ready)) {
-          position += ready.length;
-          this.#ahead = Math.min(this.#ahead, 0);
-          this.#room.openUnsafe();
-          return Effect.succeed(ready);
-        }
-        if (this.#ending !== undefined) return Effect.andThen(this.#ending, Cause.done());
-        this.#more.closeUnsafe();
-        return Effect.flatMap(this.#more.await, () => pull);
-      },
-    );
+  #pull(reading: Reading): Effect.Effect<Arr.NonEmptyReadonlyArray<Heard>, HttpError | Cause.Done> {
+    const pull: Effect.Effect<Arr.NonEmptyReadonlyArray<Heard>, HttpError | Cause.Done> = Effect.suspend(() => {
+      const ready = this.#take(reading.position);
+      if (Arr.isReadonlyArrayNonEmpty(ready)) {
+        reading.position += ready.length;
+        this.#ahead = Math.min(this.#ahead, 0);
+        this.#room.openUnsafe();
+        return Effect.succeed(ready);
+      }
+      if (this.#ending !== undefined) return Effect.andThen(this.#ending, Cause.done());
+      if (reading.tickDue) {
+        reading.tickDue = false;
+        return Effect.succeed([tick]);
+      }
+      this.#more.closeUnsafe();
+      return Effect.flatMap(this.#more.await, () => pull);
+    });
     return pull;
-  }));
+  }
+
+  /** The events from the start to the end; everything that is there comes as one array. */
+  readonly events: Stream.Stream<AgentEvent, HttpError> = Stream.suspend(() =>
+    Stream.filter(
+      Stream.fromPull(Effect.sync(() => this.#pull({ position: 0, tickDue: false }))),
+      (heard) => heard._tag !== "Tick",
+    )
+  );
+
+  /**
+   * The events from the start to the end, with a `Tick` among them whenever `every` has passed.
+   *
+   * *Details*: the ticks are part of the reading, because merging a second stream would cost more per
+   * array than everything else that happens to it.
+   */
+  eventsAndTicks(every: Duration.Duration): Stream.Stream<Heard, HttpError> {
+    return Stream.unwrap(Effect.gen({ self: this }, function* () {
+      const reading: Reading = { position: 0, tickDue: false };
+      const due = Effect.sync(() => {
+        reading.tickDue = true;
+        this.#more.openUnsafe();
+      });
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(every), due)));
+      return Stream.fromPull(Effect.succeed(this.#pull(reading)));
+    }));
+  }
 }

@@ -14,7 +14,7 @@ import type { AgentEvent } from "../domain/AgentEvent.ts";
 import { makeId } from "../domain/ids.ts";
 import type { Attempt } from "./dedupe.ts";
 import { type HttpError, IdempotencyKeyReused, InternalError, ShuttingDown } from "./errors.ts";
-import { RunLog } from "./RunLog.ts";
+import { RunLog, type Tick } from "./RunLog.ts";
 
 /** Time a lost client has to come back; the official clients wait half a second to a second between tries. */
 const rejoinGrace = Duration.seconds(5);
@@ -36,6 +36,8 @@ export interface Listening {
   readonly begun: Effect.Effect<void, HttpError>;
   /** Every event of the run, from the first. */
   readonly events: Stream.Stream<AgentEvent, HttpError>;
+  /** The same, with a `Tick` among them whenever the given time has passed. */
+  readonly eventsAndTicks: (every: Duration.Duration) => Stream.Stream<AgentEvent | Tick, HttpError>;
   readonly toolsHaveRun: () => boolean;
   /** Notes that the client has been answered: from here on it will not retry by itself. */
   readonly answered: Effect.Effect<void>;
@@ -208,6 +210,7 @@ export const layer: Layer.Layer<Runs, never, Settings> = Layer.effect(
             joined,
             begun: entry.log.begun,
             events: entry.log.events,
+            eventsAndTicks: (every) => entry.log.eventsAndTicks(every),
             toolsHaveRun: () => entry.log.toolsHaveRun,
             answered: Effect.sync(() => {
               entry.answered = true;

@@ -30,10 +30,11 @@ import { type Asked, toAgentRequest } from "./openai/toAgentRequest.ts";
 import { unansweredCall } from "./openai/toolAnswers.ts";
 import { RequestNotes } from "./RequestNotes.ts";
 import { failed, json } from "./respond.ts";
+import type { Tick } from "./RunLog.ts";
 import { type Listening, Runs } from "./Runs.ts";
 import { chooseSession, type SessionChoice } from "./sessionChoice.ts";
 import { sharedRun } from "./sharedRun.ts";
-import { dataFrame, doneFrame, sse } from "./sse.ts";
+import { dataFrame, doneFrame, keepAliveFrame, sse } from "./sse.ts";
 import { chooseView, splitModel, viewHeader } from "./views.ts";
 
 const mebibyte = 1024 * 1024;
@@ -117,24 +118,27 @@ export const make = Effect.gen(function* () {
     yield* Effect.timeoutOption(listening.begun, keepAlive);
     yield* listening.answered;
     const notes = yield* RequestNotes;
+    const context = yield* Effect.context<never>();
     const conversion = converter.start(options);
-    const errorFrame = (error: HttpError) => {
+    const frameOf = (heard: AgentEvent | Tick): string =>
+      heard._tag === "Tick" ? keepAliveFrame : conversion.step(heard).map(dataFrame).join("");
+    const errorFrame = (error: HttpError): string => {
       notes.outcome = error._tag;
-      return Stream.make(dataFrame(toReply(error).envelope));
+      return dataFrame(toReply(error).envelope);
     };
-    return yield* sse(
-      listening.events.pipe(
-        Stream.mapArray((events) => [events.flatMap(conversion.step).map(dataFrame).join("")]),
-        Stream.filter((text) => text !== ""),
+    const lastFrame = Effect.fnUntraced(function* (cause: Cause.Cause<HttpError>) {
+      const failure = cause.reasons.find(Cause.isFailReason);
+      if (failure !== undefined) return errorFrame(failure.error);
+      if (Cause.hasInterruptsOnly(cause)) return yield* Effect.interrupt;
+      yield* Effect.provideContext(Effect.logError("stream failed", cause), context);
+      return errorFrame(new InternalError());
+    });
+    return sse(
+      listening.eventsAndTicks(keepAlive).pipe(
+        Stream.mapArray((heard) => [heard.map(frameOf).join("")]),
         Stream.concat(Stream.make(doneFrame)),
-        Stream.catch(errorFrame),
-        Stream.catchCause((cause) =>
-          Cause.hasInterruptsOnly(cause)
-            ? Stream.failCause(cause)
-            : Stream.unwrap(Effect.as(Effect.logError("stream failed", cause), errorFrame(new InternalError())))
-        ),
+        Stream.catchCause((cause) => Stream.fromEffect(lastFrame(cause))),
       ),
-      { keepAlive },
     );
   });
 
