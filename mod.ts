@@ -26,6 +26,7 @@ export * as RunLedger from "./src/services/RunLedger.ts";
 export * as Sandbox from "./src/services/Sandbox.ts";
 export * as Sessions from "./src/services/Sessions.ts";
 export * as Toolbox from "./src/services/Toolbox.ts";
+export * as UsageLedger from "./src/services/UsageLedger.ts";
 
 // The agent
 export * as Agent from "./src/agent/Agent.ts";
