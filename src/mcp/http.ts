@@ -13,25 +13,23 @@ import { Skills } from "../services/Skills.ts";
 import { makeAddressCheck } from "./addresses.ts";
 import { Callers } from "./callers.ts";
 import { makeEndpoint } from "./endpoint.ts";
-import { make as makeSessions } from "./sessions.ts";
+import { McpSessions } from "./sessions.ts";
 import { skillRoutes } from "./skillRoutes.ts";
-import { Surfaces } from "./Surface.ts";
 import { layer as surfacesLayer } from "./surfaces.ts";
 
 /**
  * The routes of the MCP server.
  *
  * *Details*: `/health` needs no credential and tells no more than what is in use and whether it works.
- * Sessions live as long as the layer.
  */
 export const routes: Layer.Layer<
   never,
   never,
-  HttpRouter.HttpRouter | Surfaces | Callers | Limits | Sandbox | Settings
+  HttpRouter.HttpRouter | McpSessions | Callers | Limits | Sandbox | Settings
 > = HttpRouter.use(Effect.fnUntraced(function* (router) {
   const settings = yield* Settings;
   const sandbox = yield* Sandbox;
-  const sessions = yield* makeSessions(yield* Surfaces, settings);
+  const sessions = yield* McpSessions;
   const callers = yield* Callers;
   const checkAddress = makeAddressCheck(settings);
   yield* router.add("*", "/mcp", makeEndpoint({ sessions, callers, limits: yield* Limits, checkAddress, settings }));
@@ -57,8 +55,21 @@ export const routes: Layer.Layer<
   );
 }));
 
+/** Wait for answers that are being written when every session has ended. */
+const lastWritesMax = Duration.seconds(2);
+
+/** Ends the sessions first of all, before the server waits for its connections, which their streams keep open. */
+const drained = Layer.effectDiscard(Effect.gen(function* () {
+  const sessions = yield* McpSessions;
+  const { shutdownGraceSeconds } = yield* Settings;
+  yield* Effect.addFinalizer(() => sessions.drain(Duration.seconds(shutdownGraceSeconds)));
+}));
+
 /**
- * The MCP server over any surface, listening; closing the scope ends its sessions and their calls.
+ * The MCP server over any surface, listening.
+ *
+ * *Details*: closing the scope ends the sessions, those with running calls when these have ended or the
+ * grace of the settings is over.
  *
  * *Fails with* `ServeError` when the address is taken, and `ConfigurationRefused` when it would serve
  * strangers.
@@ -70,16 +81,17 @@ export const layerSurfaces = Layer.unwrap(Effect.gen(function* () {
   const server = createServer();
   // A client that keeps a connection open would otherwise still talk to a server that answers no more.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()));
-  return HttpRouter.serve(routes, { disableLogger: true }).pipe(
+  const served = HttpRouter.serve(routes, { disableLogger: true }).pipe(
     Layer.provide(Callers.layer),
     Layer.provideMerge(
       NodeHttpServer.layer(() => server, {
         host: settings.mcpHost,
         port: settings.mcpPort,
-        gracefulShutdownTimeout: Duration.seconds(settings.shutdownGraceSeconds),
+        gracefulShutdownTimeout: lastWritesMax,
       }),
     ),
   );
+  return drained.pipe(Layer.provideMerge(served), Layer.provide(McpSessions.layer));
 }));
 
 /** The MCP server with the tools and the prompt of the agent, listening. */

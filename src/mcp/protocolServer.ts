@@ -45,6 +45,12 @@ export interface Connection {
   readonly abandon: (id: RequestId) => Effect.Effect<void>;
 }
 
+/** A connected surface. */
+export interface Live {
+  /** Waits until no request is running. */
+  readonly settled: Effect.Effect<void>;
+}
+
 /**
  * Connects a surface to a transport for as long as the scope is open.
  *
@@ -52,9 +58,10 @@ export interface Connection {
  * completes. A failure that is no {@link RpcFailure} reaches the client as "Internal error" and the log in
  * full.
  */
-export const connect: (surface: Surface, connection: Connection) => Effect.Effect<void, never, Scope.Scope> = Effect
+export const connect: (surface: Surface, connection: Connection) => Effect.Effect<Live, never, Scope.Scope> = Effect
   .fnUntraced(function* (surface, { transport, abandon }) {
-    const run = yield* FiberSet.makeRuntimePromise<never, ServerResult, RpcFailure>();
+    const requests = yield* FiberSet.make<ServerResult, RpcFailure>();
+    const run = yield* FiberSet.runtimePromise(requests)();
     const report = yield* FiberSet.makeRuntime<never, void, never>();
     const places = yield* Semaphore.make(requestsAtOnceMax);
     const server = new Server(
@@ -119,6 +126,7 @@ export const connect: (surface: Surface, connection: Connection) => Effect.Effec
       Effect.promise(() => server.connect(transport)),
       () => Effect.promise(() => server.close()),
     );
+    return { settled: FiberSet.awaitEmpty(requests) };
   });
 
 const tooManyRequests = new RpcFailure({

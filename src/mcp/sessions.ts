@@ -1,18 +1,18 @@
 /**
  * The table of MCP sessions: who may use which, for how long, and how many there may be.
  */
-import { Clock, Duration, Effect, Exit, Scope } from "effect";
+import { Clock, Context, Duration, Effect, Exit, Layer, Scope } from "effect";
 // @ts-types="@modelcontextprotocol/sdk/server/webStandardStreamableHttp"
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
 import type { RequestId } from "@modelcontextprotocol/sdk/types";
-import type { SettingsService } from "../config.ts";
+import { Settings, type SettingsService } from "../config.ts";
 import { makeId } from "../domain/ids.ts";
 import { makeEarlyCancellations } from "./earlyCancellations.ts";
 import { rpcCode, SessionNotFound, TooManySessions } from "./errors.ts";
 import { makeEventStore } from "./eventStore.ts";
 import type { Caller } from "./callers.ts";
 import { connect } from "./protocolServer.ts";
-import type { SurfacesService } from "./Surface.ts";
+import { Surfaces, type SurfacesService } from "./Surface.ts";
 
 /** One session, as the HTTP door uses it. */
 export interface Session {
@@ -43,11 +43,17 @@ export interface SessionTable {
    * *Fails with* `SessionNotFound`, for another caller's session too.
    */
   readonly use: (id: string, caller: Caller) => Effect.Effect<Session, SessionNotFound, Scope.Scope>;
+  /**
+   * Ends every session, each when its running calls have ended or the grace is over, and opens no new
+   * one. Streams that only wait end at once.
+   */
+  readonly drain: (grace: Duration.Duration) => Effect.Effect<void>;
   /** Sessions open now. */
   readonly size: Effect.Effect<number>;
 }
 
 interface Entry extends Session {
+  readonly settled: Effect.Effect<void>;
   readonly claim: string;
   /** Requests and streams that are open now. */
   inUse: number;
@@ -73,6 +79,7 @@ export const make: (
   const entries = new Map<string, Entry>();
   const places = new Map<string, number>();
   let placesTaken = 0;
+  let draining = false;
   const all = yield* Effect.acquireRelease(Scope.make("parallel"), (scope) => Scope.close(scope, Exit.void));
 
   /** Takes a place before anything is awaited, so that simultaneous openings cannot pass a cap together. */
@@ -82,7 +89,7 @@ export const make: (
       if (owned >= limits.mcpSessionsPerOwnerMax) {
         return new TooManySessions({ scope: "owner", limit: limits.mcpSessionsPerOwnerMax });
       }
-      if (placesTaken >= limits.mcpSessionsMax) {
+      if (draining || placesTaken >= limits.mcpSessionsMax) {
         return new TooManySessions({ scope: "server", limit: limits.mcpSessionsMax });
       }
       places.set(claim, owned + 1);
@@ -116,10 +123,11 @@ export const make: (
       ));
     const cancellations = makeEarlyCancellations();
     const surface = yield* surfaces.open(caller.owner);
-    yield* connect(surface, { transport, abandon });
+    const { settled } = yield* connect(surface, { transport, abandon });
     const entry: Entry = {
       id,
       claim: caller.claim,
+      settled,
       inUse: 0,
       lastUsedMs: yield* Clock.currentTimeMillis,
       handle: (request, body, { id: called, cancels } = {}) =>
@@ -186,6 +194,23 @@ export const make: (
         const entry = entries.get(id);
         return entry === undefined || entry.claim !== caller.claim ? new SessionNotFound() : hold(entry);
       }),
+    drain: (grace) =>
+      Effect.suspend(() => {
+        draining = true;
+        const leave = (entry: Entry) => Effect.andThen(Effect.timeoutOption(entry.settled, grace), entry.close);
+        return Effect.forEach([...entries.values()], leave, { concurrency: "unbounded", discard: true });
+      }),
     size: Effect.sync(() => entries.size),
   };
 });
+
+/** The session table of a server, shared by its routes and its shutdown. */
+export class McpSessions extends Context.Service<McpSessions, SessionTable>()("caisson/mcp/McpSessions") {
+  /** A table whose sessions end with the layer. */
+  static readonly layer: Layer.Layer<McpSessions, never, Surfaces | Settings> = Layer.effect(
+    McpSessions,
+    Effect.gen(function* () {
+      return yield* make(yield* Surfaces, yield* Settings);
+    }),
+  );
+}

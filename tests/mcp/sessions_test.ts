@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Effect, Exit, Scope } from "effect";
+import { Duration, Effect, Exit, Scope } from "effect";
 import { TestClock } from "effect/testing";
 import { defaults } from "../../src/config.ts";
 import type { Caller } from "../../src/mcp/callers.ts";
@@ -49,6 +49,17 @@ it.effect("SessionTable keeps a session as long as a request or stream of it is 
     yield* Scope.close(stream, Exit.void);
     yield* TestClock.adjust("75 seconds");
     assert.deepEqual(released, ["alice"]);
+  }));
+
+it.effect("SessionTable drains waiting sessions at once and opens no new one", () =>
+  Effect.gen(function* () {
+    const { table, released } = yield* makeTable;
+    const stream = yield* Scope.make();
+    yield* Scope.provide(table.open(caller("alice")), stream);
+    yield* table.drain(Duration.seconds(10));
+    assert.deepEqual(released, ["alice"]);
+    const refused = yield* Effect.flip(Effect.scoped(table.open(caller("bob"))));
+    assert.equal(refused.scope, "server");
   }));
 
 it.effect("SessionTable closes every session when its scope closes", () =>
