@@ -13,6 +13,9 @@ export type Step =
   /** A tool named outright, ours or the client's, with its arguments as JSON text. */
   | { readonly _tag: "Named"; readonly tool: string; readonly argumentsJson: string };
 
+/** The names of the tools that steps other than `Named` use. */
+export const ourTools: ReadonlySet<string> = new Set(["execute_bash", "write_file", "read_file", "read_docstring"]);
+
 /** The tool that carries out a step. */
 export const toolOf = (step: Step): string => {
   switch (step._tag) {

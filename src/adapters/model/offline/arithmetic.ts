@@ -25,6 +25,9 @@ const phrases: ReadonlyArray<readonly [RegExp, (...numbers: ReadonlyArray<string
     /^(?:the )?sum of (?:all )?(?:the )?(?:numbers|integers) (?:from|between) (\d+) (?:to|and|through) (\d+)$/,
     (n, m) => `sum(range(${n}, ${m} + 1))`,
   ],
+  [/^(?:the )?sum of (\d+) (?:to|through) (\d+)$/, (n, m) => `sum(range(${n}, ${m} + 1))`],
+  [/^(?:the )?sum of the first (\d+) (?:numbers|integers|natural numbers)$/, (n) => `sum(range(1, ${n} + 1))`],
+  [/^(?:the )?(?:numbers|integers) (?:from )?(\d+) (?:to|through) (\d+)$/, (n, m) => `*range(${n}, ${m} + 1)`],
   [new RegExp(`^(?:the )?sum of (${number}) and (${number})$`), (n, m) => `${n} + ${m}`],
   [new RegExp(`^(?:the )?product of (${number}) and (${number})$`), (n, m) => `${n} * ${m}`],
   [

@@ -41,18 +41,22 @@ export const takeBlocks = (message: string): Parts => {
 
 const verbs =
   "execute|run|write|create|make|save|append|read|list|show|display|print|calculate|compute|evaluate|call|" +
-  "use|cat|open|tell|give|what|how|add";
+  "use|cat|open|tell|give|what|how|add|delete|remove|sleep|bash|python";
 
 /** "Execute: …" and its kin: everything after the colon is code, up to a boundary. */
 export const codeColon = new RegExp(
-  "^(?:execute|run|eval|evaluate)\\b((?:\\s+(?:this|the|following|python|python3|bash|shell|terminal|sh|code|command|" +
+  "^(?:(?:execute|run|eval|evaluate)\\b|(?=(?:bash|shell|python3?)\\s*:))((?:\\s*(?:bash|shell|python3?)(?=\\s*:)|\\s+(?:this|the|following|python|python3|bash|shell|terminal|sh|code|command|" +
     "commands|script|snippet|program|one-liner|in|with|using))*)\\s*:\\s*",
   "i",
 );
 
+/** "Write a file PATH containing:" and a line break: what follows is the content, up to a boundary. */
+const contentColon =
+  /^(?:write|create|make|save)\b[^\n]*\b(?:contents?|containing|contains|code|text|lines?|following|this)\b[^\n:]{0,20}:[ \t]*\n(?!\s*\uE000)/i;
+
 const polite = new RegExp(
   "^(?:(?:hi|hello|hey)\\b[,!.]*\\s+(?=\\w)|(?:please|kindly|can you|could you|would you|will you|i want you to|i need you to|" +
-    "i'd like you to|i would like you to|help me|now|first(?:ly)?|second(?:ly)?|next|finally|lastly|also|then|and|ok|okay|" +
+    "i'd like you to|i would like you to|help me|use (?:the )?(?:bash|python3?|the shell|execute_bash|read_file|write_file)(?: tool)? to|using (?:bash|python3?)|now|first(?:ly)?|second(?:ly)?|next|finally|lastly|also|then|and|ok|okay|" +
     "after that|afterwards|let's|step \\d+)\\b[,:.)]?\\s+)",
   "i",
 );
@@ -68,8 +72,8 @@ const listItem = /^[ \t]*(?:step\s+)?\d{1,3}[.):][ \t]+/im;
 const bulletItem = /^[ \t]*[-*•][ \t]+(?=\S)/m;
 
 const itemsOf = (text: string): ReadonlyArray<string> => {
-  const code = codeColon.test(plain(text));
-  if (code) return [text];
+  const start = plain(text);
+  if (codeColon.test(start) || contentColon.test(start)) return [text];
   for (const item of [listItem, bulletItem]) {
     const pieces = text.split(new RegExp(item.source, "gim"));
     if (pieces.length > 1) return pieces;
@@ -119,7 +123,7 @@ const clausesOfItem = (item: string): ReadonlyArray<string> => {
     "write-and-run",
   );
   const start = plain(joined);
-  if (!codeColon.test(start)) {
+  if (!codeColon.test(start) && !contentColon.test(start)) {
     const colon = /(?:[\n.!?:]\s*)(?=(?:please\s+)?(?:execute|run)\b[^\n:.`'"]{0,60}:\s)/i.exec(start);
     if (colon === null) return cut(start, cutBefore);
     const rest = start.slice(colon.index + colon[0].length);

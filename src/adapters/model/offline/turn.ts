@@ -9,7 +9,7 @@ import type { ModelRequest, ToolChoice } from "../../../services/Model.ts";
 import { abilities, announce, confession, describe, failed } from "./answer.ts";
 import { writtenFile } from "./history.ts";
 import { answerUiTask } from "./uiTask.ts";
-import { argumentsOf, type Step, toolOf } from "./Step.ts";
+import { argumentsOf, ourTools, type Step, toolOf } from "./Step.ts";
 import { understand } from "./understand.ts";
 
 /** What the model does in a turn: it says `text`, then makes `call` if there is one. */
@@ -22,8 +22,6 @@ export interface Turn {
 export interface Unfulfillable {
   readonly why: string;
 }
-
-const ourTools: ReadonlySet<string> = new Set(["execute_bash", "write_file", "read_file", "read_docstring"]);
 
 const auto: ToolChoice = { _tag: "Auto" };
 

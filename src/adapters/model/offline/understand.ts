@@ -6,55 +6,18 @@
  */
 import { Option, Schema } from "effect";
 import * as Arithmetic from "./arithmetic.ts";
-import { type Block, clausesOf, codeColon, marks, plain, takeBlocks } from "./clauses.ts";
+import { clausesOf, codeColon, marks, plain, takeBlocks } from "./clauses.ts";
 import * as Code from "./code.ts";
-import { runFile, type Step } from "./Step.ts";
+import { append, command, docstring, listFiles, readBack, readPath } from "./fileForms.ts";
+import { bash, blocksIn, blockStep, codeStep, fileLike, type Form, python } from "./Form.ts";
+import { ourTools, runFile, type Step } from "./Step.ts";
+import { saveAs, script, writeContent } from "./writeForms.ts";
 
 /**
  * Characters outside code blocks that are read. Rules need no more, and matching them takes more than
  * linear time in the worst case.
  */
 export const understoodCharsMax = 32_000;
-
-/** What a clause may refer to. */
-interface Scene {
-  readonly blocks: ReadonlyArray<Block>;
-  /** The file that "it" and "the file you just created" mean. */
-  readonly file: string | undefined;
-  /** The tools that can be named. */
-  readonly tools: ReadonlyArray<string>;
-}
-
-type Form = (clause: string, scene: Scene) => ReadonlyArray<Step> | undefined;
-
-const path = "[`'\"“]?([\\w.~/@%+-]*[\\w/~])[`'\"”]?";
-const fileLike = /^(?:[\w.~@%+-]*\/[\w./~@%+-]*|[\w@%+-][\w.@%+-]*\.[A-Za-z]\w{0,7})$/;
-
-const python = (code: string): Step => ({ _tag: "Python", code });
-const bash = (command: string): Step => ({ _tag: "Bash", command });
-
-const shellLanguages = new Set(["bash", "sh", "shell", "zsh", "console", "terminal"]);
-const pythonLanguages = new Set(["python", "py", "python3", "ipython", "pycon"]);
-
-const codeStep = (code: string, hint: string): Step | undefined => {
-  const words = hint.toLowerCase().split(/\W+/);
-  if (words.some((word) => pythonLanguages.has(word))) return python(code);
-  if (words.some((word) => shellLanguages.has(word) || /^commands?$/.test(word))) {
-    return bash(code.replace(/^\$ /gm, ""));
-  }
-  return undefined;
-};
-
-const blockStep = (block: Block, hint: string): Step | undefined => {
-  if (block.language === "" || block.language === "text" || block.language === "txt") {
-    return codeStep(block.code, hint) ??
-      (Code.looksLikePython(block.code) && !Code.looksLikeShell(block.code) ? python(block.code) : bash(block.code));
-  }
-  return codeStep(block.code, block.language);
-};
-
-const blocksIn = (clause: string, scene: Scene): ReadonlyArray<Block> =>
-  [...clause.matchAll(marks)].flatMap((found) => scene.blocks[Number(found[1])] ?? []);
 
 // Forms ------------------------------------------------------------------------------------------
 
@@ -70,7 +33,10 @@ const namedTool: Form = (clause, scene) => {
   const name = scene.tools.find((tool) => said.split(/[^\w.-]+/).includes(tool));
   if (name === undefined) return undefined;
   if (json !== undefined) return [{ _tag: "Named", tool: name, argumentsJson: json }];
-  return /^(?:call|use|invoke)\b/i.test(clause) ? [{ _tag: "Named", tool: name, argumentsJson: "{}" }] : undefined;
+  // Our own tools all need arguments; a client's may need none.
+  return /^(?:call|use|invoke)\b/i.test(clause) && !ourTools.has(name)
+    ? [{ _tag: "Named", tool: name, argumentsJson: "{}" }]
+    : undefined;
 };
 
 const decodeObject = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Json)));
@@ -107,90 +73,6 @@ const codeAfterColon: Form = (clause, scene) => {
   return [codeStep(code, hint) ?? (Code.looksLikeShell(code) ? bash(code) : python(code))];
 };
 
-const contentOf = (text: string, scene: Scene): string | undefined => {
-  const [block] = blocksIn(text, scene);
-  if (block !== undefined) return block.code;
-  const found = Code.quoted(text.trim());
-  if (found === undefined) return text.trim() === "" ? undefined : text.trim();
-  return found.quote.startsWith("`") ? found.inner : Code.unescape(found.inner);
-};
-
-const writeContent: Form = (clause, scene) => {
-  const named = new RegExp(
-    `^(?:write|create|make|save|add)\\s+(?:me\\s+)?(?:a |an |the |another )?(?:new |small |simple )?(?:[\\w-]+ )??` +
-      `(?:file|script|program|document)?\\s*(?:called|named|at|to|in|into)?\\s*${path},?\\s+` +
-      `(?:with|containing|that contains|which contains|having|:)\\s*(?:the |this )?(?:following )?` +
-      `(?:content|contents|text|body|code|line|lines)?(?: of| being)?\\s*[:=]?\\s*([\\s\\S]+)$`,
-    "i",
-  ).exec(clause);
-  if (named?.[1] !== undefined && named[2] !== undefined) return written(named[1], contentOf(named[2], scene));
-  const block = new RegExp(`^(?:write|create|make|save)\\b.*?${path}\\s*[:.]?\\s*(\\uE000\\d+\\uE001)`, "i").exec(
-    clause,
-  );
-  if (block?.[1] !== undefined && block[2] !== undefined && fileLike.test(block[1])) {
-    return written(block[1], contentOf(block[2], scene));
-  }
-  const into = new RegExp(
-    `^(?:write|save|put|add)\\s+(.+?)\\s+(?:to|in|into)\\s+(?:a |the )?(?:new )?(?:file )?(?:called |named )?${path}$`,
-    "is",
-  )
-    .exec(clause.replace(/\.$/, ""));
-  if (into?.[1] !== undefined && into[2] !== undefined && (Code.quoted(into[1]) ?? blocksIn(into[1], scene)[0])) {
-    return written(into[2], contentOf(into[1], scene));
-  }
-  return undefined;
-};
-
-const written = (file: string, content: string | undefined): ReadonlyArray<Step> | undefined =>
-  content === undefined ? undefined : [{ _tag: "Write", path: file, content }];
-
-const scriptThat = new RegExp(
-  `^(write-and-run|write|create|make)\\s+(?:me\\s+)?(?:a |an |the )?(?:new |small |simple |short |little )*(python|bash|shell)?\\s*` +
-    `(?:file|script|program)(?:\\s+(?:in python|in bash))?(?:\\s+(?:called|named|at|in)?\\s*${path})?\\s*,?\\s+` +
-    `(?:that|which|to)\\s+(prints?|echo(?:e?s)?|says?|outputs?|displays?|shows?|computes?|calculates?|evaluates?|finds?|adds?)` +
-    `(?:\\s+out)?\\s+([\\s\\S]+)$`,
-  "i",
-);
-
-/** "Save it as calc.py" names the file that was just written. */
-const saveAs = new RegExp(
-  `^saves? (?:it|this|that|the (?:script|file|program))\\s+(?:as|to|in|into|under)\\s+${path}[.!]?$`,
-  "i",
-);
-/** A script that computes something prints it anyway. */
-const alsoShows =
-  /,?\s+and\s+(?:then\s+)?(?:prints?|shows?|displays?|outputs?)\b(?:\s+(?:it|the|out|result|answer|value|sum))*/i;
-
-const script: Form = (clause) => {
-  // "a Python script hello.py" and "hello.py, a Python script" are the same wish.
-  const text = clause.replace(
-    new RegExp(`^(write-and-run|write|create|make)\\s+${path},?\\s+(?=(?:that|which|to)\\b)`, "i"),
-    (whole, verb: string, file: string) => (fileLike.test(file) ? `${verb} a file ${file} ` : whole),
-  );
-  const found = scriptThat.exec(text);
-  const [, verb = "", language = "", named, doing = "", what = ""] = found ?? [];
-  if (found === null) return undefined;
-  const shell = /bash|shell/i.test(language) || named?.endsWith(".sh") === true;
-  const file = named !== undefined && fileLike.test(named) ? named : shell ? "script.sh" : "script.py";
-  const content = program(doing, what.replace(alsoShows, "").replace(/[.\s]+$/, ""), shell);
-  if (content === undefined) return undefined;
-  const write: Step = { _tag: "Write", path: file, content };
-  return verb.toLowerCase() === "write-and-run" ? [write, runFile(file)] : [write];
-};
-
-const program = (doing: string, what: string, shell: boolean): string | undefined => {
-  const said = Code.quoted(what);
-  if (said !== undefined && said.rest.trim() === "") return printText(Code.unescape(said.inner), shell);
-  const expression = Arithmetic.pythonExpression(what.replace(/^(?:the )?(?:result|value|answer) of /i, ""));
-  if (expression !== undefined) {
-    return shell ? `echo $((${expression}))\n` : `${Arithmetic.printing(expression).replace("; ", "\n")}\n`;
-  }
-  return /^(print|echo|say|output|display|show)/i.test(doing) ? printText(what, shell) : undefined;
-};
-
-const printText = (text: string, shell: boolean): string =>
-  shell ? `printf '%s\\n' ${Code.shellWord(text)}\n` : `print(${JSON.stringify(text)})\n`;
-
 const runIt: Form = (clause, { file }) =>
   file !== undefined &&
     /^(?:execute|run)\s+(?:it|that|them|(?:the|that|this|your)\s+(?:new |same |created |python |bash |shell )*(?:script|file|program|code)(?:\s+(?:you|that|we|i|which)\b.*)?)(?:\s+(?:again|now|and\b.*|with\b.*|to\b.*|in\b.*|using\b.*))?[.!]?$/i
@@ -215,48 +97,11 @@ const runCommand: Form = (clause, scene) => {
   if (inner !== undefined) {
     return [hinted ?? (Code.looksLikePython(code) && !Code.looksLikeShell(code) ? python(code) : bash(code))];
   }
-  if (Code.looksLikeShell(code)) return [bash(code)];
+  if (Code.looksLikeShell(code)) {
+    return [bash(code.replace(/\s+(?:in|using|with) (?:the |a )?(?:bash|shell|terminal|sandbox)[.?!]*$/i, ""))];
+  }
   if (hinted !== undefined && hinted._tag === "Bash") return [hinted];
   return Code.looksLikePython(code) ? [python(code)] : undefined;
-};
-
-const docstring: Form = (clause) => {
-  const found = new RegExp(
-    `^(?:read|show|get|print|display)\\s+(?:me\\s+)?(?:the\\s+)?docstring\\s+(?:of|for)\\s+(?:the\\s+)?(?:function\\s+|class\\s+)?` +
-      `[\`'"]?([\\w.]+)[\`'"]?(?:\\(\\))?\\s+(?:in|from|of)\\s+(?:the\\s+)?(?:file\\s+|module\\s+)?${path}[.?]?$`,
-    "i",
-  ).exec(clause);
-  return found?.[1] === undefined || found[2] === undefined
-    ? undefined
-    : [{ _tag: "Docstring", name: found[1], path: found[2] }];
-};
-
-const readBack: Form = (clause, { file }) => {
-  if (file === undefined) return undefined;
-  const back =
-    /^(?:read|show|display|print|open|cat|what(?:'s| is| does| are))\b.*\b(?:it|that file|the file|this file|(?:the|that) (?:\w+ )?(?:file|script)(?: (?:you|we|i|that)\b.*)?|its contents?)(?: (?:back|again|out|contain|say))*(?: to me)?[.?!]?$/i;
-  return back.test(clause) && !namesFile(clause) ? [{ _tag: "Read", path: file }] : undefined;
-};
-
-const namesFile = (clause: string): boolean =>
-  clause.split(/[\s`'"“”,?!]+/).some((word) => fileLike.test(word.replace(/\.$/, "")));
-
-const readPath: Form = (clause) => {
-  const found = new RegExp(
-    `^(?:read|open|show|display|print|view|what(?:'s| is| does| are))\\s+(?:me\\s+)?(?:the\\s+)?(?:contents?\\s+(?:of|in)\\s+)?(?:in\\s+)?(?:the\\s+)?` +
-      `(?:(?:file|directory|folder|script)\\s+)?(?:called\\s+|named\\s+|at\\s+)?${path}(?:\\s+(?:file|back|again|contain|say|to me))*[.?!]?$`,
-    "i",
-  ).exec(clause);
-  const file = found?.[1];
-  if (file === undefined) return undefined;
-  return fileLike.test(file) || /\bfile\s+\S+$/i.test(clause) ? [{ _tag: "Read", path: file }] : undefined;
-};
-
-const listFiles: Form = (clause) => {
-  const found =
-    /^(?:list|show|display|what(?:'s| is| are)?|which|tell me)\b(?:\s+(?:me|all|of|the|my|are|is|your|there|current|existing))*\s+(?:files|directory|folder|workspace|contents of the (?:workspace|directory|folder))\b(?:.*?\b(?:in|of|under|inside)\s+(?:the\s+)?(?:directory\s+|folder\s+)?[`'"]?([~./][\w./~-]*|\w[\w./-]*\/)[`'"]?)?/i
-      .exec(clause);
-  return found === null ? undefined : [bash(found[1] === undefined ? "ls -la" : `ls -la ${Code.shellWord(found[1])}`)];
 };
 
 const calculate: Form = (clause) => {
@@ -307,10 +152,14 @@ const forms: ReadonlyArray<Form> = [
   runCommand,
   readBack,
   readPath,
+  command,
+  append,
   listFiles,
   calculate,
   bareCode,
 ];
+
+const isRead = (step: Step | undefined, file: string): boolean => step?._tag === "Read" && step.path === file;
 
 /** Where a step leaves "it". */
 const fileAfter = (step: Step, before: string | undefined): string | undefined =>
@@ -336,7 +185,9 @@ export const understand = (
     for (const form of forms) {
       const found = form(clause, { blocks, file, tools: context.tools });
       if (found === undefined) continue;
-      steps.push(...found);
+      // "Read a.txt and print its content" is one wish.
+      const repeats = (step: Step) => step._tag === "Read" && isRead(steps.at(-1), step.path);
+      steps.push(...found.filter((step) => !repeats(step)));
       file = found.reduce((last, step) => fileAfter(step, last), file);
       return true;
     }
