@@ -238,7 +238,12 @@ const idle = Effect.fnUntraced(function* (count: number) {
 
 const idleCount = Number(Deno.args[0] ?? 20);
 const layer = (sandboxPoolSize: number) =>
-  dockerLayer.pipe(Layer.provide(engineSettings({ sandboxPoolSize, sandboxMemoryMb: 1024 })));
+  dockerLayer.pipe(Layer.provide(engineSettings({
+    sandboxPoolSize,
+    sandboxMemoryMb: 1024,
+    sandboxesMax: 1_000,
+    sandboxesPerPrincipalMax: 1_000,
+  })));
 
 await Effect.runPromise(
   Effect.gen(function* () {

@@ -1,0 +1,78 @@
+/**
+ * Cases of the Sandbox contract about code that attacks its own sandbox.
+ */
+import assert from "node:assert/strict";
+import { Duration, Effect, Option, type Scope } from "effect";
+import type { ExecutionOutcome } from "../../../src/domain/Execution.ts";
+import type { Owner } from "../../../src/domain/Owner.ts";
+import type { SandboxHandle } from "../../../src/services/Sandbox.ts";
+import { type CaseOptions, type Cases, cleaned, freshOwner, ok, run, using } from "./SandboxCases.ts";
+
+/** What the next command must come back within after an abuse, on a machine that is not idle. */
+const recoveryMsMax = 1_000;
+
+/** Runs an abuse and asserts that both its owner and another one can work again at once. */
+const recovers = <A, E>(abuse: (handle: SandboxHandle) => Effect.Effect<A, E, Scope.Scope>) =>
+  Effect.gen(function* () {
+    const [owner, other] = [freshOwner(), freshOwner()];
+    return yield* cleaned([owner, other], recoversBetween(owner, other, abuse));
+  });
+
+const recoversBetween = <A, E>(
+  owner: Owner,
+  other: Owner,
+  abuse: (handle: SandboxHandle) => Effect.Effect<A, E, Scope.Scope>,
+) =>
+  Effect.gen(function* () {
+    yield* using(other, (handle) => run(handle, "echo up"));
+    const result = yield* using(owner, abuse);
+    for (const who of [owner, other]) {
+      const [elapsed, stdout] = yield* using(who, (handle) => run(handle, "echo back")).pipe(
+        Effect.map(ok),
+        Effect.timed,
+      );
+      assert.equal(stdout, "back\n");
+      const elapsedMs = Duration.toMillis(elapsed);
+      assert.ok(elapsedMs <= recoveryMsMax, `the next command took ${Math.round(elapsedMs)} ms`);
+    }
+    return result;
+  });
+
+/** Registers them for one adapter. */
+export const abuseCases = ({ it }: Cases): void => {
+  const abuse = (
+    title: string,
+    command: string,
+    timeoutMs: number,
+    about: CaseOptions,
+    check: (outcome: ExecutionOutcome) => void = () => {},
+  ) =>
+    it(`execute hurts nobody when ${title}`, () =>
+      Effect.map(
+        recovers((handle) => Effect.option(run(handle, command, timeoutMs))),
+        (outcome) => Option.match(outcome, { onNone: () => {}, onSome: check }),
+      ), about);
+
+  abuse("a fork bomb goes off", "bomb() { bomb | bomb & }; bomb; sleep 60", 1_500, { needs: "processBound" });
+  abuse("output never ends", "yes", 1_000, { needs: "realProcesses" }, (outcome) => {
+    assert.deepEqual([outcome.timedOut, outcome.truncated], [true, true]);
+    assert.ok(outcome.stdout.length <= 2 * 65_536, `kept ${outcome.stdout.length}`);
+  });
+  abuse(
+    "a program eats all memory",
+    `python3 -c 'a = []\nwhile True: a.append(bytearray(1 << 20))'`,
+    20_000,
+    { needs: "memoryBound", settings: { sandboxMemoryMb: 192 } },
+    (outcome) => assert.equal(outcome.oomKilled, true),
+  );
+  abuse(
+    "the disk is filled",
+    "i=0; while head -c 4194304 /dev/zero > fill$i 2>/dev/null && [ $i -lt 64 ]; do i=$((i+1)); done; echo full; rm -f fill*",
+    20_000,
+    { needs: "realProcesses", settings: { sandboxWorkspaceMb: 32 } },
+  );
+  abuse("it kills every process it can", "kill -9 -1; echo still here", 5_000, { needs: "selfKill" });
+  abuse("it kills the first process", "kill -9 1; kill -TERM 1; kill -STOP 1; echo still here", 5_000, {
+    needs: "selfKill",
+  });
+};

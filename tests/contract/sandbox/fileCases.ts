@@ -1,0 +1,133 @@
+/**
+ * Cases of the Sandbox contract about files.
+ */
+import assert from "node:assert/strict";
+import { Effect } from "effect";
+import { type Cases, collect, eventually, failureOf, ok, run, text } from "./SandboxCases.ts";
+
+/** Registers them for one adapter. */
+export const fileCases = ({ withHandle, withLinks }: Cases): void => {
+  withHandle(
+    "writeFile creates parents and counts bytes when the path is relative",
+    (handle) =>
+      Effect.gen(function* () {
+        assert.equal(yield* handle.writeFile("deep/er/ünï.txt", text("héllo\n")), 7);
+        assert.equal(ok(yield* run(handle, "cat /workspace/deep/er/ünï.txt")), "héllo\n");
+        assert.equal((yield* handle.readText("/workspace/deep/er/ünï.txt", { offset: 0 })).text, "héllo\n");
+        yield* handle.writeFile("deep/er/ünï.txt", text("new"));
+        assert.equal((yield* handle.readText("deep/er/ünï.txt", { offset: 0 })).text, "new");
+      }),
+  );
+
+  withHandle("readBytes returns what writeFile wrote when it is binary", (handle) =>
+    Effect.gen(function* () {
+      const content = Uint8Array.from({ length: 300_000 }, (_, index) => (index * 7 + (index >> 8)) & 255);
+      assert.equal(yield* handle.writeFile("blob.bin", content), content.length);
+      assert.deepEqual(yield* collect(handle.readBytes("blob.bin")), content);
+      assert.deepEqual(
+        yield* collect(handle.readBytes("blob.bin", { offset: 100_000, length: 50 })),
+        content.slice(100_000, 100_050),
+      );
+      assert.equal(yield* failureOf(handle.readText("blob.bin", { offset: 0 })), "NotText");
+    }));
+
+  withHandle("readText pages by lines when offset and lineCount are given", (handle) =>
+    Effect.gen(function* () {
+      yield* handle.writeFile("lines.txt", text("zero\none\ntwo\nthree"));
+      assert.deepEqual(yield* handle.readText("lines.txt", { offset: 1, lineCount: 2 }), {
+        text: "one\ntwo\n",
+        truncated: true,
+      });
+      assert.deepEqual(yield* handle.readText("lines.txt", { offset: 3 }), { text: "three", truncated: false });
+      assert.deepEqual(yield* handle.readText("lines.txt", { offset: 9 }), { text: "", truncated: false });
+    }));
+
+  withHandle("readText lists entries when the path is a directory", (handle) =>
+    Effect.gen(function* () {
+      yield* handle.writeFile("dir/b.txt", text("b"));
+      yield* handle.writeFile("dir/sub/c.txt", text("c"));
+      const listing = (yield* handle.readText("dir", { offset: 0 })).text;
+      assert.match(listing, /b\.txt/);
+      assert.match(listing, /sub/);
+    }));
+
+  withHandle("file operations fail by reason when the path cannot be used", (handle) =>
+    Effect.gen(function* () {
+      yield* handle.writeFile("dir/file", text("x"));
+      assert.equal(yield* failureOf(handle.readText("absent", { offset: 0 })), "NotFound");
+      assert.equal(yield* failureOf(collect(handle.readBytes("absent"))), "NotFound");
+      assert.equal(yield* failureOf(handle.writeFile("dir", text("x"))), "IsDirectory");
+      assert.equal(yield* failureOf(handle.writeFile("dir/file/below", text("x"))), "NotADirectory");
+      assert.equal(yield* failureOf(handle.readText("nul\0byte", { offset: 0 })), "InvalidPath");
+    }));
+
+  withLinks("file operations stay harmless when links and dots lead outside", (handle) =>
+    Effect.gen(function* () {
+      ok(yield* run(handle, "ln -s /etc link; ln -s / root; ln -s loop loop"));
+      for (const path of ["link/caisson-evil", "root/caisson-evil", "../caisson-evil", "/caisson-evil"]) {
+        const reason = yield* failureOf(handle.writeFile(path, text("x")));
+        assert.ok(["ReadOnly", "PermissionDenied", "InvalidPath"].includes(reason), `${path}: ${reason}`);
+      }
+      const shadow = yield* failureOf(handle.readText("link/shadow", { offset: 0 }));
+      assert.ok(["NotFound", "PermissionDenied", "InvalidPath"].includes(shadow), shadow);
+      yield* failureOf(handle.readText("loop", { offset: 0 }));
+    }));
+
+  withHandle("readText answers at once when the file never ends or is a pipe", (handle) =>
+    Effect.gen(function* () {
+      ok(yield* run(handle, "mkfifo pipe"));
+      assert.equal(yield* failureOf(handle.readText("pipe", { offset: 0 })), "UnsupportedFile");
+      assert.equal(yield* failureOf(handle.readText("/dev/zero", { offset: 0 })), "UnsupportedFile");
+    }), { needs: "realProcesses" });
+
+  withHandle(
+    "readDocstring parses functions, classes and methods and never runs the file",
+    (handle) =>
+      Effect.gen(function* () {
+        yield* handle.writeFile(
+          "mod.py",
+          text(
+            `open("/workspace/ran", "w")\n\ndef f():\n    """Does f."""\n\nasync def g(): pass\n\n` +
+              `class C:\n    """A class."""\n    def m(self):\n        """A method."""\n`,
+          ),
+        );
+        assert.equal(yield* handle.readDocstring("mod.py", "f"), "Does f.");
+        assert.equal(yield* handle.readDocstring("mod.py", "g"), "");
+        assert.equal(yield* handle.readDocstring("mod.py", "C"), "A class.");
+        assert.equal(yield* handle.readDocstring("/workspace/mod.py", "C.m"), "A method.");
+        assert.equal(yield* failureOf(handle.readDocstring("mod.py", "nothing")), "NoSuchFunction");
+        assert.equal(yield* failureOf(handle.readDocstring("absent.py", "f")), "NotFound");
+        yield* handle.writeFile("bad.py", text("def (:\n"));
+        assert.equal(yield* failureOf(handle.readDocstring("bad.py", "f")), "NotPython");
+        assert.equal(yield* failureOf(handle.readText("ran", { offset: 0 })), "NotFound");
+      }),
+  );
+
+  withLinks(
+    "changedFiles lists the newest first when files changed since a time",
+    (handle) =>
+      Effect.gen(function* () {
+        yield* handle.writeFile("old.txt", text("1"));
+        const oldMs = (yield* handle.changedFiles(0, 10))[0]?.modifiedAtMs ?? Number.NaN;
+        /** Writes a file until the file system's clock has moved on from a time. */
+        const writeAfter = (path: string, content: string, timeMs: number) =>
+          eventually(Effect.gen(function* () {
+            yield* handle.writeFile(path, text(content));
+            const [newest] = yield* handle.changedFiles(0, 1);
+            return newest?.path === `/workspace/${path}` && newest.modifiedAtMs > timeMs;
+          }));
+        // Time stamps may be a tick of the kernel behind its clock, so a listing may reach back that far.
+        yield* writeAfter("a.txt", "12", oldMs + 50);
+        const since = (yield* handle.changedFiles(0, 1))[0]?.modifiedAtMs ?? Number.NaN;
+        ok(yield* run(handle, "mkdir -p sub; ln -s /etc/passwd sub/link"));
+        yield* writeAfter("sub/b.txt", "123", since);
+        const files = yield* handle.changedFiles(since, 10);
+        assert.deepEqual(files.map((file) => [file.path, file.sizeBytes]), [
+          ["/workspace/sub/b.txt", 3],
+          ["/workspace/a.txt", 2],
+        ]);
+        assert.equal((yield* handle.changedFiles(since, 1)).length, 1);
+        assert.equal((yield* handle.changedFiles(0, 10)).length, 3);
+      }),
+  );
+};
