@@ -173,32 +173,41 @@ const firstCommand = Effect.gen(function* () {
 
 const cold = Effect.gen(function* () {
   const sandbox = yield* Sandbox;
-  // The very container a sandbox is, minus the supervisor's greeting.
-  const options = yield* Effect.scoped(
-    Effect.flatMap(sandbox.open(owner(true)), (handle) =>
-      Effect.promise(async () => {
-        const { Config, HostConfig } = await engine.getContainer(handle.id).inspect();
-        const { Image, User, WorkingDir } = Config;
-        return {
-          Image,
-          User,
-          WorkingDir,
-          Entrypoint: ["sleep", "600"],
-          HostConfig: { ...HostConfig, AutoRemove: false },
-          Labels: { "caisson.bench": "1" },
-        };
-      })),
-  );
+  // The very container a sandbox is, on a fresh volume too, minus the supervisor and its greeting.
+  const who = owner(false);
+  const { Config, HostConfig } = yield* Effect.scoped(
+    Effect.flatMap(
+      sandbox.open(who),
+      (handle) => Effect.promise(() => engine.getContainer(handle.id).inspect()),
+    ),
+  ).pipe(Effect.ensuring(Effect.ignore(sandbox.reset(who))));
+  const bareOptions = (volume: string) => ({
+    Image: Config.Image,
+    User: Config.User,
+    Entrypoint: ["sleep", "600"],
+    Labels: { "caisson.bench": "1" },
+    HostConfig: {
+      ...HostConfig,
+      AutoRemove: false,
+      Mounts: (HostConfig.Mounts ?? []).map((mount) =>
+        mount.Target === "/workspace" ? { ...mount, Source: volume } : mount
+      ),
+    },
+  });
   const ours = median(yield* Effect.forEach(Array.from({ length: startRuns }), () => firstCommand));
   const bare: Array<number> = [];
   for (let n = 0; n < startRuns; n++) {
+    const volume = `caisson-bench-${crypto.randomUUID()}`;
     const [elapsed, container] = yield* timed(Effect.promise(async () => {
-      const created = await engine.createContainer(options);
+      const created = await engine.createContainer(bareOptions(volume));
       await created.start();
       return created;
     }));
     bare.push(elapsed);
-    yield* Effect.promise(() => container.remove({ force: true, v: true }));
+    yield* Effect.promise(async () => {
+      await container.remove({ force: true });
+      await engine.getVolume(volume).remove();
+    });
   }
   yield* row(
     "first command of a new user, cold, p50",
