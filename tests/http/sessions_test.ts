@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Option, Redacted } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import type { Message } from "../../src/domain/Message.ts";
+import { View } from "../../src/services/Converter.ts";
 import type { ModelRequest } from "../../src/services/Model.ts";
 import { type App, withApp } from "../support/app.ts";
 import { contentOf, readStream } from "../support/sse.ts";
@@ -180,6 +181,32 @@ Deno.test("a chat UI that resends its history is understood when it goes on, reg
     assert.equal(await turns(), stored);
   });
 });
+
+for (const view of View.literals) {
+  Deno.test(`a chat UI that resends what the view ${view} showed it goes on with the rich history, files included`, async () => {
+    const inputs: Array<ReadonlyArray<Message>> = [];
+    const steps = working(inputs).map((step, n): Scripted.Step => (request) => {
+      const events = typeof step === "function" ? step(request) : step;
+      // Every run makes a file, so that its answer ends with a link.
+      return n % 2 === 0 && Array.isArray(events)
+        ? [Scripted.toolCall(`file-${n}`, "write_file", { file_path: `f${n}.txt`, content: "x" }), ...events]
+        : events;
+    });
+    await withApp({ steps }, async (app) => {
+      const chat = { "x-user-id": "u", "x-openwebui-chat-id": "chat-1", "x-caisson-view": view };
+      const shown: Array<WireMessage> = [];
+      for (const words of ["one", "two", "three", "four"]) {
+        shown.push(said(words));
+        shown.push(await ask(app, shown, chat));
+      }
+      const lines = outline(inputs.at(-2));
+      assert.deepEqual(lines.filter((line) => /^(one|two|three|four)$/.test(line)), ["one", "two", "three", "four"]);
+      assert.equal(lines.filter((line) => line.startsWith("result call-")).length, 3);
+      assert.equal(lines.filter((line) => line.startsWith("result file-")).length, 3);
+      assert.equal(lines.filter((line) => line.startsWith("Answer")).length, 3);
+    });
+  });
+}
 
 Deno.test("a client that sends only its newest message continues its session when it names none", async () => {
   const inputs: Array<ReadonlyArray<Message>> = [];
