@@ -22,16 +22,21 @@ export * as Converter from "./src/services/Converter.ts";
 export * as Identity from "./src/services/Identity.ts";
 export * as Limits from "./src/services/Limits.ts";
 export * as Model from "./src/services/Model.ts";
+export * as PromptTexts from "./src/services/PromptTexts.ts";
 export * as RunLedger from "./src/services/RunLedger.ts";
 export * as Sandbox from "./src/services/Sandbox.ts";
 export * as Sessions from "./src/services/Sessions.ts";
+export * as Skills from "./src/services/Skills.ts";
 export * as Toolbox from "./src/services/Toolbox.ts";
+export * as ToolsLibrary from "./src/services/ToolsLibrary.ts";
 export * as UsageLedger from "./src/services/UsageLedger.ts";
 
 // The agent
 export * as Agent from "./src/agent/Agent.ts";
 export * as Conversation from "./src/agent/Conversation.ts";
+export { announceArtifacts } from "./src/agent/artifacts.ts";
 export { erase } from "./src/agent/erase.ts";
+export { systemPrompt, type SystemPromptInput } from "./src/agent/systemPrompt.ts";
 
 // Configuration and composition
 export { ConfigurationRefused, defaults, Settings, type SettingsService } from "./src/config.ts";

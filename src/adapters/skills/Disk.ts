@@ -155,8 +155,10 @@ export const make = Effect.fnUntraced(function* (root: string): Effect.fn.Return
   };
 });
 
-/** The skills of `MCP_SKILLS_PATH`. */
+/** The skills of `MCP_SKILLS_PATH`; what is wrong with them is logged at the start, without holding it up. */
 export const layer: Layer.Layer<never, never, Settings> = Layer.effect(
   Skills,
-  Effect.flatMap(Settings, (settings) => make(settings.skillsPath)),
+  Effect.flatMap(Settings, (settings) => make(settings.skillsPath)).pipe(
+    Effect.tap((skills) => Effect.forkScoped(skills.catalogue)),
+  ),
 );
