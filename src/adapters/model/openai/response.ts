@@ -128,6 +128,9 @@ const gather = (state: State, fragment: Fragment): void => {
 
 const decodesAsJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown));
 
+/** Some servers number the calls of each answer from 1: ids that short come again in the next turn. */
+const idLengthLeast = 6;
+
 /** The gathered calls; a call that the token limit cut in the middle of its arguments is not one. */
 const callEvents = (state: State, { provider, makeCallId }: ReadingOptions): ReadonlyArray<ModelEvent> =>
   state.slots.flatMap((slot): Array<ModelEvent> => {
@@ -137,7 +140,7 @@ const callEvents = (state: State, { provider, makeCallId }: ReadingOptions): Rea
     return [{
       _tag: "ToolCall",
       call: {
-        id: slot.id === "" ? makeCallId() : slot.id,
+        id: slot.id.length < idLengthLeast ? makeCallId() : slot.id,
         name: slot.name,
         argumentsJson,
         origin: { provider, data: { ...slot.extra } },

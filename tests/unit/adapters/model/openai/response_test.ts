@@ -25,31 +25,31 @@ const callsOf = (...chunks: ReadonlyArray<unknown>) => {
     event._tag === "ToolCall" ? [[event.call.id, event.call.name, event.call.argumentsJson]] : []
   );
 };
-const two = [["a", "one", '{"x":1}'], ["b", "two", '{"y":2}']];
+const two = [["call-a", "one", '{"x":1}'], ["call-b", "two", '{"y":2}']];
 
 const oddCalls: ReadonlyArray<readonly [string, ReadonlyArray<unknown>, ReadonlyArray<unknown>]> = [
   [
     "indexes are missing",
     [
-      calls(fragment({ id: "a", name: "one", arguments: '{"x"' })),
+      calls(fragment({ id: "call-a", name: "one", arguments: '{"x"' })),
       calls(fragment({ arguments: ":1}" })),
-      calls(fragment({ id: "b", name: "two", arguments: '{"y":2}' })),
+      calls(fragment({ id: "call-b", name: "two", arguments: '{"y":2}' })),
     ],
     two,
   ],
   [
     "every whole call has index 0",
     [
-      calls(fragment({ index: 0, id: "a", name: "one", arguments: '{"x":1}' })),
-      calls(fragment({ index: 0, id: "b", name: "two", arguments: '{"y":2}' })),
+      calls(fragment({ index: 0, id: "call-a", name: "one", arguments: '{"x":1}' })),
+      calls(fragment({ index: 0, id: "call-b", name: "two", arguments: '{"y":2}' })),
     ],
     two,
   ],
   [
     "every fragment repeats id and name",
     [
-      calls(fragment({ index: 0, id: "a", name: "one", arguments: '{"x"' })),
-      calls(fragment({ index: 0, id: "a", name: "one", arguments: ":1}" })),
+      calls(fragment({ index: 0, id: "call-a", name: "one", arguments: '{"x"' })),
+      calls(fragment({ index: 0, id: "call-a", name: "one", arguments: ":1}" })),
     ],
     [two[0]],
   ],
@@ -58,8 +58,15 @@ const oddCalls: ReadonlyArray<readonly [string, ReadonlyArray<unknown>, Readonly
     [calls(fragment({ name: "one", arguments: '{"x":1}' }), fragment({ name: "two", arguments: '{"y":2}' }))],
     [["made-1", "one", '{"x":1}'], ["made-2", "two", '{"y":2}']],
   ],
-  ["arguments come as an object", [calls(fragment({ index: 0, id: "a", name: "one", arguments: { x: 1 } }))], [two[0]]],
-  ["there are no arguments", [calls(fragment({ index: 0, id: "a", name: "one" }))], [["a", "one", "{}"]]],
+  ["arguments come as an object", [calls(fragment({ index: 0, id: "call-a", name: "one", arguments: { x: 1 } }))], [
+    two[0],
+  ]],
+  [
+    "ids are numbers that come again in every answer",
+    [calls(fragment({ index: 0, id: "1", name: "one" }), fragment({ index: 1, id: "2", name: "two" }))],
+    [["made-1", "one", "{}"], ["made-2", "two", "{}"]],
+  ],
+  ["there are no arguments", [calls(fragment({ index: 0, id: "call-a", name: "one" }))], [["call-a", "one", "{}"]]],
 ];
 for (const [what, chunks, expected] of oddCalls) {
   Deno.test(`reading gives complete calls when ${what}`, () => {
@@ -68,7 +75,7 @@ for (const [what, chunks, expected] of oddCalls) {
 }
 
 Deno.test("reading reports ToolCalls when calls end with stop", () => {
-  const events = read(calls(fragment({ index: 0, id: "a", name: "one" })), finish("stop"));
+  const events = read(calls(fragment({ index: 0, id: "call-a", name: "one" })), finish("stop"));
   assert.ok(Array.isArray(events));
   const last: ModelEvent | undefined = events.at(-1);
   assert.equal(last?._tag === "Finished" ? last.reason : undefined, "ToolCalls");
@@ -77,8 +84,8 @@ Deno.test("reading reports ToolCalls when calls end with stop", () => {
 Deno.test("reading drops a call when the token limit cut its arguments", () => {
   assert.deepEqual(
     callsOf(
-      calls(fragment({ index: 0, id: "a", name: "one", arguments: '{"x":1}' })),
-      calls(fragment({ index: 1, id: "b", name: "two", arguments: '{"y":' })),
+      calls(fragment({ index: 0, id: "call-a", name: "one", arguments: '{"x":1}' })),
+      calls(fragment({ index: 1, id: "call-b", name: "two", arguments: '{"y":' })),
       finish("length"),
     ),
     [two[0]],
@@ -116,7 +123,7 @@ Deno.test("reading takes a whole answer when the server does not stream", () => 
       message: {
         role: "assistant",
         content: "Hello",
-        tool_calls: [{ id: "a", type: "function", function: { name: "one", arguments: '{"x":1}' } }],
+        tool_calls: [{ id: "call-a", type: "function", function: { name: "one", arguments: '{"x":1}' } }],
       },
       finish_reason: "tool_calls",
     }],
