@@ -7,7 +7,7 @@
 import { Clock, Effect } from "effect";
 import { align } from "../domain/alignment.ts";
 import { makeId, ownerKey } from "../domain/ids.ts";
-import type { Message } from "../domain/Message.ts";
+import { type Message, toolCallsOf } from "../domain/Message.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { SessionKey, Turn, TurnStatus } from "../domain/Session.ts";
 import type { Usage } from "../domain/Usage.ts";
@@ -49,6 +49,15 @@ export interface OpenRequest {
 
 const defaultSession = "default";
 
+/** Gives answers to calls the names of the calls; a client that sends only its answer cannot know them. */
+const nameAnswers = (history: ReadonlyArray<Message>, fresh: ReadonlyArray<Message>): ReadonlyArray<Message> => {
+  if (!fresh.some((message) => message.role === "tool" && message.name === "")) return fresh;
+  const names = new Map([...history, ...fresh].flatMap(toolCallsOf).map((call) => [call.id, call.name]));
+  return fresh.map((message) =>
+    message.role === "tool" && message.name === "" ? { ...message, name: names.get(message.callId) ?? "" } : message
+  );
+};
+
 /**
  * Opens a session for a client's messages.
  *
@@ -63,7 +72,8 @@ export const open = Effect.fn("Conversation.open")(
     const sessions = yield* Sessions;
     const key: SessionKey = { owner: ownerKey(owner), id: sessionId ?? defaultSession };
     const turns = owner.ephemeral ? [] : (yield* sessions.load(key)).turns;
-    const { parent, history, fresh } = align(turns, messages, { sendsWholeHistory });
+    const { parent, history, fresh: said } = align(turns, messages, { sendsWholeHistory });
+    const fresh = nameAnswers(history, said);
     const id = makeId("turn");
     const startedAtMs = yield* Clock.currentTimeMillis;
     const store = Effect.fnUntraced(function* ({ produced, ...outcome }: TurnOutcome) {
