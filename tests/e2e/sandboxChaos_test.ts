@@ -56,6 +56,13 @@ it.live(
       const installation = yield* Effect.promise(() => Deno.readTextFile(`${dataPath}/sandbox/installation`));
       const mine = { filters: { label: [`${label.installation}=${installation}`] } };
       const owner = { principal: "chaos", user, ephemeral: false };
+      // The attached stream is the lease: what ran has ended before any server looks for it.
+      yield* eventually(
+        Effect.map(
+          Effect.promise(() => engine.listContainers(mine)),
+          (running) => running.length === 0,
+        ),
+      );
       yield* Effect.gen(function* () {
         const sandbox = yield* Sandbox;
         const log = yield* using(owner, (handle) => run(handle, "cat log"));
