@@ -100,6 +100,8 @@ export class TooManySessions extends Schema.TaggedError<TooManySessions>()("TooM
   scope: Schema.Literals(["owner", "server"]),
   limit: Schema.Int,
 }) {}
+/** The session has as many requests and streams open as it may. */
+export class SessionBusy extends Schema.TaggedError<SessionBusy>()("SessionBusy", { limit: Schema.Int }) {}
 /** A protocol revision that is not spoken here. */
 export class UnsupportedVersion extends Schema.TaggedError<UnsupportedVersion>()("UnsupportedVersion", {
   requested: Schema.String,
@@ -121,6 +123,7 @@ export type Refusal =
   | SessionRequired
   | SessionNotFound
   | TooManySessions
+  | SessionBusy
   | TooManyRequests
   | LimitsUnavailable
   | UnsupportedVersion;
@@ -190,6 +193,10 @@ export const answerOf = (refusal: Refusal): RefusalAnswer => {
           : "Too many sessions on this server: wait",
         { headers: { "retry-after": retryAfterSeconds } },
       );
+    case "SessionBusy":
+      return answer(429, rpcCode.refused, `Too many requests: a session may have ${refusal.limit} open at once`, {
+        headers: { "retry-after": "1" },
+      });
     case "TooManyRequests":
       return answer(429, rpcCode.refused, refusal.message, {
         headers: { "retry-after": String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1000))) },

@@ -8,7 +8,7 @@ import type { RequestId } from "@modelcontextprotocol/sdk/types";
 import { Settings, type SettingsService } from "../config.ts";
 import { makeId } from "../domain/ids.ts";
 import { makeEarlyCancellations } from "./earlyCancellations.ts";
-import { rpcCode, SessionNotFound, TooManySessions } from "./errors.ts";
+import { rpcCode, SessionBusy, SessionNotFound, TooManySessions } from "./errors.ts";
 import { makeEventStore } from "./eventStore.ts";
 import type { Caller } from "./callers.ts";
 import { connect } from "./protocolServer.ts";
@@ -40,9 +40,10 @@ export interface SessionTable {
   /**
    * Finds a session of this very caller and counts it as used until the scope closes.
    *
-   * *Fails with* `SessionNotFound`, for another caller's session too.
+   * *Fails with* `SessionNotFound`, for another caller's session too, and with `SessionBusy` when too much
+   * of it is open.
    */
-  readonly use: (id: string, caller: Caller) => Effect.Effect<Session, SessionNotFound, Scope.Scope>;
+  readonly use: (id: string, caller: Caller) => Effect.Effect<Session, SessionNotFound | SessionBusy, Scope.Scope>;
   /**
    * Ends every session, each when its running calls have ended or the grace is over, and opens no new
    * one. Streams that only wait end at once.
@@ -67,6 +68,12 @@ type Limits = Pick<
 
 /** How often idle sessions are looked for, as a share of the idle time. */
 const sweepsPerIdleTime = 4;
+
+/**
+ * Requests and streams that one session may have open: twice the calls it may run, for what a client sends
+ * beside them. A stream whose answer went elsewhere, because a client used an id twice, stays open.
+ */
+const openAtOnceMax = 64;
 
 /** Wait that a client is asked for before it resumes a broken stream. */
 const reconnectMs = 1000;
@@ -190,9 +197,10 @@ export const make: (
         return yield* hold(entry);
       })),
     use: (id, caller) =>
-      Effect.suspend(() => {
+      Effect.suspend((): Effect.Effect<Session, SessionNotFound | SessionBusy, Scope.Scope> => {
         const entry = entries.get(id);
-        return entry === undefined || entry.claim !== caller.claim ? new SessionNotFound() : hold(entry);
+        if (entry === undefined || entry.claim !== caller.claim) return new SessionNotFound();
+        return entry.inUse >= openAtOnceMax ? new SessionBusy({ limit: openAtOnceMax }) : hold(entry);
       }),
     drain: (grace) =>
       Effect.suspend(() => {

@@ -7,7 +7,7 @@ import { agentTools, jsonSchemaOf } from "../agent/tools.ts";
 import type { ToolDeclaration, ToolResult } from "../domain/Tool.ts";
 import { failureMeta, outcomeMeta } from "../services/toolResultMeta.ts";
 import type { ToolboxError, Tools } from "../services/Toolbox.ts";
-import { invalidParams, toolboxFailureText } from "./errors.ts";
+import { internalError, invalidParams, toolboxFailureText } from "./errors.ts";
 import { makeProgress } from "./progress.ts";
 import type { McpCall, MethodHandler } from "./Surface.ts";
 
@@ -65,7 +65,12 @@ export const toolMethods = (withTools: WithTools): ReadonlyArray<readonly [strin
     "tools/list",
     (_params, call) =>
       withTools((tools) => Effect.succeed({ tools: tools.declarations.map(listed) })).pipe(
-        Effect.catch((error) => Effect.as(call.log("error", toolboxFailureText(error)), { tools: [] })),
+        Effect.catch((error) =>
+          Effect.logError("tools could not be listed", error).pipe(
+            Effect.andThen(call.log("error", toolboxFailureText(error))),
+            Effect.andThen(internalError),
+          )
+        ),
       ),
   ],
   [

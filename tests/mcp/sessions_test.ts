@@ -51,6 +51,17 @@ it.effect("SessionTable keeps a session as long as a request or stream of it is 
     assert.deepEqual(released, ["alice"]);
   }));
 
+it.effect("SessionTable refuses more of one session at once than its bound, and lets others work", () =>
+  Effect.gen(function* () {
+    const { table } = yield* makeTable;
+    const alice = yield* Effect.scoped(table.open(caller("alice")));
+    const bob = yield* Effect.scoped(table.open(caller("bob")));
+    for (let n = 0; n < 64; n++) yield* table.use(alice.id, caller("alice"));
+    const refused = yield* Effect.flip(Effect.scoped(table.use(alice.id, caller("alice"))));
+    assert.equal(refused._tag, "SessionBusy");
+    yield* table.use(bob.id, caller("bob"));
+  }));
+
 it.effect("SessionTable drains waiting sessions at once and opens no new one", () =>
   Effect.gen(function* () {
     const { table, released } = yield* makeTable;
