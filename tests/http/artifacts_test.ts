@@ -92,6 +92,27 @@ Deno.test("a run's answer shows no files when the view shows no activity or nobo
   });
 });
 
+Deno.test("a resent answer with links continues its session when the client resends what it was shown", () => {
+  let roles: ReadonlyArray<string> = [];
+  const listening: Scripted.Step = (request) => {
+    roles = request.messages.map(({ role }) => role);
+    return [Scripted.text("Welcome."), Scripted.finished()];
+  };
+  const sandbox = making({ "chart.png": png });
+  return withApp({ steps: [...steps, listening], settings, sandbox }, async (app) => {
+    const content: string = (await (await ask(app)).json()).choices[0].message.content;
+    assert.match(content, /!\[chart\.png\]/);
+    const messages = [
+      { role: "user", content: "Draw" },
+      { role: "assistant", content },
+      { role: "user", content: "Thanks" },
+    ];
+    await (await ask(app, { messages })).body?.cancel();
+    // The stored call and its result, not the text of the answer alone.
+    assert.deepEqual(roles, ["user", "assistant", "tool", "assistant", "user"]);
+  });
+});
+
 Deno.test("a link is refused when its time is over or anything in it was changed", () =>
   withApp({ settings, sandbox: making({}), steps }, async (app) => {
     await app.send(upload("/v1/artifacts?user=u1&path=a.txt", "hello"));
