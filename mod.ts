@@ -4,6 +4,35 @@
  * A program takes the layers of {@link app}, replaces those it wants to replace and serves the result,
  * or runs the agent without any server.
  *
+ * *Example* (run the agent without a server):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer, Stream } from "effect";
+ * import { Agent, app, Conversation, Message, Sandbox, Scripted, Settings } from "@caisson/caisson";
+ *
+ * const program = Effect.gen(function* () {
+ *   const agent = yield* Agent.Agent;
+ *   const owner = { principal: "example", user: "ada", ephemeral: true };
+ *   const conversation = yield* Conversation.open({ owner, messages: [Message.user("Hello")] });
+ *   const request = { owner, conversation, model: "scripted", instructions: [], parameters: {}, clientTools: [] };
+ *   return yield* Stream.runCollect(agent.run({ ...request, useTools: true }));
+ * });
+ *
+ * // In earnest: `app.model` and `app.sandbox` instead of these two.
+ * const model = Scripted.layer([Scripted.answers("Hello, Ada.")]);
+ * const sandbox = Layer.mock(Sandbox.Sandbox, { info: { kind: "scripted", why: "example", controls: [], notes: [] } });
+ *
+ * const layers = app.agent.pipe(
+ *   Layer.provide(app.toolbox),
+ *   Layer.provide([model, sandbox]),
+ *   Layer.merge(app.sessions),
+ *   Layer.provide(Settings.layerWith({ sessions: "memory" })),
+ * );
+ * const [said] = await Effect.runPromise(Effect.provide(program, layers));
+ * assert.deepEqual(said, { _tag: "TextDelta", text: "Hello, Ada." });
+ * ```
+ *
  * @module
  */
 
@@ -12,6 +41,7 @@ export type * as AgentEvent from "./src/domain/AgentEvent.ts";
 export * as Message from "./src/domain/Message.ts";
 export type { ExecutionOutcome, ExecutionRequest } from "./src/domain/Execution.ts";
 export { ownerOf, type UserClaims } from "./src/domain/identity.ts";
+export { ownerKey } from "./src/domain/ids.ts";
 export type { Owner, Principal } from "./src/domain/Owner.ts";
 export type { NewTurn, Session, SessionKey, Turn } from "./src/domain/Session.ts";
 export type { ToolDeclaration, ToolResult } from "./src/domain/Tool.ts";

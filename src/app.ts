@@ -43,7 +43,26 @@ const environment = ConfigProvider.layerAdd(
   }),
 ).pipe(Layer.provide(NodeFileSystem.layer));
 
-/** The settings of this process. *Fails with* `ConfigurationRefused`, naming every wrong key. */
+/**
+ * The settings of this process. *Fails with* `ConfigurationRefused`, naming every wrong key.
+ *
+ * *Example* (read the settings of this process):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect } from "effect";
+ * import { app, Settings } from "@caisson/caisson";
+ *
+ * const program = Effect.gen(function* () {
+ *   const { toolView } = yield* Settings;
+ *   return toolView;
+ * });
+ * const view = await Effect.runPromise(
+ *   program.pipe(Effect.provide(app.settings), Effect.catchTag("ConfigurationRefused", () => Effect.succeed("text"))),
+ * );
+ * assert.equal(typeof view, "string");
+ * ```
+ */
 export const settings = Settings.layer.pipe(Layer.provide(environment));
 
 const logging = (toStderr: boolean) =>
@@ -73,7 +92,26 @@ export const sandbox = Layer.unwrap(
 /** The Sessions port over the configured store. */
 export const sessions = Sessions.layer;
 
-/** The Model port over every configured provider; the routing table names variables that hold keys. */
+/**
+ * The Model port over every configured provider; the routing table names variables that hold keys.
+ *
+ * *Example* (work without any key):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer } from "effect";
+ * import { app, Model, Settings } from "@caisson/caisson";
+ *
+ * const program = Effect.gen(function* () {
+ *   const model = yield* Model.Model;
+ *   return { ids: (yield* model.list).map(({ id }) => id), defaultModel: model.defaultModel };
+ * });
+ * const model = Layer.provide(app.model, Settings.layerWith());
+ * const { ids, defaultModel } = await Effect.runPromise(Effect.provide(program, model));
+ * assert.deepEqual(ids, ["caisson-offline"]);
+ * assert.equal(defaultModel, "caisson-offline");
+ * ```
+ */
 export const model = Layer.provide(Model.layer, environment);
 
 /** The Identity port over the configured credentials. */
@@ -91,7 +129,29 @@ export const usageLedger = UsageLedger.layer;
 /** The Converter port. */
 export const converter = OpenAiChunks.layer;
 
-/** The Toolbox port in this process; needs the Sandbox port. */
+/**
+ * The Toolbox port in this process; needs the Sandbox port.
+ *
+ * *Example* (offer the ready-made tools over a sandbox of your own):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer } from "effect";
+ * import { app, Sandbox, Settings, Toolbox } from "@caisson/caisson";
+ *
+ * const mine = Layer.mock(Sandbox.Sandbox, {
+ *   info: { kind: "scripted", why: "an example asked for it", controls: [], notes: [] },
+ * });
+ * const program = Effect.gen(function* () {
+ *   const toolbox = yield* Toolbox.Toolbox;
+ *   const { declarations } = yield* toolbox.open({ principal: "example", user: "ada", ephemeral: true });
+ *   return declarations.map(({ name }) => name);
+ * });
+ * const tools = app.toolbox.pipe(Layer.provide(mine), Layer.provide(Settings.layerWith()));
+ * const names = await Effect.runPromise(Effect.scoped(Effect.provide(program, tools)));
+ * assert.deepEqual(names, ["execute_bash", "write_file", "read_file", "read_docstring"]);
+ * ```
+ */
 export const toolbox = LocalToolbox.layer.pipe(
   Layer.provide(Layer.mergeAll(Skills.layer, ToolsLibrary.layer, PromptTexts.layer)),
 );
@@ -141,7 +201,21 @@ const announceDoor = (door: string) =>
     );
   }));
 
-/** The agent API, listening until its scope closes. */
+/**
+ * The agent API, listening until its scope closes.
+ *
+ * *Example* (serve on a port of your choice, configured in code):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Layer } from "effect";
+ * import { app, Settings } from "@caisson/caisson";
+ *
+ * const server = Layer.provide(app.agentApi, Settings.layerWith({ apiPort: 9000, sandbox: "embedded" }));
+ * const main = Layer.launch(server); // `Effect.runPromise(main)` serves until it is interrupted
+ * assert.ok(main);
+ * ```
+ */
 export const agentApi = Layer.mergeAll(announceSandbox, Layer.provideMerge(announceDoor("agent API"), Api.serve)).pipe(
   Layer.provide(services),
   Layer.provideMerge(logging(false)),

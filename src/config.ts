@@ -480,7 +480,24 @@ export type SettingsService = { readonly [K in keyof typeof settingsTable]: Valu
 
 // Reading ----------------------------------------------------------------------------------------
 
-/** The configuration has values that cannot be used; each problem names its key and what was expected. */
+/**
+ * The configuration has values that cannot be used; each problem names its key and what was expected.
+ *
+ * *Example* (show every wrong setting at once):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { ConfigProvider, Effect, Layer } from "effect";
+ * import { Settings } from "@caisson/caisson";
+ *
+ * const provider = ConfigProvider.layer(ConfigProvider.fromUnknown({ AGENT_API_PORT: "http", LOG_LEVEL: "LOUD" }));
+ * const error = await Effect.runPromise(
+ *   Effect.flip(Effect.scoped(Layer.build(Layer.provide(Settings.layer, provider)))),
+ * );
+ * assert.equal(error.problems.length, 2);
+ * assert.equal(error.problems[0], 'AGENT_API_PORT is "http", expected a whole number (port) from 0 to 65535');
+ * ```
+ */
 export class ConfigurationRefused extends Schema.TaggedError<ConfigurationRefused>()("ConfigurationRefused", {
   problems: Schema.Array(Schema.String),
 }) {
@@ -513,7 +530,25 @@ const readRow = Effect.fnUntraced(function* <A>(entry: Row<A>): Effect.fn.Return
   return Result.succeed(entry.fallback);
 });
 
-/** The settings of this process as a service. */
+/**
+ * The settings of this process as a service.
+ *
+ * *Example* (decode settings from an object):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { ConfigProvider, Effect, Layer } from "effect";
+ * import { Settings } from "@caisson/caisson";
+ *
+ * const provider = ConfigProvider.layer(ConfigProvider.fromUnknown({ AGENT_API_PORT: "9000", LOG_LEVEL: "ERROR" }));
+ * const program = Effect.gen(function* () {
+ *   return yield* Settings;
+ * });
+ * const settings = await Effect.runPromise(Effect.provide(program, Layer.provide(Settings.layer, provider)));
+ * assert.equal(settings.apiPort, 9000);
+ * assert.equal(settings.logLevel, "ERROR");
+ * ```
+ */
 export class Settings extends Context.Service<Settings, SettingsService>()("caisson/config/Settings") {
   /** Reads every setting through the current `ConfigProvider`. *Fails with* `ConfigurationRefused`, naming every wrong key. */
   static readonly layer: Layer.Layer<Settings, ConfigurationRefused> = Layer.effect(
@@ -531,12 +566,41 @@ export class Settings extends Context.Service<Settings, SettingsService>()("cais
     }),
   );
 
-  /** The defaults with some settings changed, for tests and for programs that configure in code. */
+  /**
+   * The defaults with some settings changed, for tests and for programs that configure in code.
+   *
+   * *Example* (configure in code):
+   *
+   * ```ts
+   * import assert from "node:assert/strict";
+   * import { Effect } from "effect";
+   * import { Settings } from "@caisson/caisson";
+   *
+   * const program = Effect.gen(function* () {
+   *   const { apiPort, turnsMax } = yield* Settings;
+   *   return { apiPort, turnsMax };
+   * });
+   * const found = await Effect.runPromise(Effect.provide(program, Settings.layerWith({ turnsMax: 5 })));
+   * assert.deepEqual(found, { apiPort: 8000, turnsMax: 5 });
+   * ```
+   */
   static readonly layerWith = (changes: Partial<SettingsService> = {}): Layer.Layer<Settings> =>
     Layer.succeed(Settings, Settings.of({ ...defaults, ...changes }));
 }
 
-/** The settings of an empty environment. */
+/**
+ * The settings of an empty environment.
+ *
+ * *Example* (look up a default):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { defaults } from "@caisson/caisson";
+ *
+ * assert.equal(defaults.sandbox, "auto");
+ * assert.equal(defaults.sessionTimeoutSeconds, 3600);
+ * ```
+ */
 export const defaults: SettingsService = Object.fromEntries(
   Object.entries(settingsTable).map(([name, entry]) => [name, entry.fallback]),
 ) as SettingsService;

@@ -75,7 +75,37 @@ const storeUnfinished = (run: Run, exit: Exit.Exit<unknown, unknown>): Effect.Ef
   );
 };
 
-/** The agent over the Model and Toolbox ports, with the bounds of the settings. */
+/**
+ * The agent over the Model and Toolbox ports, with the bounds of the settings.
+ *
+ * *Example* (bound a run):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer, Stream } from "effect";
+ * import { Agent, app, Conversation, Message, Scripted, Settings, Toolbox } from "@caisson/caisson";
+ *
+ * const clock = Layer.mock(Toolbox.Toolbox, {
+ *   open: () => Effect.succeed({ declarations: [], call: () => Effect.succeed({ text: "noon", isError: false }) }),
+ *   systemPrompt: () => Effect.succeed("You tell the time."),
+ * });
+ * const restless = Scripted.layer([Scripted.calls(Scripted.toolCall("1", "time", {}))]);
+ *
+ * const program = Effect.gen(function* () {
+ *   const owner = { principal: "example", user: "ada", ephemeral: true };
+ *   const conversation = yield* Conversation.open({ owner, messages: [Message.user("What time is it?")] });
+ *   const request = { owner, conversation, model: "scripted", instructions: [], parameters: {}, clientTools: [] };
+ *   return yield* Stream.runCollect((yield* Agent.Agent).run({ ...request, useTools: true }));
+ * });
+ * const layers = Agent.layer.pipe(
+ *   Layer.provide([restless, clock]),
+ *   Layer.merge(app.sessions),
+ *   Layer.provide(Settings.layerWith({ sessions: "memory", turnsMax: 1 })),
+ * );
+ * const last = (await Effect.runPromise(Effect.provide(program, layers))).at(-1);
+ * assert.equal(last?._tag === "RunFinished" && last.reason, "TurnLimit");
+ * ```
+ */
 export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Layer.effect(
   Agent,
   Effect.gen(function* () {

@@ -64,6 +64,26 @@ const nameAnswers = (history: ReadonlyArray<Message>, fresh: ReadonlyArray<Messa
  * *Details*: an ephemeral owner's session exists for this request only and is never stored.
  *
  * *Fails with* `SessionsUnavailable` when the store does not answer.
+ *
+ * *Example* (continue a session):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer } from "effect";
+ * import { app, Conversation, Message, Settings, Usage } from "@caisson/caisson";
+ *
+ * const at = { owner: { principal: "example", user: "ada", ephemeral: false }, sessionId: "trip" };
+ * const program = Effect.gen(function* () {
+ *   const first = yield* Conversation.open({ ...at, messages: [Message.user("I am in Rome.")] });
+ *   const produced = [Message.assistant("Noted.")];
+ *   yield* first.store({ produced, status: "completed", model: "m", usage: Usage.zero });
+ *   return yield* Conversation.open({ ...at, messages: [Message.user("Where am I?")] });
+ * });
+ * const store = Layer.provide(app.sessions, Settings.layerWith({ sessions: "memory" }));
+ * const { history, fresh } = await Effect.runPromise(Effect.provide(program, store));
+ * assert.deepEqual(history.map(Message.textOf), ["I am in Rome.", "Noted."]);
+ * assert.deepEqual(fresh.map(Message.textOf), ["Where am I?"]);
+ * ```
  */
 export const open = Effect.fn("Conversation.open")(
   function* (

@@ -19,6 +19,26 @@ export interface Erased {
  * meanwhile is removed as well. Erasing again is harmless.
  *
  * *Fails with* `SessionsUnavailable` or `SandboxError`; what was erased until then stays erased.
+ *
+ * *Example* (forget a user):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer } from "effect";
+ * import { app, Conversation, erase, Message, Sandbox, Settings, Usage } from "@caisson/caisson";
+ *
+ * const owner = { principal: "api-key:shop", user: "ada", ephemeral: false };
+ * const program = Effect.gen(function* () {
+ *   const { store } = yield* Conversation.open({ owner, messages: [Message.user("Hello")] });
+ *   yield* store({ produced: [], status: "cancelled", model: "m", usage: Usage.zero });
+ *   return [yield* erase(owner), yield* erase(owner)];
+ * });
+ * const info: Sandbox.SandboxInfo = { kind: "scripted", why: "an example asked for it", controls: [], notes: [] };
+ * const sandbox = Layer.mock(Sandbox.Sandbox, { info, reset: () => Effect.void });
+ * const sessions = Layer.provide(app.sessions, Settings.layerWith({ sessions: "memory" }));
+ * const erased = await Effect.runPromise(Effect.provide(program, [sandbox, sessions]));
+ * assert.deepEqual(erased, [{ sessions: 1 }, { sessions: 0 }]);
+ * ```
  */
 export const erase = Effect.fn("erase")(
   function* (owner: Owner): Effect.fn.Return<Erased, SessionsUnavailable | SandboxError, Sessions | Sandbox> {

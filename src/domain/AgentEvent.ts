@@ -65,7 +65,29 @@ export const RunFinished = Schema.TaggedStruct("RunFinished", {
 });
 export type RunFinished = typeof RunFinished.Type;
 
-/** Anything a run says. Exactly one `RunFinished` ends a run that did not fail. */
+/**
+ * Anything a run says. Exactly one `RunFinished` ends a run that did not fail.
+ *
+ * *Example* (print a run as it happens):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import type { AgentEvent } from "@caisson/caisson";
+ *
+ * const line = (event: AgentEvent.AgentEvent): string => {
+ *   switch (event._tag) {
+ *     case "TextDelta":
+ *       return event.text;
+ *     case "ToolCallStarted":
+ *       return `[${event.call.name}]`;
+ *     default:
+ *       return "";
+ *   }
+ * };
+ * const call = { id: "1", name: "execute_bash", argumentsJson: "{}" };
+ * assert.equal(line({ _tag: "ToolCallStarted", call }), "[execute_bash]");
+ * ```
+ */
 export const AgentEvent = Schema.Union([
   TextDelta,
   ReasoningDelta,

@@ -81,22 +81,96 @@ export const ToolMessage = Schema.Struct({
 });
 export type ToolMessage = typeof ToolMessage.Type;
 
-/** One entry of a conversation; instructions are not messages, they travel as `system` text. */
+/**
+ * One entry of a conversation; instructions are not messages, they travel as `system` text.
+ *
+ * *Example* (read messages that were stored as JSON):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Schema } from "effect";
+ * import { Message } from "@caisson/caisson";
+ *
+ * const decode = Schema.decodeUnknownSync(Message.Message);
+ * const stored = JSON.stringify(Message.user("Hello"));
+ * assert.deepEqual(decode(JSON.parse(stored)), Message.user("Hello"));
+ * assert.throws(() => decode({ role: "system", parts: [] }));
+ * ```
+ */
 export const Message = Schema.Union([UserMessage, AssistantMessage, ToolMessage]);
 export type Message = typeof Message.Type;
 
-/** Makes a user message of a single text. */
+/**
+ * Makes a user message of a single text.
+ *
+ * *Example* (start a conversation):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Message } from "@caisson/caisson";
+ *
+ * const message = Message.user("How large is data.csv?");
+ * assert.equal(message.role, "user");
+ * assert.deepEqual(message.parts, [{ _tag: "Text", text: "How large is data.csv?" }]);
+ * ```
+ */
 export const user = (text: string): UserMessage => ({ role: "user", parts: [{ _tag: "Text", text }] });
 
-/** Makes an assistant message of a single text. */
+/**
+ * Makes an assistant message of a single text.
+ *
+ * *Example* (give the model a history it did not produce):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Message } from "@caisson/caisson";
+ *
+ * const history = [Message.user("Hello"), Message.assistant("Hello, how can I help?")];
+ * assert.deepEqual(history.map(Message.textOf), ["Hello", "Hello, how can I help?"]);
+ * ```
+ */
 export const assistant = (text: string): AssistantMessage => ({ role: "assistant", parts: [{ _tag: "Text", text }] });
 
-/** The visible text of a message: its text parts joined, reasoning and calls left out. */
+/**
+ * The visible text of a message: its text parts joined, reasoning and calls left out.
+ *
+ * *Example* (show only what was said):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Message } from "@caisson/caisson";
+ *
+ * const message: Message.AssistantMessage = {
+ *   role: "assistant",
+ *   parts: [{ _tag: "Reasoning", text: "They greet me." }, { _tag: "Text", text: "Hello." }],
+ * };
+ * assert.equal(Message.textOf(message), "Hello.");
+ * ```
+ */
 export const textOf = (message: Message): string =>
   message.role === "tool"
     ? message.content
     : message.parts.map((part) => (part._tag === "Text" ? part.text : "")).join("");
 
-/** The tool calls of a message, in the order the model gave them. */
+/**
+ * The tool calls of a message, in the order the model gave them.
+ *
+ * *Example* (list what a model turn wants executed):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Message } from "@caisson/caisson";
+ *
+ * const message: Message.Message = {
+ *   role: "assistant",
+ *   parts: [
+ *     { _tag: "Text", text: "I look." },
+ *     { _tag: "ToolCall", call: { id: "1", name: "execute_bash", argumentsJson: '{"command":"ls"}' } },
+ *   ],
+ * };
+ * assert.deepEqual(Message.toolCallsOf(message).map(({ name }) => name), ["execute_bash"]);
+ * assert.deepEqual(Message.toolCallsOf(Message.user("ls")), []);
+ * ```
+ */
 export const toolCallsOf = (message: Message): ReadonlyArray<ToolCall> =>
   message.role === "assistant" ? message.parts.flatMap((part) => (part._tag === "ToolCall" ? [part.call] : [])) : [];

@@ -32,6 +32,20 @@ const principalName = (principal: Principal): string =>
  *
  * *Details*: a verified user outranks all three. Blank names count as absent. When nobody is named, a
  * principal with a credential gets its default user and anonymous gets a new one for this request only.
+ *
+ * *Example* (keep the users of two keys apart):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { ownerOf } from "@caisson/caisson";
+ *
+ * const ofShop = ownerOf({ principal: { kind: "api-key", name: "shop" } }, { user: "ada" });
+ * assert.deepEqual(ofShop, { principal: "api-key:shop", user: "ada", ephemeral: false });
+ *
+ * // The same user name under another key is another owner; a stranger on loopback lives for one request.
+ * assert.notDeepEqual(ownerOf({ principal: { kind: "api-key", name: "lab" } }, { user: "ada" }), ofShop);
+ * assert.equal(ownerOf({ principal: { kind: "anonymous", name: "anonymous" } }).ephemeral, true);
+ * ```
  */
 export const ownerOf = (identity: Identity, claims: UserClaims = {}): Owner => {
   const principal = principalName(identity.principal);

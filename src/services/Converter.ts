@@ -8,7 +8,21 @@ import { Context, Schema } from "effect";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
 import type { ChatChunk, ChatCompletion } from "../domain/ChatChunk.ts";
 
-/** How tool activity is shown; the table stands in `docs/views.md`. */
+/**
+ * How tool activity is shown; the table stands in `docs/views.md`.
+ *
+ * *Example* (check a view that somebody named):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Option, Schema } from "effect";
+ * import { Converter } from "@caisson/caisson";
+ *
+ * const decode = Schema.decodeUnknownOption(Converter.View);
+ * assert.deepEqual(decode("details"), Option.some("details"));
+ * assert.ok(Option.isNone(decode("verbose")));
+ * ```
+ */
 export const View = Schema.Literals(["text", "tool_calls", "reasoning", "details", "none"]);
 export type View = typeof View.Type;
 
@@ -45,5 +59,33 @@ export interface ConverterService {
   readonly fold: (options: ConversionOptions, events: ReadonlyArray<AgentEvent>) => ChatCompletion;
 }
 
-/** The Converter port. */
+/**
+ * The Converter port.
+ *
+ * *Example* (choose a view):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect } from "effect";
+ * import { type AgentEvent, app, Converter, Usage } from "@caisson/caisson";
+ *
+ * const call = { id: "1", name: "execute_bash", argumentsJson: '{"command":"echo hi"}' };
+ * const events: ReadonlyArray<AgentEvent.AgentEvent> = [
+ *   { _tag: "ToolCallStarted", call },
+ *   { _tag: "ToolCallFinished", call, result: { text: "hi", isError: false }, durationMs: 3 },
+ *   { _tag: "TextDelta", text: "It printed hi." },
+ *   { _tag: "RunFinished", reason: "Stop", usage: Usage.zero, turns: 2 },
+ * ];
+ * const shown = (view: Converter.View) =>
+ *   Effect.gen(function* () {
+ *     const converter = yield* Converter.Converter;
+ *     const options = { view, id: "chatcmpl-1", createdSeconds: 0, model: "m", includeUsage: false, answerOnly: false };
+ *     return converter.fold(options, events).choices[0]?.message;
+ *   }).pipe(Effect.provide(app.converter), Effect.runPromise);
+ *
+ * assert.equal((await shown("none"))?.content, "It printed hi.");
+ * assert.match((await shown("text"))?.content ?? "", /bash caisson:call\necho hi\n/);
+ * assert.equal((await shown("tool_calls"))?.tool_calls?.[0]?.function.name, "execute_bash");
+ * ```
+ */
 export class Converter extends Context.Service<Converter, ConverterService>()("caisson/services/Converter") {}

@@ -36,7 +36,27 @@ export class IdentityUnavailable extends Schema.TaggedError<IdentityUnavailable>
   }
 }
 
-/** A door would be open to strangers: nobody needs a credential and the address is reachable from elsewhere. */
+/**
+ * A door would be open to strangers: nobody needs a credential and the address is reachable from elsewhere.
+ *
+ * *Example* (learn why a server does not start):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer } from "effect";
+ * import { app, Identity, Settings } from "@caisson/caisson";
+ *
+ * const program = Effect.gen(function* () {
+ *   const identity = yield* Identity.Identity;
+ *   yield* identity.mayListen("127.0.0.1");
+ *   return yield* Effect.flip(identity.mayListen("0.0.0.0"));
+ * });
+ * const refused = await Effect.runPromise(
+ *   Effect.provide(program, Layer.provide(app.identity, Settings.layerWith())),
+ * );
+ * assert.match(refused.message, /set CAISSON_API_KEYS/);
+ * ```
+ */
 export class OpenDoorRefused extends Schema.TaggedError<OpenDoorRefused>()("OpenDoorRefused", {
   host: Schema.String,
 }) {
@@ -82,5 +102,29 @@ export interface IdentityService {
   readonly mayListen: (host: string) => Effect.Effect<void, OpenDoorRefused>;
 }
 
-/** The Identity port. */
+/**
+ * The Identity port.
+ *
+ * *Example* (tell whose key it is):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer, Option, Redacted } from "effect";
+ * import { app, Identity, ownerOf, Settings } from "@caisson/caisson";
+ *
+ * const owner = (authorization: string) =>
+ *   Effect.gen(function* () {
+ *     const identity = yield* Identity.Identity;
+ *     return ownerOf(yield* identity.identify({ authorization }), { user: "ada" });
+ *   });
+ *
+ * const apiKeys = Option.some(Redacted.make("shop:a-long-random-key"));
+ * const identity = Layer.provide(app.identity, Settings.layerWith({ apiKeys }));
+ * const run = <A, E>(effect: Effect.Effect<A, E, Identity.Identity>) =>
+ *   Effect.runPromise(Effect.provide(effect, identity));
+ *
+ * assert.equal((await run(owner("Bearer a-long-random-key"))).principal, "api-key:shop");
+ * assert.equal((await run(Effect.flip(owner("Bearer a-wrong-key"))))._tag, "Unauthorized");
+ * ```
+ */
 export class Identity extends Context.Service<Identity, IdentityService>()("caisson/services/Identity") {}

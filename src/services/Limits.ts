@@ -73,5 +73,26 @@ export interface LimitsService {
   readonly spend: (owner: Owner, tokens: number) => Effect.Effect<void>;
 }
 
-/** The Limits port. */
+/**
+ * The Limits port.
+ *
+ * *Example* (hold a user to one run at once):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer } from "effect";
+ * import { app, Limits, Settings } from "@caisson/caisson";
+ *
+ * const owner = { principal: "api-key:shop", user: "ada", ephemeral: false };
+ * const program = Effect.gen(function* () {
+ *   const limits = yield* Limits.Limits;
+ *   yield* Effect.scoped(limits.admit(owner)); // its place is free again when the scope closes
+ *   yield* limits.admit(owner);
+ *   return yield* Effect.flip(limits.admit(owner));
+ * });
+ * const limits = Layer.provide(app.limits, Settings.layerWith({ runsPerUserMax: 1 }));
+ * const error = await Effect.runPromise(Effect.scoped(Effect.provide(program, limits)));
+ * assert.equal(error._tag === "TooManyRequests" && error.scope, "user-runs");
+ * ```
+ */
 export class Limits extends Context.Service<Limits, LimitsService>()("caisson/services/Limits") {}

@@ -58,6 +58,22 @@ export type ModelErrorReason = typeof ModelErrorReason.Type;
  * A model turn failed; `reason` says how, `detail` is the provider's own bounded text for the log.
  *
  * `detail` never reaches a caller: it may quote internals.
+ *
+ * *Example* (tell why a model turn failed without telling internals):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Model } from "@caisson/caisson";
+ *
+ * const error = new Model.ModelError({
+ *   provider: "gemini",
+ *   model: "gemini-flash-latest",
+ *   reason: new Model.RateLimited({ retryAfterMs: 2_000 }),
+ *   detail: "quota of project 1234 exceeded",
+ * });
+ * assert.equal(error.message, "model gemini-flash-latest of gemini failed: RateLimited");
+ * assert.equal(error.reason._tag === "RateLimited" && error.reason.retryAfterMs, 2_000);
+ * ```
  */
 export class ModelError extends Schema.TaggedError<ModelError>()("ModelError", {
   provider: Schema.String,
@@ -71,7 +87,24 @@ export class ModelError extends Schema.TaggedError<ModelError>()("ModelError", {
   }
 }
 
-/** There is no such model here; `why` says which key is missing, `available` what can be used now. */
+/**
+ * There is no such model here; `why` says which key is missing, `available` what can be used now.
+ *
+ * *Example* (answer a request for a model that nobody serves):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect } from "effect";
+ * import { Model, Scripted } from "@caisson/caisson";
+ *
+ * const program = Effect.gen(function* () {
+ *   const model = yield* Model.Model;
+ *   return yield* model.find("gpt-5");
+ * }).pipe(Effect.catchTag("ModelNotFound", ({ available }) => Effect.succeed(available)));
+ *
+ * assert.deepEqual(await Effect.runPromise(Effect.provide(program, Scripted.layer([]))), [Scripted.scriptedModel]);
+ * ```
+ */
 export class ModelNotFound extends Schema.TaggedError<ModelNotFound>()("ModelNotFound", {
   model: Schema.String,
   why: Schema.String,
@@ -188,5 +221,38 @@ export interface ModelService {
   readonly stream: (request: ModelRequest) => Stream.Stream<ModelEvent, ModelError | ModelNotFound>;
 }
 
-/** The Model port. */
+/**
+ * The Model port.
+ *
+ * *Example* (replace the model):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer, Stream } from "effect";
+ * import { Message, Model, Usage } from "@caisson/caisson";
+ *
+ * const info: Model.ModelInfo = { id: "echo", provider: "example", vision: false };
+ * const echo = Layer.succeed(
+ *   Model.Model,
+ *   Model.Model.of({
+ *     defaultModel: info.id,
+ *     list: Effect.succeed([info]),
+ *     find: () => Effect.succeed(info),
+ *     stream: ({ messages }) =>
+ *       Stream.fromIterable<Model.ModelEvent>([
+ *         { _tag: "TextDelta", text: messages.map(Message.textOf).join(" ") },
+ *         { _tag: "Finished", reason: "Stop", usage: Usage.zero },
+ *       ]),
+ *   }),
+ * );
+ *
+ * const program = Effect.gen(function* () {
+ *   const model = yield* Model.Model;
+ *   const request = { model: "echo", system: "", messages: [Message.user("Hello")], tools: [], parameters: {} };
+ *   return yield* Stream.runCollect(model.stream(request));
+ * });
+ * const [first] = await Effect.runPromise(Effect.provide(program, echo));
+ * assert.deepEqual(first, { _tag: "TextDelta", text: "Hello" });
+ * ```
+ */
 export class Model extends Context.Service<Model, ModelService>()("caisson/services/Model") {}

@@ -34,5 +34,26 @@ export interface RunLedgerService {
   readonly find: (key: string) => Effect.Effect<Option.Option<RecordedRun>>;
 }
 
-/** The RunLedger port. */
+/**
+ * The RunLedger port.
+ *
+ * *Example* (run a request without knowing of other instances):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer, Option, Stream } from "effect";
+ * import { type AgentEvent, app, RunLedger, Settings } from "@caisson/caisson";
+ *
+ * const program = Effect.gen(function* () {
+ *   const ledger = yield* RunLedger.RunLedger;
+ *   const run = Stream.make<[AgentEvent.AgentEvent]>({ _tag: "TextDelta", text: "Hi" });
+ *   const events = yield* Stream.runCollect(ledger.record({ key: "try-1", fingerprint: "f" }, run));
+ *   return { events: events.length, known: yield* ledger.find("try-1") };
+ * });
+ * const alone = Layer.provide(app.runLedger, Settings.layerWith());
+ * const { events, known } = await Effect.runPromise(Effect.provide(program, alone));
+ * assert.equal(events, 1);
+ * assert.ok(Option.isNone(known));
+ * ```
+ */
 export class RunLedger extends Context.Service<RunLedger, RunLedgerService>()("caisson/services/RunLedger") {}

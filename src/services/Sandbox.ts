@@ -33,7 +33,24 @@ export const SandboxErrorReason = Schema.Union([
 ]);
 export type SandboxErrorReason = typeof SandboxErrorReason.Type;
 
-/** The sandbox itself failed, not the code in it; `detail` is for the log only. */
+/**
+ * The sandbox itself failed, not the code in it; `detail` is for the log only.
+ *
+ * *Example* (go on when every sandbox is taken):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect } from "effect";
+ * import { Sandbox } from "@caisson/caisson";
+ *
+ * const reason = new Sandbox.NoCapacity({ scope: "server", limit: 100 });
+ * const open = Effect.fail(new Sandbox.SandboxError({ reason, detail: "100 of 100 are open" }));
+ * const message = open.pipe(
+ *   Effect.catchTag("SandboxError", (error) => Effect.succeed(`later, please (${error.message})`)),
+ * );
+ * assert.equal(await Effect.runPromise(message), "later, please (sandbox failed: NoCapacity)");
+ * ```
+ */
 export class SandboxError extends Schema.TaggedError<SandboxError>()("SandboxError", {
   reason: SandboxErrorReason,
   detail: Schema.String,
@@ -47,6 +64,16 @@ export class SandboxError extends Schema.TaggedError<SandboxError>()("SandboxErr
 /**
  * A file operation that the sandbox refused, in words fit for the model: the path is the caller's
  * own. `UnsupportedFile` covers what is neither a regular file nor a directory.
+ *
+ * *Example* (let the model mend a path):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Sandbox } from "@caisson/caisson";
+ *
+ * const error = new Sandbox.FileError({ path: "/workspace/data.csv", reason: "NotFound", why: "no such file" });
+ * assert.equal(error.message, "/workspace/data.csv: no such file");
+ * ```
  */
 export class FileError extends Schema.TaggedError<FileError>()("FileError", {
   path: Schema.String,
@@ -174,5 +201,47 @@ export interface SandboxService {
   readonly reset: (owner: Owner) => Effect.Effect<void, SandboxError>;
 }
 
-/** The Sandbox port. */
+/**
+ * The Sandbox port.
+ *
+ * *Example* (replace the sandbox):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer, Stream } from "effect";
+ * import { type ExecutionOutcome, Sandbox } from "@caisson/caisson";
+ *
+ * const done = { exitCode: 0, stderr: "", timedOut: false, truncated: false, oomKilled: false, durationMs: 1 };
+ * const unsupported = (path: string) =>
+ *   Effect.fail(new Sandbox.FileError({ path, reason: "Other", why: "this sandbox has no files" }));
+ *
+ * const echoing = Layer.succeed(
+ *   Sandbox.Sandbox,
+ *   Sandbox.Sandbox.of({
+ *     info: { kind: "scripted", why: "an example asked for it", controls: [], notes: [] },
+ *     health: Effect.succeed({ healthy: true, detail: "always", open: 0 }),
+ *     reset: () => Effect.void,
+ *     open: () =>
+ *       Effect.succeed({
+ *         id: "echoing",
+ *         execute: ({ command }) =>
+ *           Effect.succeed<ExecutionOutcome>({ ...done, stdout: command, stdoutBytes: command.length, stderrBytes: 0 }),
+ *         writeFile: unsupported,
+ *         readText: unsupported,
+ *         readBytes: (path) => Stream.fromEffect(unsupported(path)),
+ *         readDocstring: unsupported,
+ *         changedFiles: () => Effect.succeed([]),
+ *       }),
+ *   }),
+ * );
+ *
+ * const program = Effect.gen(function* () {
+ *   const sandbox = yield* Sandbox.Sandbox;
+ *   const handle = yield* sandbox.open({ principal: "example", user: "ada", ephemeral: true });
+ *   return yield* handle.execute({ command: "ls", timeoutMs: 1_000 });
+ * });
+ * const outcome = await Effect.runPromise(Effect.scoped(Effect.provide(program, echoing)));
+ * assert.equal(outcome.stdout, "ls");
+ * ```
+ */
 export class Sandbox extends Context.Service<Sandbox, SandboxService>()("caisson/services/Sandbox") {}

@@ -53,5 +53,31 @@ export interface SessionsService {
   readonly remove: (key: SessionKey) => Effect.Effect<boolean, SessionsUnavailable>;
 }
 
-/** The Sessions port. */
+/**
+ * The Sessions port.
+ *
+ * *Example* (read a session):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer } from "effect";
+ * import { app, Conversation, Message, Sessions, Settings, Usage } from "@caisson/caisson";
+ *
+ * const owner = { principal: "example", user: "ada", ephemeral: false };
+ * const program = Effect.gen(function* () {
+ *   const { key, store } = yield* Conversation.open({ owner, messages: [Message.user("Hello")] });
+ *   yield* store({ produced: [Message.assistant("Hi")], status: "completed", model: "m", usage: Usage.zero });
+ *
+ *   const sessions = yield* Sessions.Sessions;
+ *   const listed = yield* sessions.list(key.owner);
+ *   const session = yield* sessions.load(key);
+ *   return { ids: listed.map((summary) => summary.key.id), said: session.turns.flatMap(({ messages }) => messages) };
+ * });
+ *
+ * const store = Layer.provide(app.sessions, Settings.layerWith({ sessions: "memory" }));
+ * const { ids, said } = await Effect.runPromise(Effect.provide(program, store));
+ * assert.deepEqual(ids, ["default"]);
+ * assert.deepEqual(said.map(Message.textOf), ["Hello", "Hi"]);
+ * ```
+ */
 export class Sessions extends Context.Service<Sessions, SessionsService>()("caisson/services/Sessions") {}

@@ -53,5 +53,39 @@ export interface ToolboxService {
   readonly serverConnected: Effect.Effect<boolean | null>;
 }
 
-/** The Toolbox port. */
+/**
+ * The Toolbox port.
+ *
+ * *Example* (give the agent a tool of your own):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer } from "effect";
+ * import { Toolbox } from "@caisson/caisson";
+ *
+ * const weather = Layer.succeed(
+ *   Toolbox.Toolbox,
+ *   Toolbox.Toolbox.of({
+ *     open: () =>
+ *       Effect.succeed({
+ *         declarations: [{ name: "weather", description: "Today's weather.", parameters: { type: "object" } }],
+ *         call: ({ name }) =>
+ *           Effect.succeed(
+ *             name === "weather" ? { text: "sunny", isError: false } : { text: `no tool ${name}`, isError: true },
+ *           ),
+ *       }),
+ *     systemPrompt: () => Effect.succeed("You tell the weather."),
+ *     serverConnected: Effect.succeed(null),
+ *   }),
+ * );
+ *
+ * const program = Effect.gen(function* () {
+ *   const toolbox = yield* Toolbox.Toolbox;
+ *   const tools = yield* toolbox.open({ principal: "example", user: "ada", ephemeral: true });
+ *   return yield* tools.call({ id: "1", name: "weather", argumentsJson: "{}" });
+ * });
+ * const result = await Effect.runPromise(Effect.scoped(Effect.provide(program, weather)));
+ * assert.deepEqual(result, { text: "sunny", isError: false });
+ * ```
+ */
 export class Toolbox extends Context.Service<Toolbox, ToolboxService>()("caisson/services/Toolbox") {}

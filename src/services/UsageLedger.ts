@@ -95,7 +95,23 @@ export interface UsageLedgerService {
   ) => Effect.Effect<ReadonlyArray<DayUsage>, UsageLedgerUnavailable>;
 }
 
-/** The UsageLedger port; a program that provides none keeps none, and has no ceilings by day. */
+/**
+ * The UsageLedger port; a program that provides none keeps none, and has no ceilings by day.
+ *
+ * *Example* (keep no ledger of runs):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect } from "effect";
+ * import { UsageLedger } from "@caisson/caisson";
+ *
+ * const program = Effect.gen(function* () {
+ *   const ledger = yield* UsageLedger.UsageLedger;
+ *   return yield* ledger.today({ principal: "api-key:shop", owner: null });
+ * });
+ * assert.deepEqual(await Effect.runPromise(program), { user: UsageLedger.nothing, principal: UsageLedger.nothing });
+ * ```
+ */
 export const UsageLedger: Context.Reference<UsageLedgerService> = Context.Reference("caisson/services/UsageLedger", {
   defaultValue: (): UsageLedgerService => ({
     charge: () => Effect.void,

@@ -42,7 +42,25 @@ export const finished = (
 /** A turn that answers with a text, in the given pieces. */
 export const answers = (...values: ReadonlyArray<string>): Step => [...values.map(text), finished()];
 
-/** A turn that calls tools. */
+/**
+ * A turn that calls tools.
+ *
+ * *Example* (script a run with one command):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Scripted } from "@caisson/caisson";
+ *
+ * const steps = [
+ *   Scripted.calls(Scripted.toolCall("1", "execute_bash", { command: "ls" })),
+ *   Scripted.answers("There are no files."),
+ * ];
+ * assert.deepEqual(steps[0], [
+ *   { _tag: "ToolCall", call: { id: "1", name: "execute_bash", argumentsJson: '{"command":"ls"}' } },
+ *   Scripted.finished("ToolCalls"),
+ * ]);
+ * ```
+ */
 export const calls = (...events: ReadonlyArray<ModelEvent>): Step => [...events, finished("ToolCalls")];
 
 /** What the agent has asked of the script so far, oldest first. */
@@ -63,7 +81,28 @@ const ended = (model: string) =>
     detail: "the script has ended",
   });
 
-/** A Model whose turns come from `steps` in order; a turn past the end fails with `BadOutput`. */
+/**
+ * A Model whose turns come from `steps` in order; a turn past the end fails with `BadOutput`.
+ *
+ * *Example* (test a program against a model that says what you wrote):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Ref, Stream } from "effect";
+ * import { Message, Model, Scripted } from "@caisson/caisson";
+ *
+ * const script = Scripted.layer([Scripted.answers("Hello, ", "Ada.")]);
+ * const program = Effect.gen(function* () {
+ *   const model = yield* Model.Model;
+ *   const request = { model: "scripted", system: "Be kind.", messages: [Message.user("Hi")], tools: [], parameters: {} };
+ *   const events = yield* Stream.runCollect(model.stream(request));
+ *   return { events, asked: yield* Ref.get(yield* Scripted.ScriptedRequests) };
+ * });
+ * const { events, asked } = await Effect.runPromise(Effect.provide(program, script));
+ * assert.deepEqual(events, [Scripted.text("Hello, "), Scripted.text("Ada."), Scripted.finished()]);
+ * assert.equal(asked[0]?.system, "Be kind.");
+ * ```
+ */
 export const layer = (steps: ReadonlyArray<Step>): Layer.Layer<Model | ScriptedRequests> =>
   Layer.effectContext(
     Effect.gen(function* () {
