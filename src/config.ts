@@ -460,6 +460,13 @@ export const settingsTable = {
     unit: "seconds",
     why: "Idle time after which a session expires.",
   }),
+  onSessionEnd: choice("CAISSON_ON_SESSION_END", {
+    choices: ["keep", "reset"],
+    default: "keep",
+    why:
+      "What becomes of a user's workspace when the user deletes their last session: kept for the next one, or destroyed " +
+      "with the sandbox. A session that merely expires never takes the workspace with it.",
+  }),
   dataPath: text("CAISSON_DATA_PATH", {
     default: "./.caisson",
     why: "Directory for what must survive a restart.",

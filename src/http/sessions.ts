@@ -6,10 +6,12 @@
  */
 import { Effect, Schema } from "effect";
 import { HttpServerRequest } from "effect/http";
+import { Settings } from "../config.ts";
 import { ownerKey } from "../domain/ids.ts";
 import { type Message, textOf, toolCallsOf } from "../domain/Message.ts";
 import { type SessionKey, type Turn, TurnStatus } from "../domain/Session.ts";
 import { Identity } from "../services/Identity.ts";
+import { Sandbox } from "../services/Sandbox.ts";
 import { Sessions } from "../services/Sessions.ts";
 import { identify, ownerFor } from "./caller.ts";
 import { SessionNotFound } from "./errors.ts";
@@ -134,12 +136,15 @@ const turnOut = (turn: Turn): typeof TurnOut.Type => ({
 export const make = Effect.gen(function* () {
   const identity = yield* Identity;
   const sessions = yield* Sessions;
+  const sandbox = yield* Sandbox;
+  const { onSessionEnd } = yield* Settings;
 
-  const ownerOfRequest = Effect.gen(function* () {
+  const userOfRequest = Effect.gen(function* () {
     const { headers, url } = yield* HttpServerRequest.HttpServerRequest;
     const user = new URL(url, "http://localhost").searchParams.get("user");
-    return ownerKey(ownerFor(yield* identify(identity, headers), headers, { user }));
+    return ownerFor(yield* identify(identity, headers), headers, { user });
   });
+  const ownerOfRequest = Effect.map(userOfRequest, ownerKey);
 
   const list = Effect.gen(function* () {
     const found = yield* sessions.list(yield* ownerOfRequest);
@@ -172,8 +177,10 @@ export const make = Effect.gen(function* () {
   });
 
   const remove = Effect.fnUntraced(function* (id: string) {
-    const key: SessionKey = { owner: yield* ownerOfRequest, id };
+    const user = yield* userOfRequest;
+    const key: SessionKey = { owner: ownerKey(user), id };
     if (!(yield* sessions.remove(key))) return yield* new SessionNotFound({ id });
+    if (onSessionEnd === "reset" && (yield* sessions.list(key.owner)).length === 0) yield* sandbox.reset(user);
     const body: typeof SessionDeleted.Type = { id, object: "session.deleted", deleted: true };
     return body;
   });

@@ -5,6 +5,7 @@ import type { Message } from "../../src/domain/Message.ts";
 import { View } from "../../src/services/Converter.ts";
 import type { ModelRequest } from "../../src/services/Model.ts";
 import { type App, withApp } from "../support/app.ts";
+import { fakeSandbox } from "../support/fakeSandbox.ts";
 import { contentOf, readStream } from "../support/sse.ts";
 
 // Arrange ----------------------------------------------------------------------------------------
@@ -102,6 +103,25 @@ Deno.test("GET /v1/sessions lists and shows what was said, tool calls included, 
       assert.equal((await again.json()).error.code, "session_not_found");
     }
   }));
+
+for (const onSessionEnd of ["keep", "reset"] as const) {
+  Deno.test(`DELETE of the last session ${onSessionEnd}s the user's workspace and nobody else's when told to`, () => {
+    const sandbox = fakeSandbox();
+    const write = Scripted.calls(Scripted.toolCall("w", "write_file", { file_path: "a.txt", content: "x" }));
+    const steps = [write, Scripted.answers("ok"), Scripted.answers("ok"), write, Scripted.answers("ok")];
+    return withApp({ steps, sandbox, settings: { ...keys, onSessionEnd } }, async (app) => {
+      const mine = as("alice", { "x-user-id": "u" });
+      await ask(app, [said("write")], { ...mine, "x-session-id": "one" });
+      await ask(app, [said("hello")], { ...mine, "x-session-id": "two" });
+      await ask(app, [said("write")], as("alice", { "x-user-id": "other" }));
+      assert.equal(sandbox.files.size, 2);
+      assert.equal((await remove(app, "/v1/sessions/one", mine)).status, 200);
+      assert.equal(sandbox.files.size, 2);
+      assert.equal((await remove(app, "/v1/sessions/two", mine)).status, 200);
+      assert.equal(sandbox.files.size, onSessionEnd === "reset" ? 1 : 2);
+    });
+  });
+}
 
 Deno.test("GET /v1/sessions answers 404 and lists nothing when the session is another's", () =>
   withApp({ steps: working([]), settings: keys }, async (app) => {

@@ -99,7 +99,10 @@ export const fakeSandbox = (
           opened.push(owner);
           return handleFor(owner);
         }),
-      reset: () => Effect.void,
+      reset: (owner) =>
+        Effect.sync(() => {
+          for (const key of files.keys()) if (key.startsWith(`${ownerKey(owner)}:`)) files.delete(key);
+        }),
     }),
   );
   return { opened, executed, files, layer };
