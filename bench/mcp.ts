@@ -1,8 +1,8 @@
 /**
  * What our MCP server costs above the SDK's bare one, on the same HTTP host: `deno task bench:mcp`.
  *
- * Method: two server processes on loopback, one client process. Latency: one session, calls one after the
- * other, the servers in turn, so that a busy machine disturbs both alike; the ratio is taken round by round.
+ * Method: two server processes on loopback, one client process. Latency: one session each, one call to the one
+ * and one to the other in turn, so that a busy machine disturbs both alike; medians over all calls.
  * Memory: heap and resident size of the server after a collection, before and after 500 idle sessions,
  * divided by 500. Then 500 clients call at once.
  */
@@ -10,8 +10,8 @@ import { Client } from "@modelcontextprotocol/sdk/client";
 // @ts-types="@modelcontextprotocol/sdk/client/streamableHttp"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
-const rounds = 10;
-const callsPerRound = 200;
+const warmUpCalls = 300;
+const calls = 3000;
 const sessions = 500;
 
 interface Memory {
@@ -58,14 +58,10 @@ const connect = async (url: URL) => {
 
 const call = (client: Client) => client.callTool({ name: "execute_bash", arguments: { command: "echo hi" } });
 
-const measure = async (client: Client): Promise<Array<number>> => {
-  const times: Array<number> = [];
-  for (let n = 0; n < callsPerRound; n++) {
-    const began = performance.now();
-    await call(client);
-    times.push(performance.now() - began);
-  }
-  return times;
+const timed = async (client: Client): Promise<number> => {
+  const began = performance.now();
+  await call(client);
+  return performance.now() - began;
 };
 
 const quantile = (times: ReadonlyArray<number>, q: number): number =>
@@ -73,23 +69,19 @@ const quantile = (times: ReadonlyArray<number>, q: number): number =>
 
 const servers = { bare: await start("bare"), caisson: await start("caisson") };
 const clients = { bare: await connect(servers.bare.url), caisson: await connect(servers.caisson.url) };
-await measure(clients.bare);
-await measure(clients.caisson);
 const times = { bare: new Array<number>(), caisson: new Array<number>() };
-const ratios: Array<number> = [];
-for (let round = 0; round < rounds; round++) {
-  const bare = await measure(clients.bare);
-  const caisson = await measure(clients.caisson);
-  times.bare.push(...bare);
-  times.caisson.push(...caisson);
-  ratios.push(quantile(caisson, 0.5) / quantile(bare, 0.5));
+for (let n = 0; n < warmUpCalls + calls; n++) {
+  const pair = { bare: await timed(clients.bare), caisson: await timed(clients.caisson) };
+  if (n < warmUpCalls) continue;
+  times.bare.push(pair.bare);
+  times.caisson.push(pair.caisson);
 }
 for (const kind of ["bare", "caisson"] as const) {
   console.log(
     `${kind}: p50 ${quantile(times[kind], 0.5).toFixed(2)} ms, p95 ${quantile(times[kind], 0.95).toFixed(2)} ms`,
   );
 }
-console.log(`ratio of p50, median over ${rounds} rounds: ${quantile(ratios, 0.5).toFixed(2)} (bound 1.5)`);
+console.log(`ratio of p50: ${(quantile(times.caisson, 0.5) / quantile(times.bare, 0.5)).toFixed(2)} (bound 1.5)`);
 
 const before = await servers.caisson.memory();
 const many: Array<Client> = [];

@@ -1,7 +1,7 @@
 /**
  * The `/mcp` endpoint: an HTTP request either reaches a session of its own caller or is refused.
  */
-import { ByteSize, Effect, Exit, Option, Schema, type Scope } from "effect";
+import { ByteSize, Effect, Exit, Option, Schema, type Scope, Stream } from "effect";
 import { HttpIncomingMessage, type HttpServerRequest, HttpServerResponse } from "effect/http";
 // @ts-types="@modelcontextprotocol/sdk/types"
 import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js";
@@ -96,7 +96,7 @@ export const makeEndpoint = ({ sessions, callers, limits, checkAddress, settings
     const message = Array.isArray(body) ? Option.none<Peeked>() : peek(body);
     if (Option.isSome(message)) tell(message.value.id);
     yield* checkVersion(request, message);
-    const web = new Request(mcpUrl, { method: request.method, headers: request.headers });
+    const web = new Request(mcpUrl, { method: request.method, headers: transportHeaders(request) });
     const id = request.headers["mcp-session-id"];
     if (id !== undefined) {
       const session = yield* sessions.use(id, caller);
@@ -117,7 +117,7 @@ export const makeEndpoint = ({ sessions, callers, limits, checkAddress, settings
       return serve(request, (told) => {
         id = told;
       }).pipe(
-        Effect.map(HttpServerResponse.fromWeb),
+        Effect.map(answered),
         Effect.catch((refusal) => {
           const { status, headers, body } = answerOf(refusal);
           return Effect.as(
@@ -144,6 +144,27 @@ const heardIn = (message: Option.Option<Peeked>): Heard => {
     : method === undefined
     ? {}
     : { id };
+};
+
+/** The headers that the SDK's transport reads. No other reaches it: credentials have done their work. */
+const transportHeaderNames = ["accept", "content-type", "last-event-id", "mcp-protocol-version", "mcp-session-id"];
+
+const transportHeaders = ({ headers }: HttpServerRequest.HttpServerRequest): Record<string, string> => {
+  const found: Record<string, string> = {};
+  for (const name of transportHeaderNames) {
+    const value = headers[name];
+    if (value !== undefined) found[name] = value;
+  }
+  return found;
+};
+
+/** The transport's answer; its body is cancelled when the client goes. */
+const answered = ({ status, headers, body }: Response): HttpServerResponse.HttpServerResponse => {
+  const options = { status, headers: Object.fromEntries(headers) };
+  return body === null ? HttpServerResponse.empty(options) : HttpServerResponse.stream(
+    Stream.fromReadableStream({ evaluate: () => body, onError: (cause) => cause }),
+    options,
+  );
 };
 
 /** The SDK reads only path and query of a request's address; its host was checked before. */
