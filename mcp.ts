@@ -1,7 +1,7 @@
 /**
  * The MCP server as a process: `deno task mcp` over HTTP, `deno task mcp --stdio` for clients that start it.
  */
-import { NodeRuntime } from "@effect/platform-node";
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime";
 import { Effect, Layer } from "effect";
 import { mcpHttp, mcpStdio, settings } from "./src/app.ts";
 

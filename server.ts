@@ -1,7 +1,7 @@
 /**
  * The agent API as a process: `deno task serve`.
  */
-import { NodeRuntime } from "@effect/platform-node";
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime";
 import { Layer } from "effect";
 import { agentApi, settings } from "./src/app.ts";
 

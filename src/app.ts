@@ -5,7 +5,7 @@
  * program can take some, replace others and keep the rest.
  */
 import process from "node:process";
-import { NodeFileSystem } from "@effect/platform-node";
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem";
 import { ConfigProvider, Effect, FileSystem, Layer, Option, Result } from "effect";
 import { HttpServer } from "effect/http";
 import * as OpenAiChunks from "./adapters/converter/OpenAiChunks.ts";

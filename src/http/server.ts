@@ -5,7 +5,7 @@
  * worked on; Deno's own does not for bodies over half a kilobyte, and such a run would live on.
  */
 import { createServer } from "node:http";
-import { NodeHttpServer } from "@effect/platform-node";
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer";
 import { Duration, Effect, Layer } from "effect";
 import { HttpRouter } from "effect/http";
 import { Settings } from "../config.ts";

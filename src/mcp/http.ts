@@ -4,7 +4,7 @@
 import { createServer } from "node:http";
 import { DateTime, Duration, Effect, Layer } from "effect";
 import { HttpRouter, HttpServerResponse } from "effect/http";
-import { NodeHttpServer } from "@effect/platform-node";
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer";
 import { Settings } from "../config.ts";
 import { Identity } from "../services/Identity.ts";
 import { Limits } from "../services/Limits.ts";
