@@ -1,23 +1,27 @@
 /**
  * Who sends a request, and for which user.
  */
-import type { Effect } from "effect";
+import { Effect } from "effect";
 import type { Headers } from "effect/http";
 import { type Identity as Identified, ownerOf } from "../domain/identity.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { IdentityService, IdentityUnavailable, Unauthorized } from "../services/Identity.ts";
 import { readChatUi } from "./chatUi.ts";
+import { RequestNotes } from "./RequestNotes.ts";
 
-/** Identifies the bearer of a request's credential. */
-export const identify = (
+/** Identifies the bearer of a request's credential and notes it for the log. */
+export const identify = Effect.fnUntraced(function* (
   identity: IdentityService,
   headers: Headers.Headers,
-): Effect.Effect<Identified, Unauthorized | IdentityUnavailable> =>
-  identity.identify({
+): Effect.fn.Return<Identified, Unauthorized | IdentityUnavailable> {
+  const who = yield* identity.identify({
     authorization: headers["authorization"],
     forwardedUserJwt: headers["x-openwebui-user-jwt"],
     host: headers["host"],
   });
+  (yield* RequestNotes).user = who.principal.name;
+  return who;
+});
 
 /** The users that a body names. */
 export interface NamedUsers {

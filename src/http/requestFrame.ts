@@ -101,6 +101,9 @@ export const envelope = (table: MethodTable, bodyBytesMax: number) =>
     { global: true },
   );
 
+/** What the log says of a request whose client left before there was a status, as proxies call it. */
+const clientGone = 499;
+
 /** Gives every request an id and ends it with one line in the log, when its last byte was sent. */
 export const requestLog = HttpRouter.middleware((app) =>
   Effect.gen(function* () {
@@ -109,7 +112,7 @@ export const requestLog = HttpRouter.middleware((app) =>
     const id = given !== undefined && requestId.test(given) ? given : makeId("req");
     const notes: RequestNotes = {};
     const startedMs = yield* Clock.currentTimeMillis;
-    let status = 0;
+    let status: number = clientGone;
     yield* Effect.addFinalizer((exit): Effect.Effect<void, never, Scope.Scope> =>
       Effect.gen(function* () {
         const endedMs = yield* Clock.currentTimeMillis;
