@@ -1,13 +1,19 @@
 /**
  * The MCP server as a process: `deno task mcp` over HTTP, `deno task mcp --stdio` for clients that start it.
  */
+import process from "node:process";
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime";
-import { Effect, Layer } from "effect";
+import { Effect, Layer, Logger } from "effect";
 import { mcpHttp, mcpStdio, settings } from "./src/app.ts";
+import { explained } from "./src/boot.ts";
 
-if (Deno.args.includes("--stdio")) {
-  // The layer is built when the client has gone, and that is the end of the process.
-  NodeRuntime.runMain(Effect.scoped(Layer.build(Layer.provide(mcpStdio, settings))));
-} else {
-  NodeRuntime.runMain(Layer.launch(Layer.provide(mcpHttp, settings)));
-}
+// Over standard streams the layer is built when the client has gone, and that is the end of the process.
+const program = process.argv.includes("--stdio")
+  ? Effect.scoped(Layer.build(Layer.provide(mcpStdio, settings))).pipe(
+    explained,
+    // Until the settings are read there is no logger but the default one, which would write to the protocol.
+    Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])),
+  )
+  : explained(Layer.launch(Layer.provide(mcpHttp, settings)));
+
+NodeRuntime.runMain(program, { disableErrorReporting: true });

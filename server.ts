@@ -4,5 +4,6 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime";
 import { Layer } from "effect";
 import { agentApi, settings } from "./src/app.ts";
+import { explained } from "./src/boot.ts";
 
-NodeRuntime.runMain(Layer.launch(Layer.provide(agentApi, settings)));
+NodeRuntime.runMain(explained(Layer.launch(Layer.provide(agentApi, settings))), { disableErrorReporting: true });

@@ -16,6 +16,7 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/http": ["src/domain", "src/services", "src/agent", "src/config.ts"],
   "src/mcp": ["src/domain", "src/services", "src/agent", "src/config.ts"],
   "src/logging.ts": ["src/config.ts"],
+  "src/boot.ts": ["src/config.ts", "src/services"],
   "src/app.ts": [
     "src/domain",
     "src/services",

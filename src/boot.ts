@@ -1,0 +1,56 @@
+/**
+ * Starting a process: run the door until it is told to stop, or say in one line why it cannot open.
+ */
+import { Cause, Effect, type PlatformError } from "effect";
+import type { HttpServerError } from "effect/http";
+import type { ConfigurationRefused } from "./config.ts";
+import type { OpenDoorRefused } from "./services/Identity.ts";
+import type { SandboxError } from "./services/Sandbox.ts";
+import type { SessionsUnavailable } from "./services/Sessions.ts";
+
+/** Everything that can keep a door from opening. */
+export type BootError =
+  | ConfigurationRefused
+  | HttpServerError.ServeError
+  | OpenDoorRefused
+  | PlatformError.PlatformError
+  | SandboxError
+  | SessionsUnavailable;
+
+const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause);
+
+/** What is wrong and what to do, for the person who started the process. */
+export const bootMessage = (error: BootError): string => {
+  switch (error._tag) {
+    case "ConfigurationRefused":
+      return `${error.message}. docs/configuration.md has every setting`;
+    case "OpenDoorRefused":
+      return error.message;
+    case "ServeError":
+      return `cannot listen: ${messageOf(error.cause)}. Choose another port with AGENT_API_PORT or CAISSON_MCP_PORT, ` +
+        "or stop what uses this one";
+    case "PlatformError":
+      return `the .env file cannot be read: ${error.message}`;
+    case "SandboxError":
+      return `${error.message}: ${error.detail}. Start a container engine, name its socket in DOCKER_HOST, ` +
+        "or set CAISSON_SANDBOX=embedded";
+    case "SessionsUnavailable":
+      return `${error.message}: ${error.detail}. Check CAISSON_DATA_PATH or CAISSON_REDIS_URL`;
+  }
+};
+
+/** The process ends with exit code 1; what was wrong has been said. */
+export class BootFailed {
+  readonly _tag = "BootFailed";
+}
+
+/** Turns a failure into one log line and {@link BootFailed}; a bug is logged with its cause, an interruption passes. */
+export const explained = <A>(program: Effect.Effect<A, BootError>): Effect.Effect<A, BootFailed> =>
+  Effect.catchCause(program, (cause) => {
+    if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(Cause.interrupt());
+    const failure = cause.reasons.find(Cause.isFailReason);
+    const told = failure === undefined
+      ? Effect.logFatal("the process died of a bug", cause)
+      : Effect.logFatal(bootMessage(failure.error));
+    return Effect.andThen(told, Effect.fail(new BootFailed()));
+  });
