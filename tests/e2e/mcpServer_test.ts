@@ -8,7 +8,7 @@ import { Client } from "@modelcontextprotocol/sdk/client";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
-import { temporaryDirectory } from "../support/temporaryDirectory.ts";
+import { dataDirectory } from "./dataDirectory.ts";
 import { start } from "./processes.ts";
 
 const serve = (sandbox: "embedded" | "docker") =>
@@ -17,7 +17,7 @@ const serve = (sandbox: "embedded" | "docker") =>
     const running = yield* start("mcp.ts", {
       CAISSON_MCP_PORT: "0",
       CAISSON_SANDBOX: sandbox,
-      CAISSON_DATA_PATH: yield* temporaryDirectory,
+      CAISSON_DATA_PATH: yield* dataDirectory,
       ...(sandbox === "docker" && engine !== undefined && { DOCKER_HOST: engine }),
     });
     const [port] = yield* running.line(/MCP server listens on http:\/\/127\.0\.0\.1:(\d+)/);

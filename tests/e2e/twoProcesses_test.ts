@@ -6,7 +6,7 @@ import { Deferred, Effect, Fiber } from "effect";
 import { skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
 import { contentOf, readStream } from "../support/sse.ts";
-import { temporaryDirectory } from "../support/temporaryDirectory.ts";
+import { dataDirectory } from "./dataDirectory.ts";
 import { start } from "./processes.ts";
 
 /** Asks and reads the whole answer; `seen` is completed when the answer contains `mark`. */
@@ -35,14 +35,14 @@ const health = (port: string) => Effect.promise(async () => (await fetch(`http:/
 
 const scenario = (sandbox: "embedded" | "docker") => () =>
   Effect.gen(function* () {
-    const dataPath = yield* temporaryDirectory;
+    const [toolsPath, apiPath] = [yield* dataDirectory, yield* dataDirectory];
     const engine = Deno.env.get("DOCKER_HOST");
     const startTools = (port: string) =>
       Effect.gen(function* () {
         const running = yield* start("mcp.ts", {
           CAISSON_MCP_PORT: port,
           CAISSON_SANDBOX: sandbox,
-          CAISSON_DATA_PATH: `${dataPath}/mcp`,
+          CAISSON_DATA_PATH: toolsPath,
           CAISSON_API_KEYS: "agent-api:a-key-for-the-test",
           ...(sandbox === "docker" && engine !== undefined && { DOCKER_HOST: engine }),
         });
@@ -53,7 +53,7 @@ const scenario = (sandbox: "embedded" | "docker") => () =>
     // No engine is named to this process, and none of its own sandboxes would be used.
     const api = yield* start("server.ts", {
       AGENT_API_PORT: "0",
-      CAISSON_DATA_PATH: `${dataPath}/api`,
+      CAISSON_DATA_PATH: apiPath,
       DOCKER_HOST: "unix:///nonexistent/engine.sock",
       MCP_SERVER_URL: `http://127.0.0.1:${tools.port}/mcp`,
       CAISSON_MCP_API_KEY: "a-key-for-the-test",
