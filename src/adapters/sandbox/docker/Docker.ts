@@ -24,7 +24,7 @@ import { Installation } from "./Installation.ts";
 import { engineSees, readOnlyMounts } from "./mounts.ts";
 import * as Pool from "./pool.ts";
 import { describe, isPodman } from "./probe.ts";
-import { reap } from "./reaper.ts";
+import { reapAgainAndAgain, reapOnce } from "./reaper.ts";
 import { labelsOf, randomName, removeVolume, type RunningSandbox, startSandbox } from "./sandbox.ts";
 import { watchWorkspace } from "./workspaceWatch.ts";
 
@@ -32,8 +32,6 @@ export { type Probe, probe } from "./probe.ts";
 
 /** An engine that is alive answers a ping in a millisecond. */
 const healthMsMax = 2_000;
-/** A sweep of leftovers must not hold up the start of the server. */
-const reapMsMax = 15_000;
 /** Wait before a container from the pool gets its owner's name, so that the first command need not share the engine. */
 const renamePauseMs = 1_000;
 /** A hundred starts on one core take half a minute; who waits longer is better told so. */
@@ -66,9 +64,12 @@ const probeVolumeQuota = Effect.gen(function* () {
     Labels: yield* labelsOf(undefined),
     DriverOpts: { size: `${sandboxWorkspaceMb}m` },
   }).pipe(
-    Effect.andThen(engine.removeVolume(Name)),
     Effect.as(true),
     Effect.catch((error) => Effect.as(Effect.logDebug(`no quota on volumes: ${error.message}`), false)),
+    // Also after a failure or an interruption, which do not say that the engine made none.
+    Effect.ensuring(
+      Effect.catch(removeVolume(Name), (error) => Effect.logWarning(`a volume was not removed: ${error.detail}`)),
+    ),
   );
 });
 
@@ -97,12 +98,8 @@ const make = Effect.gen(function* (): Effect.gen.Return<
     });
   }
 
-  const reaped = yield* Effect.timeoutOption(reap, reapMsMax).pipe(
-    Effect.catch((error) => Effect.as(Effect.logWarning(`leftovers were not removed: ${error.detail}`), Option.none())),
-  );
-  if (Option.isSome(reaped) && Object.values(reaped.value).some((count) => count > 0)) {
-    yield* Effect.logInfo("removed what dead servers had left", reaped.value);
-  }
+  yield* reapOnce;
+  yield* Effect.forkScoped(reapAgainAndAgain);
 
   const baseContext: ContainerContext = {
     settings,

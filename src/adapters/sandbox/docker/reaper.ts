@@ -6,7 +6,7 @@
  * Only things of this installation's dead servers go; a live server's and a stranger's never do, and no
  * volume that is on record as somebody's workspace.
  */
-import { Effect } from "effect";
+import { Duration, Effect, Option } from "effect";
 import type { SandboxError } from "../../../services/Sandbox.ts";
 import { label } from "./container.ts";
 import { Engine } from "./Engine.ts";
@@ -15,6 +15,13 @@ import { Installation } from "./Installation.ts";
 
 /** Removals at once: each takes the engine some tens of milliseconds of its own. */
 const removalsAtOnce = 4;
+
+/** A sweep at the start must not hold up the server, and one of a hung engine must end before the next. */
+const sweepMax = Duration.seconds(15);
+/** An engine carries out what a killed server asked of it, which takes seconds under load: the first look is after that. */
+const firstSweepAfter = Duration.seconds(30);
+/** Later leftovers come from other servers that die while this one lives; a sweep is three listings when there are none. */
+const sweepEvery = Duration.minutes(5);
 
 /** What a sweep removed. */
 export interface Reaped {
@@ -59,8 +66,11 @@ export const reap: Effect.Effect<Reaped, SandboxError, Engine | Installation> = 
     engine.listNetworks(mine),
     (found) => sweep("network", found, (network) => engine.removeNetwork(network.Id)),
   );
-  const candidates = yield* engine.listVolumes(mine);
-  // Read after the list: a volume whose server recorded it and died in between is then on record.
+  const candidates = yield* Effect.flatMap(
+    engine.listVolumes(mine),
+    Effect.filter((volume) => isDead(volume.Labels)),
+  );
+  // Read when their servers are known to be dead: what one of them recorded at its last is then on record.
   const recorded = yield* installation.workspaces;
   const volumes = yield* sweep(
     "volume",
@@ -72,3 +82,26 @@ export const reap: Effect.Effect<Reaped, SandboxError, Engine | Installation> = 
   }
   return { containers, networks, volumes };
 }).pipe(Effect.catchTag("EngineError", (error) => Effect.fail(toSandboxError(error))));
+
+/** One sweep within its time, which says what it removed and fails nothing: what stays is there for the next. */
+export const reapOnce: Effect.Effect<void, never, Engine | Installation> = reap.pipe(
+  Effect.timeoutOption(sweepMax),
+  Effect.flatMap((reaped) =>
+    Option.isNone(reaped)
+      ? Effect.logWarning("removing what dead servers left took too long; the next sweep goes on")
+      : Object.values(reaped.value).some((count) => count > 0)
+      ? Effect.logInfo("removed what dead servers had left", reaped.value)
+      : Effect.void
+  ),
+  Effect.catch((error) => Effect.logWarning(`leftovers were not removed: ${error.detail}`)),
+);
+
+/**
+ * Sweeps half a minute after the start and every few minutes from then on, until interrupted.
+ *
+ * *Details*: an engine may carry out requests of a killed server after its successor's first sweep, and
+ * other servers of the installation die while this one lives.
+ */
+export const reapAgainAndAgain: Effect.Effect<never, never, Engine | Installation> = Effect.sleep(firstSweepAfter).pipe(
+  Effect.andThen(Effect.forever(Effect.andThen(reapOnce, Effect.sleep(sweepEvery)))),
+);
