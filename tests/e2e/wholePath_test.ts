@@ -11,6 +11,7 @@ import { Settings, type SettingsService } from "../../src/config.ts";
 import { dockerode, skipWithoutEngine, temporaryDirectory } from "../support/engine.ts";
 import * as Wire from "../support/geminiWire.ts";
 import { it } from "../support/it.ts";
+import { strictAnthropic, strictGemini, strictOpenAi } from "../support/strictUpstreams.ts";
 import { cut, serveWire, stall } from "../support/wireServer.ts";
 
 const dockerHost = Option.fromUndefinedOr(Deno.env.get("DOCKER_HOST"));
@@ -216,6 +217,38 @@ it.live("a client that leaves mid-answer ends the upstream request", () =>
     yield* upstream.departure;
     assert.equal(upstream.openCount(), 0);
   }));
+
+it.live(
+  "six turns over three providers, tools in each, share one container and one history",
+  () =>
+    Effect.gen(function* () {
+      const before = new Set((yield* containersNow).map(({ Id }) => Id));
+      const command = (turn: number) => `echo ${turn} >> turns.txt; wc -l < turns.txt`;
+      const upstreams = [strictGemini(command), strictAnthropic(command), strictOpenAi(command)] as const;
+      const at = (upstream: (typeof upstreams)[number]) =>
+        Effect.map(serveWire((request) => upstream.answer(request)), ({ url }) => Option.some(url));
+      const key = Option.some(Redacted.make("k"));
+      const { client } = yield* serve({
+        sandbox: "docker",
+        geminiApiKey: key,
+        geminiBaseUrl: yield* at(upstreams[0]),
+        anthropicApiKey: key,
+        anthropicBaseUrl: yield* at(upstreams[1]),
+        openaiApiKey: key,
+        openaiBaseUrl: yield* at(upstreams[2]),
+      });
+      const user = crypto.randomUUID();
+      const models = ["gemini-3-flash", "claude-sonnet-5", "gpt-test", "gemini-3-flash", "gpt-test", "claude-sonnet-5"];
+      for (const [index, model] of models.entries()) {
+        const answer = yield* ask(client, user, `step ${index + 1}`, model);
+        // Each turn's command adds a line to the same file, so the count is the number of the turn.
+        assert.match(answer, new RegExp(`caisson:result\n${index + 1}\n`));
+      }
+      assert.deepEqual(upstreams.flatMap(({ refusals }) => refusals), []);
+      assert.equal((yield* containersNow).filter(({ Id }) => !before.has(Id)).length, 1);
+    }),
+  { skip: skipWithoutEngine },
+);
 
 const refusals = [
   ["a wrong key", Wire.failure(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."), 502],
