@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { ConfigProvider, Effect, Layer, Option, Redacted } from "effect";
-import { configurationMarkdown } from "../../scripts/configDocs.ts";
 import { ConfigurationRefused, defaults, Settings } from "../../src/config.ts";
 import { it } from "../support/it.ts";
 
@@ -47,11 +46,3 @@ it.effect("Settings.layer never prints a secret", () =>
     assert.ok(!JSON.stringify(settings).includes("sk-very-secret"));
     assert.ok(!String(Option.getOrNull(settings.geminiApiKey)).includes("sk-very-secret"));
   }));
-
-Deno.test("docs/configuration.md is what the configuration table says", () => {
-  assert.equal(
-    Deno.readTextFileSync(new URL("../../docs/configuration.md", import.meta.url)),
-    configurationMarkdown(),
-    "run `deno task docs`",
-  );
-});
