@@ -1,8 +1,8 @@
 /**
- * What our streaming costs above a bare server-sent-events server on the same HTTP host:
+ * What our streaming costs above a bare route on the same HTTP host, and above bare `node:http`:
  * `deno task bench:http`.
  *
- * Method: two server processes on loopback, one client process, the servers in turn so that a busy
+ * Method: three server processes on loopback, one client process, the servers in turn so that a busy
  * machine disturbs both alike. First chunk: requests one after the other over kept connections, median.
  * Throughput: chunks that come 5 ms apart, as a model sends them, and chunks that are all ready, by wall
  * time and by CPU time of the server process.
@@ -160,19 +160,27 @@ const idleMemory = async (server: Server) => {
 
 const round = (value: number, digits = 2) => Number(value.toFixed(digits));
 
-const servers = [await start("bare"), await start("ours")] as const;
-const [bareServer, ourServer] = servers;
-for (const server of servers) await throughput(server, burst);
+const names = ["node", "route", "ours"] as const;
+type Name = (typeof names)[number];
 
-const figures = { first: [], burstWall: [], burstCpu: [], pacedCpu: [] };
-type Figures = { readonly [K in keyof typeof figures]: Array<number> };
-const measured: { readonly bare: Figures; readonly ours: Figures } = {
-  bare: structuredClone(figures),
-  ours: structuredClone(figures),
+const servers: Record<Name, Server> = {
+  node: await start("node"),
+  route: await start("route"),
+  ours: await start("ours"),
 };
+for (const name of names) await throughput(servers[name], burst);
+
+interface Figures {
+  readonly first: Array<number>;
+  readonly burstWall: Array<number>;
+  readonly burstCpu: Array<number>;
+  readonly pacedCpu: Array<number>;
+}
+const empty = (): Figures => ({ first: [], burstWall: [], burstCpu: [], pacedCpu: [] });
+const measured: Record<Name, Figures> = { node: empty(), route: empty(), ours: empty() };
 for (let turn = 0; turn < rounds; turn++) {
-  for (const [name, server] of [["bare", bareServer], ["ours", ourServer]] as const) {
-    const into = measured[name];
+  for (const name of names) {
+    const [server, into] = [servers[name], measured[name]];
     into.first.push(await firstChunk(server));
     const ready = await throughput(server, burst);
     into.burstWall.push(ready.chunksPerSecond);
@@ -180,28 +188,37 @@ for (let turn = 0; turn < rounds; turn++) {
     into.pacedCpu.push((await throughput(server, paced)).chunksPerCpuSecond);
   }
 }
-const { bare, ours } = measured;
-const show = (what: string, ours: number, bare: number, unit: string) =>
-  console.log(`${what}: ours ${round(ours)} ${unit}, bare ${round(bare)} ${unit}, ratio ${round(ours / bare)}`);
 
-show("first chunk", median(ours.first), median(bare.first), "ms");
+const show = (what: string, value: (name: Name) => number, unit: string) => {
+  const ours = value("ours");
+  console.log(
+    `${what}: ours ${round(ours)}${unit}, bare route ${round(value("route"))}${unit} (ratio ${
+      round(ours / value("route"))
+    }), bare node:http ${round(value("node"))}${unit} (ratio ${round(ours / value("node"))})`,
+  );
+};
+
+show("first chunk", (name) => median(measured[name].first), " ms");
 show(
   `chunks ${paced.pauseMs} ms apart, ${paced.streams} streams, per CPU second`,
-  median(ours.pacedCpu),
-  median(bare.pacedCpu),
+  (name) => median(measured[name].pacedCpu),
   "",
 );
-show("chunks that are ready, per second", median(ours.burstWall), median(bare.burstWall), "");
-show("chunks that are ready, per CPU second", median(ours.burstCpu), median(bare.burstCpu), "");
+show("chunks that are ready, per second", (name) => median(measured[name].burstWall), "");
+show("chunks that are ready, per CPU second", (name) => median(measured[name].burstCpu), "");
 
 const together = await Promise.all(
-  Array.from({ length: many.streams }, () => open(ourServer, many.chunks, many.pauseMs).end),
+  Array.from({ length: many.streams }, () => open(servers.ours, many.chunks, many.pauseMs).end),
 );
 console.log(`${many.streams} streams at once: ${together.filter(({ done }) => done).length} ended well`);
 
-const idle = { bare: await idleMemory(bareServer), ours: await idleMemory(ourServer) };
-show(`resident memory of an idle stream, ${idleStreams} open`, idle.ours.rssKb, idle.bare.rssKb, "KiB");
-show(`heap of an idle stream, ${idleStreams} open`, idle.ours.heapKb, idle.bare.heapKb, "KiB");
+const idle = {
+  node: await idleMemory(servers.node),
+  route: await idleMemory(servers.route),
+  ours: await idleMemory(servers.ours),
+};
+show(`resident memory of an idle stream, ${idleStreams} open`, (name) => idle[name].rssKb, " KiB");
+show(`heap of an idle stream, ${idleStreams} open`, (name) => idle[name].heapKb, " KiB");
 
 agent.destroy();
-for (const server of servers) await server.stop();
+for (const name of names) await servers[name].stop();

@@ -1,13 +1,16 @@
 /**
- * The servers that `bench/http.ts` compares: ours with a scripted model, and a bare one on the same host.
+ * The servers that `bench/http.ts` compares: ours with a scripted model, a bare route on the same HTTP
+ * host (Effect's Node server), and a bare `node:http` server below both.
  *
- * Both send the same bytes for a request whose user message is `CHUNKS PAUSE_MS`: that many chunks with
+ * All send the same bytes for a request whose user message is `CHUNKS PAUSE_MS`: that many chunks with
  * that pause between them. They print their port and answer a line on stdin with what they use, after a collection when
  * the line is `memory`.
  */
 import { createServer } from "node:http";
 import process from "node:process";
-import { Duration, Effect, Layer, Logger, Stream } from "effect";
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer";
+import { Context, Duration, Effect, Layer, Logger, Schema, Stream } from "effect";
+import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http";
 import * as OpenAiChunks from "../src/adapters/converter/OpenAiChunks.ts";
 import * as Scripted from "../src/adapters/model/Scripted.ts";
 import { textOf } from "../src/domain/Message.ts";
@@ -64,7 +67,42 @@ const frames = (() => {
   return { first, next: text({ _tag: "TextDelta", text: word }) };
 })();
 
-const bare = () => {
+const encoder = new TextEncoder();
+const decodeBody = Schema.decodeUnknownSync(
+  Schema.Struct({ messages: Schema.Array(Schema.Struct({ content: Schema.String })) }),
+);
+
+/** A route that streams ready-made frames, paced by the same clock as ours. */
+const route = HttpRouter.add(
+  "POST",
+  "/v1/chat/completions",
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest;
+    const { chunks, pauseMs } = parse(decodeBody(yield* request.json).messages[0]?.content ?? "");
+    const frame = Stream.range(1, chunks).pipe(
+      Stream.rechunk(1),
+      Stream.map((index) => index === 1 ? frames.first : frames.next),
+    );
+    const paced = pauseMs === 0 ? frame : Stream.tap(frame, () => Effect.sleep(Duration.millis(pauseMs)));
+    return HttpServerResponse.stream(
+      Stream.map(Stream.concat(paced, Stream.make("data: [DONE]\n\n")), (text) => encoder.encode(text)),
+      { contentType: "text/event-stream" },
+    );
+  }),
+);
+
+const bareRoute = Effect.gen(function* () {
+  const context = yield* Layer.build(
+    HttpRouter.serve(route, { disableLogger: true, disableListenLog: true }).pipe(
+      Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port: 0 })),
+    ),
+  );
+  const { address } = Context.get(context, HttpServer.HttpServer);
+  if ("port" in address) console.log(address.port);
+  return yield* Effect.never;
+}).pipe(Effect.scoped, Effect.provide(Logger.layer([])));
+
+const bareNode = () => {
   const server = createServer((request, response) => {
     let body = "";
     request.setEncoding("utf8");
@@ -98,4 +136,5 @@ process.stdin.on("data", (text: string) => {
 });
 
 if (Deno.args[0] === "ours") Effect.runFork(ours);
-else bare();
+else if (Deno.args[0] === "route") Effect.runFork(bareRoute);
+else bareNode();

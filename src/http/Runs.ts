@@ -109,10 +109,10 @@ class Joinable {
     }
   }
 
-  /** The run to join: the newest that lost its client, else the newest. */
+  /** The run to join: the newest that goes on without its client, else the newest. */
   find(key: string, nowMs: number): Entry | undefined {
     const alive = (this.#byKey.get(key) ?? []).filter((entry) => nowMs - (entry.endedMs ?? nowMs) <= resultKeptMs);
-    return alive.findLast((entry) => entry.listeners === 0) ?? alive.at(-1);
+    return alive.findLast((entry) => entry.listeners === 0 && entry.endedMs === undefined) ?? alive.at(-1);
   }
 }
 

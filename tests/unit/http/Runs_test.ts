@@ -118,6 +118,26 @@ effect("Runs.listen gives a retry the result of a run that ended", () =>
     assert.equal(three.joined, false);
   }));
 
+effect(
+  "Runs.listen joins the run that lost its client, not an older one of the same body that was answered",
+  () =>
+    Effect.gen(function* () {
+      const done = yield* counted;
+      const older = yield* client(first, done.work);
+      yield* Deferred.succeed(done.go, undefined);
+      yield* Stream.runDrain(older.events);
+      yield* older.leave;
+      const { work } = yield* counted;
+      const cut = yield* client(first, work);
+      yield* cut.begun;
+      assert.equal((yield* client(retry, work)).id, cut.id, "the server has not noticed yet that the client is gone");
+      const other = yield* client(first, work);
+      yield* other.begun;
+      yield* cut.leave;
+      assert.notEqual(cut.id, other.id);
+    }),
+);
+
 effect("Runs.listen starts a new run for a first try with the same body", () =>
   Effect.gen(function* () {
     const { starts, work } = yield* counted;
