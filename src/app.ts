@@ -44,7 +44,9 @@ const environment = ConfigProvider.layerAdd(
 ).pipe(Layer.provide(NodeFileSystem.layer));
 
 /**
- * The settings of this process. *Fails with* `ConfigurationRefused`, naming every wrong key.
+ * The settings of this process.
+ *
+ * *Fails with* `ConfigurationRefused`, naming every wrong key, and `PlatformError` when `.env` cannot be read.
  *
  * *Example* (read the settings of this process):
  *
@@ -75,7 +77,9 @@ const logging = (toStderr: boolean) =>
 
 /**
  * The Sandbox port: Docker when the settings say so, or when they leave the choice and an engine
- * answers; the embedded sandbox otherwise.
+ * answers; the embedded sandbox otherwise. Closing it stops every sandbox.
+ *
+ * *Fails with* `SandboxError` when the chosen runtime cannot be used.
  */
 export const sandbox = Layer.unwrap(
   Effect.gen(function* () {
@@ -89,11 +93,13 @@ export const sandbox = Layer.unwrap(
   }),
 );
 
-/** The Sessions port over the configured store. */
+/** The Sessions port over the configured store. *Fails with* `SessionsUnavailable` when it cannot be opened, `ConfigurationRefused`. */
 export const sessions = Sessions.layer;
 
 /**
  * The Model port over every configured provider; the routing table names variables that hold keys.
+ *
+ * *Fails with* `ConfigurationRefused` when the table is wrong, and `PlatformError` when `.env` cannot be read.
  *
  * *Example* (work without any key):
  *
@@ -114,13 +120,13 @@ export const sessions = Sessions.layer;
  */
 export const model = Layer.provide(Model.layer, environment);
 
-/** The Identity port over the configured credentials. */
+/** The Identity port over the configured credentials. *Fails with* `ConfigurationRefused` when they contradict each other. */
 export const identity = Identity.layer;
 
-/** The Limits port: shared through Redis when there is one. */
+/** The Limits port: rates are shared through Redis when there is one. *Fails with* `ConfigurationRefused`. */
 export const limits = Limits.layer;
 
-/** The RunLedger port: shared through Redis when there is one. */
+/** The RunLedger port: shared through Redis when there is one. *Fails with* `ConfigurationRefused`. */
 export const runLedger = RunLedger.layer;
 
 /** The UsageLedger port: a line for each run in the data directory. */
@@ -203,6 +209,9 @@ const announceDoor = (door: string) =>
 
 /**
  * The agent API, listening until its scope closes.
+ *
+ * *Fails with* `ServeError` when the address is taken, `OpenDoorRefused` when it would serve strangers, and with
+ * whatever a port beneath it fails to start with.
  *
  * *Example* (serve on a port of your choice, configured in code):
  *

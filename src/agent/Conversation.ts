@@ -32,6 +32,8 @@ export interface Conversation {
    * Stores the turn: what was fresh and what the run produced.
    *
    * Storing again changes nothing: the turn's id is fixed when the conversation opens.
+   *
+   * *Fails with* `SessionsUnavailable` when the store does not answer.
    */
   readonly store: (outcome: TurnOutcome) => Effect.Effect<Turn, SessionsUnavailable>;
 }

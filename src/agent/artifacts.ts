@@ -46,7 +46,31 @@ const look = Effect.fn("artifacts.look")(function* (
   );
 });
 
-/** Puts an `ArtifactsChanged` before the `RunFinished` of a run that changed files. */
+/**
+ * Puts an `ArtifactsChanged` before the `RunFinished` of a run that changed files.
+ *
+ * *Example* (pass on a run that used no tool as it is):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer, Stream } from "effect";
+ * import { type AgentEvent, announceArtifacts, Sandbox, Usage } from "@caisson/caisson";
+ *
+ * const info: Sandbox.SandboxInfo = { kind: "scripted", why: "an example asked for it", controls: [], notes: [] };
+ * const run: ReadonlyArray<AgentEvent.AgentEvent> = [
+ *   { _tag: "TextDelta", text: "Hi" },
+ *   { _tag: "RunFinished", reason: "Stop", usage: Usage.zero, turns: 1 },
+ * ];
+ * const program = Effect.gen(function* () {
+ *   const sandbox = yield* Sandbox.Sandbox;
+ *   const owner = { principal: "example", user: "ada", ephemeral: false };
+ *   const describe = () => Effect.die("no file is described: no tool ran");
+ *   return yield* Stream.runCollect(announceArtifacts(Stream.fromIterable(run), { sandbox, owner, describe }));
+ * });
+ * const events = await Effect.runPromise(Effect.provide(program, Layer.mock(Sandbox.Sandbox, { info })));
+ * assert.deepEqual(events, run);
+ * ```
+ */
 export const announceArtifacts = <E>(
   events: Stream.Stream<AgentEvent, E>,
   options: { readonly sandbox: SandboxService; readonly owner: Owner; readonly describe: Describe },

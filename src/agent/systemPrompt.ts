@@ -101,7 +101,26 @@ const librarySection = (modules: ReadonlyArray<PythonModule>): string => {
   }${more}`;
 };
 
-/** Composes the prompt; sections with nothing to say are left out. */
+/**
+ * Composes the prompt; sections with nothing to say are left out.
+ *
+ * *Example* (see what a model is told):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { systemPrompt } from "@caisson/caisson";
+ *
+ * const prompt = systemPrompt({
+ *   agentName: "Ada's helper",
+ *   tools: [{ name: "weather", description: "Today's weather." }],
+ *   sandboxNotes: ["There is no network."],
+ *   addition: "Answer in French.",
+ * });
+ * assert.ok(prompt.startsWith("You are Ada's helper"));
+ * assert.ok(prompt.includes("- weather: Today's weather."));
+ * assert.ok(prompt.endsWith("Answer in French."));
+ * ```
+ */
 export const systemPrompt = (input: SystemPromptInput): string =>
   [
     input.replacement?.trim() || identity(input.agentName),

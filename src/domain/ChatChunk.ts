@@ -3,12 +3,18 @@
  *
  * These schemas describe what we send; they feed the OpenAPI document and type the converter. They
  * are not run per chunk.
+ *
+ * *Source*: the schemas `CreateChatCompletionResponse` and `CreateChatCompletionStreamResponse` of
+ * OpenAI's OpenAPI document. `reasoning_content` is not in it: it is the name that DeepSeek gave and
+ * that clients read.
  */
 import { Schema } from "effect";
 
+/** Why a response ends, in OpenAI's words. */
 export const WireFinishReason = Schema.Literals(["stop", "length", "tool_calls", "content_filter"]);
 export type WireFinishReason = typeof WireFinishReason.Type;
 
+/** Token counts of a response; the details are parts of the counts above them. */
 export const WireUsage = Schema.Struct({
   prompt_tokens: Schema.Int,
   completion_tokens: Schema.Int,
@@ -18,6 +24,7 @@ export const WireUsage = Schema.Struct({
 }).annotate({ identifier: "CompletionUsage" });
 export type WireUsage = typeof WireUsage.Type;
 
+/** A piece of a tool call: the first of an `index` has its id and name, arguments are concatenated. */
 export const WireToolCallDelta = Schema.Struct({
   index: Schema.Int,
   id: Schema.optionalKey(Schema.String),
@@ -29,6 +36,7 @@ export const WireToolCallDelta = Schema.Struct({
 });
 export type WireToolCallDelta = typeof WireToolCallDelta.Type;
 
+/** What a chunk adds to the message. */
 export const WireDelta = Schema.Struct({
   role: Schema.optionalKey(Schema.Literal("assistant")),
   content: Schema.optionalKey(Schema.NullOr(Schema.String)),
@@ -57,6 +65,7 @@ export const ChatChunk = Schema.Struct({
 }).annotate({ identifier: "CreateChatCompletionStreamResponse" });
 export type ChatChunk = typeof ChatChunk.Type;
 
+/** A whole tool call; `arguments` is the model's JSON text. */
 export const WireToolCall = Schema.Struct({
   id: Schema.String,
   type: Schema.Literal("function"),

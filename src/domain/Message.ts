@@ -27,6 +27,7 @@ export const ToolCall = Schema.Struct({
 });
 export type ToolCall = typeof ToolCall.Type;
 
+/** Words of either side. */
 export const TextPart = Schema.TaggedStruct("Text", {
   text: Schema.String,
   origin: Schema.optionalKey(Origin),
@@ -47,15 +48,19 @@ export const ReasoningPart = Schema.TaggedStruct("Reasoning", {
 });
 export type ReasoningPart = typeof ReasoningPart.Type;
 
+/** A call within an assistant message. */
 export const ToolCallPart = Schema.TaggedStruct("ToolCall", { call: ToolCall });
 export type ToolCallPart = typeof ToolCallPart.Type;
 
+/** What a user message is made of. */
 export const UserPart = Schema.Union([TextPart, ImagePart]);
 export type UserPart = typeof UserPart.Type;
 
+/** What an assistant message is made of. */
 export const AssistantPart = Schema.Union([TextPart, ReasoningPart, ToolCallPart]);
 export type AssistantPart = typeof AssistantPart.Type;
 
+/** What the user said, its parts in the order they were sent. */
 export const UserMessage = Schema.Struct({
   role: Schema.Literal("user"),
   parts: Schema.Array(UserPart),

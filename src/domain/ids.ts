@@ -15,6 +15,22 @@ export const makeId = (prefix: string): string => `${prefix}-${randomBytes(idByt
  *
  * The two names are hashed as one JSON array, so no choice of `user` can reach another principal's
  * key, and no character of a name ever stands in a path, label or container name.
+ *
+ * *Example* (list the sessions of a user):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer } from "effect";
+ * import { app, ownerKey, Sessions, Settings } from "@caisson/caisson";
+ *
+ * const ada = { principal: "api-key:shop", user: "ada", ephemeral: false };
+ * const program = Effect.gen(function* () {
+ *   const sessions = yield* Sessions.Sessions;
+ *   return yield* sessions.list(ownerKey(ada));
+ * });
+ * const store = Layer.provide(app.sessions, Settings.layerWith({ sessions: "memory" }));
+ * assert.deepEqual(await Effect.runPromise(Effect.provide(program, store)), []);
+ * ```
  */
 export const ownerKey = (owner: Owner): OwnerKey =>
   OwnerKey.make(

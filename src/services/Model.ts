@@ -40,6 +40,7 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
 /** The provider sent something that is not its own wire format. */
 export class BadOutput extends Schema.TaggedError<BadOutput>()("BadOutput", { why: Schema.String }) {}
 
+/** Every way in which a model turn fails. */
 export const ModelErrorReason = Schema.Union([
   RateLimited,
   QuotaExhausted,
@@ -117,10 +118,12 @@ export class ModelNotFound extends Schema.TaggedError<ModelNotFound>()("ModelNot
 
 // Events -----------------------------------------------------------------------------------------
 
+/** More of the answer. */
 export const ModelTextDelta = Schema.TaggedStruct("TextDelta", {
   text: Schema.String,
   origin: Schema.optionalKey(Origin),
 });
+/** More of what the model thinks. */
 export const ModelReasoningDelta = Schema.TaggedStruct("ReasoningDelta", {
   text: Schema.String,
   origin: Schema.optionalKey(Origin),
@@ -139,8 +142,10 @@ export type ModelEvent = typeof ModelEvent.Type;
 
 // Request ----------------------------------------------------------------------------------------
 
+/** How long a model may think before it answers, least first. */
 export type ReasoningEffort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max";
 
+/** The form of a run's last message. */
 export type ResponseFormat =
   | { readonly _tag: "Text" }
   | { readonly _tag: "JsonObject" }
@@ -151,6 +156,7 @@ export type ResponseFormat =
     readonly strict: boolean;
   };
 
+/** Whether the model may, must or must not call tools, or which. */
 export type ToolChoice =
   | { readonly _tag: "Auto" }
   | { readonly _tag: "None" }
@@ -175,6 +181,7 @@ export interface ModelParameters {
   readonly parallelToolCalls?: boolean;
 }
 
+/** One model turn, as the agent asks for it. */
 export interface ModelRequest {
   /** The public model name, as listed by {@link ModelService.list}. */
   readonly model: string;

@@ -24,6 +24,7 @@ export class NoCapacity extends Schema.TaggedError<NoCapacity>()("NoCapacity", {
   limit: Schema.Int,
 }) {}
 
+/** Every way in which a sandbox fails. */
 export const SandboxErrorReason = Schema.Union([
   RuntimeUnavailable,
   ImageMissing,
@@ -133,6 +134,7 @@ export interface FileText {
   readonly truncated: boolean;
 }
 
+/** Which lines of a file to read. */
 export interface ReadTextOptions {
   /** 0-based first line. */
   readonly offset: number;
@@ -165,11 +167,24 @@ export interface SandboxHandle {
    * *Fails with* `SandboxError` only; a command that fails, hangs or is killed is an outcome.
    */
   readonly execute: (request: ExecutionRequest) => Effect.Effect<ExecutionOutcome, SandboxError>;
-  /** Writes a whole file atomically, creating parents, and returns the bytes written. */
+  /**
+   * Writes a whole file atomically, creating parents, and returns the bytes written.
+   *
+   * *Fails with* `FileError` when the path is refused or there is no space, `SandboxError`.
+   */
   readonly writeFile: (path: string, content: Uint8Array) => Effect.Effect<number, SandboxError | FileError>;
-  /** Reads text by lines without loading the whole file; a directory is listed, a line an entry. */
+  /**
+   * Reads text by lines without loading the whole file; a directory is listed, a line an entry.
+   *
+   * *Fails with* `FileError` when there is no such file or it is not text, `SandboxError`.
+   */
   readonly readText: (path: string, options: ReadTextOptions) => Effect.Effect<FileText, SandboxError | FileError>;
-  /** Streams bytes of a file in bounded pieces; `offset` and `length` choose a range. */
+  /**
+   * Streams bytes of a file in bounded pieces; `offset` and `length` choose a range, in bytes.
+   *
+   * *Fails with* `FileError` when there is no such regular file, `SandboxError`; both may come after
+   * some bytes.
+   */
   readonly readBytes: (
     path: string,
     range?: { readonly offset: number; readonly length?: number },
@@ -177,15 +192,22 @@ export interface SandboxHandle {
   /**
    * Returns the docstring of a function, class or `Class.method` in a Python file or `/tools` module,
    * "" when it has none. The file is parsed, never executed.
+   *
+   * *Fails with* `FileError` when there is no such file or function or it is not Python, `SandboxError`.
    */
   readonly readDocstring: (path: string, name: string) => Effect.Effect<string, SandboxError | FileError>;
-  /** Lists regular files under `/workspace` changed at or after a time, newest first, at most `limit`. */
+  /**
+   * Lists regular files under `/workspace` changed at or after a time, newest first, at most `limit`.
+   *
+   * *Fails with* `SandboxError`.
+   */
   readonly changedFiles: (sinceMs: number, limit: number) => Effect.Effect<ReadonlyArray<FileEntry>, SandboxError>;
 }
 
 /** What a sandbox adapter offers. */
 export interface SandboxService {
   readonly info: SandboxInfo;
+  /** How the sandboxes are now; it never fails, a runtime that does not answer is not healthy. */
   readonly health: Effect.Effect<SandboxHealth>;
   /**
    * Opens the owner's sandbox, starting it when there is none.
@@ -197,7 +219,11 @@ export interface SandboxService {
    * *Fails with* `SandboxError`; a failed start is not remembered.
    */
   readonly open: (owner: Owner) => Effect.Effect<SandboxHandle, SandboxError, Scope.Scope>;
-  /** Destroys the owner's sandbox and workspace; later opens start from nothing. */
+  /**
+   * Destroys the owner's sandbox and workspace; later opens start from nothing.
+   *
+   * *Fails with* `SandboxError` when the runtime does not let go of them; what was destroyed stays so.
+   */
   readonly reset: (owner: Owner) => Effect.Effect<void, SandboxError>;
 }
 

@@ -32,7 +32,7 @@ export interface SessionSummary {
 
 // Port -------------------------------------------------------------------------------------------
 
-/** What a session store offers. */
+/** What a session store offers. Every operation *fails with* `SessionsUnavailable` when the store does not answer. */
 export interface SessionsService {
   /** Which store this is, for `/health`. */
   readonly kind: "memory" | "sqlite" | "redis";

@@ -25,7 +25,32 @@ export interface SkillsService {
   readonly read: (name: string) => Effect.Effect<string, SkillNotFound>;
 }
 
-/** The Skills port; a program that provides none has none. */
+/**
+ * The Skills port; a program that provides none has none.
+ *
+ * *Example* (teach the agent from somewhere else than a folder):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect, Layer } from "effect";
+ * import { Skills } from "@caisson/caisson";
+ *
+ * const greeting = { name: "greeting", description: "How to greet.", location: "/skills/greeting/SKILL.md" };
+ * const mine = Layer.succeed(Skills.Skills, {
+ *   catalogue: Effect.succeed({ skills: [greeting], problems: [] }),
+ *   read: (name) =>
+ *     name === greeting.name
+ *       ? Effect.succeed("Say hello.")
+ *       : Effect.fail(new Skills.SkillNotFound({ skill: name, available: [greeting.name] })),
+ * });
+ * const program = Effect.gen(function* () {
+ *   const skills = yield* Skills.Skills;
+ *   return yield* Effect.flip(skills.read("dancing"));
+ * });
+ * const error = await Effect.runPromise(Effect.provide(program, mine));
+ * assert.equal(error.message, "There is no skill named 'dancing'. Available: greeting");
+ * ```
+ */
 export const Skills = Context.Reference<SkillsService>("caisson/services/Skills", {
   defaultValue: () => ({
     catalogue: Effect.succeed({ skills: [], problems: [] }),

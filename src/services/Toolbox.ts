@@ -21,15 +21,18 @@ export class ToolServerUnavailable extends Schema.TaggedError<ToolServerUnavaila
   }
 }
 
+/** Everything the machinery behind the tools fails with. */
 export type ToolboxError = SandboxError | ToolServerUnavailable;
 
 /** What a listener may see of a call while it runs. */
 export interface ToolCallOptions {
+  /** Called with a command's live output, where it can be told; it must not block. */
   readonly onOutput?: (stream: "stdout" | "stderr", text: string) => void;
 }
 
 /** One owner's tools, valid while the scope that opened them is open. */
 export interface Tools {
+  /** What the model is offered; names are unique. */
   readonly declarations: ReadonlyArray<ToolDeclaration>;
   /**
    * Executes a call and returns what the model reads.
@@ -38,6 +41,8 @@ export interface Tools {
    * with `isError`, because the model can mend them. The sandbox is acquired at the first call that
    * needs it, not before.
    *
+   * Interrupting a call kills the command behind it.
+   *
    * *Fails with* `SandboxError` or `ToolServerUnavailable` when the machinery failed.
    */
   readonly call: (call: ToolCall, options?: ToolCallOptions) => Effect.Effect<ToolResult, ToolboxError>;
@@ -45,9 +50,18 @@ export interface Tools {
 
 /** What a toolbox offers. */
 export interface ToolboxService {
-  /** Opens an owner's tools; cheap, and starts no sandbox by itself. */
+  /**
+   * Opens an owner's tools; cheap, and starts no sandbox by itself. What the calls held is released
+   * when the scope closes.
+   *
+   * *Fails with* `ToolServerUnavailable` when the tools live behind a server that does not answer.
+   */
   readonly open: (owner: Owner) => Effect.Effect<Tools, ToolboxError, Scope.Scope>;
-  /** The system prompt that explains these tools to a model. */
+  /**
+   * The system prompt that explains these tools to a model.
+   *
+   * *Fails with* `ToolServerUnavailable` when the tools live behind a server that does not answer.
+   */
   readonly systemPrompt: (owner: Owner) => Effect.Effect<string, ToolboxError>;
   /** Whether a tool server stands behind this toolbox and answers; null when the tools are in process. */
   readonly serverConnected: Effect.Effect<boolean | null>;

@@ -10,7 +10,23 @@ export interface ToolsLibraryService {
   readonly modules: Effect.Effect<ReadonlyArray<PythonModule>>;
 }
 
-/** The ToolsLibrary port; a program that provides none has an empty one. */
+/**
+ * The ToolsLibrary port; a program that provides none has an empty one.
+ *
+ * *Example* (see that nothing is on the import path unless provided):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Effect } from "effect";
+ * import { ToolsLibrary } from "@caisson/caisson";
+ *
+ * const program = Effect.gen(function* () {
+ *   const library = yield* ToolsLibrary.ToolsLibrary;
+ *   return yield* library.modules;
+ * });
+ * assert.deepEqual(await Effect.runPromise(program), []);
+ * ```
+ */
 export const ToolsLibrary = Context.Reference<ToolsLibraryService>("caisson/services/ToolsLibrary", {
   defaultValue: () => ({ modules: Effect.succeed([]) }),
 });
