@@ -34,6 +34,12 @@ const refused: ReadonlyArray<readonly [unknown, number, string | null, string]> 
   [{ messages, store: true }, 400, "store", "unsupported_value"],
   [{ messages, audio: { voice: "x", format: "wav" } }, 400, "audio", "unsupported_parameter"],
   [{ messages, web_search_options: {} }, 400, "web_search_options", "unsupported_parameter"],
+  [
+    `{"messages":[{"role":"user","content":"hi"}],"metadata":${"[".repeat(9_000)}${"]".repeat(9_000)}}`,
+    400,
+    null,
+    "invalid_value",
+  ],
   [{ messages, top_k: 3 }, 400, "top_k", "unknown_parameter"],
   [{ messages, metadata: { a: 1 } }, 400, "metadata.a", "invalid_value"],
   [{ messages, metadata: { view: "fancy" } }, 400, "metadata.view", "unknown_view"],

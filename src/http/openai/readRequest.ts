@@ -28,6 +28,18 @@ const told = (path: ReadonlyArray<string>, why: string): { readonly param: strin
   return { param: `${param}.${field}`, why: `Expected one of ${values.map((value) => `'${value}'`).join(", ")}` };
 };
 
+/** Levels of nesting; a schema of a tool has a dozen, and providers' encoders recurse. */
+const depthMax = 256;
+
+const isTooDeep = (body: unknown): boolean => {
+  let level = [body];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > depthMax) return true;
+    level = level.flatMap((value) => typeof value === "object" && value !== null ? Object.values(value) : []);
+  }
+  return false;
+};
+
 /** Characters of a decoder's message that are told. */
 const whyMax = 300;
 
@@ -76,6 +88,13 @@ export const decodeRequest = Effect.fnUntraced(function* (text: string): Effect.
       param: null,
       why: "Expected the body to be a JSON object",
       code: "invalid_type",
+    });
+  }
+  if (isTooDeep(body)) {
+    return yield* new InvalidRequest({
+      param: null,
+      why: `Expected JSON nested at most ${depthMax} levels deep`,
+      code: "invalid_value",
     });
   }
   const refused = refusedParameter(body);
