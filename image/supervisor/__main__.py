@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 
+import files
 import processes
 from service import Service
 
@@ -36,6 +37,7 @@ class _Settings:
         self.workspace = os.path.abspath(setting("workspace", "/workspace"))
         self.tools = [path for path in setting("tools", "/tools").split(":") if path]
         self.cgroup = setting("cgroup", "/sys/fs/cgroup")
+        self.artifacts = files.artifacts_folder(self.workspace)
         self.environment = _command_environment(self)
 
 

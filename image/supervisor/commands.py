@@ -10,6 +10,7 @@ import signal
 import time
 from collections import deque
 
+import files
 import processes
 import runner as runners
 import wire
@@ -61,6 +62,7 @@ class Commands:
         text = payload[wire.EXEC_HEAD.size + length :]
         if len(self.active) >= COMMANDS_MAX:
             raise OSError(errno.EAGAIN, "too many commands at once")
+        files.make_artifacts_folder(self.settings.artifacts)
         oom_before = self.oom.read()  # The shell runs as soon as a runner has the text.
         owner = self.pool.start(text, bool(flags & wire.EXEC_WITH_STDIN))
         saved = os.path.join(self.settings.workspace, ".caisson", "output")

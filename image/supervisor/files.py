@@ -23,6 +23,9 @@ SCAN_BYTES = 4 * wire.PIECE_BYTES
 WINDOW_BYTES = 8 * wire.PIECE_BYTES
 # Our own files in a workspace begin so, and are not what a run made.
 OWN_PREFIX = ".caisson"
+# A link to a folder in the workspace that shows in no plain listing; what it holds is named by the link.
+ARTIFACTS_LINK = "/artifacts"
+ARTIFACTS_FOLDER = ".caisson/artifacts"
 REPLY_BYTES_MAX = wire.PAYLOAD_BYTES_MAX - 4096
 
 _OPEN_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -30,6 +33,30 @@ _READ_TEXT_HEAD = struct.Struct(">QII")
 _READ_BYTES_HEAD = struct.Struct(">QQ")
 _CHANGED_HEAD = struct.Struct(">QI")
 ALL_LINES = 0xFFFFFFFF
+
+
+def artifacts_folder(workspace):
+    """Returns the folder that ARTIFACTS_LINK leads to, None when this sandbox has no such link."""
+    folder = os.path.join(workspace, ARTIFACTS_FOLDER)
+    try:
+        return folder if os.readlink(ARTIFACTS_LINK) == folder else None
+    except OSError:
+        return None
+
+
+def make_artifacts_folder(folder):
+    """Makes the folder unless it is there; whoever needs it and finds it missing says why."""
+    if folder is None:
+        return
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        pass
+    except OSError:
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError:
+            pass  # The workspace is full, or its user closed it or put something else there.
 
 
 def decode_path(raw, workspace):
@@ -259,13 +286,20 @@ class Read:
             self._fd = None
 
 
-def changed(payload, workspace, reply):
+def _is_in_place(folder):
+    """Whether a folder is one, and not a link that leads elsewhere."""
+    return folder is not None and os.path.isdir(folder) and os.path.realpath(folder) == folder
+
+
+def changed(payload, workspace, artifacts, reply):
     """Replies with the regular files of the workspace changed since a time, newest first, as JSON."""
     import json  # Only here: it brings the regular expressions, a megabyte nobody else needs.
 
     since_ms, limit = _CHANGED_HEAD.unpack_from(payload)
     since = since_ms * 1_000_000 - TIMESTAMP_SLACK_NS
     newest, todo, seen = [], [workspace], 0
+    if _is_in_place(artifacts):
+        todo.append(ARTIFACTS_LINK)
     while todo and seen < ENTRIES_MAX:
         try:
             entries = os.scandir(todo.pop())

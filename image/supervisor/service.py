@@ -220,6 +220,7 @@ class Service:
     def _write(self, ident, payload):
         whole, length = struct.unpack_from(">BH", payload)
         self._limit_file_operations()
+        files.make_artifacts_folder(self.settings.artifacts)
         write = files.Write(files.decode_path(payload[3 : 3 + length], self.settings.workspace))
         try:
             write.append(memoryview(payload)[3 + length :])
@@ -256,7 +257,8 @@ class Service:
         self._begin_job(ident, files.read_text(payload, self.settings.workspace, self._reply(ident)))
 
     def _changed(self, ident, payload):
-        self._begin_job(ident, files.changed(payload, self.settings.workspace, self._reply(ident)))
+        settings = self.settings
+        self._begin_job(ident, files.changed(payload, settings.workspace, settings.artifacts, self._reply(ident)))
 
     def _reply(self, ident):
         return lambda kind, payload: self.outbox.send(kind, ident, payload)

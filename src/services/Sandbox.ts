@@ -197,7 +197,7 @@ export interface SandboxHandle {
    */
   readonly readDocstring: (path: string, name: string) => Effect.Effect<string, SandboxError | FileError>;
   /**
-   * Lists regular files under `/workspace` changed at or after a time, newest first, at most `limit`.
+   * Lists regular files under `/workspace` and `/artifacts` changed at or after a time, newest first, at most `limit`.
    *
    * *Fails with* `SandboxError`.
    */

@@ -133,7 +133,7 @@ const handleOver = (tools: Tools, id: string): SandboxHandle => {
     changedFiles: Effect.fnUntraced(function* (sinceMs, limit) {
       const since = (sinceMs / 1000).toFixed(3);
       const command =
-        `find /workspace -path '*/.*' -prune -o -type f -newermt @${since} -printf '%T@\\t%s\\t%p\\0' 2>/dev/null` +
+        `find /workspace /artifacts/ -path '*/.*' -prune -o -type f -newermt @${since} -printf '%T@\\t%s\\t%p\\0' 2>/dev/null` +
         ` | sort -z -rn | head -z -n ${limit} | base64 -w0`;
       const outcome = yield* execute({ command, timeoutMs: helperTimeoutMs });
       return Buffer.from(outcome.stdout, "base64").toString().split("\0").flatMap((line) => {

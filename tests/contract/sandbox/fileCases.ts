@@ -103,6 +103,38 @@ export const fileCases = ({ withHandle, withLinks }: Cases): void => {
       }),
   );
 
+  withHandle(
+    "/artifacts keeps what is put there, lists it under that name and hides nothing else",
+    (handle) =>
+      Effect.gen(function* () {
+        assert.equal(ok(yield* run(handle, "ls /workspace; ls /artifacts")), "");
+        ok(yield* run(handle, "mkdir -p /artifacts/sub && echo one > /artifacts/sub/one.txt"));
+        ok(yield* run(handle, `python3 -c 'open("/artifacts/two.txt", "w").write("two")'`));
+        yield* handle.writeFile("/artifacts/three.txt", text("three"));
+        yield* handle.writeFile("plain.txt", text("plain"));
+        const paths = (yield* handle.changedFiles(0, 10)).map(({ path }) => path);
+        assert.deepEqual(paths.toSorted(), [
+          "/artifacts/sub/one.txt",
+          "/artifacts/three.txt",
+          "/artifacts/two.txt",
+          "/workspace/plain.txt",
+        ]);
+        assert.deepEqual(yield* collect(handle.readBytes("/artifacts/sub/one.txt")), text("one\n"));
+        assert.equal(ok(yield* run(handle, "ls /workspace; rm -r /workspace/.caisson")), "plain.txt\n");
+        ok(yield* run(handle, "echo again > /artifacts/again.txt"));
+        assert.equal((yield* handle.changedFiles(0, 10)).length, 2);
+      }),
+  );
+
+  withLinks(
+    "changedFiles lists nothing of elsewhere when /artifacts was turned into a link",
+    (handle) =>
+      Effect.gen(function* () {
+        ok(yield* run(handle, "rm -rf .caisson && mkdir .caisson && ln -s /etc .caisson/artifacts && touch a"));
+        assert.deepEqual((yield* handle.changedFiles(0, 10)).map(({ path }) => path), ["/workspace/a"]);
+      }),
+  );
+
   withLinks(
     "changedFiles lists the newest first when files changed since a time",
     (handle) =>

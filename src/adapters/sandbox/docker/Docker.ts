@@ -347,7 +347,7 @@ const notesOf = (settings: SettingsService): ReadonlyArray<string> => [
     : "The network can be reached.",
   `Memory is bounded at ${settings.sandboxMemoryMb} MiB, CPU at ${settings.sandboxCpus}, processes at ` +
   `${settings.sandboxPidsMax}, one file at ${settings.sandboxFileMb} MiB.`,
-  "Only /workspace and /tmp can be written; /tmp is small and in memory.",
+  "Only /workspace, /artifacts and /tmp can be written; /tmp is small and in memory.",
   "Python 3 has numpy, pandas, scipy, matplotlib (saving to files), sympy, openpyxl, lxml, Pillow and requests.",
   "There are bash, git, jq, ripgrep, sqlite3, curl, zip and the usual Unix tools, and no compiler.",
 ];

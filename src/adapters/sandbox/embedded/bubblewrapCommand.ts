@@ -91,6 +91,10 @@ export const bubblewrapArgs = (
   "--bind",
   places.workspace,
   "/workspace",
+  // The supervisor makes the folder.
+  "--symlink",
+  "/workspace/.caisson/artifacts",
+  "/artifacts",
   "--remount-ro",
   "/dev",
   "--remount-ro",
@@ -150,6 +154,6 @@ export const bubblewrapControls = (settings: SettingsService, asRoot: boolean): 
 export const bubblewrapNotes = (settings: SettingsService): ReadonlyArray<string> => [
   "bash and the programs of the host's /usr are there, python3 with the modules installed on the host; nothing can be installed system-wide.",
   "There is no network.",
-  "Files live in /workspace; /tmp is small and is lost when the sandbox stops.",
+  "Files live in /workspace and /artifacts; /tmp is small and is lost when the sandbox stops.",
   `A process may use ${settings.sandboxMemoryMb} MiB of memory.`,
 ];

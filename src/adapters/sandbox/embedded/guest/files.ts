@@ -4,7 +4,7 @@
  * Symbolic links cannot be made here, but a workspace may hold some from elsewhere; they are refused.
  */
 import type { GuestOptions } from "../wire.ts";
-import { hostPath, isAbsent, type Mount, normalise, Refused } from "./paths.ts";
+import { artifactsFolder, hostPath, isAbsent, type Mount, normalise, Refused } from "./paths.ts";
 
 /** Text returned at once; a page this large already fills a model's context. */
 const textBytesMax = 1024 * 1024;
@@ -150,6 +150,19 @@ const decodeText = (parts: ReadonlyArray<Uint8Array>, cut: boolean): string => {
   }
 };
 
+/** Makes what stands behind `/artifacts` unless it is there; the names are the sandbox's own, and what else took them goes. */
+export const makeArtifactsFolder = async (options: GuestOptions): Promise<void> => {
+  for (const path of [`${options.workspace}/${outputFolder}`, artifactsFolder(options)]) {
+    const found = await Deno.lstat(path).catch((error) => {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    });
+    if (found?.isDirectory) continue;
+    if (found !== undefined) await Deno.remove(path);
+    await Deno.mkdir(path);
+  }
+};
+
 /** Makes the file tools over the guest's mounts. */
 export const makeFiles = (mounts: ReadonlyArray<Mount>, options: GuestOptions): Files => {
   const locate = async (path: string, write: boolean) => {
@@ -164,7 +177,8 @@ export const makeFiles = (mounts: ReadonlyArray<Mount>, options: GuestOptions): 
     if (mounts.some((mount) => mount.host === host)) throw new Refused("IsDirectory", "is a directory");
     if (content.length > options.fileBytesMax) throw new Refused("TooLarge", "larger than a file may be");
     const room = options.workspaceBytesMax - content.length;
-    if (room < 0 || await sizeOf(options.workspace, room) > room) throw new Refused("NoSpace", "the workspace is full");
+    const used = async () => await sizeOf(options.workspace, room) + await sizeOf(artifactsFolder(options), room);
+    if (room < 0 || await used() > room) throw new Refused("NoSpace", "the workspace is full");
     const parent = host.slice(0, host.lastIndexOf("/"));
     await Deno.mkdir(parent, { recursive: true }).catch((error) => {
       // A file in the way of a directory that should be made.
@@ -212,11 +226,12 @@ export const makeFiles = (mounts: ReadonlyArray<Mount>, options: GuestOptions): 
 
   const changed = async (sinceMs: number, limit: number) => {
     const found: Array<{ path: string; sizeBytes: number; modifiedAtMs: number }> = [];
-    for await (const { host, info } of walk(options.workspace)) {
-      const modifiedAtMs = changeTimeMs(info);
-      if (modifiedAtMs < sinceMs) continue;
-      const path = `/workspace${host.slice(options.workspace.length)}`;
-      found.push({ path, sizeBytes: info.size, modifiedAtMs });
+    for (const [at, root] of [["/workspace", options.workspace], ["/artifacts", artifactsFolder(options)]] as const) {
+      for await (const { host, info } of walk(root)) {
+        const modifiedAtMs = changeTimeMs(info);
+        if (modifiedAtMs < sinceMs) continue;
+        found.push({ path: at + host.slice(root.length), sizeBytes: info.size, modifiedAtMs });
+      }
     }
     return found.toSorted((a, b) => b.modifiedAtMs - a.modifiedAtMs || (a.path < b.path ? -1 : 1)).slice(0, limit);
   };

@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import { bodyBytesMax, encodeMessage, type GuestOptions, type GuestRequest, readMessages } from "../wire.ts";
-import { makeFiles } from "./files.ts";
+import { makeArtifactsFolder, makeFiles } from "./files.ts";
 import { keepEnds, saveOutput } from "./output.ts";
 import { mountsOf, refusalOf, Refused } from "./paths.ts";
 import { makePython } from "./python.ts";
@@ -22,6 +22,7 @@ for (const method of ["log", "info", "debug", "warn"] as const) globalThis.conso
 globalThis.addEventListener("unhandledrejection", (event) => event.preventDefault());
 
 const options: GuestOptions = JSON.parse(Deno.args[0] ?? "{}");
+await makeArtifactsFolder(options);
 const mounts = mountsOf(options);
 const files = makeFiles(mounts, options);
 const python = makePython(mounts, options.snapshot);
@@ -89,6 +90,8 @@ await send({ ok: true });
 for await (const message of readMessages(Deno.stdin.readable)) {
   const request: GuestRequest = JSON.parse(message.head);
   try {
+    // The command before may have removed it, and no file system mounts what is not there.
+    await makeArtifactsFolder(options);
     const { head, body } = await answer(request, message.body);
     await send({ ok: true, ...head }, body);
   } catch (error) {

@@ -10,9 +10,13 @@ export interface Mount {
   readonly writable: boolean;
 }
 
+/** What stands behind `/artifacts`: a folder of the workspace that shows in no plain listing. */
+export const artifactsFolder = (options: GuestOptions): string => `${options.workspace}/.caisson/artifacts`;
+
 /** The mounts of a guest; nothing outside them exists on the host. */
 export const mountsOf = (options: GuestOptions): ReadonlyArray<Mount> => [
   { at: "/workspace", host: options.workspace, writable: true },
+  { at: "/artifacts", host: artifactsFolder(options), writable: true },
   { at: "/tmp", host: options.temporary, writable: true },
   ...(options.tools === undefined ? [] : [{ at: "/tools", host: options.tools, writable: false }]),
   ...(options.skills === undefined ? [] : [{ at: "/skills", host: options.skills, writable: false }]),
@@ -42,7 +46,7 @@ export const hostPath = (mounts: ReadonlyArray<Mount>, path: string, write: bool
   const mount = mounts.find(({ at }) => path === at || path.startsWith(`${at}/`));
   if (mount === undefined) {
     throw write
-      ? new Refused("ReadOnly", "only /workspace and /tmp can be written")
+      ? new Refused("ReadOnly", "only /workspace, /artifacts and /tmp can be written")
       : new Refused("NotFound", "no such file or directory");
   }
   if (write && !mount.writable) throw new Refused("ReadOnly", `${mount.at} is read-only`);
