@@ -116,6 +116,23 @@ it.live("Docker: closing the service removes every container and keeps the works
   });
 }, options);
 
+live("execute works in a fresh sandbox when the workspace was closed to its own user", () => {
+  const owner = freshOwner();
+  return cleaned(
+    owner,
+    Effect.gen(function* () {
+      const sandbox = yield* Sandbox;
+      yield* using(owner, (handle) => run(handle, "echo kept > kept; chmod 000 /workspace"));
+      yield* eventually(Effect.map(sandbox.health, (health) => health.open === 0));
+      yield* using(owner, (handle) =>
+        Effect.gen(function* () {
+          const outcome = yield* run(handle, "pwd; cat kept");
+          assert.deepEqual([outcome.exitCode, outcome.stdout], [0, "/workspace\nkept\n"]);
+        }));
+    }),
+  );
+}, { sandboxIdleSeconds: 0.05 });
+
 live("open takes a new owner's sandbox from the pool and its workspace lasts", () => {
   const owner = freshOwner();
   return cleaned(
@@ -291,11 +308,12 @@ live("execute is stopped when it fills a workspace that the engine cannot bound"
       Effect.gen(function* () {
         const outcome = yield* run(
           handle,
-          "for i in 1 2 3 4 5 6 7 8; do head -c 4194304 /dev/zero > f$i; done; sleep 15",
+          "echo begun; echo trouble >&2; for i in 1 2 3 4 5 6 7 8; do head -c 4194304 /dev/zero > f$i; done; sleep 15",
         );
         // An engine with quotas refuses the writes instead, and the command sleeps to its end.
         if (outcome.exitCode === 0) return assert.match(outcome.stderr, /No space|quota/i);
         assert.match(outcome.note ?? "", /filled the workspace/);
+        assert.deepEqual([outcome.exitCode, outcome.stdout, outcome.stderr], [153, "begun\n", "trouble\n"]);
         const refused = yield* Effect.flip(handle.writeFile("more", new Uint8Array(1)));
         assert.ok(refused._tag === "FileError" && refused.reason === "NoSpace");
         yield* run(handle, "rm -f f*");

@@ -278,7 +278,8 @@ export const containerOptions = (
     name: request.name,
     Image: request.image,
     User: `${sandboxUid}:${sandboxUid}`,
-    WorkingDir: "/workspace",
+    // Not the workspace: runc refuses to start where a user closed it. The supervisor enters it and opens it.
+    WorkingDir: "/",
     Hostname: "sandbox",
     Labels: { ...request.labels },
     // The attached stdin is the lease: when this server goes away, the supervisor reads the end of it,

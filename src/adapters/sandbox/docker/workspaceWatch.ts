@@ -10,9 +10,18 @@ import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Executi
 import { FileError, type SandboxError } from "../../../services/Sandbox.ts";
 
 /** The two operations the watch stands before. */
-interface Guarded {
+interface Watched {
   readonly execute: (request: ExecutionRequest) => Effect.Effect<ExecutionOutcome, SandboxError>;
   readonly writeFile: (path: string, content: Uint8Array) => Effect.Effect<number, SandboxError | FileError>;
+}
+
+/** What the watch needs of a sandbox. */
+interface Guarded extends Watched {
+  /** Runs a command and kills it when `stop` completes first, keeping what it printed. */
+  readonly executeUntil: (
+    request: ExecutionRequest,
+    stop: Effect.Effect<void>,
+  ) => Effect.Effect<ExecutionOutcome, SandboxError>;
 }
 
 /** Pause between measurements: what a disk can take in it is the most that a workspace overshoots by. */
@@ -28,7 +37,7 @@ const mib = 1024 * 1024;
 export const watchWorkspace = Effect.fnUntraced(function* (
   guarded: Guarded,
   limitMb: number,
-): Effect.fn.Return<Guarded, never, Scope.Scope> {
+): Effect.fn.Return<Watched, never, Scope.Scope> {
   let usedBytes = 0;
   let running = 0;
   const active = yield* Latch.make(false);
@@ -71,31 +80,26 @@ export const watchWorkspace = Effect.fnUntraced(function* (
       } MiB, over its limit of ${limitMb} MiB: delete files, writes are refused.`
       : undefined;
 
-  const stopped = (): ExecutionOutcome => ({
-    exitCode: exitCodeOverLimit,
-    stdout: "",
-    stderr: "",
-    timedOut: false,
-    truncated: false,
-    oomKilled: false,
-    durationMs: 0,
-    stdoutBytes: 0,
-    stderrBytes: 0,
-    note: `The command was stopped because it filled the workspace. ${overNote() ?? ""}`.trim(),
-  });
-
   return {
     execute: (request) =>
       Effect.suspend(() => {
         running++;
         active.openUnsafe();
-        return Effect.raceFirst(
-          guarded.execute(request),
-          Effect.map(Deferred.await(breach), stopped),
-        ).pipe(
+        let told = false;
+        const stop = Effect.andThen(
+          Deferred.await(breach),
+          Effect.sync(() => {
+            told = true;
+          }),
+        );
+        return guarded.executeUntil(request, stop).pipe(
           Effect.map((outcome) => {
-            const note = [outcome.note, overNote()].filter((part) => part !== undefined).join(" ");
-            return note === "" || outcome.exitCode === exitCodeOverLimit ? outcome : { ...outcome, note };
+            // One that ended well at the same moment was not stopped.
+            const isStopped = told && outcome.exitCode !== 0;
+            const why = isStopped ? "The command was stopped because it filled the workspace." : undefined;
+            const note = [outcome.note, why, overNote()].filter((part) => part !== undefined).join(" ");
+            if (note === "") return outcome;
+            return { ...outcome, note, ...(isStopped && { exitCode: exitCodeOverLimit }) };
           }),
           Effect.ensuring(Effect.sync(() => {
             running--;

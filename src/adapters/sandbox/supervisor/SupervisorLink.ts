@@ -9,7 +9,7 @@ import { Deferred, Duration, Effect, type Scope, type Stream } from "effect";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
 import { SandboxError, type SandboxHandle, StartFailed } from "../../../services/Sandbox.ts";
 import type { ByteChannel } from "./ByteChannel.ts";
-import { execute, executeWithInput, withLastDeadline } from "./execute.ts";
+import { execute, executeUntil, executeWithInput, withLastDeadline } from "./execute.ts";
 import { changedFiles, readDocstring, readText, writeFile } from "./files.ts";
 import { Ask, decodeCount, preamble, protocolVersion, Tell } from "./frames.ts";
 import { LinkSession, lost } from "./LinkSession.ts";
@@ -22,6 +22,11 @@ export interface SupervisorLink extends Omit<SandboxHandle, "id"> {
   readonly isClosed: () => boolean;
   /** One round trip through the supervisor's loop. *Fails with* `SandboxLost` when it takes too long. */
   readonly ping: Effect.Effect<void, SandboxError>;
+  /** Runs a command as `execute` does and kills it when `stop` completes first; what it printed is kept. */
+  readonly executeUntil: (
+    request: ExecutionRequest,
+    stop: Effect.Effect<void>,
+  ) => Effect.Effect<ExecutionOutcome, SandboxError>;
   /** Runs a command as `execute` does, its stdin fed from a stream whose end closes it. */
   readonly executeWithInput: <E>(
     request: ExecutionRequest,
@@ -133,6 +138,7 @@ export const connect = Effect.fnUntraced(function* (
   };
   return {
     execute: execute(commandsContext),
+    executeUntil: executeUntil(commandsContext),
     executeWithInput: executeWithInput(commandsContext),
     writeFile: writeFile(filesContext),
     readText: readText(filesContext),

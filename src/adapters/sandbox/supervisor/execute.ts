@@ -119,7 +119,7 @@ const supervise = <E = never>(
   context: ExecuteContext,
   request: ExecutionRequest,
   start: () => Running,
-  also?: (running: Running) => Effect.Effect<never, E>,
+  also?: (running: Running) => Effect.Effect<Ending, E>,
 ): Effect.Effect<Outcome, SandboxError | E> =>
   // Nothing may interrupt between sending and the finalizer, or the command would be left running.
   Effect.uninterruptibleMask((restore) =>
@@ -159,6 +159,22 @@ const begin = <E>(
 export const execute =
   (context: ExecuteContext) => (request: ExecutionRequest): Effect.Effect<ExecutionOutcome, SandboxError> =>
     begin(context, request, (command) => supervise(context, request, () => start(context, request, command)));
+
+/**
+ * Runs a command that is killed with its whole tree when `stop` completes before it.
+ *
+ * *Details*: what it printed until then is in the outcome, as it is after a timeout.
+ */
+export const executeUntil =
+  (context: ExecuteContext) =>
+  (request: ExecutionRequest, stop: Effect.Effect<void>): Effect.Effect<ExecutionOutcome, SandboxError> =>
+    begin(context, request, (command) =>
+      supervise(
+        context,
+        request,
+        () => start(context, request, command),
+        (running) => stop.pipe(Effect.andThen(kill(context, running)), Effect.andThen(ended(running))),
+      ));
 
 /**
  * Runs a command that reads bytes on its stdin; their end closes it.

@@ -30,7 +30,7 @@ Deno.test("containerOptions applies every control when the workspace is in memor
     name: "caisson-x",
     Image: "image:1",
     User: "1000:1000",
-    WorkingDir: "/workspace",
+    WorkingDir: "/",
     Hostname: "sandbox",
     Labels: { a: "b" },
     OpenStdin: true,

@@ -21,15 +21,18 @@ const outcome = (stdout: string): ExecutionOutcome => ({
 
 /** A sandbox whose workspace is as full as the test says and whose `wait` ends when told. */
 const fake = Effect.gen(function* () {
-  const state = { usedMb: 0, interrupted: 0 };
+  const state = { usedMb: 0, stopped: 0 };
   const go = yield* Deferred.make<void>();
   const watched = yield* watchWorkspace({
-    execute: (request) =>
-      request.command.startsWith("du ")
-        ? Effect.sync(() => outcome(`${state.usedMb * mib}\n`))
-        : request.command === "wait"
-        ? Effect.as(Deferred.await(go), outcome("done")).pipe(
-          Effect.onInterrupt(() => Effect.sync(() => void state.interrupted++)),
+    execute: () => Effect.sync(() => outcome(`${state.usedMb * mib}\n`)),
+    executeUntil: (request, stop) =>
+      request.command === "wait"
+        ? Effect.raceFirst(
+          Effect.as(Deferred.await(go), outcome("done")),
+          Effect.map(stop, () => {
+            state.stopped++;
+            return { ...outcome("so far"), exitCode: 137 };
+          }),
         )
         : Effect.succeed(outcome("ran")),
     writeFile: (_path, content) => Effect.succeed(content.length),
@@ -47,7 +50,7 @@ it.effect("watchWorkspace stops a command that fills the workspace and refuses w
     state.usedMb = 11;
     yield* TestClock.adjust("1 second");
     const stopped = yield* Fiber.join(fiber);
-    assert.deepEqual([stopped.exitCode, state.interrupted], [153, 1]);
+    assert.deepEqual([stopped.exitCode, stopped.stdout, state.stopped], [153, "so far", 1]);
     assert.match(stopped.note ?? "", /filled the workspace.*11 MiB/);
 
     const refused = yield* Effect.flip(watched.writeFile("a", new Uint8Array(1)));
@@ -70,7 +73,7 @@ it.effect("watchWorkspace lets a command go on when the workspace was over its l
     yield* TestClock.adjust("3 seconds");
     yield* Deferred.succeed(go, undefined);
     const ended = yield* Fiber.join(fiber);
-    assert.deepEqual([ended.stdout, state.interrupted], ["done", 0]);
+    assert.deepEqual([ended.stdout, state.stopped], ["done", 0]);
     assert.match(ended.note ?? "", /over its limit/);
   }));
 
