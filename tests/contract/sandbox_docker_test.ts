@@ -116,23 +116,6 @@ it.live("Docker: closing the service removes every container and keeps the works
   });
 }, options);
 
-live("execute works in a fresh sandbox when the workspace was closed to its own user", () => {
-  const owner = freshOwner();
-  return cleaned(
-    owner,
-    Effect.gen(function* () {
-      const sandbox = yield* Sandbox;
-      yield* using(owner, (handle) => run(handle, "echo kept > kept; chmod 000 /workspace"));
-      yield* eventually(Effect.map(sandbox.health, (health) => health.open === 0));
-      yield* using(owner, (handle) =>
-        Effect.gen(function* () {
-          const outcome = yield* run(handle, "pwd; cat kept");
-          assert.deepEqual([outcome.exitCode, outcome.stdout], [0, "/workspace\nkept\n"]);
-        }));
-    }),
-  );
-}, { sandboxIdleSeconds: 0.05 });
-
 live("open takes a new owner's sandbox from the pool and its workspace lasts", () => {
   const owner = freshOwner();
   return cleaned(

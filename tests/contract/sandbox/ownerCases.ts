@@ -111,6 +111,22 @@ export const ownerCases = ({ it, bare }: Cases, layerWith: SandboxUnderTest): vo
     );
   }, { needs: "durableWorkspace", settings: { sandboxIdleSeconds: 0.05 } });
 
+  it("execute works in a fresh sandbox when the workspace was closed to its own user", () => {
+    const owner = freshOwner();
+    return cleaned(
+      [owner],
+      Effect.gen(function* () {
+        const sandbox = yield* Sandbox;
+        yield* using(owner, (handle) => run(handle, "echo kept > kept; chmod 000 /workspace"));
+        yield* eventually(Effect.map(sandbox.health, (health) => health.open === 0));
+        yield* using(owner, (handle) =>
+          Effect.gen(function* () {
+            assert.equal(ok(yield* run(handle, "pwd; cat kept")), "/workspace\nkept\n");
+          }));
+      }),
+    );
+  }, { needs: "durableWorkspace", settings: { sandboxIdleSeconds: 0.05 } });
+
   bare(
     "open finds the workspace again when the service was restarted",
     () => {

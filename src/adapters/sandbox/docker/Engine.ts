@@ -46,6 +46,7 @@ const NetworkList = Schema.Array(Schema.Struct({ Id: Schema.String, Name: Schema
 
 export const ImageSummary = Schema.Struct({
   Id: Schema.String,
+  RepoTags: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String))),
   Config: Schema.optionalKey(
     Schema.NullOr(Schema.Struct({
       Labels: Schema.optionalKey(Labels),
@@ -89,6 +90,8 @@ export interface EngineService {
   readonly listNetworks: (labels: ReadonlyArray<string>) => Call<ReadonlyArray<{ Id: string; Labels: LabelMap }>>;
   /** The image by tag, id or digest; none when the engine does not have it. */
   readonly inspectImage: (reference: string) => Call<Option.Option<ImageSummary>>;
+  /** Removes an image and the layers nobody else has; the engine refuses while a container uses it. */
+  readonly removeImage: (id: string) => Call<void>;
   /** Builds from a tar of the context; the stream is the engine's progress. */
   readonly buildImage: (
     context: Uint8Array,
@@ -221,6 +224,7 @@ const make = (
         Effect.map(Option.some),
         Effect.catchIf((error) => error.kind === "NotFound", () => Effect.succeed(Option.none<ImageSummary>())),
       ),
+    removeImage: (id) => goneIsFine(call("removeImage", () => docker.getImage(id).remove())),
     buildImage: (context, options) =>
       Stream.unwrap(
         call("build", (abortSignal) =>

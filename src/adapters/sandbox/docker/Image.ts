@@ -83,6 +83,14 @@ export class Image extends Context.Service<Image, ImageService>()("caisson/adapt
         new SandboxError({ reason: new ImageMissing({ image: reference }), detail: `image ${reference}: ${detail}` });
       const sources = Effect.option(Effect.tryPromise(() => readSources(sourceDirectory)));
 
+      /** Removes the image that had the tag before, unless it has another one or a container still uses it. */
+      const removeReplaced = (id: string) =>
+        engine.inspectImage(id).pipe(
+          Effect.map(Option.filter(({ RepoTags }) => RepoTags !== undefined && (RepoTags ?? []).length === 0)),
+          Effect.flatMap(Option.match({ onNone: () => Effect.void, onSome: () => engine.removeImage(id) })),
+          Effect.catch((error) => Effect.logDebug(`the replaced image stays: ${error.message}`)),
+        );
+
       const build = (files: ReadonlyArray<Source>) =>
         Effect.gen(function* () {
           const base = Option.isSome(imageBase)
@@ -91,6 +99,7 @@ export class Image extends Context.Service<Image, ImageService>()("caisson/adapt
             ? localBase
             : publicBase;
           yield* Effect.logInfo(`building the sandbox image ${reference} from ${base}; this takes a minute or two`);
+          const replaced = yield* engine.inspectImage(reference);
           const options = {
             t: reference,
             buildargs: { BASE: base },
@@ -109,6 +118,7 @@ export class Image extends Context.Service<Image, ImageService>()("caisson/adapt
             ),
           );
           yield* Effect.logInfo(`built the sandbox image ${reference}`);
+          if (Option.isSome(replaced)) yield* removeReplaced(replaced.value.Id);
           return reference;
         }).pipe(
           Effect.catchTag(

@@ -24,6 +24,8 @@ const makeDirectory = (path: string, uid: number | undefined) =>
     await Deno.mkdir(path, { mode: privateMode }).catch((error) => {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     });
+    // A program may have closed it to its own user, and nothing could start in it.
+    await Deno.chmod(path, privateMode);
     if (uid !== undefined) await Deno.chown(path, uid, uid);
     return await Deno.realPath(path);
   });

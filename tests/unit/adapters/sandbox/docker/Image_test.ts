@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Effect, Layer, Option, Stream } from "effect";
 import { type BuildMessage, Engine } from "../../../../../src/adapters/sandbox/docker/Engine.ts";
+import { EngineError } from "../../../../../src/adapters/sandbox/docker/EngineError.ts";
 import { Image, sourceLabel, supervisorLabel } from "../../../../../src/adapters/sandbox/docker/Image.ts";
 import { Settings, type SettingsService } from "../../../../../src/config.ts";
 import { it } from "../../../../support/it.ts";
@@ -9,7 +10,11 @@ interface World {
   /** Labels of the images the engine has. */
   readonly images: Map<string, Record<string, string>>;
   readonly builds: Array<Record<string, string>>;
+  /** Ids of images that were removed. */
+  readonly removed: Array<string>;
 }
+
+const replacedId = "sha256:before";
 
 /** An engine that has images and builds what it is asked to, or says what the test says. */
 const withImages = <A, E>(
@@ -17,15 +22,23 @@ const withImages = <A, E>(
   settings: Partial<SettingsService>,
   use: (world: World) => Effect.Effect<A, E, Image>,
   says: ReadonlyArray<BuildMessage> = [{ stream: "Step 1/1 : FROM x" }],
+  replaced: { readonly tags: ReadonlyArray<string>; readonly inUse: boolean } = { tags: [], inUse: false },
 ) => {
-  const world: World = { images: new Map(Object.entries(images)), builds: [] };
+  const world: World = { images: new Map(Object.entries(images)), builds: [], removed: [] };
   const engine = Layer.mock(Engine, {
     socketPath: "/engine.sock",
     version: { Version: "27.0.0", ApiVersion: "1.46" },
     inspectImage: (reference) =>
       Effect.sync(() =>
-        Option.map(Option.fromUndefinedOr(world.images.get(reference)), (Labels) => ({ Id: "i", Config: { Labels } }))
+        reference === replacedId ? Option.some({ Id: replacedId, RepoTags: replaced.tags, Config: null }) : Option.map(
+          Option.fromUndefinedOr(world.images.get(reference)),
+          (Labels) => ({ Id: replacedId, Config: { Labels } }),
+        )
       ),
+    removeImage: (id) =>
+      replaced.inUse
+        ? Effect.fail(new EngineError({ operation: "removeImage", kind: "Conflict", detail: "in use" }))
+        : Effect.sync(() => void world.removed.push(id)),
     buildImage: (_context, options) => {
       world.builds.push({ ...options.buildargs });
       return Stream.fromIterable(says).pipe(
@@ -55,6 +68,23 @@ it.effect("Image.ensure builds again when the image comes from other sources", (
       yield* ensure;
       assert.equal(world.builds.length, 1);
     })));
+
+for (
+  const [what, replaced, removed] of [
+    ["removes the image it replaced", { tags: [], inUse: false }, [replacedId]],
+    ["leaves the image it replaced when it has another tag", { tags: ["kept:1"], inUse: false }, []],
+    ["leaves the image it replaced when a container uses it", { tags: [], inUse: true }, []],
+  ] as const
+) {
+  it.effect(`Image.ensure ${what}`, () =>
+    withImages(
+      { "mcp-code-executor:latest": { [sourceLabel]: "old" } },
+      {},
+      (world) => Effect.andThen(ensure, Effect.sync(() => assert.deepEqual(world.removed, removed))),
+      undefined,
+      replaced,
+    ));
+}
 
 it.effect("Image.ensure prefers the local base when the engine has it, and the configured one to both", () =>
   Effect.gen(function* () {
