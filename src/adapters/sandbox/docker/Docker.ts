@@ -154,12 +154,10 @@ const make = Effect.gen(function* (): Effect.gen.Return<
     Effect.forkScoped,
   );
 
+  // Docker makes the volume with the container that mounts it; Podman would make one without labels.
   const createWorkspace = Effect.fnUntraced(function* (name: string, owner: OwnerKey | undefined) {
-    yield* engine.createVolume({
-      Name: name,
-      Labels: yield* labelsOf(owner),
-      ...(baseContext.volumeQuota ? { DriverOpts: { size: `${settings.sandboxWorkspaceMb}m` } } : {}),
-    }).pipe(Effect.mapError(toSandboxError));
+    if (!isPodman(engine.version)) return;
+    yield* engine.createVolume({ Name: name, Labels: yield* labelsOf(owner) }).pipe(Effect.mapError(toSandboxError));
   });
 
   const startOn = Effect.fnUntraced(function* (workspace: Workspace, principal: string, owner: OwnerKey | undefined) {

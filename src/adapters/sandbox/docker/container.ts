@@ -264,6 +264,25 @@ export const controlsOf = (context: ContainerContext): ReadonlyArray<SandboxCont
     };
   });
 
+/** The volume with all that the engine needs to make it when there is none, which saves a call of its own. */
+const workspaceMount = (
+  { settings, version, volumeQuota }: ContainerContext,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+): Dockerode.MountSettings => ({
+  Type: "volume",
+  Source: name,
+  Target: "/workspace",
+  ...(isPodman(version) ? {} : {
+    VolumeOptions: {
+      // The copy is what gives a fresh volume the owner and mode of the image's directory.
+      NoCopy: false,
+      Labels: { ...labels },
+      DriverConfig: { Name: "local", Options: volumeQuota ? { size: `${settings.sandboxWorkspaceMb}m` } : {} },
+    },
+  }),
+});
+
 /** The options that create one sandbox container. */
 export const containerOptions = (
   context: ContainerContext,
@@ -300,7 +319,7 @@ export const containerOptions = (
       Mounts: [
         ...context.readOnlyMounts,
         ...(request.workspace._tag === "Volume"
-          ? [{ Type: "volume" as const, Source: request.workspace.name, Target: "/workspace" }]
+          ? [workspaceMount(context, request.workspace.name, request.labels)]
           : []),
       ],
     },

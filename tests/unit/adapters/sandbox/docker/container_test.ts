@@ -78,7 +78,22 @@ Deno.test("containerOptions mounts a volume, a network and a runtime when they a
   assert.equal(host?.Runtime, "runsc");
   assert.equal(host?.NetworkMode, "net");
   assert.deepEqual(Object.keys(host?.Tmpfs ?? {}), ["/tmp"]);
-  assert.deepEqual(host?.Mounts?.at(-1), { Type: "volume", Source: "ws", Target: "/workspace" });
+  const volume = { Type: "volume", Source: "ws", Target: "/workspace" };
+  const VolumeOptions = {
+    NoCopy: false,
+    Labels: { a: "b" },
+    DriverConfig: { Name: "local", Options: { size: "1024m" } },
+  };
+  assert.deepEqual(host?.Mounts?.at(-1), { ...volume, VolumeOptions });
+});
+
+Deno.test("containerOptions bounds no volume when the engine cannot and leaves it alone when the engine is Podman", () => {
+  const mount = (changes: Partial<ContainerContext>) =>
+    containerOptions({ ...context, ...changes }, { ...request, workspace: { _tag: "Volume", name: "ws" } })
+      .HostConfig?.Mounts?.at(-1)?.VolumeOptions;
+  assert.deepEqual(mount({ volumeQuota: false })?.DriverConfig.Options, {});
+  const Components = [{ Name: "Podman Engine", Version: "5.0.0" }];
+  assert.equal(mount({ version: { ...context.version, Components } }), undefined);
 });
 
 Deno.test("containerOptions names no user on a tmpfs when the engine is Podman", () => {
