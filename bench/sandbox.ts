@@ -24,6 +24,8 @@ const execBurstRuns = 48;
 const startRuns = 6;
 const fileRuns = 6;
 const mebibyte = 1024 * 1024;
+/** Large against every buffer on the way, so that one which grows with the file shows. */
+const hugeBytes = 100 * mebibyte;
 
 const engine = dockerode();
 const owner = (ephemeral: boolean): Owner => ({ principal: "bench", user: crypto.randomUUID(), ephemeral });
@@ -136,6 +138,32 @@ const warm = Effect.scoped(Effect.gen(function* () {
   yield* row("1 KB write and read, p50", `${ms(pair)}, one command ${ms(ours)}`, `${times(pair / ours)} (at most 1x)`);
 }));
 
+/** Resident memory of the supervisor in KiB, now and at its highest. */
+const supervisorMemory = (handle: SandboxHandle) =>
+  Effect.map(
+    handle.execute({ command: "awk '/^Vm(HWM|RSS):/ {print $2}' /proc/1/status", timeoutMs: 10_000 }),
+    ({ stdout }) => stdout.trim().split("\n").map(Number),
+  );
+
+/** Reads a file of a hundred mebibytes and says how far memory rose on both sides. */
+const memoryOfReading = Effect.fnUntraced(function* (handle: SandboxHandle) {
+  yield* handle.execute({ command: `head -c ${hugeBytes} /dev/zero > huge.bin`, timeoutMs: 60_000 });
+  const before = Deno.memoryUsage().rss;
+  let highest = before;
+  yield* Stream.runForEach(handle.readBytes("huge.bin"), () =>
+    Effect.sync(() => {
+      highest = Math.max(highest, Deno.memoryUsage().rss);
+    }));
+  const [peak = NaN, now = NaN] = yield* supervisorMemory(handle);
+  yield* row(
+    "memory for reading 100 MB",
+    `client +${((highest - before) / mebibyte).toFixed(1)} MiB, supervisor ${(now / 1024).toFixed(1)} MiB, highest ${
+      (peak / 1024).toFixed(1)
+    } MiB`,
+    "",
+  );
+});
+
 const files = Effect.gen(function* () {
   const sandbox = yield* Sandbox;
   const who = owner(false);
@@ -159,6 +187,7 @@ const files = Effect.gen(function* () {
     );
     yield* row("10 MB write, p50", `${ms(write)}, archive call ${ms(put)}`, `${times(put / write)} faster (1x)`);
     yield* row("10 MB read, p50", `${ms(read)}, archive call ${ms(get)}`, `${times(get / read)} faster (1x)`);
+    yield* memoryOfReading(handle);
   })).pipe(Effect.ensuring(Effect.ignore(sandbox.reset(who))));
 });
 
