@@ -92,7 +92,13 @@ const linesIn = (text: string): number => text.split("\n").length - (text.endsWi
 const isAgentTool = (name: string): name is keyof typeof handlers => Object.hasOwn(handlers, name);
 
 const failed = (error: ToolFailure | FileError) =>
-  Effect.succeed<ToolResult>({ text: `Error: ${error.message}`, isError: true });
+  Effect.succeed<ToolResult>({
+    text: `Error: ${error.message}`,
+    isError: true,
+    ...(error._tag === "FileError" && {
+      refusedFile: { path: error.path, reason: error.reason, why: error.why },
+    }),
+  });
 
 /**
  * Executes a call against the sandbox that `acquire` yields; arguments are checked before it is asked.

@@ -12,6 +12,10 @@ export interface ToolDeclaration {
   readonly parameters: JsonSchema.JsonSchema;
 }
 
+/** A file operation that was refused, for programs that work through tools; `reason` is one of `FileError`'s. */
+export const RefusedFile = Schema.Struct({ path: Schema.String, reason: Schema.String, why: Schema.String });
+export type RefusedFile = typeof RefusedFile.Type;
+
 /** What a tool call came to: the text the model reads and, for a command, the outcome behind it. */
 export const ToolResult = Schema.Struct({
   text: Schema.String,
@@ -19,5 +23,6 @@ export const ToolResult = Schema.Struct({
   /** The same result as data, for callers that read structures; fits the tool's output schema. */
   structured: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json)),
   outcome: Schema.optionalKey(ExecutionOutcome),
+  refusedFile: Schema.optionalKey(RefusedFile),
 });
 export type ToolResult = typeof ToolResult.Type;

@@ -5,7 +5,7 @@ import { Effect, Schema } from "effect";
 import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types";
 import { agentTools, jsonSchemaOf } from "../agent/tools.ts";
 import type { ToolDeclaration, ToolResult } from "../domain/Tool.ts";
-import { failureMeta, outcomeMeta } from "../services/toolResultMeta.ts";
+import { failureMeta, resultMeta } from "../services/toolResultMeta.ts";
 import type { ToolboxError, Tools } from "../services/Toolbox.ts";
 import { internalError, invalidParams, toolboxFailureText } from "./errors.ts";
 import { makeProgress } from "./progress.ts";
@@ -43,12 +43,16 @@ const decodeCall = Schema.decodeUnknownEffect(Schema.Struct({
   arguments: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json)),
 }));
 
-const answered = ({ text, isError, structured, outcome }: ToolResult): CallToolResult => ({
-  content: [{ type: "text", text }],
-  isError,
-  ...(structured !== undefined && { structuredContent: structured }),
-  ...(outcome !== undefined && { _meta: outcomeMeta(outcome) }),
-});
+const answered = (result: ToolResult): CallToolResult => {
+  const { text, isError, structured } = result;
+  const meta = resultMeta(result);
+  return {
+    content: [{ type: "text", text }],
+    isError,
+    ...(structured !== undefined && { structuredContent: structured }),
+    ...(meta !== undefined && { _meta: meta }),
+  };
+};
 
 /** A failure of the machinery: the client's model can only try later, the operator finds it in the log. */
 const failed = (error: ToolboxError, call: McpCall) => {

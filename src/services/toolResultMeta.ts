@@ -6,11 +6,13 @@
  */
 import { Option, Schema, Struct } from "effect";
 import { ExecutionOutcome } from "../domain/Execution.ts";
+import { RefusedFile, type ToolResult } from "../domain/Tool.ts";
 import { type SandboxErrorReason, SandboxErrorReason as Reason } from "./Sandbox.ts";
 import type { ToolboxError } from "./Toolbox.ts";
 
 const outcomeKey = "caisson/outcome";
 const failureKey = "caisson/failure";
+const refusedFileKey = "caisson/refused-file";
 
 /** The outcome without its output, which the result's structured content holds already. */
 const OutcomeRest = ExecutionOutcome.mapFields(Struct.omit(["stdout", "stderr"]));
@@ -19,14 +21,17 @@ const Output = Schema.Struct({ stdout: Schema.String, stderr: Schema.String });
 const Meta = Schema.Struct({
   [outcomeKey]: Schema.optionalKey(OutcomeRest),
   [failureKey]: Schema.optionalKey(Reason),
+  [refusedFileKey]: Schema.optionalKey(RefusedFile),
 });
 
 const encodeReason = Schema.encodeSync(Reason);
 const decodeMeta = Schema.decodeUnknownOption(Meta);
 const decodeOutput = Schema.decodeUnknownOption(Output);
 
-/** The `_meta` of a command's result. */
-export const outcomeMeta = (outcome: ExecutionOutcome): Record<string, unknown> => {
+/** The `_meta` of a result: a command's outcome, or the file operation that was refused. */
+export const resultMeta = ({ outcome, refusedFile }: ToolResult): Record<string, unknown> | undefined => {
+  if (refusedFile !== undefined) return { [refusedFileKey]: refusedFile };
+  if (outcome === undefined) return undefined;
   const { stdout: _stdout, stderr: _stderr, ...rest } = outcome;
   return { [outcomeKey]: rest };
 };
@@ -46,3 +51,7 @@ export const outcomeFrom = (meta: unknown, structured: unknown): Option.Option<E
 /** Why the remote sandbox failed, when a result says so. */
 export const failureFrom = (meta: unknown): Option.Option<SandboxErrorReason> =>
   Option.flatMapNullishOr(decodeMeta(meta), (found) => found[failureKey]);
+
+/** The file operation that was refused, when a result says so. */
+export const refusedFileFrom = (meta: unknown): Option.Option<RefusedFile> =>
+  Option.flatMapNullishOr(decodeMeta(meta), (found) => found[refusedFileKey]);

@@ -29,6 +29,7 @@ sandboxSuite("Docker", layerWith, {
   processBound: true,
   selfKill: true,
   durableWorkspace: true,
+  ownLifecycle: true,
   symbolicLinks: true,
 }, options);
 

@@ -63,6 +63,7 @@ sandboxSuite("Embedded (WebAssembly)", (changes) => withData(changes, layerWasm)
   processBound: false,
   selfKill: false,
   durableWorkspace: true,
+  ownLifecycle: true,
 });
 
 /** Why the bubblewrap form cannot be tested here, if it cannot. */
@@ -83,6 +84,7 @@ sandboxSuite("Embedded (bubblewrap)", (changes) => withData(changes, layerBubble
   processBound: true,
   selfKill: true,
   durableWorkspace: true,
+  ownLifecycle: true,
 }, { skip: bubblewrapSkip === undefined ? undefined : `bubblewrap: ${bubblewrapSkip}` });
 
 it.layer(withData({}, () => layer)).live(

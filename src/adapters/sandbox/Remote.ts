@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { Effect, Layer, Option, Schema, Stream } from "effect";
-import { makeId } from "../../domain/ids.ts";
+import { makeId, ownerKey } from "../../domain/ids.ts";
 import type { ExecutionOutcome, ExecutionRequest } from "../../domain/Execution.ts";
 import type { Owner } from "../../domain/Owner.ts";
 import type { ToolResult } from "../../domain/Tool.ts";
@@ -17,6 +17,8 @@ import { Toolbox, type ToolboxError, type Tools } from "../../services/Toolbox.t
 const readPieceBytes = 24 * 1024;
 /** Bytes of a file in one command's text; base64 of it stays below the kernel's bound of one argument. */
 const writePieceBytes = 72 * 1024;
+/** Characters of somebody else's words in an error. */
+const wordsMax = 500;
 /** A helper command touches a few files; one that takes longer hangs. */
 const helperTimeoutMs = 60_000;
 
@@ -38,24 +40,36 @@ const foreign = (error: Schema.SchemaError) => unavailable("the tool server's re
 /** Quotes a text for bash so that no character of it is special. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** The shell's own words about a file, as a reason; the tools of a foreign server give nothing better. */
-const fileErrorOf = (path: string, words: string): FileError => {
-  const text = words.replace(/^Error: /, "").replace(`${path}: `, "").trim();
+const decodeReason = Schema.decodeUnknownOption(FileError.fields.reason);
+
+/** The shell's own words about a file, as a reason; its helper commands give nothing better. */
+const shellFileError = (path: string, words: string): FileError => {
+  const text = words.trim();
   const reason = /no such file/i.test(text)
     ? "NotFound"
-    : /is a directory/i.test(text)
+    : /is a directory|overwrite directory/i.test(text)
     ? "IsDirectory"
+    : /not a directory|file exists/i.test(text)
+    ? "NotADirectory"
     : /permission denied/i.test(text)
     ? "PermissionDenied"
     : /read-only/i.test(text)
     ? "ReadOnly"
     : /no space|quota/i.test(text)
     ? "NoSpace"
-    : /no function|no such function/i.test(text)
-    ? "NoSuchFunction"
+    : /too large/i.test(text)
+    ? "TooLarge"
     : "Other";
-  return new FileError({ path, reason, why: text.slice(0, 500) });
+  return new FileError({ path, reason, why: text.slice(0, wordsMax) });
 };
+
+/** What our own server says of a refused file operation; a foreign one has only words. */
+const refusal = (path: string, { refusedFile, text }: ToolResult): FileError =>
+  refusedFile === undefined ? new FileError({ path, reason: "Other", why: text.slice(0, wordsMax) }) : new FileError({
+    path: refusedFile.path,
+    reason: Option.getOrElse(decodeReason(refusedFile.reason), () => "Other" as const),
+    why: refusedFile.why,
+  });
 
 const handleOver = (tools: Tools, id: string): SandboxHandle => {
   const call = (name: string, args: Record<string, unknown>, onOutput?: ExecutionRequest["onOutput"]) =>
@@ -71,7 +85,7 @@ const handleOver = (tools: Tools, id: string): SandboxHandle => {
     Effect.flatMap(
       call(name, args),
       (result): Effect.Effect<ToolResult, FileError> =>
-        result.isError ? Effect.fail(fileErrorOf(path, result.text)) : Effect.succeed(result),
+        result.isError ? Effect.fail(refusal(path, result)) : Effect.succeed(result),
     );
 
   const execute = Effect.fnUntraced(function* (
@@ -84,7 +98,7 @@ const handleOver = (tools: Tools, id: string): SandboxHandle => {
 
   const helper = Effect.fnUntraced(function* (path: string, command: string) {
     const outcome = yield* execute({ command, timeoutMs: helperTimeoutMs });
-    if (outcome.exitCode !== 0) return yield* fileErrorOf(path, outcome.stderr);
+    if (outcome.exitCode !== 0) return yield* shellFileError(path, outcome.stderr);
     return outcome.stdout;
   });
 
@@ -133,7 +147,8 @@ const handleOver = (tools: Tools, id: string): SandboxHandle => {
     changedFiles: Effect.fnUntraced(function* (sinceMs, limit) {
       const since = (sinceMs / 1000).toFixed(3);
       const command =
-        `find /workspace /artifacts/ -path '*/.*' -prune -o -type f -newermt @${since} -printf '%T@\\t%s\\t%p\\0' 2>/dev/null` +
+        `folder=/workspace/.caisson/artifacts; [ "$(realpath $folder 2>/dev/null)" = $folder ] && artifacts=/artifacts/;` +
+        ` find /workspace $artifacts -path '*/.*' -prune -o -type f -newerct @${since} -printf '%C@\\t%s\\t%p\\0' 2>/dev/null` +
         ` | sort -z -rn | head -z -n ${limit} | base64 -w0`;
       const outcome = yield* execute({ command, timeoutMs: helperTimeoutMs });
       return Buffer.from(outcome.stdout, "base64").toString().split("\0").flatMap((line) => {
@@ -160,18 +175,30 @@ export const layer: Layer.Layer<Sandbox, never, Toolbox> = Layer.effect(
     const toolbox = yield* Toolbox;
     const open = Effect.fnUntraced(function* (owner: Owner) {
       const tools = yield* Effect.mapError(toolbox.open(owner), toSandboxError);
-      return handleOver(tools, makeId("remote"));
+      const key = ownerKey(owner);
+      // Tools start no sandbox by themselves; a caller of this port wants one that is there. The birth of
+      // its first process tells one sandbox of an owner from the next.
+      const birth = yield* handleOver(tools, key).execute({
+        command: "cut -d ' ' -f 22 /proc/1/stat 2>/dev/null || true",
+        timeoutMs: helperTimeoutMs,
+      });
+      return handleOver(tools, `remote-${key}-${birth.stdout.trim()}`);
     });
     return Sandbox.of({
       info: {
         kind: "remote",
         why: "MCP_SERVER_URL is set: the sandboxes are that server's",
-        controls: [],
+        controls: [{
+          name: "tool server",
+          applied: true,
+          detail: "limits and hardening are those of the tool server; its own /health and log have them",
+        }],
         notes: [],
       },
       health: Effect.map(toolbox.serverConnected, (connected) => ({
         healthy: connected !== false,
         detail: connected === false ? "the tool server does not answer" : "behind the tool server",
+        // How many there are is known where they are.
         open: 0,
       })),
       open,

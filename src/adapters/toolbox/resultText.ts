@@ -4,7 +4,7 @@
 import { Option, Schema } from "effect";
 import type { CallToolResult, ContentBlock } from "@modelcontextprotocol/sdk/types";
 import type { ToolResult } from "../../domain/Tool.ts";
-import { outcomeFrom } from "../../services/toolResultMeta.ts";
+import { outcomeFrom, refusedFileFrom } from "../../services/toolResultMeta.ts";
 
 /** Characters of a foreign result that a model is given; our own server bounds its output below this. */
 export const resultCharactersMax = 512 * 1024;
@@ -30,10 +30,12 @@ export const toolResultOf = ({ content, isError, structuredContent, _meta }: Cal
   const text = content.map(blockText).join("\n");
   const structured = Option.getOrUndefined(decodeStructured(structuredContent));
   const outcome = Option.getOrUndefined(outcomeFrom(_meta, structuredContent));
+  const refusedFile = Option.getOrUndefined(refusedFileFrom(_meta));
   return {
     text: text.length <= resultCharactersMax ? text : `${text.slice(0, resultCharactersMax)}\n[cut here]`,
     isError: isError ?? false,
     ...(structured !== undefined && { structured }),
     ...(outcome !== undefined && { outcome }),
+    ...(refusedFile !== undefined && { refusedFile }),
   };
 };

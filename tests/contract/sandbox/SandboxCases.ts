@@ -25,6 +25,8 @@ export interface SandboxCapabilities {
   readonly selfKill: boolean;
   /** `/workspace` outlives the sandbox and the service of an owner who is not ephemeral. */
   readonly durableWorkspace: boolean;
+  /** The adapter itself starts, counts and stops sandboxes; otherwise somebody behind it does. */
+  readonly ownLifecycle: boolean;
 }
 
 /** Builds the adapter under test with some settings changed. */
@@ -132,7 +134,7 @@ export const casesOf = ({ name, layerWith, capabilities, skip }: UnderTest) => {
     it(title, () => Effect.flatMap(Effect.flatMap(Sandbox, (sandbox) => sandbox.open(freshOwner(true))), body), about);
   const withLinks = (...[title, body]: Parameters<typeof withHandle>) =>
     withHandle(title, body, { needs: "symbolicLinks" });
-  return { it, bare, withHandle, withLinks };
+  return { it, bare, withHandle, withLinks, capabilities };
 };
 
 /** What {@link casesOf} gives to a group of cases. */

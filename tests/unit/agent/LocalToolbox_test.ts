@@ -118,7 +118,11 @@ it.effect("Tools.call gives the model a result it can mend when a file is refuse
   });
   return Effect.gen(function* () {
     const result = yield* call("read_file", { file_path: "nope.txt" });
-    assert.deepEqual(result, { text: "Error: nope.txt: no such file", isError: true });
+    assert.deepEqual(result, {
+      text: "Error: nope.txt: no such file",
+      isError: true,
+      refusedFile: { path: "nope.txt", reason: "NotFound", why: "no such file" },
+    });
   }).pipe(Effect.provide(layer));
 });
 
