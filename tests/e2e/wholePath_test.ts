@@ -8,17 +8,18 @@ import { HttpServer } from "effect/http";
 import OpenAI from "openai";
 import { agentApi } from "../../src/app.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
-import { dockerode, skipWithoutEngine, temporaryDirectory } from "../support/engine.ts";
+import { dockerode, skipWithoutEngine } from "../support/engine.ts";
 import * as Wire from "../support/geminiWire.ts";
 import { it } from "../support/it.ts";
 import { strictAnthropic, strictGemini, strictOpenAi } from "../support/strictUpstreams.ts";
 import { cut, serveWire, stall } from "../support/wireServer.ts";
+import { dataDirectory } from "./dataDirectory.ts";
 
 const dockerHost = Option.fromUndefinedOr(Deno.env.get("DOCKER_HOST"));
 
 /** Serves the agent API as `deno task serve` does, on a free port and a data directory of its own. */
 const serve = Effect.fnUntraced(function* (changes: Partial<SettingsService>) {
-  const dataPath = yield* temporaryDirectory;
+  const dataPath = yield* dataDirectory;
   const context = yield* Layer.build(
     agentApi.pipe(
       Layer.provide(Settings.layerWith({ apiPort: 0, dataPath, dockerHost, logLevel: "NONE", ...changes })),
