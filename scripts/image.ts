@@ -1,11 +1,15 @@
 /**
  * `deno task image`: builds the default sandbox image whether or not it is there, showing its steps.
  */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime";
 import { Effect, Layer } from "effect";
 import { Engine } from "../src/adapters/sandbox/docker/Engine.ts";
 import { Image } from "../src/adapters/sandbox/docker/Image.ts";
+import { explained } from "../src/boot.ts";
 import { settingsLayer } from "./settings.ts";
 
 const services = Layer.provideMerge(Image.layer, Engine.layer).pipe(Layer.provideMerge(settingsLayer));
 
-await Effect.runPromise(Effect.provide(Effect.flatMap(Image, (image) => image.build), services));
+const build = Effect.provide(Effect.flatMap(Image, (image) => image.build), services);
+
+NodeRuntime.runMain(explained(build), { disableErrorReporting: true });

@@ -32,8 +32,11 @@ export const bootMessage = (error: BootError): string => {
     case "PlatformError":
       return `the .env file cannot be read: ${error.message}`;
     case "SandboxError":
-      return `${error.message}: ${error.detail}. Start a container engine, name its socket in DOCKER_HOST, ` +
-        "or set CAISSON_SANDBOX=embedded";
+      return `${error.message}: ${error.detail}. ${
+        error.reason._tag === "ImageMissing"
+          ? "Where Debian's image cannot be pulled, make a base with scripts/base-image.sh"
+          : "Start a container engine, name its socket in DOCKER_HOST, or set CAISSON_SANDBOX=embedded"
+      }`;
     case "SessionsUnavailable":
       return `${error.message}: ${error.detail}. Check CAISSON_DATA_PATH or CAISSON_REDIS_URL`;
   }

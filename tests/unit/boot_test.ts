@@ -4,7 +4,7 @@ import { HttpServerError } from "effect/http";
 import { type BootError, BootFailed, bootMessage, explained } from "../../src/boot.ts";
 import { ConfigurationRefused } from "../../src/config.ts";
 import { OpenDoorRefused } from "../../src/services/Identity.ts";
-import { RuntimeUnavailable, SandboxError } from "../../src/services/Sandbox.ts";
+import { ImageMissing, RuntimeUnavailable, SandboxError } from "../../src/services/Sandbox.ts";
 import { SessionsUnavailable } from "../../src/services/Sessions.ts";
 import { it } from "../support/it.ts";
 
@@ -16,6 +16,10 @@ const table: ReadonlyArray<readonly [BootError, RegExp]> = [
     /address already in use.*AGENT_API_PORT/,
   ],
   [new SandboxError({ reason: new RuntimeUnavailable(), detail: "no socket" }), /no socket.*CAISSON_SANDBOX=embedded/],
+  [
+    new SandboxError({ reason: new ImageMissing({ image: "i" }), detail: "pull access denied" }),
+    /pull access denied.*scripts\/base-image\.sh/,
+  ],
   [
     new SessionsUnavailable({ store: "sqlite", operation: "open", detail: "disk full" }),
     /sqlite.*disk full.*CAISSON_DATA_PATH/,
