@@ -114,7 +114,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
     const settings = yield* Settings;
     const ledger = yield* UsageLedger;
 
-    const open = Effect.fn("Agent.open")(function* (request: AgentRequest) {
+    const open = Effect.fnUntraced(function* (request: AgentRequest) {
       const { price } = yield* model.find(request.model);
       const spending = new Spending(ledger, settings, request.owner, price);
       yield* spending.admit;

@@ -87,7 +87,7 @@ const nameAnswers = (history: ReadonlyArray<Message>, fresh: ReadonlyArray<Messa
  * assert.deepEqual(fresh.map(Message.textOf), ["Where am I?"]);
  * ```
  */
-export const open = Effect.fn("Conversation.open")(
+export const open = Effect.fnUntraced(
   function* (
     { owner, sessionId, sendsWholeHistory = false, messages }: OpenRequest,
   ): Effect.fn.Return<Conversation, SessionsUnavailable, Sessions> {

@@ -34,7 +34,7 @@ export const makeAttachment = (name: string, content: Uint8Array): Attachment =>
 };
 
 /** Writes attachments into the owner's workspace; it opens the sandbox only when there are any. */
-export const placeAttachments = Effect.fn("attachments.place")(
+export const placeAttachments = Effect.fnUntraced(
   function* (
     owner: Owner,
     attachments: ReadonlyArray<Attachment>,

@@ -10,6 +10,9 @@ const idBytes = 18;
 /** Makes an unguessable identifier such as `chatcmpl-…`, safe in URLs and headers. */
 export const makeId = (prefix: string): string => `${prefix}-${randomBytes(idBytes).toString("base64url")}`;
 
+/** Keys by owner: every part that a request passes asks for its owner's. */
+const keys = new WeakMap<Owner, OwnerKey>();
+
 /**
  * Derives the key under which everything an owner owns is kept.
  *
@@ -32,10 +35,15 @@ export const makeId = (prefix: string): string => `${prefix}-${randomBytes(idByt
  * assert.deepEqual(await Effect.runPromise(Effect.provide(program, store)), []);
  * ```
  */
-export const ownerKey = (owner: Owner): OwnerKey =>
-  OwnerKey.make(
+export const ownerKey = (owner: Owner): OwnerKey => {
+  const known = keys.get(owner);
+  if (known !== undefined) return known;
+  const key = OwnerKey.make(
     createHash("sha256")
       .update(JSON.stringify([owner.principal, owner.user]))
       .digest("hex")
       .slice(0, 32),
   );
+  keys.set(owner, key);
+  return key;
+};

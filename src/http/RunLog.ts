@@ -69,8 +69,14 @@ export class RunLog {
     return this.#ending !== undefined;
   }
 
-  /** Adds events and waits while every listener is far behind. */
+  /**
+   * Adds events and waits while every listener is far behind.
+   *
+   * *Details*: after the first it lets others go on, so that the first chunk is on the wire before a
+   * model that is always ready has said the rest.
+   */
   append(batch: ReadonlyArray<AgentEvent>): Effect.Effect<void> {
+    const isFirst = !this.#begun;
     for (const event of batch) {
       const size = sizeOf(event);
       this.bytes += size;
@@ -80,7 +86,7 @@ export class RunLog {
     }
     this.#begun = true;
     this.#more.openUnsafe();
-    if (this.#ahead < aheadBytesMax) return Effect.void;
+    if (this.#ahead < aheadBytesMax) return isFirst ? Effect.yieldNow : Effect.void;
     this.#room.closeUnsafe();
     return this.#room.await;
   }
@@ -118,6 +124,17 @@ export class RunLog {
     this.#more.closeUnsafe();
     return Effect.flatMap(this.#more.await, () => this.begun);
   });
+
+  /**
+   * As `begun`, but gives up waiting when the time has passed.
+   *
+   * *Details*: a run that has begun costs no timer and no fiber.
+   */
+  begunWithin(time: Duration.Duration): Effect.Effect<void, HttpError> {
+    return Effect.suspend(() =>
+      this.#begun || this.#ending !== undefined ? this.begun : Effect.asVoid(Effect.timeoutOption(this.begun, time))
+    );
+  }
 
   #pull(reading: Reading): Effect.Effect<Arr.NonEmptyReadonlyArray<Heard>, HttpError | Cause.Done> {
     const pull: Effect.Effect<Arr.NonEmptyReadonlyArray<Heard>, HttpError | Cause.Done> = Effect.suspend(() => {

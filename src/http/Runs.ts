@@ -34,6 +34,8 @@ export interface Listening {
   readonly joined: boolean;
   /** Waits for the first event; a failure before it fails this. */
   readonly begun: Effect.Effect<void, HttpError>;
+  /** Waits for the first event, but not longer than the given time; a failure before it fails this. */
+  readonly begunWithin: (time: Duration.Duration) => Effect.Effect<void, HttpError>;
   /** Every event of the run, from the first. */
   readonly events: Stream.Stream<AgentEvent, HttpError>;
   /** The same, with a `Tick` among them whenever the given time has passed. */
@@ -160,7 +162,8 @@ export const layer: Layer.Layer<Runs, never, Settings> = Layer.effect(
         Effect.interruptible,
         Effect.onExit(settle),
         Effect.ignoreCause,
-        Effect.forkIn(scope),
+        // At once, up to its first event: the listener then finds it there and waits for nothing.
+        Effect.forkIn(scope, { startImmediately: true }),
       );
       return entry;
     });
@@ -209,6 +212,7 @@ export const layer: Layer.Layer<Runs, never, Settings> = Layer.effect(
             createdSeconds: Math.floor(entry.createdMs / 1000),
             joined,
             begun: entry.log.begun,
+            begunWithin: (time) => entry.log.begunWithin(time),
             events: entry.log.events,
             eventsAndTicks: (every) => entry.log.eventsAndTicks(every),
             toolsHaveRun: () => entry.log.toolsHaveRun,

@@ -115,7 +115,7 @@ export const make = Effect.gen(function* () {
   /** The streamed response: what fails from here on is told in the stream. */
   const stream = Effect.fnUntraced(function* (listening: Listening, options: ConversionOptions) {
     // Waiting for the first event keeps errors before it an HTTP status; silence is broken in time.
-    yield* Effect.timeoutOption(listening.begun, keepAlive);
+    yield* listening.begunWithin(keepAlive);
     yield* listening.answered;
     const notes = yield* RequestNotes;
     const context = yield* Effect.context<never>();
