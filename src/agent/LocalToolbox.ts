@@ -28,6 +28,8 @@ export const layer: Layer.Layer<Toolbox, never, Sandbox | Settings> = Layer.effe
     const skills = yield* Skills;
     const library = yield* ToolsLibrary;
     const texts = yield* PromptTexts;
+    /** The prompt last composed: composing it anew for every run would cost more than all other set-up. */
+    let composed: { readonly of: ReadonlyArray<unknown>; readonly prompt: string } | undefined;
     return Toolbox.of({
       open: Effect.fnUntraced(function* (owner: Owner) {
         const scope = yield* Scope.Scope;
@@ -49,14 +51,20 @@ export const layer: Layer.Layer<Toolbox, never, Sandbox | Settings> = Layer.effe
       systemPrompt: () =>
         Effect.gen(function* () {
           const { skills: skillsCatalogue } = yield* skills.catalogue;
-          return systemPrompt({
+          const toolsLibrary = yield* library.modules;
+          const { notes: sandboxNotes } = sandbox.info;
+          const of = [skillsCatalogue, toolsLibrary, sandboxNotes];
+          if (composed !== undefined && of.every((part, index) => part === composed?.of[index])) return composed.prompt;
+          const prompt = systemPrompt({
             agentName: settings.agentName,
             tools: declarations,
-            sandboxNotes: sandbox.info.notes,
+            sandboxNotes,
             skillsCatalogue,
-            toolsLibrary: yield* library.modules,
+            toolsLibrary,
             ...texts,
           });
+          composed = { of, prompt };
+          return prompt;
         }),
       serverConnected: Effect.succeed(null),
     });

@@ -137,13 +137,15 @@ export const make = Effect.fnUntraced(function* (root: string): Effect.fn.Return
     reported = new Set(lines);
     return Effect.forEach(news, (line) => Effect.logWarning(`skill ${line}`), { discard: true });
   };
-  const current = yield* Effect.cachedWithTTL(Effect.tap(scan, report), freshness);
+  // The skills are one array as long as nothing was looked at anew, so that what is made of them can be kept.
+  const current = yield* scan.pipe(
+    Effect.tap(report),
+    Effect.map((scanned) => ({ ...scanned, skills: scanned.found.map(({ skill }) => skill) })),
+    Effect.cachedWithTTL(freshness),
+  );
 
   return {
-    catalogue: Effect.map(current, ({ found, problems }): SkillCatalogue => ({
-      skills: found.map(({ skill }) => skill),
-      problems,
-    })),
+    catalogue: Effect.map(current, ({ skills, problems }): SkillCatalogue => ({ skills, problems })),
     read: Effect.fnUntraced(function* (name: string) {
       const { found } = yield* current;
       const notFound = new SkillNotFound({ skill: name, available: found.map(({ skill }) => skill.name) });
