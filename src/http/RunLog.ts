@@ -41,6 +41,8 @@ const tick: Tick = { _tag: "Tick" };
 interface Reading {
   position: number;
   tickDue: boolean;
+  /** Done before every wait. */
+  readonly beforeWait: Effect.Effect<void>;
 }
 
 type Heard = AgentEvent | Tick;
@@ -151,7 +153,7 @@ export class RunLog {
         return Effect.succeed([tick]);
       }
       this.#more.closeUnsafe();
-      return Effect.flatMap(this.#more.await, () => pull);
+      return Effect.flatMap(Effect.andThen(reading.beforeWait, this.#more.await), () => pull);
     });
     return pull;
   }
@@ -159,7 +161,7 @@ export class RunLog {
   /** The events from the start to the end; everything that is there comes as one array. */
   readonly events: Stream.Stream<AgentEvent, HttpError> = Stream.suspend(() =>
     Stream.filter(
-      Stream.fromPull(Effect.sync(() => this.#pull({ position: 0, tickDue: false }))),
+      Stream.fromPull(Effect.sync(() => this.#pull({ position: 0, tickDue: false, beforeWait: Effect.void }))),
       (heard) => heard._tag !== "Tick",
     )
   );
@@ -168,16 +170,23 @@ export class RunLog {
    * The events from the start to the end, with a `Tick` among them whenever `every` has passed.
    *
    * *Details*: the ticks are part of the reading, because merging a second stream would cost more per
-   * array than everything else that happens to it.
+   * array than everything else that happens to it. They begin with the first wait, so that the first
+   * chunk does not wait for a timer to be made.
    */
   eventsAndTicks(every: Duration.Duration): Stream.Stream<Heard, HttpError> {
-    return Stream.unwrap(Effect.gen({ self: this }, function* () {
-      const reading: Reading = { position: 0, tickDue: false };
+    return Stream.unwrap(Effect.map(Effect.scope, (scope) => {
+      let ticking = false;
       const due = Effect.sync(() => {
         reading.tickDue = true;
         this.#more.openUnsafe();
       });
-      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(every), due)));
+      const ticks = Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(every), due)), scope);
+      const beforeWait = Effect.suspend(() => {
+        if (ticking) return Effect.void;
+        ticking = true;
+        return Effect.asVoid(ticks);
+      });
+      const reading: Reading = { position: 0, tickDue: false, beforeWait };
       return Stream.fromPull(Effect.succeed(this.#pull(reading)));
     }));
   }
