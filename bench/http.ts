@@ -3,7 +3,10 @@
  * `deno task bench:http`.
  *
  * Method: three server processes on loopback, one client process, the servers in turn so that a busy
- * machine disturbs both alike. First chunk: requests one after the other over kept connections, median.
+ * machine disturbs both alike. Each is asked until it runs as it will before anything is measured. First
+ * chunk: requests one after the other over kept connections, each of another user, with a rest between
+ * them so that what a server does after its answer is not counted as time to the next first chunk; median,
+ * and CPU time of the server process for a whole request.
  * Throughput: chunks that come 5 ms apart, as a model sends them, and chunks that are all ready, by wall
  * time and by CPU time of the server process.
  * Then 1,000 paced streams at once, each read to its end. Memory: resident size and heap after a
@@ -11,7 +14,9 @@
  */
 import { Agent, request } from "node:http";
 
-const firstChunkRequests = 150;
+const firstChunkRequests = 300;
+const restMs = 2;
+const warmUpRequests = 1_000;
 const rounds = 4;
 const burst = { streams: 16, chunks: 2_000, pauseMs: 0 };
 const paced = { streams: 50, chunks: 100, pauseMs: 5 };
@@ -79,6 +84,8 @@ interface Opened {
 
 const agent = new Agent({ keepAlive: true, maxSockets: 5_000 });
 
+let users = 0;
+
 const open = (server: Server, chunks: number, pauseMs: number): Opened => {
   const startedMs = performance.now();
   let firstMs = 0;
@@ -105,16 +112,20 @@ const open = (server: Server, chunks: number, pauseMs: number): Opened => {
   });
   sent.on("error", end.reject);
   const content = `${chunks} ${pauseMs}`;
-  sent.end(JSON.stringify({ stream: true, messages: [{ role: "user", content }] }));
+  sent.end(JSON.stringify({ stream: true, user: `user-${users++}`, messages: [{ role: "user", content }] }));
   return { first: first.promise, end: end.promise, close: () => sent.destroy() };
 };
 
 const median = (values: ReadonlyArray<number>) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
-const firstChunk = async (server: Server): Promise<number> => {
+const firstChunk = async (server: Server, requests: number) => {
+  const started = await server.usage("cpu");
   const times: Array<number> = [];
-  for (let index = 0; index < firstChunkRequests; index++) times.push((await open(server, 1, 0).end).firstMs);
-  return median(times);
+  for (let index = 0; index < requests; index++) {
+    times.push((await open(server, 1, 0).end).firstMs);
+    await new Promise((resolve) => setTimeout(resolve, restMs));
+  }
+  return { firstMs: median(times), cpuMs: ((await server.usage("cpu")).cpuMs - started.cpuMs) / requests };
 };
 
 interface Load {
@@ -168,20 +179,26 @@ const servers: Record<Name, Server> = {
   route: await start("route"),
   ours: await start("ours"),
 };
-for (const name of names) await throughput(servers[name], burst);
+for (const name of names) {
+  await firstChunk(servers[name], warmUpRequests);
+  await throughput(servers[name], burst);
+}
 
 interface Figures {
   readonly first: Array<number>;
+  readonly requestCpu: Array<number>;
   readonly burstWall: Array<number>;
   readonly burstCpu: Array<number>;
   readonly pacedCpu: Array<number>;
 }
-const empty = (): Figures => ({ first: [], burstWall: [], burstCpu: [], pacedCpu: [] });
+const empty = (): Figures => ({ first: [], requestCpu: [], burstWall: [], burstCpu: [], pacedCpu: [] });
 const measured: Record<Name, Figures> = { node: empty(), route: empty(), ours: empty() };
 for (let turn = 0; turn < rounds; turn++) {
   for (const name of names) {
     const [server, into] = [servers[name], measured[name]];
-    into.first.push(await firstChunk(server));
+    const first = await firstChunk(server, firstChunkRequests);
+    into.first.push(first.firstMs);
+    into.requestCpu.push(first.cpuMs);
     const ready = await throughput(server, burst);
     into.burstWall.push(ready.chunksPerSecond);
     into.burstCpu.push(ready.chunksPerCpuSecond);
@@ -199,6 +216,7 @@ const show = (what: string, value: (name: Name) => number, unit: string) => {
 };
 
 show("first chunk", (name) => median(measured[name].first), " ms");
+show("CPU of a whole request of one chunk", (name) => median(measured[name].requestCpu), " ms");
 show(
   `chunks ${paced.pauseMs} ms apart, ${paced.streams} streams, per CPU second`,
   (name) => median(measured[name].pacedCpu),
