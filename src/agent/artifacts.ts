@@ -32,7 +32,7 @@ export const imageTypeOf = (handle: SandboxHandle, path: string): Effect.Effect<
     )
     : Effect.succeed(undefined);
 
-const look = Effect.fn("artifacts.look")(function* (
+const look = Effect.fnUntraced(function* (
   sandbox: SandboxService,
   owner: Owner,
   sinceMs: number,
@@ -84,7 +84,7 @@ export const announceArtifacts = <E>(
       ending = event;
       return false;
     });
-    const found = look(options.sandbox, options.owner, startedAtMs, options.describe).pipe(
+    const found = Effect.suspend(() => look(options.sandbox, options.owner, startedAtMs, options.describe)).pipe(
       Effect.scoped,
       Effect.timeout(lookingDeadline),
       Effect.catch((error) => Effect.as(Effect.logWarning("artifacts could not be listed", error), [])),
