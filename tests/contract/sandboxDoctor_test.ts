@@ -5,8 +5,9 @@ import assert from "node:assert/strict";
 import { Effect, Option } from "effect";
 import { examine, lineOf } from "../../src/adapters/sandbox/docker/doctor.ts";
 import { controlRows } from "../../src/adapters/sandbox/docker/container.ts";
-import { engineSettings, skipWithoutEngine, temporaryDirectory } from "../support/engine.ts";
+import { engineSettings, skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
+import { temporaryDirectory } from "../support/temporaryDirectory.ts";
 
 const options = { skip: skipWithoutEngine };
 

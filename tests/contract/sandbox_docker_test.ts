@@ -14,9 +14,10 @@ import { Settings, type SettingsService } from "../../src/config.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
 import { Sandbox } from "../../src/services/Sandbox.ts";
-import { dockerode, engineSettings, skipWithoutEngine, temporaryDirectory } from "../support/engine.ts";
+import { dockerode, engineSettings, skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
 import { eventually, freshOwner, run, sandboxSuite, using } from "./sandboxSuite.ts";
+import { temporaryDirectory } from "../support/temporaryDirectory.ts";
 
 const layerWith = (changes: Partial<SettingsService> = {}) => dockerLayer.pipe(Layer.provide(engineSettings(changes)));
 

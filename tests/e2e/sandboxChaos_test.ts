@@ -7,8 +7,9 @@ import { label } from "../../src/adapters/sandbox/docker/container.ts";
 import { layer as dockerLayer } from "../../src/adapters/sandbox/docker/Docker.ts";
 import { Sandbox } from "../../src/services/Sandbox.ts";
 import { eventually, run, using } from "../contract/sandboxSuite.ts";
-import { dockerode, engineSettings, skipWithoutEngine, temporaryDirectory } from "../support/engine.ts";
+import { dockerode, engineSettings, skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
+import { temporaryDirectory } from "../support/temporaryDirectory.ts";
 
 const kills = 20;
 /** Every so many kills hit a server while its sandbox is being started. */

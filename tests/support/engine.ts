@@ -9,6 +9,7 @@ import Dockerode from "dockerode";
 import { Agent } from "node:http";
 import { probe } from "../../src/adapters/sandbox/docker/Docker.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
+import { temporaryDirectory } from "./temporaryDirectory.ts";
 
 const host = Option.fromUndefinedOr(Deno.env.get("DOCKER_HOST"));
 const probed = await Effect.runPromise(Effect.provide(probe, Settings.layerWith({ dockerHost: host })));
@@ -32,9 +33,3 @@ export const engineSettings = (changes: Partial<SettingsService> = {}): Layer.La
     changes.dataPath === undefined ? temporaryDirectory : Effect.succeed(changes.dataPath),
     (dataPath) => Settings.layerWith({ dockerHost: host, sandboxMemoryMb: 256, ...changes, dataPath }),
   ));
-
-/** A directory that is removed with the scope. */
-export const temporaryDirectory = Effect.acquireRelease(
-  Effect.promise(() => Deno.makeTempDir({ prefix: "caisson-test-" })),
-  (path) => Effect.promise(() => Deno.remove(path, { recursive: true })),
-);

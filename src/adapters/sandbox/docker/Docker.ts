@@ -109,9 +109,6 @@ const make = Effect.gen(function* (): Effect.gen.Return<
     readOnlyMounts: [],
   };
   const controls = controlsOf(baseContext);
-  for (const control of controls) {
-    if (!control.applied) yield* Effect.logWarning(`sandbox control not applied: ${control.name}: ${control.detail}`);
-  }
 
   // Starting ---------------------------------------------------------------------------------------
 

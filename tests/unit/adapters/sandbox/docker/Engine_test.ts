@@ -3,9 +3,9 @@ import { Effect, Layer, Option, Result, Stream } from "effect";
 import { Engine } from "../../../../../src/adapters/sandbox/docker/Engine.ts";
 import { probe } from "../../../../../src/adapters/sandbox/docker/probe.ts";
 import { Settings } from "../../../../../src/config.ts";
-import { temporaryDirectory } from "../../../../support/engine.ts";
 import { it } from "../../../../support/it.ts";
 import { type Answer, engineServer } from "./engineServer.ts";
+import { temporaryDirectory } from "../../../../support/temporaryDirectory.ts";
 
 const settingsAt = (socketPath: string) => Settings.layerWith({ dockerHost: Option.some(`unix://${socketPath}`) });
 

@@ -3,8 +3,8 @@ import { Effect, Exit, Layer, Option, Scope } from "effect";
 import { Installation } from "../../../../../src/adapters/sandbox/docker/Installation.ts";
 import { Settings } from "../../../../../src/config.ts";
 import { OwnerKey } from "../../../../../src/domain/Owner.ts";
-import { temporaryDirectory } from "../../../../support/engine.ts";
 import { it } from "../../../../support/it.ts";
+import { temporaryDirectory } from "../../../../support/temporaryDirectory.ts";
 
 const key = OwnerKey.make("a".repeat(32));
 

@@ -3,7 +3,7 @@
  */
 import { Effect } from "effect";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { temporaryDirectory } from "../../../../support/engine.ts";
+import { temporaryDirectory } from "../../../../support/temporaryDirectory.ts";
 
 /** What an engine answers to `GET /version`. */
 export const version = {
