@@ -8,7 +8,7 @@ import { Client } from "@modelcontextprotocol/sdk/client";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
-import { dataDirectory } from "./dataDirectory.ts";
+import { dataDirectory } from "../support/dataDirectory.ts";
 import { start } from "./processes.ts";
 
 const serve = (sandbox: "embedded" | "docker") =>

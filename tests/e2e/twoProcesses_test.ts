@@ -6,7 +6,7 @@ import { Deferred, Effect, Fiber } from "effect";
 import { skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
 import { contentOf, readStream } from "../support/sse.ts";
-import { dataDirectory } from "./dataDirectory.ts";
+import { dataDirectory } from "../support/dataDirectory.ts";
 import { start } from "./processes.ts";
 
 /** Asks and reads the whole answer; `seen` is completed when the answer contains `mark`. */

@@ -13,7 +13,7 @@ import * as Wire from "../support/geminiWire.ts";
 import { it } from "../support/it.ts";
 import { strictAnthropic, strictGemini, strictOpenAi } from "../support/strictUpstreams.ts";
 import { cut, serveWire, stall } from "../support/wireServer.ts";
-import { dataDirectory } from "./dataDirectory.ts";
+import { dataDirectory } from "../support/dataDirectory.ts";
 
 const dockerHost = Option.fromUndefinedOr(Deno.env.get("DOCKER_HOST"));
 

@@ -3,8 +3,8 @@
  */
 import { Effect } from "effect";
 import { label } from "../../src/adapters/sandbox/docker/container.ts";
-import { dockerode, skipWithoutEngine } from "../support/engine.ts";
-import { temporaryDirectory } from "../support/temporaryDirectory.ts";
+import { dockerode, skipWithoutEngine } from "./engine.ts";
+import { temporaryDirectory } from "./temporaryDirectory.ts";
 
 /** Workspaces outlive the server by design; with their data directory gone nobody would find them again. */
 const removeVolumes = async (directory: string): Promise<void> => {
