@@ -87,7 +87,18 @@ const send = async (head: unknown, body?: Uint8Array) => {
 };
 
 await send({ ok: true });
-for await (const message of readMessages(Deno.stdin.readable)) {
+const messages = readMessages(Deno.stdin.readable)[Symbol.asyncIterator]();
+
+/** The next request; the end of the stream says that the server is gone, and with it the reason to be. */
+const nextMessage = async () => {
+  const { done, value } = await messages.next();
+  return done === true ? Deno.exit(0) : value;
+};
+
+for (let coming = nextMessage();;) {
+  const message = await coming;
+  // Reading goes on while a command runs: whoever waits for its end must not outlive the server.
+  coming = nextMessage();
   const request: GuestRequest = JSON.parse(message.head);
   try {
     // The command before may have removed it, and no file system mounts what is not there.
@@ -100,5 +111,3 @@ for await (const message of readMessages(Deno.stdin.readable)) {
     await send({ ok: false, reason, why });
   }
 }
-// The server is gone, and with it the reason to be.
-Deno.exit(0);
