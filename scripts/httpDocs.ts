@@ -1,8 +1,8 @@
 /**
  * Writes `docs/errors.md` and `docs/parameters.md` from the tables of the HTTP edge.
  */
-import { errorTable } from "../src/http/errors.ts";
-import { listed, parameterTable, type Treatment } from "../src/http/openai/parameters.ts";
+import { errorTable } from "../src/http/frame/errors.ts";
+import { listed, parameterTable, type Treatment } from "../src/http/openai/chat/parameters.ts";
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 
@@ -18,7 +18,7 @@ export const errorsMarkdown = (): string =>
     "The official clients retry 408, 409, 429 and 5xx by themselves. `x-should-retry` tells them whether it can help:",
     "it is `false` where the table says so, when the wait would be over 60 seconds, and when a tool has already run.",
     "",
-    "This page is generated from the table in `src/http/errors.ts` by `deno task docs`.",
+    "This page is generated from the table in `src/http/frame/errors.ts` by `deno task docs`.",
     "",
     "| Status | type | code | Retry | When |",
     "| --- | --- | --- | --- | --- |",
@@ -54,7 +54,7 @@ export const parametersMarkdown = (): string =>
     "that cannot be honoured is a 400 whose `param` names it, and so is a name that OpenAI does not know. `null` always",
     "means that the parameter was not given.",
     "",
-    "This page is generated from the table in `src/http/openai/parameters.ts` by `deno task docs`.",
+    "This page is generated from the table in `src/http/openai/chat/parameters.ts` by `deno task docs`.",
     "",
     "| Parameter | What becomes of it |",
     "| --- | --- |",

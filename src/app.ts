@@ -16,7 +16,7 @@ import * as PromptTexts from "./adapters/promptTexts/Files.ts";
 import * as RunLedger from "./adapters/runs/Configured.ts";
 import * as Docker from "./adapters/sandbox/docker/Docker.ts";
 import { probe } from "./adapters/sandbox/docker/probe.ts";
-import * as Embedded from "./adapters/sandbox/embedded/Embedded.ts";
+import * as Embedded from "./adapters/sandbox/Embedded.ts";
 import * as Remote from "./adapters/sandbox/Remote.ts";
 import * as Sessions from "./adapters/sessions/Configured.ts";
 import * as Skills from "./adapters/skills/Disk.ts";

@@ -7,12 +7,12 @@ import { Schema } from "effect";
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api";
 import { ChatChunk, ChatCompletion } from "../domain/ChatChunk.ts";
 import { version } from "../domain/version.ts";
-import { ErrorEnvelope } from "./errors.ts";
-import { ExecutionList } from "./executions.ts";
-import { ChatRequest } from "./openai/wire.ts";
-import { SessionDeleted, SessionDetail, SessionList } from "./sessions.ts";
-import { finishDocument } from "./openapi.ts";
-import { UsageReport } from "./usage.ts";
+import { ErrorEnvelope } from "./frame/errors.ts";
+import { ExecutionList } from "./caisson/executions.ts";
+import { ChatRequest } from "./openai/chat/wire.ts";
+import { SessionDeleted, SessionDetail, SessionList } from "./caisson/sessions.ts";
+import { finishDocument } from "./frame/openapi.ts";
+import { UsageReport } from "./caisson/usage.ts";
 
 /** A model that can be chosen. */
 export const ModelOut = Schema.Struct({

@@ -3,8 +3,8 @@
  */
 import assert from "node:assert/strict";
 import { Effect, Fiber, Layer } from "effect";
-import { layer, layerBubblewrap, layerWasm } from "../../src/adapters/sandbox/embedded/Embedded.ts";
-import { makePrepare } from "../../src/adapters/sandbox/embedded/prepared.ts";
+import { layer, layerBubblewrap, layerWasm } from "../../src/adapters/sandbox/Embedded.ts";
+import { makePrepare } from "../../src/adapters/sandbox/wasm/prepared.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
 import { Sandbox } from "../../src/services/Sandbox.ts";
 import { it } from "../support/it.ts";

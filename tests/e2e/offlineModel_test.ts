@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { Effect, Layer, Stream } from "effect";
 import * as Offline from "../../src/adapters/model/Offline.ts";
-import * as Embedded from "../../src/adapters/sandbox/embedded/Embedded.ts";
+import * as Embedded from "../../src/adapters/sandbox/Embedded.ts";
 import * as Memory from "../../src/adapters/sessions/Memory.ts";
 import * as Agent from "../../src/agent/Agent.ts";
 import * as Conversation from "../../src/agent/Conversation.ts";

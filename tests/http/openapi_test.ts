@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Validator } from "npm:@seriousme/openapi-schema-validator@2.11.0";
 import { Schema } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
-import { ErrorEnvelope } from "../../src/http/errors.ts";
+import { ErrorEnvelope } from "../../src/http/frame/errors.ts";
 import { type App, withApp } from "../support/app.ts";
 import { random, sampler } from "../support/jsonSchemaSamples.ts";
 

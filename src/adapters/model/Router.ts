@@ -11,7 +11,7 @@ import {
   type ModelRequest,
   type ModelService,
 } from "../../services/Model.ts";
-import { fit } from "../../domain/contextWindow.ts";
+import { fit } from "./contextWindow.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
 
 /** Names shown in a "model not found" answer; a provider may list hundreds. */

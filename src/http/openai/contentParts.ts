@@ -5,10 +5,10 @@
  */
 import { Effect, Result } from "effect";
 import { Base64 } from "effect/encoding";
-import { type Attachment, makeAttachment } from "../../agent/attachments.ts";
+import { type Attachment, makeAttachment } from "../../runs/attachments.ts";
 import type { UserPart } from "../../domain/Message.ts";
-import { InvalidRequest } from "../errors.ts";
-import type { UserContent, UserMessageIn } from "./wire.ts";
+import { InvalidRequest } from "../frame/errors.ts";
+import type { UserContent, UserMessageIn } from "./chat/wire.ts";
 
 /** A user message in the agent's terms. */
 export interface ReadContent {

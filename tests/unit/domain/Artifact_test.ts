@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Option } from "effect";
 import { isOffered, mediaTypeOf, sniffImage } from "../../../src/domain/Artifact.ts";
-import { checkLink, linkKeys, openPlace, sealPlace, signLink } from "../../../src/domain/artifactLinks.ts";
-import { readRange } from "../../../src/domain/byteRange.ts";
+import { checkLink, linkKeys, openPlace, sealPlace, signLink } from "../../../src/http/caisson/sealedLinks.ts";
+import { readRange } from "../../../src/http/caisson/byteRange.ts";
 
 Deno.test("readRange reads one range and ignores what it does not understand", () => {
   const part = (offset: number, length: number) => ({ _tag: "Part", offset, length });

@@ -14,7 +14,7 @@ import {
   type SandboxService,
   StartFailed,
 } from "../../../services/Sandbox.ts";
-import * as PerOwner from "../PerOwner.ts";
+import * as PerOwner from "../owned/PerOwner.ts";
 import type { SupervisorLink } from "../supervisor/SupervisorLink.ts";
 import { type ContainerContext, controlsOf, type Workspace } from "./container.ts";
 import { Engine } from "./Engine.ts";
@@ -22,11 +22,11 @@ import { toSandboxError } from "./EngineError.ts";
 import { Image } from "./Image.ts";
 import { Installation } from "./Installation.ts";
 import { engineSees, readOnlyMounts } from "./mounts.ts";
-import * as Pool from "./pool.ts";
+import * as Pool from "../owned/Pool.ts";
 import { describe, isPodman } from "./probe.ts";
 import { reapAgainAndAgain, reapOnce } from "./reaper.ts";
 import { labelsOf, randomName, removeVolume, type RunningSandbox, startSandbox } from "./sandbox.ts";
-import { watchWorkspace } from "./workspaceWatch.ts";
+import { watchWorkspace } from "../owned/workspaceWatch.ts";
 
 export { type Probe, probe } from "./probe.ts";
 

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import type { OwnerKey } from "../../../domain/Owner.ts";
 import { ImageMissing, SandboxError, StartFailed } from "../../../services/Sandbox.ts";
 import { connect, type SupervisorLink } from "../supervisor/SupervisorLink.ts";
-import { fromEngineStream } from "../supervisor/engineStream.ts";
+import { fromEngineStream } from "./engineStream.ts";
 import { type ContainerContext, containerOptions, label, type Workspace } from "./container.ts";
 import { Engine } from "./Engine.ts";
 import { type EngineError, toSandboxError } from "./EngineError.ts";

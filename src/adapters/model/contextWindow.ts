@@ -1,0 +1,123 @@
+/**
+ * What of a conversation is sent when not all of it fits the model's context window.
+ *
+ * Pure. Old tool output goes first and leaves a note in its place; nothing else is ever changed, so
+ * calls keep their results and the people's words stay whole.
+ */
+import { Buffer } from "node:buffer";
+import { Option } from "effect";
+import type { Message } from "../../domain/Message.ts";
+import type { ToolDeclaration } from "../../domain/Tool.ts";
+
+/**
+ * UTF-8 bytes of one token: English text has 4 to 5, code and numbers 3. There is no tokenizer for
+ * every model, and an estimate too high trims early while one too low is a provider's refusal.
+ */
+const bytesPerToken = 3.5;
+/**
+ * The part of an estimate that is there in any case: plain English has 5 bytes to a token. Below it a
+ * conversation may still fit, and whether it does is left to the provider to say.
+ */
+const certainShare = 0.7;
+/** What providers charge for an image of about a megapixel, the largest they do not scale down. */
+const tokensPerImage = 1600;
+/** Role, separators and ids of a message or a call. */
+const tokensPerFrame = 8;
+/** Room that is kept for the answer when the request does not say how much it wants. */
+const answerTokensUsual = 4096;
+/** The answer never takes more than this part of the window from the conversation. */
+const answerShareMax = 0.25;
+/** Results this short are not worth replacing by a note. */
+const noteworthyBytes = 512;
+/**
+ * Trimming advances in steps of this part of the window, so that from turn to turn mostly the same
+ * results are trimmed and the provider's prompt cache stays good.
+ */
+const stepShare = 0.125;
+/** The newest results of the turn that is under way, which the model is about to use. */
+const newestKept = 2;
+
+/** What is to be sent to a model, and how much it reads. */
+export interface Window {
+  readonly contextTokens: number;
+  /** The output limit of the request. */
+  readonly outputTokensMax?: number | undefined;
+  readonly system: string;
+  readonly messages: ReadonlyArray<Message>;
+  readonly tools: ReadonlyArray<ToolDeclaration>;
+}
+
+/** What fits. */
+export interface Fitted {
+  readonly messages: ReadonlyArray<Message>;
+  /** Results that were replaced by a note. */
+  readonly trimmed: number;
+}
+
+const tokensOfText = (text: string): number => Buffer.byteLength(text) / bytesPerToken;
+
+/** Estimates the tokens of a message. */
+export const messageTokens = (message: Message): number => {
+  if (message.role === "tool") return tokensPerFrame + tokensOfText(message.content);
+  let tokens = tokensPerFrame;
+  for (const part of message.parts) {
+    switch (part._tag) {
+      case "Text":
+      case "Reasoning":
+        tokens += tokensOfText(part.text);
+        break;
+      case "Image":
+        tokens += tokensPerImage;
+        break;
+      case "ToolCall":
+        tokens += tokensPerFrame + tokensOfText(part.call.name) + tokensOfText(part.call.argumentsJson);
+    }
+  }
+  return tokens;
+};
+
+const note = (bytes: number): string =>
+  `[This result of ${bytes} bytes was removed to fit the model's context window. Run the command or read the file again if it is needed.]`;
+
+/** Results that may be trimmed, oldest first: all but the newest of the turn that is under way. */
+const candidates = (messages: ReadonlyArray<Message>): ReadonlyArray<number> => {
+  const lastUser = messages.findLastIndex((message) => message.role === "user");
+  const results = messages.flatMap((message, index) => (message.role === "tool" ? [index] : []));
+  const current = results.filter((index) => index > lastUser);
+  const kept = new Set(current.slice(-newestKept));
+  return results.filter((index) => !kept.has(index));
+};
+
+/**
+ * Fits a conversation to a window: unchanged when it fits, else with its oldest tool output replaced
+ * by notes; none when it is certain that even so it does not fit.
+ *
+ * *Details*: counts are estimates on the cautious side. The number, order, roles and call ids of
+ * messages never change.
+ */
+export const fit = (window: Window): Option.Option<Fitted> => {
+  const { contextTokens, messages } = window;
+  const answer = Math.min(window.outputTokensMax ?? answerTokensUsual, contextTokens * answerShareMax);
+  const fixed = tokensOfText(window.system) + tokensOfText(JSON.stringify(window.tools));
+  const room = contextTokens - answer - fixed;
+  const total = messages.reduce((sum, message) => sum + messageTokens(message), 0);
+  if (total <= room) return Option.some({ messages, trimmed: 0 });
+
+  const step = contextTokens * stepShare;
+  const goal = Math.ceil((total - room) / step) * step;
+  const fitted = [...messages];
+  let freed = 0;
+  let trimmed = 0;
+  for (const index of candidates(messages)) {
+    if (freed >= goal) break;
+    const message = messages[index];
+    if (message?.role !== "tool") continue;
+    const bytes = Buffer.byteLength(message.content);
+    if (bytes < noteworthyBytes) continue;
+    const replaced = { ...message, content: note(bytes) };
+    fitted[index] = replaced;
+    freed += messageTokens(message) - messageTokens(replaced);
+    trimmed += 1;
+  }
+  return (total - freed) * certainShare <= room ? Option.some({ messages: fitted, trimmed }) : Option.none();
+};

@@ -1,0 +1,135 @@
+/**
+ * The Sandbox adapter for machines without a container engine, in two forms: bubblewrap where it
+ * works, else WebAssembly. A probe at start decides; nothing ever runs in the server's own process.
+ */
+import { resolve } from "node:path";
+import { Duration, Effect, Layer, type Scope } from "effect";
+import { Settings, type SettingsService } from "../../config.ts";
+import type { Owner, OwnerKey } from "../../domain/Owner.ts";
+import { ownerKey } from "../../domain/ids.ts";
+import {
+  Sandbox,
+  type SandboxError,
+  type SandboxHandle,
+  type SandboxInfo,
+  type SandboxService,
+} from "../../services/Sandbox.ts";
+import * as PerOwner from "./owned/PerOwner.ts";
+import { installSupervisor, probeBubblewrap, startBubblewrap } from "./bubblewrap/Bubblewrap.ts";
+import { bubblewrapControls, bubblewrapNotes, uidOf } from "./bubblewrap/command.ts";
+import { makePrepare } from "./wasm/prepared.ts";
+import { startWasm } from "./wasm/Wasm.ts";
+import { wasmControls, wasmNotes } from "./wasm/info.ts";
+import { makeWorkspaces, shownDirectory, type Workspaces } from "./local/workspaces.ts";
+
+const installed = (settings: SettingsService) => resolve(settings.dataPath, "embedded");
+
+const shownDirectories = (settings: SettingsService) =>
+  Effect.all({ tools: shownDirectory(settings.toolsPath), skills: shownDirectory(settings.skillsPath) });
+
+/** What a form adds to the life cycle that both share. */
+interface Form {
+  readonly info: SandboxInfo;
+  readonly workspaces: Workspaces;
+  readonly start: (
+    owner: Owner,
+    key: OwnerKey,
+  ) => Effect.Effect<{ readonly handle: SandboxHandle } & PerOwner.Closable, SandboxError, Scope.Scope>;
+  /** What stands in the way of new sandboxes, as far as is known. */
+  readonly trouble: () => string | undefined;
+}
+
+const makeService = Effect.fnUntraced(function* (
+  settings: SettingsService,
+  form: Form,
+): Effect.fn.Return<SandboxService, never, Scope.Scope> {
+  yield* form.workspaces.sweep.pipe(
+    Effect.catch((error) => Effect.logWarning(error.detail, error.cause)),
+    Effect.forkScoped,
+  );
+  const sandboxes = yield* PerOwner.make({
+    idle: Duration.seconds(settings.sandboxIdleSeconds),
+    countMax: settings.sandboxesMax,
+    countPerPrincipalMax: settings.sandboxesPerPrincipalMax,
+    start: form.start,
+  });
+  return {
+    info: form.info,
+    health: Effect.map(sandboxes.count, (open) => {
+      const trouble = form.trouble();
+      return { healthy: trouble === undefined, detail: trouble ?? form.info.why, open };
+    }),
+    open: (owner) => Effect.map(sandboxes.open(owner), ({ handle }) => handle),
+    reset: (owner) => sandboxes.reset(owner, form.workspaces.remove(ownerKey(owner))),
+  };
+});
+
+/** The WebAssembly form, whatever else the machine has; its packages are prepared in the background. */
+export const layerWasm = (why: string): Layer.Layer<Sandbox, never, Settings> =>
+  Layer.effect(
+    Sandbox,
+    Effect.gen(function* () {
+      const settings = yield* Settings;
+      const prepare = makePrepare(installed(settings));
+      // Not the directory of the other form: links that real bash made there are not ours to follow.
+      const workspaces = makeWorkspaces(resolve(settings.dataPath, "workspaces-wasm"));
+      const shared = { settings, prepare, workspaces, ...(yield* shownDirectories(settings)) };
+      let trouble: string | undefined;
+      yield* prepare.pipe(
+        Effect.catch((error) => {
+          trouble = error.detail;
+          return Effect.logWarning(error.detail, error.cause);
+        }),
+        Effect.forkScoped,
+      );
+      return yield* makeService(settings, {
+        info: { kind: "embedded", why, controls: wasmControls(settings), notes: wasmNotes(settings) },
+        workspaces,
+        start: (owner, key) =>
+          Effect.map(startWasm(shared, owner, key), (handle) => {
+            trouble = undefined;
+            return { handle, isClosed: Effect.succeed(false) };
+          }),
+        trouble: () => trouble,
+      });
+    }),
+  );
+
+/**
+ * The bubblewrap form.
+ *
+ * *Fails with* `SandboxError`, reason `RuntimeUnavailable`, when a sandbox cannot be made on this
+ * machine; its `detail` says why in words for people.
+ */
+export const layerBubblewrap = (why: string): Layer.Layer<Sandbox, SandboxError, Settings> =>
+  Layer.effect(
+    Sandbox,
+    Effect.gen(function* () {
+      const settings = yield* Settings;
+      const supervisor = resolve(installed(settings), "supervisor");
+      const { asRoot } = yield* installSupervisor(supervisor);
+      const workspaces = makeWorkspaces(resolve(settings.dataPath, "workspaces"), asRoot ? uidOf : undefined);
+      const shared = { settings, workspaces, supervisor, asRoot, ...(yield* shownDirectories(settings)) };
+      yield* probeBubblewrap(shared);
+      return yield* makeService(settings, {
+        info: {
+          kind: "embedded",
+          why,
+          controls: bubblewrapControls(settings, asRoot),
+          notes: bubblewrapNotes(settings),
+        },
+        workspaces,
+        start: (owner, key) => startBubblewrap(shared, owner, key),
+        trouble: () => undefined,
+      });
+    }),
+  );
+
+/** The embedded sandbox: bubblewrap when a probe makes a sandbox with it, else WebAssembly. */
+export const layer: Layer.Layer<Sandbox, SandboxError, Settings> = layerBubblewrap(
+  "bubblewrap: real bash and the host's python3 in namespaces of their own",
+).pipe(
+  Layer.catch((error) =>
+    layerWasm(`WebAssembly in a permissionless process, for bubblewrap cannot be used: ${error.detail}`)
+  ),
+);

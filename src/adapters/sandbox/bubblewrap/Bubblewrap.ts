@@ -1,0 +1,122 @@
+/**
+ * The embedded sandbox on Linux machines with bubblewrap: real bash and the host's python3 in
+ * namespaces of their own, one long-lived sandbox per owner.
+ */
+import { Duration, Effect, type Scope } from "effect";
+import type { SettingsService } from "../../../config.ts";
+import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
+import { makeId, ownerKey } from "../../../domain/ids.ts";
+import { RuntimeUnavailable, SandboxError, type SandboxHandle, StartFailed } from "../../../services/Sandbox.ts";
+import { connect } from "../supervisor/SupervisorLink.ts";
+import { bubblewrapArgs, type BubblewrapPlaces, uidOf } from "./command.ts";
+import { runToEnd, spawn } from "../local/childProcess.ts";
+import { fromChild } from "./webChannel.ts";
+import type { Workspaces } from "../local/workspaces.ts";
+
+const supervisorSource = new URL("../../../../image/supervisor/", import.meta.url);
+/** Namespaces and Python take a tenth of a second; a busy machine gets much longer. */
+const startTimeout = Duration.seconds(20);
+const probeTimeout = Duration.seconds(10);
+/** The supervisor's language level. */
+const probeCommand = "exec /usr/bin/python3 -IS -c 'import sys; sys.exit(sys.version_info < (3, 11))'";
+
+/** What every owner's sandbox shares. */
+export interface BubblewrapShared extends Omit<BubblewrapPlaces, "workspace"> {
+  readonly settings: SettingsService;
+  readonly workspaces: Workspaces;
+  /** The server is root: each owner's sandbox then runs as a user of its own. */
+  readonly asRoot: boolean;
+}
+
+const identity = (asRoot: boolean, key: OwnerKey) => asRoot ? { uid: uidOf(key), gid: uidOf(key) } : {};
+
+/** Nothing of the server's environment: process 1 of a sandbox can be read by everything in it. */
+const bareEnvironment = { clearEnv: true, env: { PATH: "/usr/bin:/bin" } };
+
+/**
+ * Copies the supervisor's program to where sandboxes can read it, whoever may read this source tree, and
+ * tells whether the server is root: what it makes then belongs to user 0.
+ *
+ * *Fails with* `SandboxError`, reason `RuntimeUnavailable`.
+ */
+export const installSupervisor = (
+  directory: string,
+): Effect.Effect<{ readonly asRoot: boolean }, SandboxError> =>
+  Effect.tryPromise({
+    try: async () => {
+      await Deno.mkdir(directory, { recursive: true, mode: 0o755 });
+      let asRoot = false;
+      for await (const { name, isFile } of Deno.readDir(supervisorSource)) {
+        if (!isFile || !name.endsWith(".py")) continue;
+        const path = `${directory}/${name}`;
+        const temporary = `${path}.${crypto.randomUUID()}`;
+        await Deno.writeFile(temporary, await Deno.readFile(new URL(name, supervisorSource)), { mode: 0o644 });
+        asRoot = (await Deno.stat(temporary)).uid === 0;
+        // Another server on the same data directory may be reading the old one.
+        await Deno.rename(temporary, path);
+      }
+      return { asRoot };
+    },
+    catch: (cause) =>
+      new SandboxError({ reason: new RuntimeUnavailable(), detail: "the supervisor cannot be installed", cause }),
+  });
+
+/**
+ * Makes one throw-away sandbox exactly as an owner would get it.
+ *
+ * *Fails with* the reason, in words for people, why bubblewrap cannot be used here.
+ */
+export const probeBubblewrap = (shared: BubblewrapShared): Effect.Effect<void, SandboxError> =>
+  Effect.gen(function* () {
+    const probe: Owner = { principal: "probe", user: crypto.randomUUID(), ephemeral: true };
+    const key = ownerKey(probe);
+    const workspace = yield* shared.workspaces.open(probe, key);
+    yield* runToEnd("bwrap", {
+      ...bareEnvironment,
+      ...identity(shared.asRoot, key),
+      args: bubblewrapArgs(shared.settings, { ...shared, workspace }, probeCommand),
+    }).pipe(
+      Effect.timeout(probeTimeout),
+      Effect.mapError((cause) => new SandboxError({ reason: new RuntimeUnavailable(), detail: cause.message, cause })),
+    );
+  }).pipe(Effect.scoped);
+
+/** A running sandbox and whether it still runs. */
+export interface BubblewrapSandbox {
+  readonly handle: SandboxHandle;
+  readonly isClosed: Effect.Effect<boolean>;
+}
+
+/** Starts an owner's sandbox; closing the scope kills everything in it. */
+export const startBubblewrap = Effect.fnUntraced(
+  function* (
+    shared: BubblewrapShared,
+    owner: Owner,
+    key: OwnerKey,
+  ): Effect.fn.Return<BubblewrapSandbox, SandboxError, Scope.Scope> {
+    const workspace = yield* shared.workspaces.open(owner, key);
+    const child = yield* spawn("bwrap", {
+      ...bareEnvironment,
+      ...identity(shared.asRoot, key),
+      args: bubblewrapArgs(shared.settings, { ...shared, workspace }),
+    }).pipe(
+      Effect.mapError((cause) => new SandboxError({ reason: new StartFailed(), detail: "bwrap cannot be run", cause })),
+    );
+    const link = yield* connect(fromChild(child.process.stdout, child.process.stdin), {
+      outputBytesMax: shared.settings.sandboxOutputBytesMax,
+      startTimeout,
+    }).pipe(
+      Effect.mapError((error) =>
+        new SandboxError({
+          reason: error.reason,
+          detail: `${error.detail}; bwrap said: ${child.lastWords().trim()}`,
+          cause: error,
+        })
+      ),
+    );
+    return {
+      handle: { ...link, id: makeId("bwrap") },
+      isClosed: Effect.sync(link.isClosed),
+    };
+  },
+);

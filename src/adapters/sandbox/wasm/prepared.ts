@@ -1,0 +1,80 @@
+/**
+ * Gets a machine ready for WebAssembly guests, once: packages fetched, memory image made.
+ */
+import { resolve } from "node:path";
+import { Effect, Schema, Semaphore } from "effect";
+import { RuntimeUnavailable, SandboxError } from "../../../services/Sandbox.ts";
+import { runToEnd } from "../local/childProcess.ts";
+
+/** Where a guest finds what it needs. */
+export interface Prepared {
+  readonly denoDir: string;
+  readonly snapshot: string;
+  /** The directory of the Python package, the only code a guest reads at run time. */
+  readonly pyodide: string;
+}
+
+const prepareEntry = new URL("./guest/prepare.ts", import.meta.url).href;
+/** Fetching 40 MB of packages on a slow line; with them here it takes a fraction of a second, or a few to make the image. */
+const prepareTimeout = "5 minutes";
+
+const decodeInfo = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Struct({ denoDir: Schema.String })));
+const decodePlaces = Schema.decodeUnknownEffect(
+  Schema.fromJsonString(Schema.Struct({ snapshot: Schema.String, pyodide: Schema.String })),
+);
+
+/** A comma separates paths in a permission flag; two stand for one. */
+export const flagPaths = (paths: ReadonlyArray<string>): string =>
+  paths.map((path) => path.replaceAll(",", ",,")).join(",");
+
+const run = Effect.fnUntraced(function* (directory: string) {
+  const root = resolve(directory);
+  yield* Effect.tryPromise({
+    try: () => Deno.mkdir(root, { recursive: true, mode: 0o755 }),
+    catch: (cause) => cause,
+  });
+  // Both run our own code only, and need the server's environment to find the package cache and a proxy.
+  const [info, places] = yield* Effect.all([
+    runToEnd(Deno.execPath(), { args: ["info", "--json"] }),
+    runToEnd(Deno.execPath(), {
+      args: [
+        "run",
+        "--quiet",
+        "--no-prompt",
+        "--allow-read",
+        `--allow-write=${flagPaths([root])}`,
+        prepareEntry,
+        root,
+      ],
+    }),
+  ], { concurrency: 2 });
+  const { denoDir } = yield* decodeInfo(info);
+  return { denoDir, ...(yield* decodePlaces(places)) };
+}, Effect.timeout(prepareTimeout));
+
+/**
+ * Makes the effect that prepares the machine: concurrent callers share one run, a success is kept and
+ * a failure is not.
+ *
+ * *Fails with* `SandboxError`, reason `RuntimeUnavailable`, for instance when packages are neither
+ * cached nor to be fetched.
+ */
+export const makePrepare = (directory: string): Effect.Effect<Prepared, SandboxError> => {
+  const turn = Semaphore.makeUnsafe(1);
+  let prepared: Prepared | undefined;
+  return Semaphore.withPermit(
+    turn,
+    Effect.suspend(() =>
+      prepared !== undefined ? Effect.succeed(prepared) : run(directory).pipe(
+        Effect.tap((result) => Effect.sync(() => prepared = result)),
+        Effect.mapError((cause) =>
+          new SandboxError({
+            reason: new RuntimeUnavailable(),
+            detail: "WebAssembly guests cannot be prepared",
+            cause,
+          })
+        ),
+      )
+    ),
+  );
+};

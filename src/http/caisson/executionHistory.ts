@@ -1,0 +1,61 @@
+/**
+ * What a session's runs executed, read from its stored turns.
+ *
+ * Nothing is kept twice: a call stands in the assistant's message, its result and time in the tool's.
+ */
+import { Option, Schema } from "effect";
+import { toolCallsOf, type ToolMessage } from "../../domain/Message.ts";
+import type { Turn } from "../../domain/Session.ts";
+
+/** One call of a tool of ours and what it came to. */
+export interface ExecutionRecord {
+  readonly turn: string;
+  readonly callId: string;
+  readonly tool: string;
+  /** The command of `execute_bash`; none for other tools. */
+  readonly command: Option.Option<string>;
+  readonly argumentsJson: string;
+  readonly result: string;
+  readonly isError: boolean;
+  readonly startedAtMs: number;
+  readonly durationMs: number;
+  /** How the command ended; none for other tools and for commands that were refused or cut. */
+  readonly outcome: Option.Option<CommandResult>;
+}
+
+/** The result object of `execute_bash` as it is stored. */
+export const CommandResult = Schema.Struct({
+  exit_code: Schema.Int,
+  stdout: Schema.String,
+  stderr: Schema.String,
+  timed_out: Schema.optionalKey(Schema.Boolean),
+  truncated: Schema.optionalKey(Schema.Boolean),
+  oom_killed: Schema.optionalKey(Schema.Boolean),
+});
+export type CommandResult = typeof CommandResult.Type;
+
+const decodeResult = Schema.decodeUnknownOption(Schema.fromJsonString(CommandResult));
+const decodeCommand = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ command: Schema.String })));
+
+/** The calls of turns in the order they ran; a call that its client answered or nobody did is left out. */
+export const executionsOf = (turns: ReadonlyArray<Turn>): ReadonlyArray<ExecutionRecord> =>
+  turns.flatMap((turn) => {
+    const results = new Map<string, ToolMessage>();
+    for (const message of turn.messages) if (message.role === "tool") results.set(message.callId, message);
+    return turn.messages.flatMap(toolCallsOf).flatMap((call): ReadonlyArray<ExecutionRecord> => {
+      const result = results.get(call.id);
+      if (result?.execution === undefined) return [];
+      const isCommand = call.name === "execute_bash";
+      return [{
+        turn: turn.id,
+        callId: call.id,
+        tool: call.name,
+        command: isCommand ? Option.map(decodeCommand(call.argumentsJson), ({ command }) => command) : Option.none(),
+        argumentsJson: call.argumentsJson,
+        result: result.content,
+        isError: result.isError,
+        ...result.execution,
+        outcome: isCommand ? decodeResult(result.content) : Option.none(),
+      }];
+    });
+  });

@@ -1,0 +1,189 @@
+/**
+ * `/v1/sessions`: what is stored about a user's conversations, to list, read and delete.
+ *
+ * The user is named as everywhere within the principal: by `?user=` or `x-user-id`. Another's session does not
+ * exist: its id is answered 404 like any other that is not there.
+ */
+import { Effect, Schema } from "effect";
+import { HttpServerRequest } from "effect/http";
+import { Settings } from "../../config.ts";
+import { ownerKey } from "../../domain/ids.ts";
+import { type Message, textOf, toolCallsOf } from "../../domain/Message.ts";
+import { type SessionKey, type Turn, TurnStatus } from "../../domain/Session.ts";
+import { Identity } from "../../services/Identity.ts";
+import { Sandbox } from "../../services/Sandbox.ts";
+import { Sessions } from "../../services/Sessions.ts";
+import { identify, ownerFor } from "../frame/Caller.ts";
+import { SessionNotFound } from "../frame/errors.ts";
+
+// Wire -------------------------------------------------------------------------------------------
+
+const sessionFields = {
+  id: Schema.String,
+  object: Schema.Literal("session"),
+  created_at: Schema.Int.annotate({ description: "Seconds since the epoch." }),
+  last_used_at: Schema.Int,
+};
+
+/** A session in a list. */
+export const SessionOut = Schema.Struct({ ...sessionFields, turns: Schema.Int }).annotate({ identifier: "Session" });
+
+/** The sessions of a user, last used first. */
+export const SessionList = Schema.Struct({
+  object: Schema.Literal("list"),
+  data: Schema.Array(SessionOut),
+}).annotate({ identifier: "ListSessionsResponse" });
+
+const ToolCallOut = Schema.Struct({
+  id: Schema.String,
+  type: Schema.Literal("function"),
+  function: Schema.Struct({ name: Schema.String, arguments: Schema.String }),
+});
+
+const UserContentOut = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
+  Schema.Struct({ type: Schema.Literal("image_url"), image_url: Schema.Struct({ url: Schema.String }) }),
+]);
+
+/** A stored message in the form of OpenAI's, tool calls and results included. */
+export const MessageOut = Schema.Union([
+  Schema.Struct({
+    role: Schema.Literal("user"),
+    content: Schema.Union([Schema.String, Schema.Array(UserContentOut)]),
+  }),
+  Schema.Struct({
+    role: Schema.Literal("assistant"),
+    content: Schema.NullOr(Schema.String),
+    reasoning_content: Schema.optionalKey(Schema.String),
+    tool_calls: Schema.optionalKey(Schema.Array(ToolCallOut)),
+  }),
+  Schema.Struct({ role: Schema.Literal("tool"), tool_call_id: Schema.String, content: Schema.String }),
+]);
+type MessageOut = typeof MessageOut.Type;
+
+const TurnOut = Schema.Struct({
+  id: Schema.String,
+  parent: Schema.NullOr(Schema.String).annotate({ description: "The turn before; turns of one parent are branches." }),
+  status: TurnStatus,
+  model: Schema.String,
+  created_at: Schema.Int,
+  finished_at: Schema.Int,
+  usage: Schema.Struct({ prompt_tokens: Schema.Int, completion_tokens: Schema.Int }),
+  messages: Schema.Array(MessageOut),
+});
+
+/** A session with everything that was said in it, in the order it was stored. */
+export const SessionDetail = Schema.Struct({ ...sessionFields, turns: Schema.Array(TurnOut) })
+  .annotate({ identifier: "SessionDetail" });
+
+/** A session that is no more. */
+export const SessionDeleted = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("session.deleted"),
+  deleted: Schema.Literal(true),
+}).annotate({ identifier: "DeleteSessionResponse" });
+
+const seconds = (ms: number): number => Math.floor(ms / 1000);
+
+const messageOut = (message: Message): MessageOut => {
+  switch (message.role) {
+    case "tool":
+      return { role: "tool", tool_call_id: message.callId, content: message.content };
+    case "user":
+      return {
+        role: "user",
+        content: message.parts.every((part) => part._tag === "Text")
+          ? textOf(message)
+          : message.parts.map((part) =>
+            part._tag === "Text" ? { type: "text" as const, text: part.text } : {
+              type: "image_url" as const,
+              image_url: { url: `data:${part.mediaType};base64,${part.base64}` },
+            }
+          ),
+      };
+    case "assistant": {
+      const text = textOf(message);
+      const reasoning = message.parts.map((part) => (part._tag === "Reasoning" ? part.text : "")).join("");
+      const calls = toolCallsOf(message).map(({ id, name, argumentsJson }) => ({
+        id,
+        type: "function" as const,
+        function: { name, arguments: argumentsJson },
+      }));
+      return {
+        role: "assistant",
+        content: text === "" && calls.length > 0 ? null : text,
+        ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
+        ...(calls.length === 0 ? {} : { tool_calls: calls }),
+      };
+    }
+  }
+};
+
+const turnOut = (turn: Turn): typeof TurnOut.Type => ({
+  id: turn.id,
+  parent: turn.parent,
+  status: turn.status,
+  model: turn.model,
+  created_at: seconds(turn.startedAtMs),
+  finished_at: seconds(turn.finishedAtMs),
+  usage: { prompt_tokens: turn.usage.inputTokens, completion_tokens: turn.usage.outputTokens },
+  messages: turn.messages.map(messageOut),
+});
+
+// Handlers ---------------------------------------------------------------------------------------
+
+/** Builds the handlers of the sessions' endpoints. */
+export const make = Effect.gen(function* () {
+  const identity = yield* Identity;
+  const sessions = yield* Sessions;
+  const sandbox = yield* Sandbox;
+  const { onSessionEnd } = yield* Settings;
+
+  const userOfRequest = Effect.gen(function* () {
+    const { headers, url } = yield* HttpServerRequest.HttpServerRequest;
+    const user = new URL(url, "http://localhost").searchParams.get("user");
+    return ownerFor(yield* identify(identity, headers), headers, { user });
+  });
+  const ownerOfRequest = Effect.map(userOfRequest, ownerKey);
+
+  const list = Effect.gen(function* () {
+    const found = yield* sessions.list(yield* ownerOfRequest);
+    const body: typeof SessionList.Type = {
+      object: "list",
+      data: found.map(({ key, turns, createdAtMs, lastUsedAtMs }) => ({
+        id: key.id,
+        object: "session",
+        created_at: seconds(createdAtMs),
+        last_used_at: seconds(lastUsedAtMs),
+        turns,
+      })),
+    };
+    return body;
+  });
+
+  const show = Effect.fnUntraced(function* (id: string) {
+    const key: SessionKey = { owner: yield* ownerOfRequest, id };
+    const session = yield* sessions.load(key);
+    // A session begins with its first turn, so one without turns is not there.
+    if (session.turns.length === 0) return yield* new SessionNotFound({ id });
+    const body: typeof SessionDetail.Type = {
+      id,
+      object: "session",
+      created_at: seconds(session.createdAtMs),
+      last_used_at: seconds(session.lastUsedAtMs),
+      turns: session.turns.map(turnOut),
+    };
+    return body;
+  });
+
+  const remove = Effect.fnUntraced(function* (id: string) {
+    const user = yield* userOfRequest;
+    const key: SessionKey = { owner: ownerKey(user), id };
+    if (!(yield* sessions.remove(key))) return yield* new SessionNotFound({ id });
+    if (onSessionEnd === "reset" && (yield* sessions.list(key.owner)).length === 0) yield* sandbox.reset(user);
+    const body: typeof SessionDeleted.Type = { id, object: "session.deleted", deleted: true };
+    return body;
+  });
+
+  return { list, show, remove };
+});

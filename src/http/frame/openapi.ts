@@ -1,0 +1,63 @@
+/**
+ * What the generated OpenAPI document needs beside the schemas: the parameters that are accepted with
+ * one value only, the form of the stream, and the credential.
+ */
+import { Schema } from "effect";
+import { parameterTable } from "../openai/chat/parameters.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+const isObject = Schema.is(Schema.Record(Schema.String, Schema.Unknown));
+
+/** Changes what stands at a path of a document, leaving the rest as it is; a missing path is made. */
+const edit = (document: Json, [head, ...rest]: ReadonlyArray<string>, change: (at: Json) => Json): Json => {
+  if (head === undefined) return change(document);
+  const below = document[head];
+  return { ...document, [head]: edit(isObject(below) ? below : {}, rest, change) };
+};
+
+/** The properties of parameters that are accepted only with values that change nothing. */
+const harmlessProperties = (): Json =>
+  Object.fromEntries(
+    Object.entries(parameterTable).flatMap(([name, treatment]) =>
+      treatment._tag !== "Harmless" ? [] : [[
+        name,
+        treatment.values === "any"
+          ? { description: "Accepted as a hint; it changes nothing here." }
+          : { enum: [...treatment.values, null], description: "Accepted with a value that changes nothing." },
+      ]]
+    ),
+  );
+
+/** A frame's `data` is a chunk, an error, or the literal `[DONE]`; OpenAPI 3.1 describes the data only. */
+const streamSchema: Json = {
+  anyOf: [
+    { $ref: "#/components/schemas/CreateChatCompletionStreamResponse" },
+    { $ref: "#/components/schemas/ErrorResponse" },
+  ],
+  description: "The data of each server-sent event; `[DONE]` ends the stream, comments keep it alive.",
+};
+
+const bearer = { bearer: [] };
+
+const secured = (operation: Json): Json => ({ ...operation, security: [bearer] });
+
+const chat = ["paths", "/v1/chat/completions", "post"] as const;
+const schemas = ["components", "schemas"] as const;
+
+const edits: ReadonlyArray<readonly [ReadonlyArray<string>, (at: Json) => Json]> = [
+  [[...chat, "responses", "200", "content", "text/event-stream"], () => ({ schema: streamSchema })],
+  [chat, secured],
+  [["paths", "/v1/models", "get"], secured],
+  [["paths", "/v1/models/{model}", "get"], secured],
+  [[...schemas, "CreateChatCompletionRequest", "properties"], (known) => ({ ...known, ...harmlessProperties() })],
+  [schemas, ({ CreateChatCompletionStreamResponseEncoded: _encoded, ...others }) => others],
+  [["components", "securitySchemes"], () => ({
+    bearer: { type: "http", scheme: "bearer", description: "An API key of this server, or a signed JWT." },
+  })],
+];
+
+/** Finishes the document that is generated from the API's declarations. */
+export const finishDocument = (document: Json): Record<string, unknown> => ({
+  ...edits.reduce((edited, [path, change]) => edit(edited, path, change), document),
+});

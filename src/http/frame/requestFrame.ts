@@ -1,0 +1,141 @@
+/**
+ * What stands around every request, whatever its path: an id, a line in the log, and the error
+ * envelope for everything that no endpoint answered.
+ */
+import { ByteSize, Cause, Clock, Effect, type Schema, SchemaIssue, type Scope } from "effect";
+import { HttpApiError } from "effect/http-api";
+import { HttpIncomingMessage, HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http";
+import { makeId } from "../../domain/ids.ts";
+import {
+  BodyTooLarge,
+  type HttpError,
+  InternalError,
+  InvalidRequest,
+  MethodNotAllowed,
+  UnknownUrl,
+  UnsupportedMediaType,
+} from "./errors.ts";
+import { RequestNotes } from "./RequestNotes.ts";
+import { failed } from "./respond.ts";
+
+/** A caller's own request id is kept when it is harmless in headers and logs. */
+const requestId = /^[\w.:-]{1,128}$/;
+
+/** The methods of every path that is there; a segment such as `:model` stands for any one segment. */
+export type MethodTable = ReadonlyMap<string, ReadonlyArray<string>>;
+
+const matches = (pattern: string, path: string): boolean => {
+  const [wanted, given] = [pattern.split("/"), path.split("/")];
+  return wanted.length === given.length &&
+    wanted.every((segment, index) => segment === given[index] || (segment.startsWith(":") && given[index] !== ""));
+};
+
+const methodsOf = (table: MethodTable, path: string): ReadonlyArray<string> | undefined =>
+  table.get(path) ?? [...table].find(([pattern]) => matches(pattern, path))?.[1];
+
+/** The parts of a request that the API layer decodes before an endpoint sees it. */
+const fromTheUrl: ReadonlySet<string> = new Set(["Params", "Query"]);
+
+const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1();
+
+/** The name of the first parameter that is wrong. */
+const firstIssuePath = (error: Schema.SchemaError): string =>
+  formatIssues(error.issue).issues[0]?.path?.map(String).join(".") ?? "";
+
+/** How a failure outside the endpoints reads to the caller; undefined for a bug. */
+const routingError = (
+  error: unknown,
+  request: HttpServerRequest.HttpServerRequest,
+  table: MethodTable,
+  bodyBytesMax: number,
+): HttpError | undefined => {
+  if (HttpApiError.HttpApiSchemaError.is(error) && fromTheUrl.has(error.kind)) {
+    const path = firstIssuePath(error.cause);
+    return new InvalidRequest({
+      param: path === "" ? null : path,
+      why: "The URL has a wrong parameter",
+      code: "invalid_value",
+    });
+  }
+  if (!HttpServerError.isHttpServerError(error)) return undefined;
+  const { reason } = error;
+  if (reason._tag === "RouteNotFound") {
+    const path = request.url.split("?")[0] ?? "/";
+    const { method } = request;
+    const allow = methodsOf(table, path);
+    return allow === undefined || allow.includes(method)
+      ? new UnknownUrl({ method, path })
+      : new MethodNotAllowed({ method, path, allow });
+  }
+  if (reason._tag !== "RequestParseError") return undefined;
+  return reason.reason === "BodyTooLarge"
+    ? new BodyTooLarge({ bytesMax: bodyBytesMax })
+    : new InvalidRequest({ param: null, why: "The request could not be read", code: null });
+};
+
+/** Turns what no endpoint answered into the envelope; a bug is logged with its cause and told without it. */
+export const envelope = (table: MethodTable, bodyBytesMax: number) =>
+  HttpRouter.middleware(
+    (app) =>
+      Effect.provideService(app, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodyBytesMax)).pipe(
+        Effect.catchCause((cause) =>
+          Effect.gen(function* () {
+            if (Cause.hasInterruptsOnly(cause)) return yield* Effect.failCause(cause);
+            const request = yield* HttpServerRequest.HttpServerRequest;
+            const error = routingError(Cause.squash(cause), request, table, bodyBytesMax);
+            if (error !== undefined) return failed(error);
+            yield* Effect.logError("request died of a bug", cause);
+            return failed(new InternalError());
+          })
+        ),
+        Effect.flatMap((response) =>
+          // The API layer answers an unknown media type by itself, as text.
+          response.status !== 415 || response.headers["content-type"]?.startsWith("application/json") === true
+            ? Effect.succeed(response)
+            : Effect.map(
+              HttpServerRequest.HttpServerRequest,
+              ({ headers }) => failed(new UnsupportedMediaType({ contentType: headers["content-type"] ?? "" })),
+            )
+        ),
+      ),
+    { global: true },
+  );
+
+/** What the log says of a request whose client left before there was a status, as proxies call it. */
+const clientGone = 499;
+
+/** Gives every request an id and ends it with one line in the log, when its last byte was sent. */
+export const requestLog = HttpRouter.middleware((app) =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest;
+    const given = request.headers["x-request-id"];
+    const id = given !== undefined && requestId.test(given) ? given : makeId("req");
+    const notes: RequestNotes = {};
+    const startedMs = yield* Clock.currentTimeMillis;
+    let status: number = clientGone;
+    yield* Effect.addFinalizer((exit): Effect.Effect<void, never, Scope.Scope> =>
+      Effect.gen(function* () {
+        const endedMs = yield* Clock.currentTimeMillis;
+        yield* Effect.annotateLogs(Effect.logInfo("request"), {
+          request_id: id,
+          method: request.method,
+          path: request.url.split("?")[0],
+          status,
+          duration_ms: endedMs - startedMs,
+          ...(notes.user === undefined ? {} : { user: notes.user }),
+          ...(notes.model === undefined ? {} : { model: notes.model }),
+          outcome: notes.outcome ?? (exit._tag === "Failure" ? "disconnected" : "sent"),
+        });
+      })
+    );
+    const response = yield* app.pipe(
+      Effect.provideService(RequestNotes, notes),
+      Effect.annotateLogs("request_id", id),
+    );
+    status = response.status;
+    const nowMs = yield* Clock.currentTimeMillis;
+    return HttpServerResponse.setHeaders(response, {
+      "x-request-id": id,
+      "openai-processing-ms": String(nowMs - startedMs),
+    });
+  }), { global: true });

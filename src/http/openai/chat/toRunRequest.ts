@@ -1,0 +1,204 @@
+/**
+ * From the wire to the agent's own terms; what cannot be honoured is refused here, by name.
+ */
+import { Effect } from "effect";
+import type { Attachment } from "../../../runs/attachments.ts";
+import { agentToolNames } from "../../../agent/tools.ts";
+import { type AssistantPart, type Message, toolCallsOf } from "../../../domain/Message.ts";
+import type { ToolDeclaration } from "../../../domain/Tool.ts";
+import type { ModelParameters, ResponseFormat, ToolChoice } from "../../../services/Model.ts";
+import { InvalidRequest } from "../../frame/errors.ts";
+import { readContent } from "../contentParts.ts";
+import type { AssistantMessageIn, ChatRequest, MessageIn } from "./wire.ts";
+
+/** A request in the agent's terms, before it is placed in a session. */
+export interface Asked {
+  readonly messages: ReadonlyArray<Message>;
+  readonly instructions: ReadonlyArray<string>;
+  readonly attachments: ReadonlyArray<Attachment>;
+  readonly parameters: ModelParameters;
+  readonly clientTools: ReadonlyArray<ToolDeclaration>;
+  /** A `response_format` of JSON governs the answer, so nothing else may stand in it. */
+  readonly answerOnly: boolean;
+}
+
+/** The bounds of one request, from the settings. */
+export interface RequestBounds {
+  readonly messagesMax: number;
+  readonly attachmentBytesMax: number;
+}
+
+const invalid = (param: string, why: string, code = "invalid_value") => new InvalidRequest({ param, why, code });
+
+// Messages ---------------------------------------------------------------------------------------
+
+const joined = (content: string | ReadonlyArray<{ readonly text: string }>): string =>
+  typeof content === "string" ? content : content.map((part) => part.text).join("");
+
+const assistantParts = (message: AssistantMessageIn): ReadonlyArray<AssistantPart> => {
+  const { content, refusal, tool_calls: calls } = message;
+  const texts = typeof content === "string"
+    ? [content]
+    : (content ?? []).map((part) => (part.type === "text" ? part.text : part.refusal));
+  return [
+    ...[...texts, refusal ?? ""].filter((text) => text !== "").map((text) => ({ _tag: "Text", text }) as const),
+    ...(calls ?? []).map(({ id, function: called }) => ({
+      _tag: "ToolCall",
+      call: { id, name: called.name, argumentsJson: called.arguments },
+    } as const)),
+  ];
+};
+
+interface ReadMessages {
+  readonly messages: ReadonlyArray<Message>;
+  readonly instructions: ReadonlyArray<string>;
+  readonly attachments: ReadonlyArray<Attachment>;
+}
+
+const readMessages = Effect.fnUntraced(function* (
+  wire: ReadonlyArray<MessageIn>,
+  attachmentBytesMax: number,
+): Effect.fn.Return<ReadMessages, InvalidRequest> {
+  const messages: Array<Message> = [];
+  const instructions: Array<string> = [];
+  const attachments: Array<Attachment> = [];
+  const nameOfCall = new Map<string, string>();
+  for (const [index, message] of wire.entries()) {
+    switch (message.role) {
+      case "system":
+      case "developer":
+        instructions.push(joined(message.content));
+        break;
+      case "user": {
+        const read = yield* readContent(message.content, `messages.${index}.content`, attachmentBytesMax);
+        messages.push({ role: "user", parts: read.parts });
+        attachments.push(...read.attachments);
+        break;
+      }
+      case "assistant": {
+        const said: Message = { role: "assistant", parts: assistantParts(message) };
+        for (const call of toolCallsOf(said)) nameOfCall.set(call.id, call.name);
+        messages.push(said);
+        break;
+      }
+      case "tool":
+        messages.push({
+          role: "tool",
+          callId: message.tool_call_id,
+          // The call itself may stand in the session only, where the client cannot see it.
+          name: nameOfCall.get(message.tool_call_id) ?? "",
+          content: joined(message.content),
+          isError: false,
+        });
+        break;
+    }
+  }
+  return { messages, instructions, attachments };
+});
+
+// Tools ------------------------------------------------------------------------------------------
+
+const readTools = Effect.fnUntraced(function* (
+  request: ChatRequest,
+): Effect.fn.Return<ReadonlyArray<ToolDeclaration>, InvalidRequest> {
+  const tools: Array<ToolDeclaration> = [];
+  const names = new Set<string>();
+  for (const [index, { function: declared }] of (request.tools ?? []).entries()) {
+    const param = `tools.${index}.function.name`;
+    if (agentToolNames.has(declared.name)) {
+      return yield* invalid(
+        param,
+        `The tool name '${declared.name}' is taken by a tool of this server: choose another`,
+        "tool_name_taken",
+      );
+    }
+    if (names.has(declared.name)) return yield* invalid(param, `The tool name '${declared.name}' is given twice`);
+    names.add(declared.name);
+    tools.push({
+      name: declared.name,
+      description: declared.description ?? "",
+      parameters: { ...(declared.parameters ?? { type: "object", properties: {} }) },
+    });
+  }
+  return tools;
+});
+
+const readToolChoice = (
+  choice: NonNullable<ChatRequest["tool_choice"]>,
+  clientTools: ReadonlyArray<ToolDeclaration>,
+): Effect.Effect<ToolChoice, InvalidRequest> => {
+  if (choice === "none") return Effect.succeed({ _tag: "None" });
+  if (choice === "auto") return Effect.succeed({ _tag: "Auto" });
+  if (choice === "required") return Effect.succeed({ _tag: "Required" });
+  const name = choice.function.name;
+  return agentToolNames.has(name) || clientTools.some((tool) => tool.name === name)
+    ? Effect.succeed({ _tag: "Named", name })
+    : Effect.fail(invalid("tool_choice", `There is no tool named '${name.slice(0, 100)}' in this request`));
+};
+
+// Parameters -------------------------------------------------------------------------------------
+
+const readFormat = (format: NonNullable<ChatRequest["response_format"]>): ResponseFormat => {
+  switch (format.type) {
+    case "text":
+      return { _tag: "Text" };
+    case "json_object":
+      return { _tag: "JsonObject" };
+    case "json_schema":
+      return {
+        _tag: "JsonSchema",
+        name: format.json_schema.name,
+        schema: { ...(format.json_schema.schema ?? {}) },
+        strict: format.json_schema.strict ?? false,
+      };
+  }
+};
+
+/** The given fields that are not null, under the agent's names. */
+const readParameters = (request: ChatRequest, toolChoice: ToolChoice | undefined): ModelParameters => {
+  const outputTokensMax = request.max_completion_tokens ?? request.max_tokens ?? undefined;
+  const { temperature, top_p: topP, stop, seed, reasoning_effort: effort, response_format: format } = request;
+  return {
+    ...(temperature === undefined || temperature === null ? {} : { temperature }),
+    ...(topP === undefined || topP === null ? {} : { topP }),
+    ...(outputTokensMax === undefined ? {} : { outputTokensMax }),
+    ...(stop === undefined || stop === null ? {} : { stop: typeof stop === "string" ? [stop] : stop }),
+    ...(seed === undefined || seed === null ? {} : { seed }),
+    ...(effort === undefined || effort === null ? {} : { reasoningEffort: effort }),
+    ...(format === undefined || format === null ? {} : { responseFormat: readFormat(format) }),
+    ...(toolChoice === undefined ? {} : { toolChoice }),
+    ...(typeof request.parallel_tool_calls === "boolean" ? { parallelToolCalls: request.parallel_tool_calls } : {}),
+  };
+};
+
+/**
+ * Reads a decoded request.
+ *
+ * *Fails with* `InvalidRequest`, naming the field: too many messages, a tool name that is taken or
+ * given twice, a choice of a tool that is not there, an attachment that cannot be read, nothing to say.
+ */
+export const toAgentRequest = Effect.fnUntraced(function* (
+  request: ChatRequest,
+  bounds: RequestBounds,
+): Effect.fn.Return<Asked, InvalidRequest> {
+  if (request.messages.length > bounds.messagesMax) {
+    return yield* invalid("messages", `At most ${bounds.messagesMax} messages are accepted`);
+  }
+  const { messages, instructions, attachments } = yield* readMessages(request.messages, bounds.attachmentBytesMax);
+  if (messages.length === 0) {
+    return yield* invalid("messages", "Expected at least one message that is not an instruction");
+  }
+  const clientTools = yield* readTools(request);
+  const choice = request.tool_choice;
+  const toolChoice = choice === undefined || choice === null ? undefined : yield* readToolChoice(choice, clientTools);
+  const parameters = readParameters(request, toolChoice);
+  const format = parameters.responseFormat?._tag;
+  return {
+    messages,
+    instructions,
+    attachments,
+    parameters,
+    clientTools,
+    answerOnly: format === "JsonObject" || format === "JsonSchema",
+  };
+});

@@ -1,0 +1,41 @@
+/**
+ * `GET /v1/models` and `GET /v1/models/{id}`: what can be chosen as `model`.
+ *
+ * Chat UIs can choose only a model, so the default model is also listed once per view.
+ */
+import { Effect } from "effect";
+import { Settings } from "../../config.ts";
+import { View } from "../../services/Converter.ts";
+import { Model, type ModelInfo } from "../../services/Model.ts";
+import type { ModelOut } from "../api.ts";
+import { splitModel } from "./chat/views.ts";
+
+/** Seconds since the epoch; models have no date here, and clients want a number. */
+const created = 1_767_225_600;
+
+const shown = (id: string, info: ModelInfo): typeof ModelOut.Type => ({
+  id,
+  object: "model",
+  created,
+  owned_by: info.provider,
+});
+
+/** Builds the handlers of the models' endpoints. */
+export const make = Effect.gen(function* () {
+  const model = yield* Model;
+  const { toolView } = yield* Settings;
+
+  const list = Effect.map(model.list, (infos) => ({
+    object: "list" as const,
+    data: infos.flatMap((info) => [
+      shown(info.id, info),
+      ...(info.id === model.defaultModel
+        ? View.literals.filter((view) => view !== toolView).map((view) => shown(`${info.id}:${view}`, info))
+        : []),
+    ]),
+  }));
+
+  const find = (id: string) => Effect.map(model.find(splitModel(id).model), (info) => shown(id, info));
+
+  return { list, find };
+});

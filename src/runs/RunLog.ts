@@ -1,0 +1,193 @@
+/**
+ * What a run has said so far, for listeners that come and go.
+ *
+ * A run writes its log whether or not somebody listens; a listener that joins late reads it from the
+ * start. That is what lets a retried request get the answer of the run it started before.
+ */
+import { Array as Arr, Cause, type Duration, Effect, type Exit, Latch, Stream } from "effect";
+import type { AgentEvent } from "../domain/AgentEvent.ts";
+import type { HttpError } from "../http/frame/errors.ts";
+
+/** Bytes that a run may be ahead of its fastest listener; a stalled client then holds the run back. */
+const aheadBytesMax = 1024 * 1024;
+/** What an event costs beside its text. */
+const eventBytes = 96;
+
+const sizeOf = (event: AgentEvent): number => {
+  switch (event._tag) {
+    case "TextDelta":
+    case "ReasoningDelta":
+      return eventBytes + event.text.length;
+    case "ToolCallStarted":
+    case "ClientToolCalled":
+      return eventBytes + event.call.argumentsJson.length;
+    case "ToolCallFinished":
+      return eventBytes + event.call.argumentsJson.length + event.result.text.length;
+    case "ArtifactsChanged":
+      return event.artifacts.reduce((sum, { url, path }) => sum + eventBytes + url.length + path.length, eventBytes);
+    case "RunFinished":
+      return eventBytes;
+  }
+};
+
+/** Time has passed while a listener listened. */
+export interface Tick {
+  readonly _tag: "Tick";
+}
+
+const tick: Tick = { _tag: "Tick" };
+
+/** Where a listener is. */
+interface Reading {
+  position: number;
+  tickDue: boolean;
+  /** Done before every wait. */
+  readonly beforeWait: Effect.Effect<void>;
+}
+
+type Heard = AgentEvent | Tick;
+
+/** The log of one run: one writer, any number of readers. */
+export class RunLog {
+  #events: Array<AgentEvent> = [];
+  #ending: Exit.Exit<void, HttpError> | undefined;
+  #ahead = 0;
+  #begun = false;
+  readonly #more = Latch.makeUnsafe(false);
+  readonly #room = Latch.makeUnsafe(true);
+  readonly #keeps: boolean;
+
+  /** A tool has run: what this run does cannot be undone by trying again. */
+  toolsHaveRun = false;
+  /** Approximate memory of what is kept. */
+  bytes = 0;
+
+  /** Makes an empty log; one that does not keep forgets what its single listener has read. */
+  constructor(options: { readonly keeps: boolean }) {
+    this.#keeps = options.keeps;
+  }
+
+  get ended(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /**
+   * Adds events and waits while every listener is far behind.
+   *
+   * *Details*: after the first it lets others go on, so that the first chunk is on the wire before a
+   * model that is always ready has said the rest.
+   */
+  append(batch: ReadonlyArray<AgentEvent>): Effect.Effect<void> {
+    const isFirst = !this.#begun;
+    for (const event of batch) {
+      const size = sizeOf(event);
+      this.bytes += size;
+      this.#ahead += size;
+      if (event._tag === "ToolCallStarted") this.toolsHaveRun = true;
+      this.#events.push(event);
+    }
+    this.#begun = true;
+    this.#more.openUnsafe();
+    if (this.#ahead < aheadBytesMax) return isFirst ? Effect.yieldNow : Effect.void;
+    this.#room.closeUnsafe();
+    return this.#room.await;
+  }
+
+  /** Ends the log; nothing may be appended afterwards. */
+  end(ending: Exit.Exit<void, HttpError>): void {
+    this.#ending = ending;
+    this.#more.openUnsafe();
+  }
+
+  /** Lets the run go on although nobody reads. */
+  unattended(): void {
+    this.#ahead = Number.NEGATIVE_INFINITY;
+    this.#room.openUnsafe();
+  }
+
+  /** Somebody reads again: from here on the run waits for its listeners. */
+  attended(): void {
+    this.#ahead = 0;
+  }
+
+  #take(from: number): ReadonlyArray<AgentEvent> {
+    if (!this.#keeps) {
+      const all = this.#events;
+      this.#events = [];
+      return all;
+    }
+    return this.#events.slice(from);
+  }
+
+  /** Waits for the first event, or for the end of a run that says nothing; a failure before it fails this. */
+  readonly begun: Effect.Effect<void, HttpError> = Effect.suspend(() => {
+    if (this.#begun) return Effect.void;
+    if (this.#ending !== undefined) return this.#ending;
+    this.#more.closeUnsafe();
+    return Effect.flatMap(this.#more.await, () => this.begun);
+  });
+
+  /**
+   * As `begun`, but gives up waiting when the time has passed.
+   *
+   * *Details*: a run that has begun costs no timer and no fiber.
+   */
+  begunWithin(time: Duration.Duration): Effect.Effect<void, HttpError> {
+    return Effect.suspend(() =>
+      this.#begun || this.#ending !== undefined ? this.begun : Effect.asVoid(Effect.timeoutOption(this.begun, time))
+    );
+  }
+
+  #pull(reading: Reading): Effect.Effect<Arr.NonEmptyReadonlyArray<Heard>, HttpError | Cause.Done> {
+    const pull: Effect.Effect<Arr.NonEmptyReadonlyArray<Heard>, HttpError | Cause.Done> = Effect.suspend(() => {
+      const ready = this.#take(reading.position);
+      if (Arr.isReadonlyArrayNonEmpty(ready)) {
+        reading.position += ready.length;
+        this.#ahead = Math.min(this.#ahead, 0);
+        this.#room.openUnsafe();
+        return Effect.succeed(ready);
+      }
+      if (this.#ending !== undefined) return Effect.andThen(this.#ending, Cause.done());
+      if (reading.tickDue) {
+        reading.tickDue = false;
+        return Effect.succeed([tick]);
+      }
+      this.#more.closeUnsafe();
+      return Effect.flatMap(Effect.andThen(reading.beforeWait, this.#more.await), () => pull);
+    });
+    return pull;
+  }
+
+  /** The events from the start to the end; everything that is there comes as one array. */
+  readonly events: Stream.Stream<AgentEvent, HttpError> = Stream.suspend(() =>
+    Stream.filter(
+      Stream.fromPull(Effect.sync(() => this.#pull({ position: 0, tickDue: false, beforeWait: Effect.void }))),
+      (heard) => heard._tag !== "Tick",
+    )
+  );
+
+  /**
+   * The events from the start to the end, with a `Tick` among them whenever `every` has passed.
+   *
+   * *Details*: the ticks are part of the reading, because merging a second stream would cost more per
+   * array than everything else that happens to it. They begin with the first wait, so that the first
+   * chunk does not wait for a timer to be made.
+   */
+  eventsAndTicks(every: Duration.Duration): Stream.Stream<Heard, HttpError> {
+    return Stream.unwrap(Effect.map(Effect.scope, (scope) => {
+      let ticking = false;
+      const due = Effect.sync(() => {
+        reading.tickDue = true;
+        this.#more.openUnsafe();
+      });
+      const ticks = Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(every), due)), scope);
+      const beforeWait = Effect.suspend(() => {
+        if (ticking) return Effect.void;
+        ticking = true;
+        return Effect.asVoid(ticks);
+      });
+      const reading: Reading = { position: 0, tickDue: false, beforeWait };
+      return Stream.fromPull(Effect.succeed(this.#pull(reading)));
+    }));
+  }
+}
