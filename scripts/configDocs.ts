@@ -1,7 +1,7 @@
 /**
  * Writes `docs/configuration.md` from the configuration table.
  */
-import { type Row, settingsTable } from "../src/config.ts";
+import { type Row, settingsAreas } from "../src/config.ts";
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 
@@ -11,6 +11,29 @@ const tableRow = (entry: Row<unknown>): string => {
   return `| ${names} | ${cell(entry.expected)}${entry.secret ? ", secret" : ""} | ${fallback} | ${cell(entry.why)} |`;
 };
 
+/** The heading of each area of the table. */
+const headings: Readonly<Record<keyof typeof settingsAreas, string>> = {
+  doors: "Doors",
+  identity: "Identity",
+  limits: "Limits",
+  agent: "Agent",
+  models: "Models",
+  sandbox: "Sandbox",
+  sessions: "Sessions",
+  telemetry: "Logs",
+};
+
+const tables: Readonly<Record<string, Readonly<Record<string, Row<unknown>>>>> = settingsAreas;
+
+const section = ([area, heading]: readonly [string, string]): ReadonlyArray<string> => [
+  `## ${heading}`,
+  "",
+  "| Name | Value | Default | Why |",
+  "| --- | --- | --- | --- |",
+  ...Object.values(tables[area] ?? {}).map(tableRow),
+  "",
+];
+
 /** The whole document. */
 export const configurationMarkdown = (): string =>
   [
@@ -19,12 +42,9 @@ export const configurationMarkdown = (): string =>
     "Read once at start from the environment and then from `.env` in the working directory; an empty value counts as",
     "unset. A wrong value is refused at boot by name, with what was expected. Secrets are never printed.",
     "",
-    "This page is generated from the table in `src/config.ts` by `deno task docs`.",
+    "This page is generated from the tables in `src/config/` by `deno task docs`.",
     "",
-    "| Name | Value | Default | Why |",
-    "| --- | --- | --- | --- |",
-    ...Object.values<Row<unknown>>(settingsTable).map(tableRow),
-    "",
+    ...Object.entries(headings).flatMap(section),
   ].join("\n");
 
 if (import.meta.main) Deno.writeTextFileSync("docs/configuration.md", configurationMarkdown());

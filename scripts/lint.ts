@@ -72,7 +72,7 @@ const isLibrary = (filename: string): boolean => memberOf(projectPath(filename))
 
 /** Calls that belong to entries, tests and scripts, each with what to do instead. */
 const refusedCalls: ReadonlyArray<readonly [RegExp, string]> = [
-  [/^Deno\.env\b|^process\.env\b/, "Environment read outside the configuration: add a row to src/config.ts"],
+  [/^Deno\.env\b|^process\.env\b/, "Environment read outside the configuration: add a row to src/config/"],
   [/^Date\.now$/, "Clock read outside Effect: use Clock.currentTimeMillis"],
   [/^console\./, "Console used in the library: use Effect.log"],
   [

@@ -1,0 +1,36 @@
+/**
+ * What is kept between requests, where and for how long.
+ */
+import { choice, number, type Row, secret, text } from "./rows.ts";
+
+/** The rows of this area, by the name the code uses. */
+export const sessionsRows = {
+  sessions: choice("CAISSON_SESSIONS", {
+    choices: ["memory", "sqlite", "redis"],
+    default: "sqlite",
+    why:
+      "Where sessions are kept: in this process, in one file under the data directory, or in Redis for several instances.",
+  }),
+  redisUrl: secret("CAISSON_REDIS_URL", {
+    why:
+      "Redis as redis://host:port or rediss://…; required by CAISSON_SESSIONS=redis, and shares limits between instances.",
+  }),
+  sessionTimeoutSeconds: number("SESSION_TIMEOUT_SECONDS", {
+    default: 3600,
+    least: 1,
+    most: 31536000,
+    unit: "seconds",
+    why: "Idle time after which a session expires.",
+  }),
+  onSessionEnd: choice("CAISSON_ON_SESSION_END", {
+    choices: ["keep", "reset"],
+    default: "keep",
+    why:
+      "What becomes of a user's workspace when the user deletes their last session: kept for the next one, or destroyed " +
+      "with the sandbox. A session that merely expires never takes the workspace with it.",
+  }),
+  dataPath: text("CAISSON_DATA_PATH", {
+    default: "./.caisson",
+    why: "Directory for what must survive a restart.",
+  }),
+} as const satisfies Record<string, Row<unknown>>;
