@@ -7,35 +7,16 @@
 import { Cause, Context, Duration, Effect, Exit, Layer, Stream } from "effect";
 import { Settings } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
-import type { Owner } from "../domain/Owner.ts";
-import type { ToolDeclaration } from "../domain/Tool.ts";
-import { Model, type ModelError, type ModelNotFound, type ModelParameters } from "../services/Model.ts";
-import { type SpendingLimitReached, UsageLedger } from "../services/UsageLedger.ts";
-import type { SessionsUnavailable } from "../services/Sessions.ts";
-import { Toolbox, type ToolboxError, type Tools } from "../services/Toolbox.ts";
-import type { Conversation } from "./Conversation.ts";
+import { Model } from "../services/Model.ts";
+import { Toolbox, type Tools } from "../services/Toolbox.ts";
+import { UsageLedger } from "../services/UsageLedger.ts";
+import type { AgentError, AgentRequest } from "./AgentRequest.ts";
 import { endAfter } from "./endAfter.ts";
 import { RunRecord } from "./RunRecord.ts";
 import { Spending } from "./Spending.ts";
 import { finish, hasProduced, type Run, store, turn } from "./turn.ts";
 
-/** Everything a run can fail with; code that fails in the sandbox is not among it. */
-export type AgentError = ModelError | ModelNotFound | ToolboxError | SessionsUnavailable | SpendingLimitReached;
-
-/** One run, as the edge asks for it. */
-export interface AgentRequest {
-  readonly owner: Owner;
-  readonly conversation: Conversation;
-  /** Public model name. */
-  readonly model: string;
-  /** The client's system and developer texts, in order; they stand after our own prompt. */
-  readonly instructions: ReadonlyArray<string>;
-  readonly parameters: ModelParameters;
-  /** Tools the client will answer itself; their names differ from ours. */
-  readonly clientTools: ReadonlyArray<ToolDeclaration>;
-  /** False for requests that must not touch the tools, such as a chat UI's title request. */
-  readonly useTools: boolean;
-}
+export type { AgentError, AgentRequest } from "./AgentRequest.ts";
 
 /** What the agent offers. */
 export interface AgentService {

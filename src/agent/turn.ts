@@ -9,7 +9,7 @@ import type { ToolDeclaration } from "../domain/Tool.ts";
 import { BadOutput, ModelError, type ModelParameters, type ModelService } from "../services/Model.ts";
 import type { SessionsUnavailable } from "../services/Sessions.ts";
 import type { ToolboxError, Tools } from "../services/Toolbox.ts";
-import type { AgentError, AgentRequest } from "./Agent.ts";
+import type { AgentError, AgentRequest } from "./AgentRequest.ts";
 import type { RunRecord } from "./RunRecord.ts";
 
 /** What the turns of one run share. */

@@ -12,8 +12,8 @@ import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Layer, type Scope
 import { Settings } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
 import { makeId } from "../domain/ids.ts";
-import type { Attempt } from "../http/openai/attempt.ts";
-import { type HttpError, IdempotencyKeyReused, InternalError, ShuttingDown } from "../http/frame/errors.ts";
+import type { Attempt } from "./Attempt.ts";
+import { IdempotencyKeyReused, InternalError, type RunError, ShuttingDown } from "./RunError.ts";
 import { RunLog, type Tick } from "./RunLog.ts";
 
 /** Time a lost client has to come back; the official clients wait half a second to a second between tries. */
@@ -33,13 +33,13 @@ export interface Listening {
   /** This request did not start the run. */
   readonly joined: boolean;
   /** Waits for the first event; a failure before it fails this. */
-  readonly begun: Effect.Effect<void, HttpError>;
+  readonly begun: Effect.Effect<void, RunError>;
   /** Waits for the first event, but not longer than the given time; a failure before it fails this. */
-  readonly begunWithin: (time: Duration.Duration) => Effect.Effect<void, HttpError>;
+  readonly begunWithin: (time: Duration.Duration) => Effect.Effect<void, RunError>;
   /** Every event of the run, from the first. */
-  readonly events: Stream.Stream<AgentEvent, HttpError>;
+  readonly events: Stream.Stream<AgentEvent, RunError>;
   /** The same, with a `Tick` among them whenever the given time has passed. */
-  readonly eventsAndTicks: (every: Duration.Duration) => Stream.Stream<AgentEvent | Tick, HttpError>;
+  readonly eventsAndTicks: (every: Duration.Duration) => Stream.Stream<AgentEvent | Tick, RunError>;
   readonly toolsHaveRun: () => boolean;
   /** Notes that the client has been answered: from here on it will not retry by itself. */
   readonly answered: Effect.Effect<void>;
@@ -57,12 +57,12 @@ export interface RunsService {
    */
   readonly listen: (
     attempt: Attempt,
-    work: Stream.Stream<AgentEvent, HttpError>,
+    work: Stream.Stream<AgentEvent, RunError>,
   ) => Effect.Effect<Listening, IdempotencyKeyReused, Scope.Scope>;
 }
 
 /** The registry of runs. */
-export class Runs extends Context.Service<Runs, RunsService>()("caisson/http/Runs") {}
+export class Runs extends Context.Service<Runs, RunsService>()("caisson/runs/Registry") {}
 
 interface Entry {
   readonly attempt: Attempt;
@@ -119,7 +119,7 @@ class Joinable {
 }
 
 /** How a run's own end reads to its listeners; a bug is logged here, where its cause is known. */
-const endingOf = (exit: Exit.Exit<void, HttpError>): Effect.Effect<Exit.Exit<void, HttpError>> => {
+const endingOf = (exit: Exit.Exit<void, RunError>): Effect.Effect<Exit.Exit<void, RunError>> => {
   if (Exit.isSuccess(exit)) return Effect.succeed(exit);
   const failure = exit.cause.reasons.find(Cause.isFailReason);
   if (failure !== undefined) return Effect.as(Effect.logWarning("run failed", exit.cause), Exit.fail(failure.error));
@@ -135,7 +135,7 @@ export const layer: Layer.Layer<Runs, never, Settings> = Layer.effect(
     const scope = yield* Effect.scope;
     const joinable = new Joinable();
 
-    const start = Effect.fnUntraced(function* (attempt: Attempt, work: Stream.Stream<AgentEvent, HttpError>) {
+    const start = Effect.fnUntraced(function* (attempt: Attempt, work: Stream.Stream<AgentEvent, RunError>) {
       const log = new RunLog({ keeps: attempt.key !== undefined });
       const createdMs = yield* Clock.currentTimeMillis;
       const entry: Entry = {
@@ -148,7 +148,7 @@ export const layer: Layer.Layer<Runs, never, Settings> = Layer.effect(
         answered: false,
         endedMs: undefined,
       };
-      const settle = Effect.fnUntraced(function* (exit: Exit.Exit<void, HttpError>) {
+      const settle = Effect.fnUntraced(function* (exit: Exit.Exit<void, RunError>) {
         const ending = yield* endingOf(exit);
         entry.endedMs = yield* Clock.currentTimeMillis;
         // A failed run that did nothing may be tried anew; everything else is answered as it was.
@@ -191,7 +191,7 @@ export const layer: Layer.Layer<Runs, never, Settings> = Layer.effect(
         );
       });
 
-    const enter = Effect.fnUntraced(function* (attempt: Attempt, work: Stream.Stream<AgentEvent, HttpError>) {
+    const enter = Effect.fnUntraced(function* (attempt: Attempt, work: Stream.Stream<AgentEvent, RunError>) {
       const nowMs = yield* Clock.currentTimeMillis;
       const found = attempt.joins && attempt.key !== undefined ? joinable.find(attempt.key, nowMs) : undefined;
       if (found !== undefined && found.attempt.fingerprint !== attempt.fingerprint) {

@@ -6,7 +6,7 @@
  */
 import { Array as Arr, Cause, type Duration, Effect, type Exit, Latch, Stream } from "effect";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
-import type { HttpError } from "../http/frame/errors.ts";
+import type { RunError } from "./RunError.ts";
 
 /** Bytes that a run may be ahead of its fastest listener; a stalled client then holds the run back. */
 const aheadBytesMax = 1024 * 1024;
@@ -50,7 +50,7 @@ type Heard = AgentEvent | Tick;
 /** The log of one run: one writer, any number of readers. */
 export class RunLog {
   #events: Array<AgentEvent> = [];
-  #ending: Exit.Exit<void, HttpError> | undefined;
+  #ending: Exit.Exit<void, RunError> | undefined;
   #ahead = 0;
   #begun = false;
   readonly #more = Latch.makeUnsafe(false);
@@ -94,7 +94,7 @@ export class RunLog {
   }
 
   /** Ends the log; nothing may be appended afterwards. */
-  end(ending: Exit.Exit<void, HttpError>): void {
+  end(ending: Exit.Exit<void, RunError>): void {
     this.#ending = ending;
     this.#more.openUnsafe();
   }
@@ -120,7 +120,7 @@ export class RunLog {
   }
 
   /** Waits for the first event, or for the end of a run that says nothing; a failure before it fails this. */
-  readonly begun: Effect.Effect<void, HttpError> = Effect.suspend(() => {
+  readonly begun: Effect.Effect<void, RunError> = Effect.suspend(() => {
     if (this.#begun) return Effect.void;
     if (this.#ending !== undefined) return this.#ending;
     this.#more.closeUnsafe();
@@ -132,14 +132,14 @@ export class RunLog {
    *
    * *Details*: a run that has begun costs no timer and no fiber.
    */
-  begunWithin(time: Duration.Duration): Effect.Effect<void, HttpError> {
+  begunWithin(time: Duration.Duration): Effect.Effect<void, RunError> {
     return Effect.suspend(() =>
       this.#begun || this.#ending !== undefined ? this.begun : Effect.asVoid(Effect.timeoutOption(this.begun, time))
     );
   }
 
-  #pull(reading: Reading): Effect.Effect<Arr.NonEmptyReadonlyArray<Heard>, HttpError | Cause.Done> {
-    const pull: Effect.Effect<Arr.NonEmptyReadonlyArray<Heard>, HttpError | Cause.Done> = Effect.suspend(() => {
+  #pull(reading: Reading): Effect.Effect<Arr.NonEmptyReadonlyArray<Heard>, RunError | Cause.Done> {
+    const pull: Effect.Effect<Arr.NonEmptyReadonlyArray<Heard>, RunError | Cause.Done> = Effect.suspend(() => {
       const ready = this.#take(reading.position);
       if (Arr.isReadonlyArrayNonEmpty(ready)) {
         reading.position += ready.length;
@@ -159,7 +159,7 @@ export class RunLog {
   }
 
   /** The events from the start to the end; everything that is there comes as one array. */
-  readonly events: Stream.Stream<AgentEvent, HttpError> = Stream.suspend(() =>
+  readonly events: Stream.Stream<AgentEvent, RunError> = Stream.suspend(() =>
     Stream.filter(
       Stream.fromPull(Effect.sync(() => this.#pull({ position: 0, tickDue: false, beforeWait: Effect.void }))),
       (heard) => heard._tag !== "Tick",
@@ -173,7 +173,7 @@ export class RunLog {
    * array than everything else that happens to it. They begin with the first wait, so that the first
    * chunk does not wait for a timer to be made.
    */
-  eventsAndTicks(every: Duration.Duration): Stream.Stream<Heard, HttpError> {
+  eventsAndTicks(every: Duration.Duration): Stream.Stream<Heard, RunError> {
     return Stream.unwrap(Effect.map(Effect.scope, (scope) => {
       let ticking = false;
       const due = Effect.sync(() => {

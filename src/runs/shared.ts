@@ -4,8 +4,8 @@
 import { Effect, Option, Stream } from "effect";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
 import type { RunLedgerService } from "../services/RunLedger.ts";
-import type { Attempt } from "../http/openai/attempt.ts";
-import { type HttpError, IdempotencyKeyReused } from "../http/frame/errors.ts";
+import type { Attempt } from "./Attempt.ts";
+import { IdempotencyKeyReused, type RunError } from "./RunError.ts";
 
 /**
  * The run of an attempt that this process does not know.
@@ -17,8 +17,8 @@ import { type HttpError, IdempotencyKeyReused } from "../http/frame/errors.ts";
 export const sharedRun = (
   ledger: RunLedgerService,
   { key, joins, fingerprint }: Attempt,
-  run: Stream.Stream<AgentEvent, HttpError>,
-): Stream.Stream<AgentEvent, HttpError> => {
+  run: Stream.Stream<AgentEvent, RunError>,
+): Stream.Stream<AgentEvent, RunError> => {
   if (key === undefined) return run;
   const recorded = ledger.record({ key, fingerprint }, run);
   if (!joins) return recorded;
@@ -27,7 +27,7 @@ export const sharedRun = (
       ledger.find(key),
       Option.match({
         onNone: () => recorded,
-        onSome: (found): Stream.Stream<AgentEvent, HttpError> =>
+        onSome: (found): Stream.Stream<AgentEvent, RunError> =>
           found.fingerprint === fingerprint
             ? Stream.fromIterable(found.events)
             : Stream.fail(new IdempotencyKeyReused()),

@@ -6,12 +6,11 @@
  * both places. What is unknown has its own last door: `InternalError`.
  */
 import { Schema } from "effect";
-import type { AgentError } from "../../agent/Agent.ts";
+import type { RunError } from "../../runs/RunError.ts";
 import type { IdentityUnavailable, Unauthorized } from "../../services/Identity.ts";
 import type { UsageLedgerUnavailable } from "../../services/UsageLedger.ts";
-import type { LimitsUnavailable, TooManyRequests } from "../../services/Limits.ts";
 import type { ModelErrorReason } from "../../services/Model.ts";
-import type { FileError, SandboxErrorReason } from "../../services/Sandbox.ts";
+import type { SandboxErrorReason } from "../../services/Sandbox.ts";
 
 // Errors of this edge ----------------------------------------------------------------------------
 
@@ -63,24 +62,14 @@ export class RangeNotSatisfiable extends Schema.TaggedError<RangeNotSatisfiable>
   sizeBytes: Schema.Number,
 }) {}
 
-/** An `Idempotency-Key` was used before for a different request. */
-export class IdempotencyKeyReused extends Schema.TaggedError<IdempotencyKeyReused>()("IdempotencyKeyReused", {}) {}
-
-/** The server is going down; the run was cut and a retry finds the next process. */
-export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDown", {}) {}
-
 /** The user has no such session, or it has expired. */
 export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("SessionNotFound", { id: Schema.String }) {}
 
-/** A bug of ours; its cause is in the log under the request id. */
-export class InternalError extends Schema.TaggedError<InternalError>()("InternalError", {}) {}
-
 /** Everything that can go wrong for a caller. */
 export type HttpError =
-  | AgentError
+  | RunError
   | Unauthorized
   | IdentityUnavailable
-  | FileError
   | InvalidRequest
   | UnknownUrl
   | MethodNotAllowed
@@ -90,13 +79,8 @@ export type HttpError =
   | LinkExpired
   | ArtifactTooLarge
   | RangeNotSatisfiable
-  | IdempotencyKeyReused
   | SessionNotFound
-  | TooManyRequests
-  | LimitsUnavailable
-  | UsageLedgerUnavailable
-  | ShuttingDown
-  | InternalError;
+  | UsageLedgerUnavailable;
 
 // Table ------------------------------------------------------------------------------------------
 
@@ -153,6 +137,8 @@ export const errorTable: { readonly [K in ErrorKey]: Facts } = {
   MethodNotAllowed: invalid(405, "method_not_supported", "The URL exists for other methods; see the `allow` header."),
   BodyTooLarge: invalid(413, "request_too_large", "The body is larger than CAISSON_BODY_BYTES_MAX."),
   UnsupportedMediaType: invalid(415, "unsupported_media_type", "The content-type is not application/json."),
+  UnknownCallAnswered: invalid(400, "invalid_value", "A tool message answers no call of the conversation."),
+  RunCancelled: invalid(409, "run_cancelled", "The run was cancelled; what it completed is in its session."),
   IdempotencyKeyReused: invalid(422, "idempotency_key_reused", "An Idempotency-Key came with another request before."),
   TooManyRequests: {
     status: 429,
@@ -381,6 +367,14 @@ const words = (error: HttpError): Words => {
       };
     case "IdempotencyKeyReused":
       return { key: error._tag, message: "This Idempotency-Key was used with a different request." };
+    case "UnknownCallAnswered":
+      return {
+        key: error._tag,
+        message: `Messages with role 'tool' must answer a preceding call: there is no call '${quoted(error.callId)}'`,
+        param: "messages",
+      };
+    case "RunCancelled":
+      return { key: error._tag, message: "The run was cancelled." };
     case "ShuttingDown":
       return { key: error._tag, message: "The server is shutting down. Please retry." };
     case "InternalError":

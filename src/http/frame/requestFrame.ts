@@ -9,12 +9,12 @@ import { makeId } from "../../domain/ids.ts";
 import {
   BodyTooLarge,
   type HttpError,
-  InternalError,
   InvalidRequest,
   MethodNotAllowed,
   UnknownUrl,
   UnsupportedMediaType,
 } from "./errors.ts";
+import { InternalError } from "../../runs/RunError.ts";
 import { RequestNotes } from "./RequestNotes.ts";
 import { failed } from "./respond.ts";
 

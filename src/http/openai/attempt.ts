@@ -9,22 +9,8 @@ import { createHash } from "node:crypto";
 import { Effect } from "effect";
 import type { Headers } from "effect/http";
 import type { Principal } from "../../domain/Owner.ts";
+import { type Attempt, single } from "../../runs/Attempt.ts";
 import { InvalidRequest } from "../frame/errors.ts";
-
-/** One try of a request. */
-export interface Attempt {
-  /**
-   * Whether this client can come back for the same run: it retries by itself, it sent a key, or
-   * neither.
-   */
-  readonly kind: "retrying-client" | "idempotency-key" | "single";
-  /** The name under which other tries find the run; absent for a client that never retries. */
-  readonly key?: string;
-  /** Whether this try joins a run that is there; a first try never does. */
-  readonly joins: boolean;
-  /** What the run depends on, hashed. */
-  readonly fingerprint: string;
-}
 
 /** Headers beside the body that a run depends on. */
 const meaningfulHeaders = [
@@ -56,7 +42,7 @@ export const readAttempt = (
   const idempotencyKey = headers["idempotency-key"];
   const tries = headers["x-stainless-retry-count"];
   if (idempotencyKey === undefined && tries === undefined) {
-    return Effect.succeed({ kind: "single", joins: false, fingerprint: "" });
+    return Effect.succeed(single);
   }
   if (idempotencyKey !== undefined && idempotencyKey.length > idempotencyKeyMax) {
     return Effect.fail(

@@ -4,8 +4,8 @@ import { TestClock } from "effect/testing";
 import { Settings } from "../../../src/config.ts";
 import type { AgentEvent } from "../../../src/domain/AgentEvent.ts";
 import { zero } from "../../../src/domain/Usage.ts";
-import type { Attempt } from "../../../src/http/openai/attempt.ts";
-import { type HttpError, IdempotencyKeyReused } from "../../../src/http/frame/errors.ts";
+import type { Attempt } from "../../../src/runs/Attempt.ts";
+import { IdempotencyKeyReused, type RunError } from "../../../src/runs/RunError.ts";
 import * as Runs from "../../../src/runs/Registry.ts";
 import { SessionsUnavailable } from "../../../src/services/Sessions.ts";
 import { it } from "../../support/it.ts";
@@ -35,7 +35,7 @@ const counted = Effect.gen(function* () {
 });
 
 /** Listens in a scope of its own, which the test closes as a client that goes away. */
-const client = (attempt: Attempt, work: Stream.Stream<AgentEvent, HttpError>) =>
+const client = (attempt: Attempt, work: Stream.Stream<AgentEvent, RunError>) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make();
     const runs = yield* Runs.Runs;
@@ -155,7 +155,7 @@ effect(
       const failure = new SessionsUnavailable({ store: "s", operation: "load", detail: "" });
       for (const [before, starts] of [[[], 2], [[called], 1]] as const) {
         const count = yield* Ref.make(0);
-        const work: Stream.Stream<AgentEvent, HttpError> = Stream.unwrap(Effect.as(
+        const work: Stream.Stream<AgentEvent, RunError> = Stream.unwrap(Effect.as(
           Ref.update(count, (n) => n + 1),
           Stream.concat(Stream.fromIterable<AgentEvent>(before), Stream.fail(failure)),
         ));

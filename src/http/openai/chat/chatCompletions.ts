@@ -23,7 +23,7 @@ import { ArtifactLinks } from "../../caisson/ArtifactLinks.ts";
 import { identify, ownerFor } from "../../frame/Caller.ts";
 import { isBackgroundTask, readChatUi } from "../../frame/chatUi.ts";
 import { readAttempt } from "../attempt.ts";
-import { type HttpError, InternalError, toReply } from "../../frame/errors.ts";
+import { type HttpError, toReply } from "../../frame/errors.ts";
 import { countTokens, rateHeaders } from "../../frame/rateHeaders.ts";
 import { decodeRequest, readBody } from "../decode.ts";
 import { type Asked, toAgentRequest } from "./toRunRequest.ts";
@@ -31,6 +31,7 @@ import { unansweredCall } from "../../../runs/toolAnswers.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
 import { failed, json } from "../../frame/respond.ts";
 import type { Tick } from "../../../runs/RunLog.ts";
+import { InternalError, type RunError } from "../../../runs/RunError.ts";
 import { type Listening, Runs } from "../../../runs/Registry.ts";
 import { chooseSession, type SessionChoice } from "../sessionChoice.ts";
 import { sharedRun } from "../../../runs/shared.ts";
@@ -81,7 +82,7 @@ export const make = Effect.gen(function* () {
   const run = (
     order: Order,
     onAdmitted: (allowance: Allowance) => void,
-  ): Stream.Stream<AgentEvent, HttpError> =>
+  ): Stream.Stream<AgentEvent, RunError> =>
     Stream.unwrap(Effect.gen(function* () {
       onAdmitted(yield* limits.admit(order.owner));
       const { asked, owner, model, session, useTools } = order;

@@ -1,0 +1,28 @@
+/**
+ * What a run is asked to do, and everything it can fail with.
+ */
+import type { Owner } from "../domain/Owner.ts";
+import type { ToolDeclaration } from "../domain/Tool.ts";
+import type { ModelError, ModelNotFound, ModelParameters } from "../services/Model.ts";
+import type { SessionsUnavailable } from "../services/Sessions.ts";
+import type { ToolboxError } from "../services/Toolbox.ts";
+import type { SpendingLimitReached } from "../services/UsageLedger.ts";
+import type { Conversation } from "./Conversation.ts";
+
+/** Everything an agent can fail with; code that fails in the sandbox is not among it. */
+export type AgentError = ModelError | ModelNotFound | ToolboxError | SessionsUnavailable | SpendingLimitReached;
+
+/** One run, placed in its session. */
+export interface AgentRequest {
+  readonly owner: Owner;
+  readonly conversation: Conversation;
+  /** Public model name. */
+  readonly model: string;
+  /** The client's system and developer texts, in order; they stand after our own prompt. */
+  readonly instructions: ReadonlyArray<string>;
+  readonly parameters: ModelParameters;
+  /** Tools the client will answer itself; their names differ from ours. */
+  readonly clientTools: ReadonlyArray<ToolDeclaration>;
+  /** False for requests that must not touch the tools, such as a chat UI's title request. */
+  readonly useTools: boolean;
+}
