@@ -164,17 +164,36 @@ export type ToolChoice =
   | { readonly _tag: "Named"; readonly name: string };
 
 /**
- * Sampling and format wishes; an adapter that cannot honour one fails with `RequestRefused`.
+ * How tokens are chosen, and other wishes that not every provider takes.
  *
- * *Details*: temperature, top-p and seed promise nothing exact. An adapter drops those that its
- * provider does not take, since many clients send them without meaning them.
+ * *Details*: none promises anything exact. An adapter drops those that are not among
+ * {@link ModelInfo.takes}, since many clients send them without meaning them; whoever offers the model
+ * to people says which were dropped.
  */
-export interface ModelParameters {
+export interface SamplingParameters {
   readonly temperature?: number;
   readonly topP?: number;
+  readonly topK?: number;
+  readonly minP?: number;
+  readonly seed?: number;
+  readonly frequencyPenalty?: number;
+  readonly presencePenalty?: number;
+  readonly repetitionPenalty?: number;
+  /** What the template that makes a prompt of the messages reads, such as `enable_thinking`. */
+  readonly chatTemplateArguments?: Schema.JsonObject;
+  readonly verbosity?: "low" | "medium" | "high";
+  /** Whether the provider is to keep the answer for its own account's pages. */
+  readonly store?: boolean;
+}
+export type SamplingParameter = keyof SamplingParameters;
+
+/**
+ * Sampling, format and tool wishes; an adapter that cannot honour one of the latter fails with
+ * `RequestRefused`.
+ */
+export interface ModelParameters extends SamplingParameters {
   readonly outputTokensMax?: number;
   readonly stop?: ReadonlyArray<string>;
-  readonly seed?: number;
   readonly reasoningEffort?: ReasoningEffort;
   readonly responseFormat?: ResponseFormat;
   readonly toolChoice?: ToolChoice;
@@ -190,6 +209,8 @@ export interface ModelRequest {
   readonly messages: ReadonlyArray<Message>;
   readonly tools: ReadonlyArray<ToolDeclaration>;
   readonly parameters: ModelParameters;
+  /** What requests of one conversation share, so that a provider can keep them near their prompt's cache. */
+  readonly cacheKey?: string;
 }
 
 /** A model that callers can choose. */
@@ -201,6 +222,8 @@ export interface ModelInfo {
   readonly contextTokens?: number;
   /** Only where the deployment has said it. */
   readonly price?: Price;
+  /** The sampling parameters that reach this model; absent when all do. */
+  readonly takes?: ReadonlySet<SamplingParameter>;
 }
 
 // Port -------------------------------------------------------------------------------------------

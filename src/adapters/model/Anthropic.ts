@@ -12,6 +12,7 @@ import { lower, providerName, type Traits, traitsByName } from "./anthropic/requ
 import { reading } from "./anthropic/response.ts";
 import { toFailure } from "./fault.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
+import { takenBy } from "./sampling.ts";
 import { sdkChunks } from "./sdkChunks.ts";
 import { type Deadlines, upstream } from "./upstream.ts";
 
@@ -68,6 +69,7 @@ const entryOf = (listed: typeof Listed.Type): Entry => {
       id: listed.id,
       provider: providerName,
       vision: listed.capabilities?.image_input?.supported ?? true,
+      takes: takenBy.anthropic,
       contextTokens: listed.max_input_tokens ?? contextTokensLeast,
     },
     traits: {
@@ -117,7 +119,13 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
   );
   const entryFor = (model: string): Entry =>
     known.find(({ info }) => info.id === model) ?? {
-      info: { id: model, provider: providerName, vision: true, contextTokens: contextTokensLeast },
+      info: {
+        id: model,
+        provider: providerName,
+        vision: true,
+        takes: takenBy.anthropic,
+        contextTokens: contextTokensLeast,
+      },
       traits: traitsByName(model),
     };
 

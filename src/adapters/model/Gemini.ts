@@ -10,9 +10,10 @@ import { makeId } from "../../domain/ids.ts";
 import type { ModelInfo, ModelRequest } from "../../services/Model.ts";
 import { toFailure } from "./fault.ts";
 import { explain } from "./gemini/errors.ts";
-import { type GeminiRequest, lower, providerName } from "./gemini/request.ts";
+import { type GeminiRequest, lower, providerName, samplingKindOf } from "./gemini/request.ts";
 import { reading } from "./gemini/response.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
+import { takenBy } from "./sampling.ts";
 import { sdkChunks } from "./sdkChunks.ts";
 import { type Deadlines, upstream } from "./upstream.ts";
 
@@ -91,7 +92,8 @@ const contextTokensLeast = 1_048_576;
 
 const info = (id: string, listedTokens?: number): ModelInfo => {
   const contextTokens = listedTokens ?? (/image|tts|audio|live|embedding/.test(id) ? undefined : contextTokensLeast);
-  return { id, provider: providerName, vision: true, ...(contextTokens === undefined ? {} : { contextTokens }) };
+  const takes = takenBy[samplingKindOf(id)];
+  return { id, provider: providerName, vision: true, takes, ...(contextTokens === undefined ? {} : { contextTokens }) };
 };
 
 const fetchList = async (client: GoogleGenAI, abortSignal: AbortSignal): Promise<ReadonlyArray<ModelInfo>> => {

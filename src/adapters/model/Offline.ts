@@ -16,12 +16,13 @@ import {
 } from "../../services/Model.ts";
 import type { Provider } from "./Provider.ts";
 import * as Router from "./Router.ts";
+import { takenBy } from "./sampling.ts";
 import { decide } from "./offline/turn.ts";
 
 /** The public name of the model. */
 export const offlineModel = "caisson-offline";
 
-const info: ModelInfo = { id: offlineModel, provider: "offline", vision: false };
+const info: ModelInfo = { id: offlineModel, provider: "offline", vision: false, takes: takenBy.offline };
 
 /** The usual rule of thumb for English and code: a token is about four characters. */
 const charsPerToken = 4;

@@ -16,6 +16,7 @@ import { explain } from "./openai/errors.ts";
 import { type Flavour, lower } from "./openai/request.ts";
 import { reading } from "./openai/response.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
+import { takenBy } from "./sampling.ts";
 import { type Deadlines, upstream } from "./upstream.ts";
 
 /** Where OpenAI itself answers. */
@@ -66,9 +67,11 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Provider, never, HttpClient.HttpClient> {
   const client = yield* HttpClient.HttpClient;
   const baseUrl = options.baseUrl.replace(/\/+$/, "");
+  const isOpenAi = baseUrl === openAiBaseUrl;
   const flavour: Flavour = {
     provider: options.name,
-    limitField: baseUrl === openAiBaseUrl ? "max_completion_tokens" : "max_tokens",
+    limitField: isOpenAi ? "max_completion_tokens" : "max_tokens",
+    sampling: isOpenAi ? "openai" : "openai-compatible",
   };
   const authorized = (request: HttpClientRequest.HttpClientRequest) =>
     Option.match(options.apiKey, {
@@ -80,6 +83,7 @@ export const make = Effect.fnUntraced(function* (
     id,
     provider: options.name,
     vision: true,
+    takes: takenBy[flavour.sampling],
     ...(contextTokens === undefined || contextTokens === null ? {} : { contextTokens }),
   });
 

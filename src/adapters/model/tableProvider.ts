@@ -25,6 +25,7 @@ const infoOf = Effect.fnUntraced(function* (route: TableRoute): Effect.fn.Return
     provider: provider.name,
     vision: entry.vision ?? known?.vision ?? true,
     ...(contextTokens === undefined ? {} : { contextTokens }),
+    ...(known?.takes === undefined ? {} : { takes: known.takes }),
     ...(entry.price === undefined ? {} : {
       price: { ...entry.price, cachedInput: entry.price.cachedInput ?? entry.price.input },
     }),

@@ -7,6 +7,7 @@ import { Option, Result, Schema } from "effect";
 import type { AssistantMessage, Message, ToolCall, ToolMessage, UserMessage } from "../../../domain/Message.ts";
 import { type ModelParameters, type ModelRequest, RequestRefused } from "../../../services/Model.ts";
 import { type Fault, fault } from "../fault.ts";
+import { sampling, samplingFields, type SamplingKind } from "../sampling.ts";
 
 /** The provider name in origins, errors and lists. */
 export const providerName = "gemini";
@@ -43,15 +44,7 @@ export interface GeminiRequest {
   readonly system: Option.Option<string>;
   readonly functions: Array<{ name: string; description: string; parametersJsonSchema: unknown }>;
   readonly calling: Option.Option<{ readonly mode: "AUTO" | "ANY" | "NONE"; readonly only?: Array<string> }>;
-  readonly sampling: {
-    temperature?: number;
-    topP?: number;
-    maxOutputTokens?: number;
-    stopSequences?: Array<string>;
-    seed?: number;
-    responseMimeType?: string;
-    responseJsonSchema?: unknown;
-  };
+  readonly sampling: Record<string, unknown>;
   readonly thinking: Option.Option<Thinking>;
 }
 
@@ -207,12 +200,13 @@ const callingOf = (request: ModelRequest): GeminiRequest["calling"] => {
   }
 };
 
-const samplingOf = (parameters: ModelParameters): GeminiRequest["sampling"] => ({
-  ...(parameters.temperature === undefined ? {} : { temperature: parameters.temperature }),
-  ...(parameters.topP === undefined ? {} : { topP: parameters.topP }),
+/** How a model of this name is sampled. */
+export const samplingKindOf = (model: string): SamplingKind => /^gemini-(1|2\.0)/.test(model) ? "gemini-2.0" : "gemini";
+
+const samplingOf = ({ model, parameters }: ModelRequest): GeminiRequest["sampling"] => ({
+  ...sampling(parameters, samplingFields[samplingKindOf(model)]),
   ...(parameters.outputTokensMax === undefined ? {} : { maxOutputTokens: parameters.outputTokensMax }),
   ...(parameters.stop === undefined || parameters.stop.length === 0 ? {} : { stopSequences: [...parameters.stop] }),
-  ...(parameters.seed === undefined ? {} : { seed: parameters.seed }),
   ...(parameters.responseFormat === undefined || parameters.responseFormat._tag === "Text"
     ? {}
     : { responseMimeType: "application/json" }),
@@ -237,6 +231,6 @@ export const lower = (request: ModelRequest): Result.Result<GeminiRequest, Fault
       parametersJsonSchema: tool.parameters,
     })),
     calling: callingOf(request),
-    sampling: samplingOf(request.parameters),
+    sampling: samplingOf(request),
     thinking,
   }));

@@ -6,6 +6,7 @@
 import { Option, Schema } from "effect";
 import type { AssistantMessage, Message, ToolCall, UserMessage } from "../../../domain/Message.ts";
 import type { ModelParameters, ModelRequest } from "../../../services/Model.ts";
+import { sampling, samplingFields } from "../sampling.ts";
 
 /** What an upstream's flavour of the format wants. */
 export interface Flavour {
@@ -13,6 +14,8 @@ export interface Flavour {
   readonly provider: string;
   /** OpenAI's newer name of the output limit; the servers that imitate it know the older one. */
   readonly limitField: "max_tokens" | "max_completion_tokens";
+  /** OpenAI refuses parameters that it does not know, the servers that imitate it know more. */
+  readonly sampling: "openai" | "openai-compatible";
 }
 
 type Body = Record<string, unknown>;
@@ -146,11 +149,10 @@ export const lower = (request: ModelRequest, flavour: Flavour): Body => {
     stream_options: { include_usage: true },
     ...toolsOf(request),
     ...formatOf(parameters.responseFormat),
-    ...(parameters.temperature === undefined ? {} : { temperature: parameters.temperature }),
-    ...(parameters.topP === undefined ? {} : { top_p: parameters.topP }),
+    ...sampling(parameters, samplingFields[flavour.sampling]),
+    ...(flavour.sampling === "openai" && request.cacheKey !== undefined ? { prompt_cache_key: request.cacheKey } : {}),
     ...(parameters.outputTokensMax === undefined ? {} : { [flavour.limitField]: parameters.outputTokensMax }),
     ...(parameters.stop === undefined || parameters.stop.length === 0 ? {} : { stop: parameters.stop }),
-    ...(parameters.seed === undefined ? {} : { seed: parameters.seed }),
     ...(parameters.reasoningEffort === undefined ? {} : { reasoning_effort: parameters.reasoningEffort }),
   };
 };

@@ -36,6 +36,7 @@ import { type Listening, Runs } from "../../../runs/Registry.ts";
 import { chooseSession, type SessionChoice } from "../sessionChoice.ts";
 import { sharedRun } from "../../../runs/shared.ts";
 import { dataFrame, doneFrame, keepAliveFrame, sse } from "../../../web/sse.ts";
+import { notApplied, notAppliedHeader } from "./parameters.ts";
 import { chooseView, splitModel, viewHeader } from "./views.ts";
 
 const mebibyte = 1024 * 1024;
@@ -191,6 +192,8 @@ export const make = Effect.gen(function* () {
       const work = sharedRun(ledger, attempt, run(order, (admitted) => void (allowance = admitted)));
       const listening = yield* runs.listen(attempt, work);
 
+      const skipped = yield* notApplied(body, models.find(model));
+
       // 5 to 7. The first event, the conversion, the response.
       const options: ConversionOptions = {
         view: effectiveView(chosen, asked),
@@ -202,7 +205,12 @@ export const make = Effect.gen(function* () {
       };
       const answer = body.stream === true ? stream(listening, options) : whole(listening, options);
       return yield* answer.pipe(
-        Effect.map((response) => HttpServerResponse.setHeaders(response, rateHeaders(allowance))),
+        Effect.map((response) =>
+          HttpServerResponse.setHeaders(response, {
+            ...rateHeaders(allowance),
+            ...(skipped.length > 0 && { [notAppliedHeader]: skipped.join(", ") }),
+          })
+        ),
         Effect.catch((error) => Effect.succeed(failed(error, { toolsHaveRun: listening.toolsHaveRun() }))),
       );
     });

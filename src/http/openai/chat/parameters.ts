@@ -1,15 +1,24 @@
 /**
  * What becomes of every request parameter of Chat Completions: one table.
  *
- * A parameter is honoured, or accepted only with a value that changes nothing, or refused by name.
- * None is ignored in silence, because a client that asks for `n: 3` must not get one answer. `null`
- * always means "not given".
+ * A parameter is honoured, passed to the providers that take it and else named as not applied, or
+ * accepted only with a value that changes nothing, or refused by name. None is ignored in silence,
+ * because a client that asks for `n: 3` must not get one answer. `null` always means "not given".
  */
+import { Effect, Option } from "effect";
+import type { ModelInfo, ModelNotFound, SamplingParameter } from "../../../services/Model.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
 
 /** How a parameter is treated. */
 export type Treatment =
   | { readonly _tag: "Honoured"; readonly how: string }
+  | {
+    readonly _tag: "Passed";
+    /** The agent's name of it. */
+    readonly as: SamplingParameter;
+    /** Values with which it need not be named where it is not applied. */
+    readonly neutral: ReadonlyArray<unknown>;
+  }
   | {
     readonly _tag: "Harmless";
     /** The values that change nothing. */
@@ -18,6 +27,11 @@ export type Treatment =
   | { readonly _tag: "Refused"; readonly why: string };
 
 const honoured = (how: string): Treatment => ({ _tag: "Honoured", how });
+const passed = (as: SamplingParameter, ...neutral: ReadonlyArray<unknown>): Treatment => ({
+  _tag: "Passed",
+  as,
+  neutral,
+});
 const refused = (why: string): Treatment => ({ _tag: "Refused", why });
 const only = (...values: ReadonlyArray<unknown>): Treatment => ({
   _tag: "Harmless",
@@ -33,10 +47,18 @@ export const parameterTable: Readonly<Record<string, Treatment>> = {
   stream_options: honoured("`include_usage`"),
   max_completion_tokens: honoured("tokens of one model turn"),
   max_tokens: honoured("the older name of `max_completion_tokens`"),
-  temperature: honoured("passed to the model"),
-  top_p: honoured("passed to the model"),
+  temperature: passed("temperature", 1),
+  top_p: passed("topP", 1),
+  top_k: passed("topK", 0, -1),
+  min_p: passed("minP", 0),
+  frequency_penalty: passed("frequencyPenalty", 0),
+  presence_penalty: passed("presencePenalty", 0),
+  repetition_penalty: passed("repetitionPenalty", 1),
+  seed: passed("seed"),
+  chat_template_kwargs: passed("chatTemplateArguments", {}),
+  verbosity: passed("verbosity", "medium"),
+  store: passed("store", false),
   stop: honoured("passed to the model"),
-  seed: honoured("passed to the model"),
   reasoning_effort: honoured("passed to the model"),
   response_format: honoured("governs the last message of the run"),
   tools: honoured("offered to the model beside the server's own tools; the caller answers them"),
@@ -49,13 +71,9 @@ export const parameterTable: Readonly<Record<string, Treatment>> = {
   n: only(1),
   logprobs: only(false),
   top_logprobs: only(0),
-  frequency_penalty: only(0),
-  presence_penalty: only(0),
   logit_bias: only({}),
-  store: only(false),
   modalities: only(["text"]),
   service_tier: only("auto", "default"),
-  verbosity: only("medium"),
   functions: only([]),
   function_call: only("auto", "none"),
   prompt_cache_key: hint,
@@ -68,6 +86,35 @@ export const parameterTable: Readonly<Record<string, Treatment>> = {
 
 const includes = (values: ReadonlyArray<unknown>, value: unknown): boolean =>
   values.some((accepted) => JSON.stringify(accepted) === JSON.stringify(value));
+
+/** The response header that names the parameters which the chosen model's provider does not take. */
+export const notAppliedHeader = "x-caisson-not-applied";
+
+/**
+ * The given parameters that do not reach a model, in the table's order; they are logged too.
+ *
+ * *Details*: the model is looked up only when a request names such a parameter. That there is no such
+ * model is for the run to say.
+ */
+export const notApplied = Effect.fnUntraced(function* (
+  body: Readonly<Record<string, unknown>>,
+  find: Effect.Effect<ModelInfo, ModelNotFound>,
+) {
+  const given = Object.entries(parameterTable).flatMap(([name, treatment]) => {
+    const value = body[name];
+    return treatment._tag !== "Passed" || value === undefined || value === null || includes(treatment.neutral, value)
+      ? []
+      : [{ name, as: treatment.as }];
+  });
+  if (given.length === 0) return [];
+  const found = yield* Effect.option(find);
+  const takes = Option.isSome(found) ? found.value.takes : undefined;
+  const skipped = takes === undefined ? [] : given.filter(({ as }) => !takes.has(as)).map(({ name }) => name);
+  if (skipped.length > 0) {
+    yield* Effect.logInfo(`parameters that the model's provider does not take: ${skipped.join(", ")}`);
+  }
+  return skipped;
+});
 
 /** Values as a person reads them: `"auto" or "default"`. */
 export const listed = (values: ReadonlyArray<unknown>): string =>

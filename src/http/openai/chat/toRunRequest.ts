@@ -6,7 +6,13 @@ import type { Attachment } from "../../../runs/attachments.ts";
 import { agentToolNames } from "../../../agent/tools.ts";
 import { type AssistantPart, type Message, toolCallsOf } from "../../../domain/Message.ts";
 import type { ToolDeclaration } from "../../../domain/Tool.ts";
-import type { ModelParameters, ResponseFormat, ToolChoice } from "../../../services/Model.ts";
+import type {
+  ModelParameters,
+  ResponseFormat,
+  SamplingParameter,
+  SamplingParameters,
+  ToolChoice,
+} from "../../../services/Model.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
 import { readContent } from "../contentParts.ts";
 import type { AssistantMessageIn, ChatRequest, MessageIn } from "./wire.ts";
@@ -138,6 +144,11 @@ const readToolChoice = (
 
 // Parameters -------------------------------------------------------------------------------------
 
+const given = <Name extends SamplingParameter>(
+  name: Name,
+  value: SamplingParameters[Name] | null,
+): SamplingParameters => (value === undefined || value === null ? {} : { [name]: value });
+
 const readFormat = (format: NonNullable<ChatRequest["response_format"]>): ResponseFormat => {
   switch (format.type) {
     case "text":
@@ -154,16 +165,29 @@ const readFormat = (format: NonNullable<ChatRequest["response_format"]>): Respon
   }
 };
 
+/** The given sampling parameters that are not null, under the agent's names. */
+const readSampling = (request: ChatRequest): SamplingParameters => ({
+  ...given("temperature", request.temperature),
+  ...given("topP", request.top_p),
+  ...given("topK", request.top_k),
+  ...given("minP", request.min_p),
+  ...given("seed", request.seed),
+  ...given("frequencyPenalty", request.frequency_penalty),
+  ...given("presencePenalty", request.presence_penalty),
+  ...given("repetitionPenalty", request.repetition_penalty),
+  ...given("chatTemplateArguments", request.chat_template_kwargs),
+  ...given("verbosity", request.verbosity),
+  ...given("store", request.store),
+});
+
 /** The given fields that are not null, under the agent's names. */
 const readParameters = (request: ChatRequest, toolChoice: ToolChoice | undefined): ModelParameters => {
   const outputTokensMax = request.max_completion_tokens ?? request.max_tokens ?? undefined;
-  const { temperature, top_p: topP, stop, seed, reasoning_effort: effort, response_format: format } = request;
+  const { stop, reasoning_effort: effort, response_format: format } = request;
   return {
-    ...(temperature === undefined || temperature === null ? {} : { temperature }),
-    ...(topP === undefined || topP === null ? {} : { topP }),
+    ...readSampling(request),
     ...(outputTokensMax === undefined ? {} : { outputTokensMax }),
     ...(stop === undefined || stop === null ? {} : { stop: typeof stop === "string" ? [stop] : stop }),
-    ...(seed === undefined || seed === null ? {} : { seed }),
     ...(effort === undefined || effort === null ? {} : { reasoningEffort: effort }),
     ...(format === undefined || format === null ? {} : { responseFormat: readFormat(format) }),
     ...(toolChoice === undefined ? {} : { toolChoice }),

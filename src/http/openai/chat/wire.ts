@@ -136,6 +136,7 @@ const stopMax = 4;
 const metadataKeysMax = 16;
 const userMax = 512;
 const tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1));
+const penalty = Schema.Finite.check(Schema.isBetween({ minimum: -2, maximum: 2 }));
 
 export const ChatRequest = Schema.Struct({
   messages: Schema.Array(MessageIn).check(Schema.isMinLength(1)),
@@ -151,6 +152,14 @@ export const ChatRequest = Schema.Struct({
   max_tokens: optional(tokens),
   temperature: optional(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 2 }))),
   top_p: optional(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))),
+  top_k: optional(Schema.Int),
+  min_p: optional(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))),
+  frequency_penalty: optional(penalty),
+  presence_penalty: optional(penalty),
+  repetition_penalty: optional(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))),
+  chat_template_kwargs: optional(Schema.Record(Schema.String, Schema.Json)),
+  verbosity: optional(Schema.Literals(["low", "medium", "high"])),
+  store: optional(Schema.Boolean),
   stop: optional(
     Schema.Union([Schema.String, Schema.Array(Schema.String).check(Schema.isMaxLength(stopMax))]),
   ),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ConfigProvider, Duration, Effect, Option, Redacted, Result, Stream } from "effect";
 import * as Configured from "../../../../src/adapters/model/Configured.ts";
+import { takenBy } from "../../../../src/adapters/model/sampling.ts";
 import { Settings, type SettingsService } from "../../../../src/config.ts";
 import { user } from "../../../../src/domain/Message.ts";
 import { Model } from "../../../../src/services/Model.ts";
@@ -153,6 +154,7 @@ it.live("Configured.layer serves the table's names with their upstream name, key
           provider: "gemini",
           vision: true,
           contextTokens: 1000,
+          takes: takenBy.gemini,
           price: { input: 1, cachedInput: 1, output: 2 },
         });
         yield* Stream.runDrain(

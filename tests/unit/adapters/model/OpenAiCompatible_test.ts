@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Effect, Option, Redacted, Stream } from "effect";
 import { FetchHttpClient } from "effect/http";
 import * as OpenAiCompatible from "../../../../src/adapters/model/OpenAiCompatible.ts";
+import { takenBy } from "../../../../src/adapters/model/sampling.ts";
 import { user } from "../../../../src/domain/Message.ts";
 import { it } from "../../../support/it.ts";
 import { finish, text, turn } from "../../../support/openaiWire.ts";
@@ -26,7 +27,9 @@ it.live("OpenAiCompatible.find knows what the server lists, with and without a t
     );
     const provider = yield* make(server.url);
     const found = (model: string) => Effect.map(provider.find(model), Option.getOrNull);
-    assert.deepEqual(yield* found("llama3"), { id: "llama3", provider: "local", vision: true, contextTokens: 8192 });
+    const takes = takenBy["openai-compatible"];
+    const known = { id: "llama3", provider: "local", vision: true, takes, contextTokens: 8192 };
+    assert.deepEqual(yield* found("llama3"), known);
     assert.deepEqual(yield* found("vendor/model:free"), { id: "vendor/model:free", provider: "local", vision: true });
     assert.equal(yield* found("gpt-none"), null);
     assert.deepEqual((yield* provider.list).map(({ id }) => id), ["llama3:latest", "vendor/model"]);

@@ -3,7 +3,7 @@ import { type Flavour, lower } from "../../../../../src/adapters/model/openai/re
 import { type Message, user } from "../../../../../src/domain/Message.ts";
 import type { ModelRequest } from "../../../../../src/services/Model.ts";
 
-const flavour: Flavour = { provider: "openai", limitField: "max_tokens" };
+const flavour: Flavour = { provider: "openai", limitField: "max_tokens", sampling: "openai-compatible" };
 const request = (more: Partial<ModelRequest> = {}): ModelRequest => ({
   model: "m",
   system: "",
@@ -87,7 +87,7 @@ Deno.test("lower sends tools and every wish when they are given", () => {
         responseFormat: { _tag: "JsonSchema", name: "n", schema, strict: true },
       },
     }),
-    { ...flavour, limitField: "max_completion_tokens" },
+    { ...flavour, limitField: "max_completion_tokens", sampling: "openai" },
   );
   const { model: _model, messages: _messages, stream: _stream, stream_options: _options, ...rest } = body;
   assert.deepEqual(rest, {
