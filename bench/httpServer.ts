@@ -32,7 +32,7 @@ const info: ModelInfo = { id: "scripted", provider: "bench", vision: false };
 const model = Layer.succeed(
   Model,
   Model.of({
-    defaultModel: info.id,
+    defaultModel: Effect.succeed(info.id),
     list: Effect.succeed([info]),
     find: () => Effect.succeed(info),
     stream: (request) => {

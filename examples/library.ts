@@ -17,7 +17,7 @@ const counting = Layer.effect(
       usage: Usage.zero,
     });
     return Model.Model.of({
-      defaultModel: "counting",
+      defaultModel: Effect.succeed("counting"),
       list: Effect.succeed([{ id: "counting", provider: "example", vision: false }]),
       find: (id) => Effect.succeed({ id, provider: "example", vision: false }),
       stream: ({ messages }) =>

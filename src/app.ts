@@ -110,7 +110,7 @@ export const sessions = Sessions.layer;
  *
  * const program = Effect.gen(function* () {
  *   const model = yield* Model.Model;
- *   return { ids: (yield* model.list).map(({ id }) => id), defaultModel: model.defaultModel };
+ *   return { ids: (yield* model.list).map(({ id }) => id), defaultModel: yield* model.defaultModel };
  * });
  * const model = Layer.provide(app.model, Settings.layerWith());
  * const { ids, defaultModel } = await Effect.runPromise(Effect.provide(program, model));

@@ -6,7 +6,8 @@ import { flag, integer, number, optionalText, optionalUrl, type Row, secret, tex
 /** The rows of this area, by the name the code uses. */
 export const modelsRows = {
   defaultModel: optionalText("DEFAULT_MODEL", {
-    why: "Model of a request that names none. Unset: gemini-flash-latest with a Gemini key, else caisson-offline.",
+    why:
+      "Model of a request that names none. Unset: Gemini's alias with its key, else what the configured provider offers.",
   }),
   geminiApiKey: secret("GOOGLE_API_KEY", {
     aliases: ["GEMINI_API_KEY"],

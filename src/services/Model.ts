@@ -230,8 +230,12 @@ export interface ModelInfo {
 
 /** What a model adapter, or a router over several, offers. */
 export interface ModelService {
-  /** The model of a request that names none. */
-  readonly defaultModel: string;
+  /**
+   * The model of a request that names none, as far as it can be known now.
+   *
+   * *Fails with* `ModelNotFound` when a server decides it and does not say what it has.
+   */
+  readonly defaultModel: Effect.Effect<string, ModelNotFound>;
   /** The models that can be chosen now. It does not fail when a provider cannot list: it lists what is configured. */
   readonly list: Effect.Effect<ReadonlyArray<ModelInfo>>;
   /**
@@ -265,7 +269,7 @@ export interface ModelService {
  * const echo = Layer.succeed(
  *   Model.Model,
  *   Model.Model.of({
- *     defaultModel: info.id,
+ *     defaultModel: Effect.succeed(info.id),
  *     list: Effect.succeed([info]),
  *     find: () => Effect.succeed(info),
  *     stream: ({ messages }) =>

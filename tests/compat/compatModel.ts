@@ -49,7 +49,7 @@ const info = (id: string): ModelInfo => ({ id, provider: "compat", vision: false
 export const layer = Layer.succeed(
   Model,
   Model.of({
-    defaultModel: "gpt-4o-mini",
+    defaultModel: Effect.succeed("gpt-4o-mini"),
     list: Effect.succeed([info("gpt-4o-mini")]),
     find: (model) => Effect.succeed(info(model)),
     stream: (request) => Stream.fromIterable(turn(request)),

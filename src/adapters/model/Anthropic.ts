@@ -29,6 +29,9 @@ const sdkTimeoutSlackMs = 60_000;
 /** Every Claude model since 2.1 reads at least this much. */
 const contextTokensLeast = 200_000;
 
+/** The model of requests that name none: the name without a date follows the newest of its line. */
+export const defaultModel = "claude-sonnet-5-5";
+
 const claims = (model: string): boolean => model.startsWith("claude-");
 
 export interface AnthropicOptions {

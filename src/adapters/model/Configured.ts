@@ -5,7 +5,7 @@
 import { Effect, Layer, Option, type Redacted, type Scope } from "effect";
 import { FetchHttpClient, type HttpClient } from "effect/http";
 import { ConfigurationRefused, readSecret, Settings, type SettingsService } from "../../config.ts";
-import { Model } from "../../services/Model.ts";
+import { Model, ModelNotFound } from "../../services/Model.ts";
 import * as Anthropic from "./Anthropic.ts";
 import { withFallbacks } from "./fallbacks.ts";
 import * as Gemini from "./Gemini.ts";
@@ -137,13 +137,53 @@ const routesOf = Effect.fnUntraced(function* (
   return routes;
 });
 
+// Default ----------------------------------------------------------------------------------------
+
+/** What a server that decides the default could not say. */
+const unlisted = new ModelNotFound({
+  model: "(none named)",
+  why: "the OpenAI-compatible server does not list its models now; name one in the request or in DEFAULT_MODEL",
+  available: [Offline.offlineModel],
+});
+
+/**
+ * The model of a request that names none, where `DEFAULT_MODEL` does not say: Gemini's alias with its key, else
+ * what the one configured provider offers, and the offline model only when nothing is configured.
+ */
+const preferredOf = (
+  configured: ReadonlyMap<Kind, Provider>,
+  table: ModelTable,
+): Effect.Effect<string, ModelNotFound> => {
+  if (configured.has("gemini")) return Effect.succeed(Gemini.defaultModel);
+  if (configured.has("anthropic")) return Effect.succeed(Anthropic.defaultModel);
+  const [firstOfTable = Offline.offlineModel] = Object.keys(table);
+  const server = configured.get("openai");
+  if (server === undefined) return Effect.succeed(firstOfTable);
+  return Effect.flatMap(server.list, (listed) => {
+    const first = OpenAiCompatible.firstChatModel(listed);
+    return first === undefined ? Effect.fail(unlisted) : Effect.succeed(first.id);
+  });
+};
+
+/** Refuses a default that only a provider without its key would serve, by name and with what is missing. */
+const refuseAbsentDefault = (
+  chosen: string,
+  table: ModelTable,
+  absent: ReadonlyArray<AbsentProvider>,
+): Effect.Effect<void, ConfigurationRefused> => {
+  const missing = Object.hasOwn(table, chosen) ? undefined : absent.find(({ claims }) => claims(chosen));
+  return missing === undefined ? Effect.void : Effect.fail(
+    new ConfigurationRefused({ problems: [`DEFAULT_MODEL is ${JSON.stringify(chosen)}, but ${missing.why}`] }),
+  );
+};
+
 // Layer ------------------------------------------------------------------------------------------
 
 /**
  * The Model port over the routing table and every provider that the settings give what it needs;
  * the offline model is always there.
  *
- * *Fails with* `ConfigurationRefused` when the routing table cannot be used.
+ * *Fails with* `ConfigurationRefused` when the routing table cannot be used, or `DEFAULT_MODEL` has no key.
  */
 export const layer: Layer.Layer<Model, ConfigurationRefused, Settings> = Layer.effect(
   Model,
@@ -159,11 +199,19 @@ export const layer: Layer.Layer<Model, ConfigurationRefused, Settings> = Layer.e
     }
     const table = Option.isSome(settings.models) ? yield* loadTable(settings.models.value) : {};
     const routes = yield* routesOf(settings, table, configured);
-    const preferred = configured.has("gemini") ? Gemini.defaultModel : Offline.offlineModel;
+    // A compatible server may list any name, another provider's included.
+    const unserved = configured.has("openai") ? [] : absent;
+    yield* Option.match(settings.defaultModel, {
+      onNone: () => Effect.void,
+      onSome: (chosen) => refuseAbsentDefault(chosen, table, unserved),
+    });
     const router = Router.make({
       providers: [Table.make(routes), Offline.provider, ...configured.values()],
       absent,
-      defaultModel: Option.getOrElse(settings.defaultModel, () => preferred),
+      defaultModel: Option.match(settings.defaultModel, {
+        onNone: () => preferredOf(configured, table),
+        onSome: Effect.succeed,
+      }),
     });
     return Model.of(withFallbacks(router, Table.fallbacksOf(table)));
   }),

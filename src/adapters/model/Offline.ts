@@ -98,4 +98,7 @@ export const provider: Provider = {
 };
 
 /** The Model port with the offline model alone. */
-export const layer: Layer.Layer<Model> = Router.layer({ providers: [provider], defaultModel: offlineModel });
+export const layer: Layer.Layer<Model> = Router.layer({
+  providers: [provider],
+  defaultModel: Effect.succeed(offlineModel),
+});

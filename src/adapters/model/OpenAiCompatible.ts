@@ -6,7 +6,7 @@
  * what has to be told apart here (an HTML page with status 200 is an empty stream to it, a
  * `retry-after` header is lost mid-way, a cancelled stream ends like a finished one).
  */
-import { Effect, Option, Redacted, Schema, Stream } from "effect";
+import { Cache, Effect, Exit, Option, Redacted, Schema, Stream } from "effect";
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http";
 import { makeId } from "../../domain/ids.ts";
 import type { ModelInfo } from "../../services/Model.ts";
@@ -24,8 +24,10 @@ export const openAiBaseUrl = "https://api.openai.com/v1";
 
 /** A list is worth this wait in front of `/v1/models`, not more. */
 const listTimeoutMs = 3000;
-/** Models come and go over days; a failed attempt should not stick for long either. */
+/** Models come and go over days. */
 const listTimeToLive = "5 minutes";
+/** A server that is starting lists soon, and until it does nobody knows its models; asking costs it little. */
+const failedListTimeToLive = "5 seconds";
 
 export interface OpenAiOptions {
   /** The provider name in lists, errors and origins. */
@@ -87,21 +89,18 @@ export const make = Effect.fnUntraced(function* (
     ...(contextTokens === undefined || contextTokens === null ? {} : { contextTokens }),
   });
 
-  const listed = yield* client.execute(authorized(HttpClientRequest.get(`${baseUrl}/models`))).pipe(
+  const fetchList = client.execute(authorized(HttpClientRequest.get(`${baseUrl}/models`))).pipe(
     Effect.flatMap(HttpClientResponse.filterStatusOk),
     Effect.flatMap(HttpClientResponse.schemaBodyJson(Listed)),
     Effect.timeout(listTimeoutMs),
-    Effect.map(({ data }) =>
-      Option.some(data.map((entry) => info(entry.id, entry.context_length ?? entry.max_model_len)))
-    ),
-    Effect.catch((problem) =>
-      Effect.as(
-        Effect.logWarning(`${options.name} did not list its models`, problem.message),
-        Option.none<ReadonlyArray<ModelInfo>>(),
-      )
-    ),
-    Effect.cachedWithTTL(listTimeToLive),
+    Effect.map(({ data }) => data.map((entry) => info(entry.id, entry.context_length ?? entry.max_model_len))),
+    Effect.tapError((problem) => Effect.logWarning(`${options.name} did not list its models`, problem.message)),
   );
+  const lists = yield* Cache.makeWith(() => fetchList, {
+    capacity: 1,
+    timeToLive: Exit.match({ onSuccess: () => listTimeToLive, onFailure: () => failedListTimeToLive }),
+  });
+  const listed: Effect.Effect<Option.Option<ReadonlyArray<ModelInfo>>> = Effect.option(Cache.get(lists, "models"));
 
   const find: Provider["find"] = (model) =>
     Effect.map(listed, (list) =>
@@ -134,6 +133,14 @@ export const make = Effect.fnUntraced(function* (
     stream,
   };
 });
+
+/** Names, in lists of OpenAI and of local servers, of models that cannot hold a conversation. */
+const isNoChatModel = (id: string): boolean =>
+  /embed|whisper|tts|dall-e|moderation|transcribe|rerank|realtime|sora|gpt-image|(davinci|babbage)-002/.test(id);
+
+/** The first model that a server lists and that can hold a conversation. */
+export const firstChatModel = (listed: ReadonlyArray<ModelInfo>): ModelInfo | undefined =>
+  listed.find(({ id }) => !isNoChatModel(id)) ?? listed[0];
 
 /** What OpenAI's model names are answered when neither key nor base URL is set. */
 export const absent: AbsentProvider = {

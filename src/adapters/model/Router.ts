@@ -23,7 +23,7 @@ export interface RouterOptions {
   /** Providers that would serve a name if they were configured; they explain a 404. */
   readonly absent?: ReadonlyArray<AbsentProvider>;
   /** The model of a request that names none. */
-  readonly defaultModel: string;
+  readonly defaultModel: ModelService["defaultModel"];
 }
 
 interface Route {

@@ -110,7 +110,7 @@ export const layer = (steps: ReadonlyArray<Step>): Layer.Layer<Model | ScriptedR
       const next = (request: ModelRequest) =>
         Ref.modify(requests, (seen) => [steps[seen.length], [...seen, request]] as const);
       const model = Model.of({
-        defaultModel: scriptedModel,
+        defaultModel: Effect.succeed(scriptedModel),
         list: Effect.succeed([info]),
         find: (name) =>
           name === scriptedModel ? Effect.succeed(info) : Effect.fail(

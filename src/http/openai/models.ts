@@ -3,7 +3,7 @@
  *
  * Chat UIs can choose only a model, so the default model is also listed once per view.
  */
-import { Effect } from "effect";
+import { Effect, Option } from "effect";
 import { Settings } from "../../config.ts";
 import { View } from "../../services/Converter.ts";
 import { Model, type ModelInfo } from "../../services/Model.ts";
@@ -25,15 +25,19 @@ export const make = Effect.gen(function* () {
   const model = yield* Model;
   const { toolView } = yield* Settings;
 
-  const list = Effect.map(model.list, (infos) => ({
-    object: "list" as const,
-    data: infos.flatMap((info) => [
-      shown(info.id, info),
-      ...(info.id === model.defaultModel
-        ? View.literals.filter((view) => view !== toolView).map((view) => shown(`${info.id}:${view}`, info))
-        : []),
-    ]),
-  }));
+  const list = Effect.gen(function* () {
+    const infos = yield* model.list;
+    const chosen = yield* Effect.option(model.defaultModel);
+    return {
+      object: "list" as const,
+      data: infos.flatMap((info) => [
+        shown(info.id, info),
+        ...(Option.contains(chosen, info.id)
+          ? View.literals.filter((view) => view !== toolView).map((view) => shown(`${info.id}:${view}`, info))
+          : []),
+      ]),
+    };
+  });
 
   const find = (id: string) => Effect.map(model.find(splitModel(id).model), (info) => shown(id, info));
 

@@ -24,7 +24,7 @@ const looping = (price?: Price) => {
   const layer = Layer.succeed(
     Model,
     Model.of({
-      defaultModel: "loop",
+      defaultModel: Effect.succeed("loop"),
       list: Effect.succeed([info]),
       find: () => Effect.succeed(info),
       stream: () =>

@@ -163,7 +163,7 @@ export const make = Effect.gen(function* () {
 
     // 2. Wire to domain; what is not supported is refused here.
     const asked = yield* toAgentRequest(body, bounds);
-    const named = body.model ?? models.defaultModel;
+    const named = body.model ?? (yield* models.defaultModel);
     const { model, view: suffix } = splitModel(named);
     const chosen = yield* chooseView({
       header: headers[viewHeader],

@@ -19,7 +19,7 @@ it.effect("Configured.layer offers the offline model and names the missing keys 
     {},
     Effect.gen(function* () {
       const model = yield* Model;
-      assert.equal(model.defaultModel, "caisson-offline");
+      assert.equal(yield* model.defaultModel, "caisson-offline");
       assert.deepEqual((yield* model.list).map(({ id }) => id), ["caisson-offline"]);
       const why = (name: string) =>
         Effect.map(Effect.result(model.find(name)), (found) => Result.isFailure(found) ? found.failure.why : undefined);
@@ -37,7 +37,7 @@ it.live("Configured.layer takes Gemini's flash as the default and any gemini nam
       { geminiApiKey: key, geminiBaseUrl: Option.some(server.url) },
       Effect.gen(function* () {
         const model = yield* Model;
-        assert.equal(model.defaultModel, "gemini-flash-latest");
+        assert.equal(yield* model.defaultModel, "gemini-flash-latest");
         yield* model.stream({
           model: "gemini-2.0-flash-exp",
           system: "",
@@ -128,8 +128,57 @@ it.live("Configured.layer answers at once when a model's upstream has been down 
 it.effect("Configured.layer takes DEFAULT_MODEL before its own preference", () =>
   configured(
     { geminiApiKey: key, defaultModel: Option.some("caisson-offline") },
-    Effect.map(Model, (model) => assert.equal(model.defaultModel, "caisson-offline")),
+    Effect.flatMap(Model, ({ defaultModel }) => Effect.map(defaultModel, (id) => assert.equal(id, "caisson-offline"))),
   ));
+
+/** A server that lists some models, or answers 404. */
+const listing = (ids?: ReadonlyArray<string>) =>
+  serveWire(() =>
+    ids === undefined ? { status: 404, body: ["no"] } : {
+      headers: { "content-type": "application/json" },
+      body: [JSON.stringify({ object: "list", data: ids.map((id) => ({ id })) })],
+    }
+  );
+
+const defaultOf = (changes: Partial<SettingsService>) =>
+  configured(changes, Effect.flatMap(Model, ({ defaultModel }) => Effect.result(defaultModel)));
+
+it.live("Configured.layer takes what the configured provider offers as the default", () =>
+  Effect.gen(function* () {
+    const server = yield* listing(["nomic-embed-text:latest", "qwen3:8b", "llama3"]);
+    const silent = yield* listing();
+    const table = JSON.stringify({ fast: { provider: "offline" } });
+    const openaiBaseUrl = Option.some(`${server.url}/v1`);
+    const rows: ReadonlyArray<readonly [Partial<SettingsService>, string]> = [
+      [{ openaiBaseUrl }, "qwen3:8b"],
+      [{ openaiBaseUrl, models: Option.some(table) }, "qwen3:8b"],
+      [{ anthropicApiKey: key }, "claude-sonnet-5-5"],
+      [{ anthropicApiKey: key, openaiBaseUrl }, "claude-sonnet-5-5"],
+      [{ geminiApiKey: key, anthropicApiKey: key, openaiBaseUrl }, "gemini-flash-latest"],
+      [{ models: Option.some(table) }, "fast"],
+      [{ defaultModel: Option.some("llama3"), openaiBaseUrl }, "llama3"],
+    ];
+    for (const [changes, expected] of rows) {
+      assert.equal(Result.getOrNull(yield* defaultOf(changes)), expected);
+    }
+    const unknown = yield* defaultOf({ openaiBaseUrl: Option.some(`${silent.url}/v1`) });
+    assert.ok(Result.isFailure(unknown));
+    assert.match(unknown.failure.message, /does not list its models now; name one in the request or in DEFAULT_MODEL/);
+  }));
+
+it.effect("Configured.layer refuses a DEFAULT_MODEL whose key is missing, by name", () =>
+  Effect.gen(function* () {
+    for (
+      const [chosen, missing] of [
+        ["gemini-2.5-pro", "GOOGLE_API_KEY (or GEMINI_API_KEY) is not set"],
+        ["claude-opus-5", "ANTHROPIC_API_KEY is not set"],
+        ["gpt-5:details", "OPENAI_API_KEY (or OPENAI_BASE_URL) is not set"],
+      ] as const
+    ) {
+      const refused = yield* Effect.flip(defaultOf({ defaultModel: Option.some(chosen) }));
+      assert.equal(refused.message, `configuration refused: DEFAULT_MODEL is "${chosen}", but ${missing}`);
+    }
+  }));
 
 it.live("Configured.layer serves the table's names with their upstream name, key and defaults", () =>
   Effect.gen(function* () {

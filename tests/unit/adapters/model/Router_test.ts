@@ -27,7 +27,7 @@ const router = Router.make({
     answering("second", ["two", "shared"], (id) => id === "two" || id.startsWith("two-")),
   ],
   absent: [{ name: "gemini", claims: (id) => id.startsWith("gemini-"), why: "GOOGLE_API_KEY is not set" }],
-  defaultModel: "caisson-offline",
+  defaultModel: Effect.succeed("caisson-offline"),
 });
 
 const request = (model: string): ModelRequest => ({ model, system: "", messages: [], tools: [], parameters: {} });
@@ -70,7 +70,7 @@ Deno.test("Router.stream says what can be used when the upstream does not know a
     ...answering("gemini", ["gemini-a"], (id) => id.startsWith("gemini-")),
     stream: ({ model }) => Stream.fail(new ModelNotFound({ model, why: "gemini has no such model", available: [] })),
   };
-  const { stream } = Router.make({ providers: [unaware], defaultModel: "gemini-a" });
+  const { stream } = Router.make({ providers: [unaware], defaultModel: Effect.succeed("gemini-a") });
   const failure = await Effect.runPromise(Effect.flip(Stream.runDrain(stream(request("gemini-b")))));
   assert.ok(failure instanceof ModelNotFound);
   assert.deepEqual([failure.why, failure.available], ["gemini has no such model", ["gemini-a"]]);
@@ -86,7 +86,7 @@ Deno.test("Router.stream sends a conversation without its oldest output when the
       return Stream.make({ _tag: "Finished", reason: "Stop", usage: zero });
     },
   };
-  const { stream } = Router.make({ providers: [small], defaultModel: "s" });
+  const { stream } = Router.make({ providers: [small], defaultModel: Effect.succeed("s") });
   const old: Message = { role: "tool", callId: "c", name: "t", content: "x".repeat(9000), isError: false };
   await Effect.runPromise(Stream.runDrain(stream({ ...request("s"), messages: [user("a"), old, user("b")] })));
   const [, result] = sent[0]?.messages ?? [];
@@ -99,7 +99,7 @@ Deno.test("Router.stream fails with ContextTooLong without asking when the conve
     find: (id) => Effect.succeed(Option.some({ ...info("small", id), contextTokens: 2000 })),
     stream: () => Stream.die(new Error("asked")),
   };
-  const { stream } = Router.make({ providers: [small], defaultModel: "s" });
+  const { stream } = Router.make({ providers: [small], defaultModel: Effect.succeed("s") });
   const failure = await Effect.runPromise(
     Effect.flip(Stream.runDrain(stream({ ...request("s"), messages: [user("x".repeat(20_000))] }))),
   );

@@ -21,7 +21,7 @@ const failing = (model: string, reason: ModelErrorReason) =>
 const port = (reasons: Readonly<Record<string, ModelErrorReason>>) => {
   const asked: Array<string> = [];
   const model: ModelService = {
-    defaultModel: "a",
+    defaultModel: Effect.succeed("a"),
     list: Effect.succeed([]),
     find: (id) => Effect.succeed({ id, provider: "p", vision: false }),
     stream: ({ model: name }) => {
