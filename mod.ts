@@ -65,7 +65,7 @@ export * as UsageLedger from "./src/services/UsageLedger.ts";
 export * as Agent from "./src/agent/Agent.ts";
 export * as Conversation from "./src/agent/Conversation.ts";
 export { announceArtifacts } from "./src/runs/changedArtifacts.ts";
-export { erase } from "./src/agent/erase.ts";
+export { erase } from "./src/runs/erase.ts";
 export { systemPrompt, type SystemPromptInput } from "./src/agent/systemPrompt.ts";
 
 // Configuration and composition

@@ -11,7 +11,7 @@ import { Server } from "@modelcontextprotocol/sdk/server";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 // @ts-types="@modelcontextprotocol/sdk/types"
 import { CallToolRequestSchema, ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
-import { declarations } from "../src/agent/tools.ts";
+import { declarations } from "../src/domain/agentTools.ts";
 import { Settings } from "../src/config.ts";
 import { layer } from "../src/mcp/http.ts";
 import * as Limits from "../src/adapters/limits/Counted.ts";

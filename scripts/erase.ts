@@ -4,7 +4,7 @@
  *   deno task erase PRINCIPAL [USER]
  */
 import { Effect, Layer } from "effect";
-import { erase } from "../src/agent/erase.ts";
+import { erase } from "../src/runs/erase.ts";
 import { sandbox, sessions } from "../src/app.ts";
 import { settingsLayer } from "./settings.ts";
 

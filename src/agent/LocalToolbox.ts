@@ -11,7 +11,7 @@ import { Toolbox } from "../services/Toolbox.ts";
 import { ToolsLibrary } from "../services/ToolsLibrary.ts";
 import { systemPrompt } from "./systemPrompt.ts";
 import { handleToolCall } from "./toolHandlers.ts";
-import { declarations } from "./tools.ts";
+import { declarations } from "../domain/agentTools.ts";
 
 /**
  * Tools that work on the Sandbox port.

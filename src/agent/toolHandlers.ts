@@ -10,7 +10,14 @@ import type { ToolCall } from "../domain/Message.ts";
 import type { ToolResult } from "../domain/Tool.ts";
 import type { FileError, SandboxError, SandboxHandle } from "../services/Sandbox.ts";
 import type { ToolCallOptions } from "../services/Toolbox.ts";
-import { agentTools, commandSecondsDefault, executeBash, readDocstring, readFile, writeFile } from "./tools.ts";
+import {
+  agentTools,
+  commandSecondsDefault,
+  executeBash,
+  readDocstring,
+  readFile,
+  writeFile,
+} from "../domain/agentTools.ts";
 
 /** A call that cannot be carried out, in words that let the model mend it. */
 export class ToolFailure extends Schema.TaggedError<ToolFailure>()("ToolFailure", { message: Schema.String }) {}

@@ -3,7 +3,7 @@
  */
 import { Effect, Schema } from "effect";
 import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types";
-import { agentTools, jsonSchemaOf } from "../agent/tools.ts";
+import { agentTools, jsonSchemaOf } from "../domain/agentTools.ts";
 import type { ToolDeclaration, ToolResult } from "../domain/Tool.ts";
 import { failureMeta, resultMeta } from "../services/toolResultMeta.ts";
 import type { ToolboxError, Tools } from "../services/Toolbox.ts";

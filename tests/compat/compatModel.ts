@@ -6,7 +6,7 @@
  */
 import { Effect, Layer, Stream } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
-import { agentToolNames } from "../../src/agent/tools.ts";
+import { agentToolNames } from "../../src/domain/agentTools.ts";
 import { textOf } from "../../src/domain/Message.ts";
 import { makeId } from "../../src/domain/ids.ts";
 import { Model, type ModelEvent, type ModelInfo, type ModelRequest } from "../../src/services/Model.ts";

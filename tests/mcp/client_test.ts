@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Deferred, Effect, Exit, Fiber, Option, Redacted } from "effect";
 import { layer as clientLayer } from "../../src/adapters/toolbox/McpClient.ts";
-import { declarations } from "../../src/agent/tools.ts";
+import { declarations } from "../../src/domain/agentTools.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { Owner } from "../../src/domain/Owner.ts";

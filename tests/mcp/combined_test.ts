@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Effect, Layer } from "effect";
 import { layer as combined } from "../../src/adapters/toolbox/Combined.ts";
-import { declarations } from "../../src/agent/tools.ts";
+import { declarations } from "../../src/domain/agentTools.ts";
 import { Settings } from "../../src/config.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { ToolServers } from "../../src/domain/ToolServer.ts";

@@ -3,7 +3,7 @@ import { Deferred, Effect } from "effect";
 import { Client } from "@modelcontextprotocol/sdk/client";
 // @ts-types="@modelcontextprotocol/sdk/client/stdio"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
-import { declarations } from "../../src/agent/tools.ts";
+import { declarations } from "../../src/domain/agentTools.ts";
 import { it } from "../support/it.ts";
 import { serverCommand } from "./support/stdioCommand.ts";
 

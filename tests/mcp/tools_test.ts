@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Deferred, Effect } from "effect";
-import { agentTools } from "../../src/agent/tools.ts";
+import { agentTools } from "../../src/domain/agentTools.ts";
 import { it } from "../support/it.ts";
 import { connectClient, initialize, makeServer, post } from "./support/server.ts";
 

@@ -2,7 +2,7 @@
  * A toolbox without sandboxes: `execute_bash` does what its command says, under the test's control.
  */
 import { Deferred, Effect, Latch, Layer, Schema } from "effect";
-import { declarations } from "../../../src/agent/tools.ts";
+import { declarations } from "../../../src/domain/agentTools.ts";
 import type { ExecutionOutcome } from "../../../src/domain/Execution.ts";
 import type { Owner } from "../../../src/domain/Owner.ts";
 import { NoCapacity, Sandbox, SandboxError } from "../../../src/services/Sandbox.ts";

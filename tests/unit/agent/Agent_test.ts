@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing";
 import * as Scripted from "../../../src/adapters/model/Scripted.ts";
 import { Agent, type AgentRequest, layer as agentLayer } from "../../../src/agent/Agent.ts";
 import type { Conversation, TurnOutcome } from "../../../src/agent/Conversation.ts";
-import { declarations } from "../../../src/agent/tools.ts";
+import { declarations } from "../../../src/domain/agentTools.ts";
 import { Settings, type SettingsService } from "../../../src/config.ts";
 import type { AgentEvent } from "../../../src/domain/AgentEvent.ts";
 import { type Message, textOf, user } from "../../../src/domain/Message.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Effect, Exit, Layer, Stream } from "effect";
 import { layer as toolboxLayer } from "../../../src/agent/LocalToolbox.ts";
-import { declarations } from "../../../src/agent/tools.ts";
+import { declarations } from "../../../src/domain/agentTools.ts";
 import { Settings } from "../../../src/config.ts";
 import type { ExecutionOutcome } from "../../../src/domain/Execution.ts";
 import type { Owner } from "../../../src/domain/Owner.ts";

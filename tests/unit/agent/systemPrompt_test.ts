@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { skillEntry, systemPrompt, type SystemPromptInput } from "../../../src/agent/systemPrompt.ts";
-import { declarations } from "../../../src/agent/tools.ts";
+import { declarations } from "../../../src/domain/agentTools.ts";
 import type { Skill } from "../../../src/domain/Skill.ts";
 
 /** The rule of thumb that model providers give: four characters a token. */

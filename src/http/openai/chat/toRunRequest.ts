@@ -3,7 +3,7 @@
  */
 import { Effect } from "effect";
 import type { Attachment } from "../../../runs/attachments.ts";
-import { agentToolNames } from "../../../agent/tools.ts";
+import { agentToolNames } from "../../../domain/agentTools.ts";
 import { type AssistantPart, type Message, toolCallsOf } from "../../../domain/Message.ts";
 import type { ToolDeclaration } from "../../../domain/Tool.ts";
 import type {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Effect, Layer } from "effect";
 import * as Memory from "../../../src/adapters/sessions/Memory.ts";
-import { erase } from "../../../src/agent/erase.ts";
+import { erase } from "../../../src/runs/erase.ts";
 import { Settings } from "../../../src/config.ts";
 import { ownerKey } from "../../../src/domain/ids.ts";
 import { user } from "../../../src/domain/Message.ts";

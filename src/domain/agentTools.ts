@@ -1,10 +1,10 @@
 /**
  * The tools of the agent as declarations: names, argument schemas and what each may change.
  *
- * The agent and the MCP server register these very values. What the tools do is in `toolHandlers.ts`.
+ * The agent and the MCP server register these very values. What the tools do is in `src/agent/toolHandlers.ts`.
  */
 import { type JsonSchema, Schema } from "effect";
-import type { ToolDeclaration } from "../domain/Tool.ts";
+import type { ToolDeclaration } from "./Tool.ts";
 
 /** Seconds a command may take when the model does not say. */
 export const commandSecondsDefault = 30;
