@@ -6,8 +6,8 @@
 import { Effect, Layer, Option, Result } from "effect";
 // @ts-types="@types/dockerode"
 import Dockerode from "dockerode";
-import { Agent } from "node:http";
 import { probe } from "../../src/adapters/sandbox/docker/Docker.ts";
+import { EngineAgent } from "../../src/adapters/sandbox/docker/engineAgent.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
 import { temporaryDirectory } from "./temporaryDirectory.ts";
 
@@ -23,7 +23,7 @@ export const skipWithoutEngine: string | undefined =
 /** The engine's own client, for looking at what a sandbox is from outside. */
 export const dockerode = (): Dockerode => {
   const socketPath = Result.isSuccess(probed) ? probed.success.socketPath : "/var/run/docker.sock";
-  const options = { socketPath, agent: new Agent({ keepAlive: false }) };
+  const options = { socketPath, agent: new EngineAgent() };
   return new Dockerode(options);
 };
 

@@ -7,9 +7,9 @@
 import { Context, Effect, Layer, Option, Schema, Stream } from "effect";
 // @ts-types="@types/dockerode"
 import type Dockerode from "dockerode";
-import { Agent } from "node:http";
 import { Duplex, Readable } from "node:stream";
 import { Settings } from "../../../config.ts";
+import { EngineAgent } from "./engineAgent.ts";
 import { EngineError, fromThrown } from "./EngineError.ts";
 import { type EngineVersion, locate } from "./probe.ts";
 
@@ -114,9 +114,7 @@ export class Engine extends Context.Service<Engine, EngineService>()("caisson/ad
         try: () => import("dockerode"),
         catch: (thrown) => fromThrown("import", thrown),
       });
-      // Without keep-alive on purpose: Deno sends an aborted request again when its socket was reused,
-      // so an interrupted create would make a second container.
-      const connection = { socketPath: found.socketPath, agent: new Agent({ keepAlive: false }) };
+      const connection = { socketPath: found.socketPath, agent: new EngineAgent() };
       const control = { ...connection, timeout: callSilenceMs };
       return Engine.of(make(new Docker(control), new Docker(connection), found));
     }),

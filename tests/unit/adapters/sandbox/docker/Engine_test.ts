@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { request } from "node:http";
+import { inspect } from "node:util";
 import { Effect, Layer, Option, Result, Stream } from "effect";
 import { Engine } from "../../../../../src/adapters/sandbox/docker/Engine.ts";
+import { EngineAgent } from "../../../../../src/adapters/sandbox/docker/engineAgent.ts";
 import { probe } from "../../../../../src/adapters/sandbox/docker/probe.ts";
 import { Settings } from "../../../../../src/config.ts";
 import { it } from "../../../../support/it.ts";
@@ -137,3 +140,23 @@ it.live("Engine.buildImage streams every message, the failure included", () =>
       }]);
     }),
   ));
+
+it.live("Engine calls under way do not make the next one dearer: an agent with sockets is shown as one word", () =>
+  Effect.gen(function* () {
+    const socketPath = yield* engineServer(() => undefined);
+    const agent = new EngineAgent();
+    const ask = Effect.callback<void, Error>((resume) => {
+      const asked = request({ socketPath, path: "/version", agent }, (answer) => {
+        // While the socket is the agent's: what it shows must not lead to it.
+        const shown = inspect({ agent, path: "/x" }, { showHidden: true, depth: null });
+        answer.on("end", () =>
+          resume(
+            shown === "{ agent: EngineAgent, path: '/x' }" ? Effect.void : Effect.fail(new Error(shown.slice(0, 200))),
+          ));
+        answer.resume();
+      });
+      asked.on("error", (error) => resume(Effect.fail(error)));
+      asked.end();
+    });
+    yield* Effect.all([ask, ask, ask], { concurrency: "unbounded" });
+  }));
