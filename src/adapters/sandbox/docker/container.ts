@@ -32,9 +32,23 @@ export type Workspace =
   | { readonly _tag: "Volume"; readonly name: string }
   | { readonly _tag: "Memory" };
 
+/** The settings that bound a container. */
+export type ContainerSettings = Pick<
+  SettingsService,
+  | "dockerRuntime"
+  | "sandboxCpus"
+  | "sandboxFileMb"
+  | "sandboxMemoryMb"
+  | "sandboxNetwork"
+  | "sandboxOpenFilesMax"
+  | "sandboxOutputBytesMax"
+  | "sandboxPidsMax"
+  | "sandboxWorkspaceMb"
+>;
+
 /** What the controls of one server depend on. */
 export interface ContainerContext {
-  readonly settings: SettingsService;
+  readonly settings: ContainerSettings;
   readonly engine: EngineInfo;
   readonly version: EngineVersion;
   /** The engine bounds the size of a volume itself. */
@@ -67,7 +81,7 @@ interface ControlRow {
  * Sizes of the memory file systems in MiB. Their sum stays below the memory of the sandbox, because
  * filling one that is larger kills everything in it, the supervisor included.
  */
-export const memorySizes = (settings: SettingsService) => ({
+export const memorySizes = (settings: ContainerSettings) => ({
   tmp: Math.max(8, Math.floor(settings.sandboxMemoryMb / 8)),
   shm: Math.max(4, Math.floor(settings.sandboxMemoryMb / 16)),
   workspace: Math.min(settings.sandboxWorkspaceMb, Math.floor(settings.sandboxMemoryMb / 2)),

@@ -1,14 +1,26 @@
 /**
  * One sandbox per owner: started on first use, shared, stopped when idle, counted and replaced.
  *
- * Knows nothing about how a sandbox is made; adapters pass a scoped `start`. One owner never has two
- * sandboxes at once: a start waits until its predecessor is released, because both use the same
- * workspace.
+ * Knows nothing about how a sandbox is made; adapters pass a scoped `start`. What always holds:
+ *
+ * - An owner never has two sandboxes: a start waits until its predecessor is released, because both use
+ *   the same workspace.
+ * - Who opens at the same time shares one start, and it goes on while anyone waits for it.
+ * - A start that failed is not remembered.
+ * - A sandbox that died is replaced at the next open, and never ends the one that replaced it.
+ * - A place is taken before a start begins and left after the release is through.
+ * - Room is made at the cost of who was idle longest, and only who is idle: first the principal's own
+ *   when it is that principal's limit.
+ * - After a reset nobody gets the sandbox that was, and nobody opens before it is destroyed.
+ * - A shutdown stops all at once.
  */
-import { Cause, Duration, Effect, Equal, Exit, Fiber, Hash, MutableHashMap, RcMap, Scope, Semaphore } from "effect";
+import { Cause, Duration, Effect, Exit, MutableHashMap, RcMap, type Scope } from "effect";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { ownerKey } from "../../../domain/ids.ts";
-import { NoCapacity, SandboxError, SandboxLost } from "../../../services/Sandbox.ts";
+import { SandboxError, SandboxLost } from "../../../services/Sandbox.ts";
+import { Lives, Place } from "./lives.ts";
+import { OwnerLocks } from "./ownerLocks.ts";
+import { type PlaceLimits, Places } from "./places.ts";
 
 /** What {@link make} needs to know of a sandbox. */
 export interface Closable {
@@ -16,15 +28,11 @@ export interface Closable {
   readonly isClosed: Effect.Effect<boolean>;
 }
 
-export interface PerOwnerOptions<A extends Closable> {
+export interface PerOwnerOptions<A extends Closable> extends PlaceLimits {
   /** Starts an owner's sandbox; closing the scope stops it and keeps the workspace. */
   readonly start: (owner: Owner, key: OwnerKey) => Effect.Effect<A, SandboxError, Scope.Scope>;
   /** Time after the last use at which a sandbox is stopped; an ephemeral owner's is stopped at once. */
   readonly idle: Duration.Duration;
-  /** Sandboxes at once in all, those being started and stopped included. */
-  readonly countMax: number;
-  /** Sandboxes at once for one principal. */
-  readonly countPerPrincipalMax: number;
 }
 
 /** The sandboxes of one server by owner. */
@@ -48,168 +56,92 @@ export interface PerOwner<A extends Closable> {
 /** A dead sandbox is replaced this often in one `open`, so that a start which always dies is an error and no loop. */
 const replacementsMax = 2;
 
-/** Names an owner in the map; two are the same when their keys are. */
-class Place implements Equal.Equal {
-  constructor(readonly key: OwnerKey, readonly owner: Owner) {}
-  [Equal.symbol](that: Equal.Equal): boolean {
-    return that instanceof Place && that.key === this.key;
-  }
-  [Hash.symbol](): number {
-    return Hash.string(this.key);
-  }
-}
-
-/** One sandbox from the first step of its start to the last of its release. */
-interface Life<A> {
-  readonly place: Place;
-  /** Holds the lock, the place and the sandbox; closed when the sandbox ends, whoever still refers to it. */
-  readonly scope: Scope.Closeable;
-  readonly start: Fiber.Fiber<A, SandboxError>;
-  sandbox: A | undefined;
-}
-
-interface Lock {
-  readonly semaphore: Semaphore.Semaphore;
-  interested: number;
-}
-
 const lost = (detail: string) => new SandboxError({ reason: new SandboxLost(), detail });
+
+/** Takes a place for a principal, ending idle lives until there is one. */
+const takePlace = Effect.fnUntraced(function* <A>(
+  places: Places,
+  lives: Lives<A>,
+  principal: string,
+): Effect.fn.Return<void, SandboxError> {
+  for (let result = places.take(principal); result !== "taken"; result = places.take(principal)) {
+    const idle = lives.longestIdle(result === "principal is full" ? principal : undefined);
+    if (idle === undefined) return yield* places.refusal(principal, result);
+    yield* lives.end(idle);
+  }
+});
+
+/** When an entry without users goes; nothing while it has some, is not there, or the map is closed. */
+const expiryOf = <K, A, E>(map: RcMap.RcMap<K, A, E>, key: K): number | undefined => {
+  if (map.state._tag === "Closed") return undefined;
+  const entry = MutableHashMap.get(map.state.map, key);
+  return entry._tag === "None" || entry.value.refCount > 0 ? undefined : entry.value.expiresAt;
+};
 
 /** Makes an empty set of sandboxes; closing the scope stops all of them at once. */
 export const make = Effect.fnUntraced(function* <A extends Closable>(
   options: PerOwnerOptions<A>,
 ): Effect.fn.Return<PerOwner<A>, never, Scope.Scope> {
-  const lives = new Map<OwnerKey, Life<A>>();
-  const locks = new Map<OwnerKey, Lock>();
-  const perPrincipal = new Map<string, number>();
-  let count = 0;
-
-  /** Holds the owner's lock for the scope: nobody else starts or destroys meanwhile. */
-  const lock = (key: OwnerKey) =>
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        const found = locks.get(key) ?? { semaphore: Semaphore.makeUnsafe(1), interested: 0 };
-        found.interested++;
-        locks.set(key, found);
-        return found;
-      }),
-      (found) =>
-        Effect.sync(() => {
-          if (--found.interested === 0) locks.delete(key);
-        }),
-    ).pipe(Effect.flatMap((found) => Semaphore.takeScoped(found.semaphore, 1)));
-
-  const stop = (life: Life<A>) =>
-    // The start goes first, so that nothing is added to a scope that is being closed.
-    Fiber.interrupt(life.start).pipe(Effect.andThen(Scope.close(life.scope, Exit.void)));
-
-  /** Stops a life under its users and forgets it, unless it is already forgotten. */
-  const end = (life: Life<A>) =>
-    Effect.suspend(() => {
-      if (lives.get(life.place.key) !== life) return Effect.void;
-      lives.delete(life.place.key);
-      return RcMap.invalidate(map, life.place).pipe(Effect.andThen(stop(life)));
-    }).pipe(Effect.uninterruptible);
-
-  /** The life that nobody has used for the longest time. */
-  const longestIdle = (principal: string | undefined): Life<A> | undefined => {
-    if (map.state._tag === "Closed") return undefined;
-    let oldest: { readonly life: Life<A>; readonly expiresAt: number } | undefined;
-    for (const life of lives.values()) {
-      if (life.sandbox === undefined) continue;
-      if (principal !== undefined && life.place.owner.principal !== principal) continue;
-      const entry = MutableHashMap.get(map.state.map, life.place);
-      if (entry._tag === "None" || entry.value.refCount > 0) continue;
-      if (oldest === undefined || entry.value.expiresAt < oldest.expiresAt) {
-        oldest = { life, expiresAt: entry.value.expiresAt };
-      }
-    }
-    return oldest?.life;
-  };
-
-  const takePlace = Effect.fnUntraced(function* (principal: string): Effect.fn.Return<void, SandboxError> {
-    while (true) {
-      const ofPrincipal = perPrincipal.get(principal) ?? 0;
-      const principalFull = ofPrincipal >= options.countPerPrincipalMax;
-      if (!principalFull && count < options.countMax) break;
-      const idle = longestIdle(principalFull ? principal : undefined);
-      if (idle === undefined) {
-        return yield* new SandboxError({
-          reason: principalFull
-            ? new NoCapacity({ scope: "principal", limit: options.countPerPrincipalMax })
-            : new NoCapacity({ scope: "server", limit: options.countMax }),
-          detail: `${count} sandboxes in all, ${ofPrincipal} of this principal, none idle`,
-        });
-      }
-      yield* end(idle);
-    }
-    count++;
-    perPrincipal.set(principal, (perPrincipal.get(principal) ?? 0) + 1);
+  const locks = new OwnerLocks();
+  const places = new Places(options);
+  const lives: Lives<A> = new Lives<A>({
+    forget: (place) => RcMap.invalidate(map, place),
+    expiryOf: (place) => expiryOf(map, place),
   });
 
-  const leavePlace = (principal: string) =>
-    Effect.sync(() => {
-      count--;
-      const left = (perPrincipal.get(principal) ?? 1) - 1;
-      if (left === 0) perPrincipal.delete(principal);
-      else perPrincipal.set(principal, left);
-    });
-
-  const begin = Effect.fnUntraced(function* (place: Place) {
-    yield* lock(place.key);
-    const { principal } = place.owner;
-    yield* Effect.acquireRelease(takePlace(principal), () => leavePlace(principal));
-    return yield* options.start(place.owner, place.key);
+  const start = Effect.fnUntraced(function* ({ key, owner }: Place) {
+    yield* locks.hold(key);
+    yield* Effect.acquireRelease(
+      takePlace(places, lives, owner.principal),
+      () => Effect.sync(() => places.leave(owner.principal)),
+    );
+    return yield* options.start(owner, key);
   });
 
   const lookup = Effect.fnUntraced(function* (place: Place): Effect.fn.Return<A, SandboxError, Scope.Scope> {
-    const scope = yield* Scope.make();
-    const start = yield* begin(place).pipe(Scope.provide(scope), Effect.forkIn(scope));
-    const life: Life<A> = { place, scope, start, sandbox: undefined };
-    lives.set(place.key, life);
-    yield* Effect.addFinalizer(() => Effect.andThen(end(life), stop(life)));
-    // RcMap interrupts a lookup nobody waits for; the finalizer above then stops the start.
-    const exit = yield* Effect.interruptible(Fiber.await(start));
-    if (Exit.isSuccess(exit)) {
-      life.sandbox = exit.value;
-      return exit.value;
-    }
-    // RcMap would keep a failure for the whole idle time, and with it the place and the lock.
-    yield* end(life);
+    const life = yield* lives.begin(place, start(place));
+    // RcMap interrupts a lookup nobody waits for; this then stops the start.
+    yield* Effect.addFinalizer(() => lives.endWholly(life));
+    // A failure ends the life, for RcMap would keep it for the whole idle time, and with it the place and the lock.
+    const exit = yield* lives.settled(life);
+    if (Exit.isSuccess(exit)) return exit.value;
     return yield* Cause.hasInterrupts(exit.cause)
       ? lost("the sandbox was stopped while it started")
       : Effect.failCause(exit.cause);
   }, Effect.uninterruptible);
 
-  const map = yield* RcMap.make({
+  const map: RcMap.RcMap<Place, A, SandboxError> = yield* RcMap.make({
     lookup,
     idleTimeToLive: (place: Place) => place.owner.ephemeral ? Duration.zero : options.idle,
   });
-  // RcMap stops its entries one after another; a shutdown must not take the sum of all stops.
-  yield* Effect.addFinalizer(() =>
-    Effect.suspend(() => Effect.forEach(Array.from(lives.values()), end, { concurrency: "unbounded", discard: true }))
-  );
+  // RcMap stops its entries one after another.
+  yield* Effect.addFinalizer(() => lives.endAll);
 
-  const open = Effect.fnUntraced(function* (owner: Owner): Effect.fn.Return<A, SandboxError, Scope.Scope> {
+  return {
+    open: openFrom(map, lives),
+    reset: (owner, destroy) =>
+      Effect.gen(function* () {
+        const key = ownerKey(owner);
+        const life = lives.of(key);
+        // The lock is asked for before the present life ends, so that no later opener gets in between.
+        const ended = life === undefined ? Effect.void : lives.end(life);
+        yield* Effect.all([locks.hold(key), ended], { concurrency: "unbounded" });
+        yield* destroy;
+      }).pipe(Effect.scoped),
+    count: Effect.sync(() => places.count),
+  };
+});
+
+/** Opening that replaces what has died. */
+const openFrom = <A extends Closable>(map: RcMap.RcMap<Place, A, SandboxError>, lives: Lives<A>) =>
+  Effect.fnUntraced(function* (owner: Owner): Effect.fn.Return<A, SandboxError, Scope.Scope> {
     const place = new Place(ownerKey(owner), owner);
     for (let attempt = 0; attempt < replacementsMax; attempt++) {
       const sandbox = yield* RcMap.get(map, place);
       if (!(yield* sandbox.isClosed)) return sandbox;
-      const life = lives.get(place.key);
+      const life = lives.of(place.key);
       // Somebody else may have replaced it meanwhile: their new one must not end for the old one's death.
-      if (life !== undefined && life.sandbox === sandbox) yield* end(life);
+      if (life !== undefined && life.sandbox === sandbox) yield* lives.end(life);
     }
     return yield* lost(`the sandbox died ${replacementsMax} times while it was opened`);
   });
-
-  const reset = <E, R>(owner: Owner, destroy: Effect.Effect<void, E, R>) =>
-    Effect.gen(function* () {
-      const key = ownerKey(owner);
-      const life = lives.get(key);
-      // The lock is asked for before the present life ends, so that no later opener gets in between.
-      yield* Effect.all([lock(key), life === undefined ? Effect.void : end(life)], { concurrency: "unbounded" });
-      yield* destroy;
-    }).pipe(Effect.scoped);
-
-  return { open, reset, count: Effect.sync(() => count) };
-});
