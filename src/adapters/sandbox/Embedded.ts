@@ -22,9 +22,9 @@ import { startWasm } from "./wasm/Wasm.ts";
 import { wasmControls, wasmNotes } from "./wasm/info.ts";
 import { makeWorkspaces, shownDirectory, type Workspaces } from "./local/workspaces.ts";
 
-const installed = (settings: SettingsService) => resolve(settings.dataPath, "embedded");
+const installed = (settings: Pick<SettingsService, "dataPath">) => resolve(settings.dataPath, "embedded");
 
-const shownDirectories = (settings: SettingsService) =>
+const shownDirectories = (settings: Pick<SettingsService, "skillsPath" | "toolsPath">) =>
   Effect.all({ tools: shownDirectory(settings.toolsPath), skills: shownDirectory(settings.skillsPath) });
 
 /** What a form adds to the life cycle that both share. */
@@ -40,7 +40,7 @@ interface Form {
 }
 
 const makeService = Effect.fnUntraced(function* (
-  settings: SettingsService,
+  settings: Pick<SettingsService, "sandboxIdleSeconds" | "sandboxesMax" | "sandboxesPerPrincipalMax">,
   form: Form,
 ): Effect.fn.Return<SandboxService, never, Scope.Scope> {
   yield* form.workspaces.sweep.pipe(

@@ -8,7 +8,7 @@ import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { makeId, ownerKey } from "../../../domain/ids.ts";
 import { RuntimeUnavailable, SandboxError, type SandboxHandle, StartFailed } from "../../../services/Sandbox.ts";
 import { connect } from "../supervisor/SupervisorLink.ts";
-import { bubblewrapArgs, type BubblewrapPlaces, uidOf } from "./command.ts";
+import { bubblewrapArgs, type BubblewrapPlaces, type BubblewrapSettings, uidOf } from "./command.ts";
 import { runToEnd, spawn } from "../local/childProcess.ts";
 import { fromChild } from "./webChannel.ts";
 import type { Workspaces } from "../local/workspaces.ts";
@@ -22,7 +22,7 @@ const probeCommand = "exec /usr/bin/python3 -IS -c 'import sys; sys.exit(sys.ver
 
 /** What every owner's sandbox shares. */
 export interface BubblewrapShared extends Omit<BubblewrapPlaces, "workspace"> {
-  readonly settings: SettingsService;
+  readonly settings: BubblewrapSettings & Pick<SettingsService, "sandboxOutputBytesMax">;
   readonly workspaces: Workspaces;
   /** The server is root: each owner's sandbox then runs as a user of its own. */
   readonly asRoot: boolean;

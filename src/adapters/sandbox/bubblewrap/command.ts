@@ -14,6 +14,12 @@ export interface BubblewrapPlaces {
   readonly skills: string | undefined;
 }
 
+/** The settings that bound a bubblewrap sandbox or that it cannot heed. */
+export type BubblewrapSettings = Pick<
+  SettingsService,
+  "sandboxFileMb" | "sandboxMemoryMb" | "sandboxNetwork" | "sandboxOpenFilesMax" | "sandboxPidsMax"
+>;
+
 /** User and group inside, as in every Caisson sandbox. */
 const insideId = "1000";
 /** Size of /tmp and of /dev/shm, which are memory of the host. */
@@ -29,7 +35,7 @@ const program = "/run/caisson";
 export const uidOf = (key: OwnerKey): number => firstUid + Number.parseInt(key.slice(0, 7), 16) % uidCount;
 
 /** Resource limits that the shell sets before it becomes the supervisor; every program inherits them. */
-const limits = (settings: SettingsService): string => {
+const limits = (settings: BubblewrapSettings): string => {
   const kibPerMb = 1024;
   return [
     "ulimit -c 0",
@@ -42,7 +48,7 @@ const limits = (settings: SettingsService): string => {
 
 /** Arguments of `bwrap` that start `command`, or the supervisor when none is given. */
 export const bubblewrapArgs = (
-  settings: SettingsService,
+  settings: BubblewrapSettings,
   places: BubblewrapPlaces,
   command = `exec /usr/bin/python3 -ISB ${program} --tools /tools`,
 ): Array<string> => [
@@ -114,7 +120,7 @@ export const bubblewrapArgs = (
 ];
 
 /** The controls of the bubblewrap form. */
-export const bubblewrapControls = (settings: SettingsService, asRoot: boolean): ReadonlyArray<SandboxControl> => [
+export const bubblewrapControls = (settings: BubblewrapSettings, asRoot: boolean): ReadonlyArray<SandboxControl> => [
   {
     name: "namespaces",
     applied: true,
@@ -151,7 +157,7 @@ export const bubblewrapControls = (settings: SettingsService, asRoot: boolean): 
 ];
 
 /** What the model must know about the bubblewrap form. */
-export const bubblewrapNotes = (settings: SettingsService): ReadonlyArray<string> => [
+export const bubblewrapNotes = (settings: BubblewrapSettings): ReadonlyArray<string> => [
   "bash and the programs of the host's /usr are there, python3 with the modules installed on the host; nothing can be installed system-wide.",
   "There is no network.",
   "Files live in /workspace and /artifacts; /tmp is small and is lost when the sandbox stops.",

@@ -4,8 +4,11 @@
 import type { SettingsService } from "../../../config.ts";
 import type { SandboxControl } from "../../../services/Sandbox.ts";
 
+/** The settings that bound a WebAssembly sandbox or that it cannot heed. */
+export type WasmSettings = Pick<SettingsService, "sandboxMemoryMb" | "sandboxNetwork">;
+
 /** The controls of the WebAssembly form. */
-export const wasmControls = (settings: SettingsService): ReadonlyArray<SandboxControl> => [
+export const wasmControls = (settings: WasmSettings): ReadonlyArray<SandboxControl> => [
   {
     name: "process",
     applied: true,
@@ -48,7 +51,7 @@ export const wasmControls = (settings: SettingsService): ReadonlyArray<SandboxCo
 ];
 
 /** What the model must know about the WebAssembly form. */
-export const wasmNotes = (settings: SettingsService): ReadonlyArray<string> => [
+export const wasmNotes = (settings: WasmSettings): ReadonlyArray<string> => [
   "bash is simulated: the common text and file commands work, but not git, compilers, package managers, background jobs or ps.",
   "python3 is Python in WebAssembly with its standard library only: no numpy, no pip, no processes, no threads.",
   "Run a Python script as `python3 script.py`; a script's own #! line is not followed.",
