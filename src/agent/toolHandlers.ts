@@ -25,13 +25,21 @@ export class ToolFailure extends Schema.TaggedError<ToolFailure>()("ToolFailure"
 type Handled = Effect.Effect<ToolResult, ToolFailure | FileError | SandboxError>;
 type Acquire = Effect.Effect<SandboxHandle, SandboxError>;
 
+const parseArguments = Schema.decodeUnknownEffect(
+  Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)),
+);
+
+/** Some models say null where they mean nothing; no argument takes null for a value. */
+const withoutNulls = (given: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
+
 const decoder = <S extends Schema.ConstraintCodec<unknown, unknown>>(name: string, schema: S) => {
-  const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(schema));
-  // Some models send no arguments at all where every argument is optional.
+  const decode = Schema.decodeUnknownEffect(schema);
   return (argumentsJson: string) =>
-    Effect.mapError(
-      decode(argumentsJson.trim() === "" ? "{}" : argumentsJson),
-      (error) => new ToolFailure({ message: `Invalid arguments for ${name}: ${error.message}` }),
+    // Some models send no arguments at all where every argument is optional.
+    parseArguments(argumentsJson.trim() === "" ? "{}" : argumentsJson).pipe(
+      Effect.flatMap((given) => decode(withoutNulls(given))),
+      Effect.mapError((error) => new ToolFailure({ message: `Invalid arguments for ${name}: ${error.message}` })),
     );
 };
 

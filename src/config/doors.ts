@@ -67,7 +67,7 @@ export const doorsRows = {
     least: 1,
     most: 100000,
     unit: "sessions",
-    why: "MCP sessions at once in all; more are answered 503.",
+    why: "MCP sessions at once in all; more are answered 503. One key may have three quarters of them.",
   }),
   bodyBytesMax: integer("CAISSON_BODY_BYTES_MAX", {
     default: 32 * 1024 * 1024,

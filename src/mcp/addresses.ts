@@ -17,13 +17,17 @@ const listOf = (text: string): ReadonlyArray<string> =>
 const nameOf = (url: string): string | undefined => URL.canParse(url) ? new URL(url).hostname : undefined;
 
 /**
- * Makes the check of `Host` and `Origin`: loopback under any port, and what the settings name.
+ * Makes the check of `Host` and of the page behind a request: loopback under any port, and what the settings
+ * name.
  *
- * *Fails with* `ForeignHost` when the host is absent or foreign, `ForeignOrigin` when there is an origin
- * and it is foreign.
+ * *Details*: where `isAnonymous`, a request that a browser says another site sent is refused although it
+ * carries no origin, as those of images, links and forms do; an allowed origin passes.
+ *
+ * *Fails with* `ForeignHost` when the host is absent or foreign, `ForeignOrigin` when the page is.
  */
 export const makeAddressCheck = (
   settings: Pick<SettingsService, "mcpHost" | "mcpAllowedHosts" | "mcpAllowedOrigins">,
+  isAnonymous: boolean,
 ) => {
   const hosts = new Set([...loopbackNames, settings.mcpHost.toLowerCase(), ...listOf(settings.mcpAllowedHosts)]);
   const origins = new Set(listOf(settings.mcpAllowedOrigins));
@@ -40,6 +44,9 @@ export const makeAddressCheck = (
   return ({ headers }: HttpServerRequest.HttpServerRequest): Effect.Effect<void, ForeignHost | ForeignOrigin> => {
     if (!isHost(headers["host"])) return Effect.fail(new ForeignHost());
     const origin = headers["origin"];
-    return origin === undefined || isOrigin(origin) ? Effect.void : Effect.fail(new ForeignOrigin());
+    const isForeign = origin === undefined
+      ? isAnonymous && headers["sec-fetch-site"] === "cross-site"
+      : !isOrigin(origin);
+    return isForeign ? Effect.fail(new ForeignOrigin()) : Effect.void;
   };
 };

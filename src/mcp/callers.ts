@@ -5,6 +5,7 @@ import { Context, Effect, Layer } from "effect";
 import { ownerOf } from "../domain/identity.ts";
 import type { Owner } from "../domain/Owner.ts";
 import { Identity } from "../services/Identity.ts";
+import { userInHeaders, userNameMax } from "../web/userHeaders.ts";
 import { CredentialsUnavailable, HeaderRefused, Unauthenticated } from "./errors.ts";
 
 /** One caller: whose sandbox is worked in, and what a session is bound to. */
@@ -32,24 +33,28 @@ export interface CallersService {
 
 type Headers = Readonly<Record<string, string | undefined>>;
 
-/** Characters of a user name; longer ones are refused before anything is keyed by them. */
-const userNameCharactersMax = 512;
-
 /** A caller that itself serves a one-request user says so, and the sandbox ends with the session. */
 export const ephemeralHeader = "x-caisson-ephemeral";
 
+/**
+ * The one-request user of a name: an owner apart from the lasting user of that name, whose files would
+ * otherwise end with it. No header can hold the character that keeps the two apart.
+ */
+const oneRequestUser = (user: string): string => `once\u0000${user}`;
+
 /** Tells who calls. */
 export class Callers extends Context.Service<Callers, CallersService>()("caisson/mcp/Callers") {
-  /** Callers by credential, subdivided by `x-user-id`. */
+  /** Callers by credential, subdivided by the user that their headers name. */
   static readonly layer: Layer.Layer<Callers, never, Identity> = Layer.effect(
     Callers,
     Effect.gen(function* () {
       const identity = yield* Identity;
       return Callers.of({
         of: Effect.fnUntraced(function* (headers) {
-          const user = headers["x-user-id"];
-          if (user !== undefined && user.length > userNameCharactersMax) {
-            return yield* new HeaderRefused({ header: "x-user-id" });
+          const named = userInHeaders(headers);
+          // Refused before anything is keyed by it.
+          if (named !== undefined && named.name.length > userNameMax) {
+            return yield* new HeaderRefused({ header: named.header });
           }
           const identified = yield* identity.identify({
             authorization: headers["authorization"],
@@ -61,11 +66,11 @@ export class Callers extends Context.Service<Callers, CallersService>()("caisson
                 Effect.andThen(Effect.logError(error.message, error), new CredentialsUnavailable()),
             }),
           );
-          const owner = ownerOf(identified, { xUserId: user });
-          return {
-            owner: { ...owner, ephemeral: owner.ephemeral || headers[ephemeralHeader] === "true" },
-            claim: JSON.stringify([owner.principal, owner.ephemeral ? null : owner.user]),
-          };
+          const lasting = ownerOf(identified, { xUserId: named?.name });
+          const owner = lasting.ephemeral || headers[ephemeralHeader] !== "true"
+            ? lasting
+            : { ...lasting, user: oneRequestUser(lasting.user), ephemeral: true };
+          return { owner, claim: JSON.stringify([owner.principal, lasting.ephemeral ? null : owner.user]) };
         }),
       });
     }),

@@ -19,7 +19,8 @@ import {
   SessionRequired,
   UnsupportedVersion,
 } from "./errors.ts";
-import type { Heard, Session, SessionTable } from "./sessions.ts";
+import type { Heard } from "./Session.ts";
+import type { Session, SessionTable } from "./sessions.ts";
 
 /** What the endpoint works with. */
 export interface EndpointParts {
@@ -78,7 +79,7 @@ export const makeEndpoint = ({ sessions, callers, limits, checkAddress, settings
     );
   });
 
-  const resume = Effect.fnUntraced(function* (session: Session, web: Request, body: unknown, heard: Heard) {
+  const pass = Effect.fnUntraced(function* (session: Session, web: Request, body: unknown, heard: Heard) {
     const response = yield* session.handle(web, body, heard);
     if (web.method === "DELETE" && response.ok) yield* session.close;
     return response;
@@ -102,7 +103,7 @@ export const makeEndpoint = ({ sessions, callers, limits, checkAddress, settings
       const session = yield* sessions.use(id, caller);
       // Every call of a batch counts, and holds its place until the response is sent.
       for (let calls = callsIn(body); calls > 0; calls--) yield* limits.admit(caller.owner);
-      return yield* resume(session, web, body, heardIn(message));
+      return yield* pass(session, web, body, heardIn(message));
     }
     if (request.method !== "POST") return yield* new SessionRequired();
     if (Option.isNone(message)) return yield* Array.isArray(body) ? new SessionRequired() : new MalformedMessage();
@@ -149,20 +150,37 @@ const heardIn = (message: Option.Option<Peeked>): Heard => {
 /** The headers that the SDK's transport reads. No other reaches it: credentials have done their work. */
 const transportHeaderNames = ["accept", "content-type", "last-event-id", "mcp-protocol-version", "mcp-session-id"];
 
+/** The two types an answer may have; the transport looks for them by name. */
+const answerTypes = ["application/json", "text/event-stream"] as const;
+
+/** Whether a header `Accept` takes a type by a wildcard; its weights are of no interest where both are needed. */
+const takesByWildcard = (accept: string, type: string): boolean =>
+  accept.split(",").some((range) => {
+    const [name = ""] = range.split(";", 1);
+    return name.trim() === "*/*" || name.trim() === `${type.slice(0, type.indexOf("/"))}/*`;
+  });
+
+/** The header as the transport reads it: what a wildcard takes stands in it by name. */
+const acceptedTypes = (accept: string): string =>
+  [accept, ...answerTypes.filter((type) => takesByWildcard(accept, type))].join(", ");
+
 const transportHeaders = ({ headers }: HttpServerRequest.HttpServerRequest): Record<string, string> => {
   const found: Record<string, string> = {};
   for (const name of transportHeaderNames) {
     const value = headers[name];
-    if (value !== undefined) found[name] = value;
+    if (value !== undefined) found[name] = name === "accept" ? acceptedTypes(value.toLowerCase()) : value;
   }
   return found;
 };
 
-/** The transport's answer; its body is cancelled when the client goes. */
+/** Written first of all: Node sends the head of an answer with its first bytes, and an event may be long in coming. */
+const noBytes = new Uint8Array(0);
+
+/** The transport's answer; its head leaves at once, and its body is cancelled when the client goes. */
 const answered = ({ status, headers, body }: Response): HttpServerResponse.HttpServerResponse => {
   const options = { status, headers: Object.fromEntries(headers) };
   return body === null ? HttpServerResponse.empty(options) : HttpServerResponse.stream(
-    Stream.fromReadableStream({ evaluate: () => body, onError: (cause) => cause }),
+    Stream.prepend(Stream.fromReadableStream({ evaluate: () => body, onError: (cause) => cause }), [noBytes]),
     options,
   );
 };

@@ -19,7 +19,6 @@ export const rpcCode = {
   refused: -32000,
   sessionNotFound: -32001,
   resourceNotFound: -32002,
-  unsupportedProtocolVersion: -32022,
   requestCancelled: -32800,
 } as const;
 
@@ -97,9 +96,11 @@ export class SessionRequired extends Schema.TaggedError<SessionRequired>()("Sess
 export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("SessionNotFound", {}) {}
 /** A cap on sessions is reached. */
 export class TooManySessions extends Schema.TaggedError<TooManySessions>()("TooManySessions", {
-  scope: Schema.Literals(["owner", "server"]),
+  scope: Schema.Literals(["owner", "principal", "server"]),
   limit: Schema.Int,
 }) {}
+/** A stream cannot be resumed after this event: it is not kept, or nothing follows it. */
+export class EventForgotten extends Schema.TaggedError<EventForgotten>()("EventForgotten", {}) {}
 /** The session has as many requests and streams open as it may. */
 export class SessionBusy extends Schema.TaggedError<SessionBusy>()("SessionBusy", { limit: Schema.Int }) {}
 /** A protocol revision that is not spoken here. */
@@ -123,6 +124,7 @@ export type Refusal =
   | SessionRequired
   | SessionNotFound
   | TooManySessions
+  | EventForgotten
   | SessionBusy
   | TooManyRequests
   | LimitsUnavailable
@@ -152,6 +154,17 @@ const answer = (
 
 /** Seconds after which a caller over a cap may ask again. */
 const retryAfterSeconds = "30";
+
+const tooManySessionsText = ({ scope, limit }: TooManySessions): string => {
+  switch (scope) {
+    case "owner":
+      return `Too many sessions: one user may have ${limit}; close one or wait`;
+    case "principal":
+      return `Too many sessions: all users of one key may have ${limit}, and none of them is idle; wait`;
+    case "server":
+      return "Too many sessions on this server: wait";
+  }
+};
 
 /** The answer to a refused request: total over the union, and nothing of the server's inside in it. */
 export const answerOf = (refusal: Refusal): RefusalAnswer => {
@@ -185,14 +198,11 @@ export const answerOf = (refusal: Refusal): RefusalAnswer => {
     case "SessionNotFound":
       return answer(404, rpcCode.sessionNotFound, "Session not found");
     case "TooManySessions":
-      return answer(
-        refusal.scope === "owner" ? 429 : 503,
-        rpcCode.refused,
-        refusal.scope === "owner"
-          ? `Too many sessions: one user may have ${refusal.limit}; close one or wait`
-          : "Too many sessions on this server: wait",
-        { headers: { "retry-after": retryAfterSeconds } },
-      );
+      return answer(refusal.scope === "server" ? 503 : 429, rpcCode.refused, tooManySessionsText(refusal), {
+        headers: { "retry-after": retryAfterSeconds },
+      });
+    case "EventForgotten":
+      return answer(400, rpcCode.refused, "Bad request: no stream can be resumed after this event");
     case "SessionBusy":
       return answer(429, rpcCode.refused, `Too many requests: a session may have ${refusal.limit} open at once`, {
         headers: { "retry-after": "1" },
@@ -208,11 +218,11 @@ export const answerOf = (refusal: Refusal): RefusalAnswer => {
     case "UnsupportedVersion":
       return answer(
         400,
-        rpcCode.unsupportedProtocolVersion,
-        `Unsupported protocol version ${refusal.requested.slice(0, shownCharactersMax)}: supported are ${
-          refusal.supported.join(", ")
-        }`,
-        { data: { supported: [...refusal.supported], requested: refusal.requested.slice(0, shownCharactersMax) } },
+        // A code of its own for versions exists since 2026-07-28, and there it forbids to fall back to initialize.
+        rpcCode.methodNotFound,
+        `Unsupported protocol version ${
+          refusal.requested.slice(0, shownCharactersMax)
+        }: begin with initialize; supported are ${refusal.supported.join(", ")}`,
       );
   }
 };

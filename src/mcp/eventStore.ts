@@ -16,11 +16,22 @@ export const eventsMax = 256;
 /** Characters of events kept for one session: two of the largest results. */
 export const charactersMax = 512 * 1024;
 
+/** The events of one session. */
+export interface SessionEvents extends EventStore {
+  /**
+   * Whether a stream can be resumed after an event.
+   *
+   * *Details*: the transport is not given this to ask, because it would then refuse to resume a stream whose
+   * old connection it has not yet seen break.
+   */
+  readonly isResumable: (id: EventId) => boolean;
+}
+
 /**
  * Makes an event store that keeps the newest events and forgets the oldest beyond {@link eventsMax} and
  * {@link charactersMax}; resuming from a forgotten event is refused by the transport.
  */
-export const makeEventStore = (): EventStore => {
+export const makeEventStore = (): SessionEvents => {
   const events = new Map<EventId, Stored>();
   let characters = 0;
   let count = 0;
@@ -42,10 +53,10 @@ export const makeEventStore = (): EventStore => {
       forgetOldest();
       return Promise.resolve(id);
     },
-    getStreamIdForEventId: (id) => {
+    isResumable: (id) => {
       const event = events.get(id);
       // Nothing follows an answer. Some clients resume after one that is an error, and would wait for ever.
-      return Promise.resolve(event === undefined || isAnswer(event.message) ? undefined : event.stream);
+      return event !== undefined && !isAnswer(event.message);
     },
     replayEventsAfter: async (last, { send }) => {
       const stream = events.get(last)?.stream;

@@ -25,18 +25,20 @@ import { layer as surfacesLayer } from "./surfaces.ts";
 export const routes: Layer.Layer<
   never,
   never,
-  HttpRouter.HttpRouter | McpSessions | Callers | Limits | Sandbox | Settings
+  HttpRouter.HttpRouter | McpSessions | Callers | Identity | Limits | Sandbox | Settings
 > = HttpRouter.use(Effect.fnUntraced(function* (router) {
   const settings = yield* Settings;
   const sandbox = yield* Sandbox;
   const sessions = yield* McpSessions;
   const callers = yield* Callers;
-  const checkAddress = makeAddressCheck(settings);
+  const { anonymous } = yield* Identity;
+  const checkAddress = makeAddressCheck(settings, anonymous);
   yield* router.add("*", "/mcp", makeEndpoint({ sessions, callers, limits: yield* Limits, checkAddress, settings }));
   const { catalogue, one } = skillRoutes(
     yield* Skills,
     (request) => Effect.andThen(checkAddress(request), callers.of(request.headers)),
   );
+  if (!anonymous) yield* router.add("POST", "/register", keysNotOAuth);
   yield* router.add("GET", "/skills", catalogue);
   yield* router.add("GET", "/skills/:name", one);
   yield* router.add(
@@ -54,6 +56,16 @@ export const routes: Layer.Layer<
     }),
   );
 }));
+
+/**
+ * Clients that are asked for a credential and have none try to register, and show what they are told then.
+ *
+ * *Source*: the error of RFC 7591, section 3.2.2.
+ */
+const keysNotOAuth = Effect.succeed(HttpServerResponse.jsonUnsafe({
+  error: "invalid_request",
+  error_description: "This server takes API keys, not OAuth: send the header Authorization: Bearer KEY",
+}, { status: 400 }));
 
 /** Wait for answers that are being written when every session has ended. */
 const lastWritesMax = Duration.seconds(2);

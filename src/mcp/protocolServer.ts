@@ -49,14 +49,19 @@ export interface Connection {
 export interface Live {
   /** Waits until no request is running. */
   readonly settled: Effect.Effect<void>;
+  /** Requests that run now. */
+  readonly running: () => number;
 }
+
+/** What an answer needs from its resolution to the transport: promises of the SDK, and one turn of the loop. */
+const answersLeave = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)));
 
 /**
  * Connects a surface to a transport for as long as the scope is open.
  *
- * *Details*: closing the scope closes the transport and interrupts every running request before it
- * completes. A failure that is no {@link RpcFailure} reaches the client as "Internal error" and the log in
- * full.
+ * *Details*: closing the scope interrupts every running request, answers it with the reason, and then closes
+ * the transport. A failure that is no {@link RpcFailure} reaches the client as "Internal error" and the log
+ * in full.
  */
 export const connect: (surface: Surface, connection: Connection) => Effect.Effect<Live, never, Scope.Scope> = Effect
   .fnUntraced(function* (surface, { transport, abandon }) {
@@ -64,6 +69,7 @@ export const connect: (surface: Surface, connection: Connection) => Effect.Effec
     const run = yield* FiberSet.runtimePromise(requests)();
     const report = yield* FiberSet.makeRuntime<never, void, never>();
     const places = yield* Semaphore.make(requestsAtOnceMax);
+    let isEnding = false;
     const server = new Server(
       { name: "caisson", title: "Caisson", version },
       {
@@ -111,14 +117,14 @@ export const connect: (surface: Surface, connection: Connection) => Effect.Effec
           Effect.catchDefect((defect) =>
             Effect.andThen(Effect.logError("MCP request failed", Cause.die(defect)), Effect.fail(internalError))
           ),
-          Effect.onInterrupt(() => abandon(extra.requestId)),
+          Effect.onInterrupt(() => isEnding ? Effect.void : abandon(extra.requestId)),
           Effect.annotateLogs({
             mcp_method: method,
             mcp_session: extra.sessionId?.slice(0, sessionIdShown) ?? "stdio",
           }),
         ),
         { signal: extra.signal },
-      );
+      ).catch((error) => Promise.reject(isEnding && !(error instanceof RpcFailure) ? sessionEnded : error));
     server.onerror = (error) => {
       report(Effect.logDebug("MCP protocol", error.message));
     };
@@ -126,8 +132,21 @@ export const connect: (surface: Surface, connection: Connection) => Effect.Effec
       Effect.promise(() => server.connect(transport)),
       () => Effect.promise(() => server.close()),
     );
-    return { settled: FiberSet.awaitEmpty(requests) };
+    // Released before the connection, so that nobody waits for an answer that nobody will give.
+    yield* Effect.addFinalizer(() => {
+      isEnding = true;
+      return Effect.andThen(FiberSet.clear(requests), answersLeave);
+    });
+    return {
+      settled: FiberSet.awaitEmpty(requests),
+      running: () => requests.state._tag === "Open" ? requests.state.backing.size : 0,
+    };
   });
+
+const sessionEnded = new RpcFailure({
+  code: rpcCode.refused,
+  message: "The session ended while this ran: it was stopped, and its result is lost",
+});
 
 const tooManyRequests = new RpcFailure({
   code: rpcCode.refused,

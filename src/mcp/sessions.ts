@@ -1,41 +1,36 @@
 /**
- * The table of MCP sessions: who may use which, for how long, and how many there may be.
+ * The table of MCP sessions: who may use which, and for how long.
+ *
+ * A session has a place from before it is connected until its scope closes; it is in the table while it can
+ * be used. It counts as used while a request or a stream of it is open.
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Scope } from "effect";
-// @ts-types="@modelcontextprotocol/sdk/server/webStandardStreamableHttp"
-import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
-import type { RequestId } from "@modelcontextprotocol/sdk/types";
 import { Settings, type SettingsService } from "../config.ts";
 import { makeId } from "../domain/ids.ts";
-import { makeEarlyCancellations } from "./earlyCancellations.ts";
-import { rpcCode, SessionBusy, SessionNotFound, TooManySessions } from "./errors.ts";
-import { makeEventStore } from "./eventStore.ts";
 import type { Caller } from "./callers.ts";
-import { connect } from "./protocolServer.ts";
+import { SessionBusy, SessionNotFound, TooManySessions } from "./errors.ts";
+import { type ConnectedSession, connectSession } from "./Session.ts";
+import { makePlaces, type Occupant, type Places } from "./sessionPlaces.ts";
 import { Surfaces, type SurfacesService } from "./Surface.ts";
 
 /** One session, as the HTTP door uses it. */
 export interface Session {
   readonly id: string;
-  /**
-   * Hands a request of this session to the transport; `body` is its parsed body, if it has one, and
-   * `heard` is the request or cancellation in it.
-   */
-  readonly handle: (request: Request, body?: unknown, heard?: Heard) => Effect.Effect<Response>;
-  /** Ends the session: its streams close and its running calls are interrupted first. */
+  readonly handle: ConnectedSession["handle"];
+  /** Ends the session: its running calls are answered, then its streams close. */
   readonly close: Effect.Effect<void>;
-}
-
-/** What a message means to the cancellation of calls. */
-export interface Heard {
-  readonly id?: RequestId | undefined;
-  /** The call that the message cancels. */
-  readonly cancels?: RequestId | undefined;
 }
 
 /** What the table offers. */
 export interface SessionTable {
-  /** Opens a session bound to its caller. *Fails with* `TooManySessions` when a cap is reached. */
+  /**
+   * Opens a session bound to its caller.
+   *
+   * *Details*: a principal at its bound loses the session it has not used for longest; when the server is
+   * full, the principal that holds most does.
+   *
+   * *Fails with* `TooManySessions` when a cap is reached and nothing idle can make room.
+   */
   readonly open: (caller: Caller) => Effect.Effect<Session, TooManySessions, Scope.Scope>;
   /**
    * Finds a session of this very caller and counts it as used until the scope closes.
@@ -53,14 +48,6 @@ export interface SessionTable {
   readonly size: Effect.Effect<number>;
 }
 
-interface Entry extends Session {
-  readonly settled: Effect.Effect<void>;
-  readonly claim: string;
-  /** Requests and streams that are open now. */
-  inUse: number;
-  lastUsedMs: number;
-}
-
 type Limits = Pick<
   SettingsService,
   "mcpSessionIdleSeconds" | "mcpSessionsPerOwnerMax" | "mcpSessionsMax" | "keepAliveSeconds"
@@ -75,8 +62,72 @@ const sweepsPerIdleTime = 4;
  */
 const openAtOnceMax = 64;
 
-/** Wait that a client is asked for before it resumes a broken stream. */
-const reconnectMs = 1000;
+/** A session from the moment it takes its place; `connected` is absent until it can be used. */
+class Entry implements Occupant {
+  readonly id = makeId("mcp");
+  readonly claim: string;
+  readonly principal: string;
+  readonly close: Effect.Effect<void>;
+  connected: ConnectedSession | undefined;
+  /** Requests and streams that are open now. */
+  inUse = 0;
+  lastUsedMs: number;
+
+  constructor({ claim, owner }: Caller, scope: Scope.Closeable, nowMs: number) {
+    this.claim = claim;
+    this.principal = owner.principal;
+    this.close = Scope.close(scope, Exit.void);
+    this.lastUsedMs = nowMs;
+  }
+
+  readonly isIdle = (): boolean => this.connected?.running() === 0 && this.inUse === 0;
+}
+
+/** Counts an entry as used until the scope closes. */
+const hold = (entry: Entry, connected: ConnectedSession): Effect.Effect<Session, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      entry.inUse += 1;
+      return { id: entry.id, handle: connected.handle, close: entry.close };
+    }),
+    () =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        entry.inUse -= 1;
+        entry.lastUsedMs = now;
+      }),
+  );
+
+/** Takes a place before anything is awaited, so that simultaneous openings cannot pass a bound together. */
+const takePlace = (
+  entries: Map<string, Entry>,
+  places: Places<Entry>,
+  entry: Entry,
+): Effect.Effect<void, TooManySessions> =>
+  Effect.suspend(() => {
+    const verdict = places.decide(entry);
+    if (verdict._tag === "Refuse") return Effect.fail(verdict.error);
+    if (verdict._tag === "Open") {
+      places.enter(entry);
+      return Effect.void;
+    }
+    places.leave(verdict.idlest);
+    entries.delete(verdict.idlest.id);
+    places.enter(entry);
+    return verdict.idlest.close;
+  });
+
+/** Closes sessions that were idle for the configured time, until the scope closes. */
+const sweeping = (entries: ReadonlyMap<string, Entry>, idleSeconds: number) => {
+  const sweep = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis;
+    const expired = [...entries.values()].filter((entry) =>
+      entry.isIdle() && now - entry.lastUsedMs >= idleSeconds * 1000
+    );
+    yield* Effect.forEach(expired, (entry) => entry.close, { concurrency: "unbounded", discard: true });
+  });
+  const pause = Effect.sleep(Duration.seconds(idleSeconds / sweepsPerIdleTime));
+  return Effect.forkScoped(Effect.forever(Effect.andThen(pause, sweep)));
+};
 
 /** Makes a table that closes every session, all at once, when its scope closes. */
 export const make: (
@@ -84,130 +135,53 @@ export const make: (
   limits: Limits,
 ) => Effect.Effect<SessionTable, never, Scope.Scope> = Effect.fnUntraced(function* (surfaces, limits) {
   const entries = new Map<string, Entry>();
-  const places = new Map<string, number>();
-  let placesTaken = 0;
+  const places = makePlaces<Entry>(limits);
   let draining = false;
   const all = yield* Effect.acquireRelease(Scope.make("parallel"), (scope) => Scope.close(scope, Exit.void));
+  yield* sweeping(entries, limits.mcpSessionIdleSeconds);
 
-  /** Takes a place before anything is awaited, so that simultaneous openings cannot pass a cap together. */
-  const takePlace = (claim: string) =>
-    Effect.suspend(() => {
-      const owned = places.get(claim) ?? 0;
-      if (owned >= limits.mcpSessionsPerOwnerMax) {
-        return new TooManySessions({ scope: "owner", limit: limits.mcpSessionsPerOwnerMax });
-      }
-      if (draining || placesTaken >= limits.mcpSessionsMax) {
-        return new TooManySessions({ scope: "server", limit: limits.mcpSessionsMax });
-      }
-      places.set(claim, owned + 1);
-      placesTaken += 1;
-      return Effect.void;
-    });
-  const leavePlace = (claim: string) =>
-    Effect.sync(() => {
-      const left = (places.get(claim) ?? 1) - 1;
-      if (left > 0) places.set(claim, left);
-      else places.delete(claim);
-      placesTaken -= 1;
-    });
-
-  const start = Effect.fnUntraced(function* (caller: Caller, scope: Scope.Closeable) {
-    const id = makeId("mcp");
-    const transport = new WebStandardStreamableHTTPServerTransport({
-      sessionIdGenerator: () => id,
-      eventStore: makeEventStore(),
-      retryInterval: reconnectMs,
-      keepAliveMs: limits.keepAliveSeconds * 1000,
-    });
-    // A cancelled request gets no answer from the SDK, and its stream would stay open as long as the session.
-    const abandon = (requestId: RequestId) =>
-      Effect.ignore(Effect.tryPromise(() =>
-        transport.send({
-          jsonrpc: "2.0",
-          id: requestId,
-          error: { code: rpcCode.requestCancelled, message: "Request cancelled" },
-        })
-      ));
-    const cancellations = makeEarlyCancellations();
-    const surface = yield* surfaces.open(caller.owner);
-    const { settled } = yield* connect(surface, { transport, abandon });
-    const entry: Entry = {
-      id,
-      claim: caller.claim,
-      settled,
-      inUse: 0,
-      lastUsedMs: yield* Clock.currentTimeMillis,
-      handle: (request, body, { id: called, cancels } = {}) =>
-        Effect.promise(async () => {
-          if (cancels !== undefined) cancellations.cancelled(cancels);
-          const response = await transport.handleRequest(request, body === undefined ? {} : { parsedBody: body });
-          if (called !== undefined && cancellations.arrived(called)) {
-            transport.onmessage?.({
-              jsonrpc: "2.0",
-              method: "notifications/cancelled",
-              params: { requestId: called },
-            });
-          }
-          return response;
-        }),
-      close: Scope.close(scope, Exit.void),
-    };
+  const connect = Effect.fnUntraced(function* (entry: Entry, { owner }: Caller) {
+    const surface = yield* surfaces.open(owner);
+    const connected = yield* connectSession(entry.id, surface, limits.keepAliveSeconds * 1000);
+    entry.connected = connected;
     yield* Effect.acquireRelease(
-      Effect.sync(() => entries.set(id, entry)),
-      () => Effect.sync(() => entries.delete(id)),
+      Effect.sync(() => entries.set(entry.id, entry)),
+      () => Effect.sync(() => entries.delete(entry.id)),
     );
-    return entry;
+    return connected;
   });
 
-  const hold = (entry: Entry) =>
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        entry.inUse += 1;
-        return entry;
-      }),
-      () =>
-        Effect.map(Clock.currentTimeMillis, (now) => {
-          entry.inUse -= 1;
-          entry.lastUsedMs = now;
-        }),
+  const open = Effect.fnUntraced(function* (caller: Caller) {
+    if (draining) return yield* new TooManySessions({ scope: "server", limit: limits.mcpSessionsMax });
+    const scope = yield* Scope.fork(all);
+    const entry = new Entry(caller, scope, yield* Clock.currentTimeMillis);
+    yield* Scope.addFinalizer(scope, Effect.sync(() => places.leave(entry)));
+    const connected = yield* takePlace(entries, places, entry).pipe(
+      Effect.andThen(Scope.provide(connect(entry, caller), scope)),
+      Effect.onError(() => entry.close),
     );
-
-  const sweep = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis;
-    const idleMs = limits.mcpSessionIdleSeconds * 1000;
-    const expired = [...entries.values()].filter((entry) => entry.inUse === 0 && now - entry.lastUsedMs >= idleMs);
-    yield* Effect.forEach(expired, (entry) => entry.close, { concurrency: "unbounded", discard: true });
-  });
-  yield* Effect.forkScoped(
-    Effect.forever(
-      Effect.andThen(Effect.sleep(Duration.seconds(limits.mcpSessionIdleSeconds / sweepsPerIdleTime)), sweep),
-    ),
-  );
+    return yield* hold(entry, connected);
+  }, Effect.uninterruptible);
 
   return {
-    open: (caller) =>
-      Effect.uninterruptible(Effect.gen(function* () {
-        yield* takePlace(caller.claim);
-        const scope = yield* Scope.fork(all);
-        yield* Scope.addFinalizer(scope, leavePlace(caller.claim));
-        const entry = yield* Effect.onError(
-          Scope.provide(start(caller, scope), scope),
-          () => Scope.close(scope, Exit.void),
-        );
-        return yield* hold(entry);
-      })),
+    open,
     use: (id, caller) =>
       Effect.suspend((): Effect.Effect<Session, SessionNotFound | SessionBusy, Scope.Scope> => {
         const entry = entries.get(id);
-        if (entry === undefined || entry.claim !== caller.claim) return new SessionNotFound();
-        return entry.inUse >= openAtOnceMax ? new SessionBusy({ limit: openAtOnceMax }) : hold(entry);
+        if (entry?.connected === undefined || entry.claim !== caller.claim) return new SessionNotFound();
+        return entry.inUse >= openAtOnceMax ? new SessionBusy({ limit: openAtOnceMax }) : hold(entry, entry.connected);
       }),
-    drain: (grace) =>
-      Effect.suspend(() => {
-        draining = true;
-        const leave = (entry: Entry) => Effect.andThen(Effect.timeoutOption(entry.settled, grace), entry.close);
-        return Effect.forEach([...entries.values()], leave, { concurrency: "unbounded", discard: true });
-      }),
+    drain: Effect.fnUntraced(function* (grace) {
+      draining = true;
+      const leaving = [...entries.values()];
+      const calls = leaving.reduce((sum, { connected }) => sum + (connected?.running() ?? 0), 0);
+      if (calls > 0) {
+        yield* Effect.logInfo(`waiting for ${calls} running MCP calls, ${Duration.format(grace)} at most`);
+      }
+      const leave = ({ connected, close }: Entry) =>
+        Effect.andThen(Effect.timeoutOption(connected?.settled ?? Effect.void, grace), close);
+      yield* Effect.forEach(leaving, leave, { concurrency: "unbounded", discard: true });
+    }),
     size: Effect.sync(() => entries.size),
   };
 });

@@ -43,6 +43,24 @@ const decodeCall = Schema.decodeUnknownEffect(Schema.Struct({
   arguments: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json)),
 }));
 
+/** Unknown arguments that a refusal names, and characters of each: they are a caller's own text. */
+const namedMax = { names: 5, characters: 64 } as const;
+
+const isObject = Schema.is(Schema.Record(Schema.String, Schema.Unknown));
+
+/** What the tool's schema says of the arguments that it does not know: none of them is passed over in silence. */
+const unknownArguments = ({ name, parameters }: ToolDeclaration, given: object): CallToolResult | undefined => {
+  const { properties, additionalProperties } = parameters;
+  if (additionalProperties !== false || !isObject(properties)) return undefined;
+  const unknown = Object.keys(given).filter((key) => !Object.hasOwn(properties, key));
+  if (unknown.length === 0) return undefined;
+  const named = unknown.slice(0, namedMax.names).map((key) => `'${key.slice(0, namedMax.characters).toWellFormed()}'`);
+  const text = `Error: Invalid arguments for ${name}: it has no ${named.join(", ")}; it takes ${
+    Object.keys(properties).join(", ")
+  }`;
+  return { content: [{ type: "text", text }], isError: true };
+};
+
 const answered = (result: ToolResult): CallToolResult => {
   const { text, isError, structured } = result;
   const meta = resultMeta(result);
@@ -85,10 +103,13 @@ export const toolMethods = (withTools: WithTools): ReadonlyArray<readonly [strin
         () => invalidParams("tools/call takes a name and an object of arguments"),
       );
       return yield* withTools(Effect.fnUntraced(function* (tools) {
-        if (!tools.declarations.some((declared) => declared.name === name)) {
-          const names = tools.declarations.map((declared) => declared.name).join(", ");
+        const declared = tools.declarations.find((each) => each.name === name);
+        if (declared === undefined) {
+          const names = tools.declarations.map((each) => each.name).join(", ");
           return yield* invalidParams(`Unknown tool: the tools are ${names}`);
         }
+        const refused = unknownArguments(declared, given ?? {});
+        if (refused !== undefined) return refused;
         const onOutput = call.progressToken === undefined ? undefined : yield* makeProgress(call, call.progressToken);
         const result = yield* tools.call(
           { id: String(call.extra.requestId), name, argumentsJson: JSON.stringify(given ?? {}) },

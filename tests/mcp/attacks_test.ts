@@ -112,11 +112,42 @@ it.live("/mcp answers 401 without a valid credential when credentials are config
     assert.equal(yield* sessions(server), 0);
   }));
 
-it.live("/mcp refuses an unusable user name before anything is keyed by it", () =>
+it.live("/mcp refuses an unusable user name before anything is keyed by it, whichever header names it", () =>
   Effect.gen(function* () {
     const server = yield* makeServer();
-    const response = yield* Effect.promise(() => post(server, initialize, { "x-user-id": "a".repeat(10_000) }));
-    assert.equal((yield* refused(response)).status, 400);
+    for (const header of ["x-user-id", "x-openwebui-user-id"]) {
+      const response = yield* Effect.promise(() => post(server, initialize, { [header]: "a".repeat(10_000) }));
+      const { status, message } = yield* refused(response);
+      assert.equal(status, 400);
+      assert.match(message, new RegExp(header));
+    }
+  }));
+
+it.live("/mcp knows the users of a chat UI by its header, as the agent API does", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer();
+    const call = JSON.stringify({
+      jsonrpc: "2.0",
+      id: 1,
+      method: "tools/call",
+      params: { name: "execute_bash", arguments: { command: "true" } },
+    });
+    const uses = [
+      { "x-openwebui-user-id": "ada" },
+      { "x-openwebui-user-id": "ada", "x-user-id": "{{USER_ID}}" },
+      { "x-openwebui-user-id": "ada", "x-user-id": "bob" },
+      { "x-user-id": "bob", "x-caisson-ephemeral": "true" },
+    ];
+    for (const headers of uses) {
+      const id = yield* open(server, headers);
+      const response = yield* Effect.promise(() => post(server, call, { ...headers, "mcp-session-id": id }));
+      yield* Effect.promise(() => response.text());
+    }
+    const [ada, template, bob, once] = server.toolbox.opened;
+    assert.deepEqual([ada?.user, template?.user, bob?.user], ["ada", "ada", "bob"]);
+    // A one-request user is never the lasting one of that name: its sandbox ends with all its files.
+    assert.equal(once?.ephemeral, true);
+    assert.notEqual(once?.user, "bob");
   }));
 
 it.live("/mcp refuses bodies over the limit, declared or not", () =>
@@ -175,7 +206,7 @@ it.live("/mcp refuses other methods and requests outside a session", () =>
     assert.equal((yield* statusOf("GET", { "mcp-session-id": "mcp-guess" })).status, 404);
   }));
 
-it.live("/mcp refuses a revision it does not speak and names those it does", () =>
+it.live("/mcp refuses a later revision in a way that lets every client fall back to initialize", () =>
   Effect.gen(function* () {
     const server = yield* makeServer();
     const envelope = JSON.stringify({
@@ -191,9 +222,9 @@ it.live("/mcp refuses a revision it does not speak and names those it does", () 
     );
     for (const { status, code, data, message } of [byBody, byHeader]) {
       assert.equal(status, 400);
-      assert.equal(code, -32022);
-      assert.equal(data.requested, "2026-07-28");
-      assert.ok(data.supported.includes("2025-11-25"));
+      // -32022, the later revision's own code, would forbid the client to fall back.
+      assert.equal(code, -32601);
+      assert.equal(data, undefined);
       assert.match(message, /2025-11-25/);
     }
   }));
@@ -211,21 +242,91 @@ it.live("/mcp refuses initializes over the cap of a caller, and the table does n
     assert.equal(yield* sessions(server), 8);
   }));
 
-it.live("/mcp refuses sessions over the cap of the server, however many names are used", () =>
+it.live("/mcp keeps a principal to its share, however many users it names, and others find room", () =>
   Effect.gen(function* () {
-    const server = yield* makeServer({ settings: { mcpSessionsMax: 5 } });
-    const statuses = yield* Effect.forEach(
-      Array.from({ length: 20 }, (_, n) => n),
-      (n) =>
-        Effect.promise(async () => {
-          const response = await post(server, initialize, { "x-user-id": `user-${n}` });
-          await response.body?.cancel();
-          return response.status;
-        }),
-      { concurrency: "unbounded" },
+    const server = yield* makeServer({ settings: { mcpSessionsMax: 8 }, identity: keyed });
+    const first = { authorization: "Bearer key-a", "x-user-id": "user-0" };
+    const oldest = yield* open(server, first);
+    const bob = { authorization: "Bearer key-b", "x-user-id": "bob" };
+    const kept = yield* open(server, bob);
+    for (let n = 1; n < 40; n++) yield* open(server, { ...first, "x-user-id": `user-${n}` });
+    assert.equal(yield* sessions(server), 7);
+    // The flood took the place of its own oldest session, and of nobody else's.
+    const gone = yield* Effect.promise(() => post(server, listTools, { ...first, "mcp-session-id": oldest }));
+    assert.equal((yield* refused(gone)).status, 404);
+    const own = yield* Effect.promise(() => post(server, listTools, { ...bob, "mcp-session-id": kept }));
+    assert.equal(own.status, 200);
+    yield* Effect.promise(() => own.text());
+  }));
+
+it.live("/mcp answers 429 when none of a principal's sessions is idle", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer({ settings: { mcpSessionsMax: 4 } });
+    for (let n = 0; n < 3; n++) {
+      const user = { "x-user-id": `user-${n}` };
+      const id = yield* open(server, user);
+      const stream = yield* Effect.promise(() =>
+        server.fetch("/mcp", { headers: { ...jsonHeaders, ...user, "mcp-session-id": id } })
+      );
+      assert.equal(stream.status, 200);
+      yield* Effect.addFinalizer(() => Effect.promise(() => stream.body?.cancel() ?? Promise.resolve()));
+    }
+    const { status, message } = yield* Effect.flatMap(
+      Effect.promise(() => post(server, initialize, { "x-user-id": "user-3" })),
+      refused,
     );
-    assert.equal(statuses.filter((status) => status === 200).length, 5);
-    assert.equal(statuses.filter((status) => status === 503).length, 15);
+    assert.equal(status, 429);
+    assert.match(message, /none of them is idle/);
+  }));
+
+it.live("/mcp without keys refuses what a page of another site sends, whatever it asks", () =>
+  Effect.gen(function* () {
+    const open = yield* makeServer({ settings: { mcpAllowedOrigins: "https://ui.example" } });
+    const statusOf = (server: TestServer, path: string, method: string, headers: Record<string, string>) =>
+      Effect.promise(async () => {
+        const response = await server.fetch(path, { method, headers: { ...jsonHeaders, ...headers } });
+        await response.body?.cancel();
+        return response.status;
+      });
+    const image = { "sec-fetch-site": "cross-site" };
+    for (const [path, method] of [["/mcp", "GET"], ["/mcp", "POST"], ["/mcp", "DELETE"], ["/skills", "GET"]] as const) {
+      assert.equal(yield* statusOf(open, path, method, image), 403, `${method} ${path}`);
+      assert.equal(yield* statusOf(open, path, method, { origin: "https://evil.example" }), 403);
+    }
+    assert.equal(yield* statusOf(open, "/skills", "GET", { ...image, origin: "https://ui.example" }), 200);
+    assert.equal(yield* statusOf(open, "/skills", "GET", { "sec-fetch-site": "none" }), 200);
+  }));
+
+it.live("/register tells a client that looks for OAuth that keys are wanted", () =>
+  Effect.gen(function* () {
+    const keyedServer = yield* makeServer({ identity: keyed });
+    const answer = yield* Effect.promise(() => keyedServer.fetch("/register", { method: "POST", body: "{}" }));
+    assert.equal(answer.status, 400);
+    const body = yield* Effect.promise(() => answer.json());
+    assert.equal(body.error, "invalid_request");
+    assert.match(body.error_description, /API keys.*Authorization: Bearer KEY/);
+    const keyless = yield* makeServer();
+    const none = yield* Effect.promise(() => keyless.fetch("/register", { method: "POST", body: "{}" }));
+    assert.equal(none.status, 404);
+  }));
+
+it.live("/mcp takes wildcards for the two types of its answers", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer();
+    const statusOf = (accept: string) =>
+      Effect.promise(async () => {
+        const response = await post(server, initialize, { accept });
+        await response.body?.cancel();
+        return response.status;
+      });
+    for (
+      const accept of ["*/*", "text/event-stream, application/*", "text/html, */*;q=0.8", "Text/*, Application/JSON"]
+    ) {
+      assert.equal(yield* statusOf(accept), 200, accept);
+    }
+    for (const accept of ["text/html", "application/json", "text/*", "image/*"]) {
+      assert.equal(yield* statusOf(accept), 406, accept);
+    }
   }));
 
 it.live("/mcp frees the place of a session that its caller deletes", () =>

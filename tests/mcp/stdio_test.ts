@@ -5,6 +5,7 @@ import { Client } from "@modelcontextprotocol/sdk/client";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { declarations } from "../../src/domain/agentTools.ts";
 import { it } from "../support/it.ts";
+import { initialize } from "./support/server.ts";
 import { serverCommand } from "./support/stdioCommand.ts";
 
 const connected = (user: string) =>
@@ -65,4 +66,39 @@ it.live("the stdio server ends when its client closes stdin, and writes nothing 
     const lines = new TextDecoder().decode(stdout).trim().split("\n").map((line) => JSON.parse(line));
     assert.deepEqual(lines.map(({ id }) => id), [1, 2]);
     assert.equal(lines[1].error.code, -32601);
+  }));
+
+it.live("the stdio server answers the call that runs when it is told to end", () =>
+  Effect.gen(function* () {
+    const lines = yield* Effect.promise(async () => {
+      const child = new Deno.Command(serverCommand.command, {
+        args: serverCommand.args,
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "null",
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      const messages = [
+        { id: 0, ...JSON.parse(initialize) },
+        { jsonrpc: "2.0", method: "notifications/initialized" },
+        {
+          jsonrpc: "2.0",
+          id: 1,
+          method: "tools/call",
+          params: { name: "execute_bash", arguments: { command: "wait" }, _meta: { progressToken: 1 } },
+        },
+      ];
+      await writer.write(new TextEncoder().encode(messages.map((each) => `${JSON.stringify(each)}\n`).join("")));
+      let text = "";
+      for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
+        // Its first output says that the command runs.
+        if (!text.includes("progressToken") && (text + piece).includes("progressToken")) child.kill("SIGTERM");
+        text += piece;
+      }
+      await writer.close().catch(() => undefined);
+      await child.status;
+      return text.trim().split("\n").map((line) => JSON.parse(line));
+    });
+    const answer = lines.find(({ id }) => id === 1);
+    assert.match(answer.error.message, /session ended while this ran/);
   }));

@@ -118,6 +118,22 @@ it.live("tools/call refuses bad parameters and unknown tools by name", () =>
     assert.equal(refused.isError, true);
   }));
 
+it.live("tools/call refuses arguments that the tool does not know, by name", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer();
+    const { client } = yield* connectClient(server, { "x-user-id": "alice" });
+    const call = (args: Record<string, unknown>) =>
+      Effect.promise(() => client.callTool({ name: "execute_bash", arguments: args }));
+    const refused = yield* call({ command: "true", timeout_ms: 5, ["k".repeat(1000)]: 1 });
+    assert.equal(refused.isError, true);
+    assert.deepEqual(refused.content, [{
+      type: "text",
+      text: `Error: Invalid arguments for execute_bash: it has no 'timeout_ms', '${"k".repeat(64)}'; ` +
+        "it takes command, timeout",
+    }]);
+    assert.equal((yield* call({ command: "true", timeout: null })).isError, false);
+  }));
+
 it.live("prompts/get answers the prompt of the session's user", () =>
   Effect.gen(function* () {
     const server = yield* makeServer();

@@ -1,13 +1,14 @@
 /**
  * The MCP server over stdio as a process of its own, on a fake toolbox.
  */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime";
 import { Effect, Layer } from "effect";
 import * as Logging from "../../../src/logging.ts";
 import { Settings } from "../../../src/config.ts";
 import { layer } from "../../../src/mcp/stdio.ts";
 import { makeFakeToolbox } from "./fakeToolbox.ts";
 
-await Effect.runPromise(Effect.gen(function* () {
+NodeRuntime.runMain(Effect.gen(function* () {
   const toolbox = yield* makeFakeToolbox;
   yield* Effect.scoped(Layer.build(layer.pipe(
     Layer.provide(toolbox.layer),
@@ -15,4 +16,3 @@ await Effect.runPromise(Effect.gen(function* () {
     Layer.provide(Logging.layer("INFO", { isTerminal: false, toStderr: true })),
   )));
 }));
-Deno.exit(0);
