@@ -33,6 +33,42 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
 };
 
+/**
+ * Rooms: folders within a folder, and which of their neighbours each may import.
+ *
+ * An adapter's folder knows no other adapter; what several adapters of one port share is a room of its own.
+ */
+export const roomTable: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<string>>>>> = {
+  "src/adapters": {
+    converter: [],
+    identity: [],
+    // One connection to Redis serves every port that is kept there.
+    limits: ["redis"],
+    model: [],
+    promptTexts: [],
+    redis: [],
+    runs: ["redis"],
+    sandbox: [],
+    sessions: ["redis"],
+    skills: [],
+    telemetry: [],
+    toolbox: [],
+    toolsLibrary: [],
+    usageLedger: ["redis"],
+  },
+  // A runtime makes a place and a byte channel; it never knows another runtime.
+  "src/adapters/sandbox": {
+    bubblewrap: ["owned", "supervisor", "local"],
+    docker: ["owned", "supervisor", "local", "egress"],
+    egress: [],
+    kubernetes: ["owned", "supervisor", "local", "egress"],
+    local: [],
+    owned: ["supervisor"],
+    supervisor: [],
+    wasm: ["owned", "supervisor", "local"],
+  },
+};
+
 /** Vendor packages that only adapters know; the rest of the library sees ports. */
 const adapterPackages = /^(npm:)?(@google\/genai|dockerode|openai|@anthropic-ai\/|redis|jose|just-bash|pyodide)/;
 
@@ -49,6 +85,25 @@ const projectPath = (filename: string): string => {
 
 const resolve = (from: string, specifier: string): string => new URL(specifier, `file:///${from}`).pathname.slice(1);
 
+/** The room of a path within a folder; undefined for what is outside of it or lies in no room. */
+const roomOf = (folder: string, path: string): string | undefined => {
+  if (!path.startsWith(`${folder}/`)) return undefined;
+  const [room, ...rest] = path.slice(folder.length + 1).split("/");
+  return rest.length === 0 ? undefined : room;
+};
+
+/** Says why an import leads into a room that its own may not know, undefined when it does not. */
+const refusedRoom = (from: string, target: string): string | undefined => {
+  for (const [folder, rooms] of Object.entries(roomTable)) {
+    const [own, other] = [roomOf(folder, from), roomOf(folder, target)];
+    if (own === undefined || other === undefined || own === other) continue;
+    const allowed = rooms[own];
+    if (allowed === undefined) return `Import from a room without a row in the table of rooms: ${folder}/${own}`;
+    if (!allowed.includes(other)) return `Import of a neighbour: ${folder}/${own} may not import ${target}`;
+  }
+  return undefined;
+};
+
 /** Says why an import is not allowed, undefined when it is. */
 export const refusedImport = (filename: string, specifier: string): string | undefined => {
   const from = projectPath(filename);
@@ -61,7 +116,7 @@ export const refusedImport = (filename: string, specifier: string): string | und
   }
   const target = resolve(from, specifier);
   const targetOwner = memberOf(target);
-  if (targetOwner === owner) return undefined;
+  if (targetOwner === owner) return refusedRoom(from, target);
   return targetOwner !== undefined && importTable[owner]?.includes(targetOwner)
     ? undefined
     : `Import against the direction: ${owner} may not import ${target}`;
@@ -81,6 +136,56 @@ const refusedCalls: ReadonlyArray<readonly [RegExp, string]> = [
   [/^ManagedRuntime\.make$/, "Runtime made in the library: leave it to the entry"],
 ];
 
+/** Columns of a comment, as of code. */
+export const commentColumnsMax = 120;
+
+/** Lines of a function, what stands in it included: more does not fit a screen. */
+export const functionLinesMax = 80;
+
+/** Functions that are longer today, by file, with the lines that the longest has. The list only shrinks. */
+export const longFunctions: Readonly<Record<string, number>> = {
+  "src/adapters/converter/OpenAiChunks.ts": 81,
+  "src/adapters/sandbox/Remote.ts": 91,
+  "src/adapters/sandbox/wasm/guest/files.ts": 92,
+  "src/adapters/sandbox/wasm/guest/python.ts": 99,
+  "src/adapters/sessions/Sqlite.ts": 105,
+  "src/adapters/skills/Disk.ts": 112,
+  "src/adapters/toolbox/McpClient.ts": 93,
+  "src/adapters/toolbox/McpConnection.ts": 87,
+  "src/http/caisson/artifacts.ts": 107,
+  "src/http/frame/errors.ts": 81,
+  "src/http/openai/chat/chatCompletions.ts": 159,
+  "src/mcp/sessions.ts": 129,
+  "src/runs/Registry.ts": 93,
+};
+
+/** Reports the lines of comments that are too wide. */
+const checkComments = (context: Deno.lint.RuleContext, program: Deno.lint.Program): void => {
+  const { text } = context.sourceCode;
+  for (const { range: [start, end] } of program.comments) {
+    let at = text.lastIndexOf("\n", start - 1) + 1;
+    for (const line of text.slice(at, end).split("\n")) {
+      // What stands before the comment on its line is code, which the formatter bounds.
+      if (line.length > commentColumnsMax && at + line.length > start) {
+        context.report({
+          range: [Math.max(at, start), at + line.length],
+          message: `Comment over ${commentColumnsMax} columns: break the line`,
+        });
+      }
+      at += line.length + 1;
+    }
+  }
+};
+
+/** Reports a function that is too long, unless the list knows it. */
+const checkLength = (context: Deno.lint.RuleContext, node: Deno.lint.Node): void => {
+  const lines = context.sourceCode.getText(node).split("\n").length;
+  const most = Math.max(functionLinesMax, longFunctions[projectPath(context.filename)] ?? 0);
+  if (lines > most) {
+    context.report({ node, message: `Function of ${lines} lines, more than ${most}: extract its leaves` });
+  }
+};
+
 /** The rules as `deno lint` loads them. */
 const plugin: Deno.lint.Plugin = {
   name: "caisson",
@@ -97,6 +202,18 @@ const plugin: Deno.lint.Plugin = {
           ExportAllDeclaration: (node) => check(node, node.source.value),
           ImportExpression: (node) => check(node, node.source.type === "Literal" ? node.source.value : undefined),
         };
+      },
+    },
+    "comment-width": {
+      create(context) {
+        return isLibrary(context.filename) ? { Program: (node) => checkComments(context, node) } : {};
+      },
+    },
+    "short-functions": {
+      create(context) {
+        if (!isLibrary(context.filename)) return {};
+        const check = (node: Deno.lint.Node) => checkLength(context, node);
+        return { FunctionDeclaration: check, FunctionExpression: check, ArrowFunctionExpression: check };
       },
     },
     "effects-only": {

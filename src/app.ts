@@ -93,7 +93,10 @@ export const sandbox = Layer.unwrap(
   }),
 );
 
-/** The Sessions port over the configured store. *Fails with* `SessionsUnavailable` when it cannot be opened, `ConfigurationRefused`. */
+/**
+ * The Sessions port over the configured store. *Fails with* `SessionsUnavailable` when it cannot be
+ * opened, `ConfigurationRefused`.
+ */
 export const sessions = Sessions.layer;
 
 /**
@@ -120,7 +123,10 @@ export const sessions = Sessions.layer;
  */
 export const model = Layer.provide(Model.layer, environment);
 
-/** The Identity port over the configured credentials. *Fails with* `ConfigurationRefused` when they contradict each other. */
+/**
+ * The Identity port over the configured credentials. *Fails with* `ConfigurationRefused` when they
+ * contradict each other.
+ */
 export const identity = Identity.layer;
 
 /** The Limits port: rates are shared through Redis when there is one. *Fails with* `ConfigurationRefused`. */

@@ -120,7 +120,10 @@ const readRow = Effect.fnUntraced(function* <A>(entry: Row<A>): Effect.fn.Return
  * ```
  */
 export class Settings extends Context.Service<Settings, SettingsService>()("caisson/config/Settings") {
-  /** Reads every setting through the current `ConfigProvider`. *Fails with* `ConfigurationRefused`, naming every wrong key. */
+  /**
+   * Reads every setting through the current `ConfigProvider`. *Fails with* `ConfigurationRefused`, naming
+   * every wrong key.
+   */
   static readonly layer: Layer.Layer<Settings, ConfigurationRefused> = Layer.effect(
     Settings,
     Effect.gen(function* () {

@@ -79,7 +79,8 @@ export interface ConverterService {
  * const shown = (view: Converter.View) =>
  *   Effect.gen(function* () {
  *     const converter = yield* Converter.Converter;
- *     const options = { view, id: "chatcmpl-1", createdSeconds: 0, model: "m", includeUsage: false, answerOnly: false };
+ *     const options = { view, id: "chatcmpl-1", createdSeconds: 0, model: "m", includeUsage: false,
+ * answerOnly: false };
  *     return converter.fold(options, events).choices[0]?.message;
  *   }).pipe(Effect.provide(app.converter), Effect.runPromise);
  *

@@ -251,7 +251,8 @@ export interface SandboxService {
  *       Effect.succeed({
  *         id: "echoing",
  *         execute: ({ command }) =>
- *           Effect.succeed<ExecutionOutcome>({ ...done, stdout: command, stdoutBytes: command.length, stderrBytes: 0 }),
+ *           Effect.succeed<ExecutionOutcome>({ ...done, stdout: command, stdoutBytes: command.length,
+ * stderrBytes: 0 }),
  *         writeFile: unsupported,
  *         readText: unsupported,
  *         readBytes: (path) => Stream.fromEffect(unsupported(path)),

@@ -11,7 +11,10 @@ import type { ModelError, ModelEvent, ModelInfo, ModelNotFound, ModelRequest } f
 export interface Provider {
   /** The name in `ModelInfo.provider`, in `ModelError.provider`, in origins and in logs. */
   readonly name: string;
-  /** The models worth showing in a list, by public name. It falls back to what it knows when the upstream cannot be asked. */
+  /**
+   * The models worth showing in a list, by public name. It falls back to what it knows when the upstream
+   * cannot be asked.
+   */
   readonly list: Effect.Effect<ReadonlyArray<ModelInfo>>;
   /** Describes a model of this provider, listed or not; none when the name is not one of its own. */
   readonly find: (model: string) => Effect.Effect<Option.Option<ModelInfo>>;

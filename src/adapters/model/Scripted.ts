@@ -94,7 +94,8 @@ const ended = (model: string) =>
  * const script = Scripted.layer([Scripted.answers("Hello, ", "Ada.")]);
  * const program = Effect.gen(function* () {
  *   const model = yield* Model.Model;
- *   const request = { model: "scripted", system: "Be kind.", messages: [Message.user("Hi")], tools: [], parameters: {} };
+ *   const request = { model: "scripted", system: "Be kind.", messages: [Message.user("Hi")], tools: [],
+ * parameters: {} };
  *   const events = yield* Stream.runCollect(model.stream(request));
  *   return { events, asked: yield* Ref.get(yield* Scripted.ScriptedRequests) };
  * });

@@ -13,7 +13,10 @@ import { sessionsPerOwnerMax, sweepIntervalMs } from "./bounds.ts";
 /** Sessions kept at once; the one unused for longest goes first. */
 const sessionsMax = 10_000;
 
-/** Characters of stored turns kept at once, about half a gigabyte of strings; the session unused for longest goes first. */
+/**
+ * Characters of stored turns kept at once, about half a gigabyte of strings; the session unused for
+ * longest goes first.
+ */
 const charactersMax = 256 * 1024 * 1024;
 
 interface Entry {

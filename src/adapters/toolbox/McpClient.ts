@@ -51,7 +51,8 @@ const refused = ({ message }: { readonly message: string }) =>
  * *Details*: the owner goes out as `x-user-id` under a name that tells nothing about it, with
  * `CAISSON_MCP_API_KEY` as the credential. One connection per owner is shared by its runs and closed when
  * idle; a one-request owner has its own, which ends with the run and takes the remote sandbox with it.
- * A run begins on a connection that answers, if there can be one. A connection whose session is gone is replaced once before a call is sent again: the call was not
+ * A run begins on a connection that answers, if there can be one. A connection whose session is gone is
+ * replaced once before a call is sent again: the call was not
  * carried out. A server that cannot be reached is `ToolServerUnavailable`, within seconds.
  */
 export const layer = (url: string): Layer.Layer<Toolbox, never, Settings> =>

@@ -94,7 +94,10 @@ interface Facts {
   readonly status: number;
   readonly type: string;
   readonly code: string | null;
-  /** Whether the same request may succeed later; it becomes `x-should-retry` where clients would retry by themselves. */
+  /**
+   * Whether the same request may succeed later; it becomes `x-should-retry` where clients would retry by
+   * themselves.
+   */
   readonly retry: boolean;
   readonly when: string;
 }

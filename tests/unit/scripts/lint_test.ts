@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import plugin, { refusedImport } from "../../../scripts/lint.ts";
+import plugin, { functionLinesMax, refusedImport } from "../../../scripts/lint.ts";
 
 const cases: ReadonlyArray<readonly [from: string, specifier: string, allowed: boolean]> = [
   ["src/domain/Message.ts", "./Usage.ts", true],
@@ -18,6 +18,16 @@ const cases: ReadonlyArray<readonly [from: string, specifier: string, allowed: b
   ["src/app.ts", "../server.ts", false],
   ["src/agent/Agent.ts", "dockerode", false],
   ["src/adapters/model/Gemini.ts", "@google/genai/web", true],
+  ["src/adapters/model/Gemini.ts", "../sandbox/docker/Engine.ts", false],
+  ["src/adapters/limits/Configured.ts", "../redis/RedisConnection.ts", true],
+  ["src/adapters/brandNew/x.ts", "../redis/RedisConnection.ts", false],
+  ["src/adapters/sandbox/docker/Docker.ts", "../owned/PerOwner.ts", true],
+  ["src/adapters/sandbox/docker/Docker.ts", "../wasm/Wasm.ts", false],
+  ["src/adapters/sandbox/bubblewrap/Bubblewrap.ts", "../docker/container.ts", false],
+  ["src/adapters/sandbox/wasm/guest/main.ts", "../wire.ts", true],
+  ["src/adapters/sandbox/wasm/guest/main.ts", "../../local/workspaces.ts", true],
+  ["src/adapters/sandbox/owned/PerOwner.ts", "../docker/Engine.ts", false],
+  ["src/adapters/sandbox/Embedded.ts", "./wasm/Wasm.ts", true],
   ["tests/unit/x_test.ts", "../../src/adapters/model/Scripted.ts", true],
 ];
 
@@ -40,4 +50,18 @@ Deno.test("effects-only reports the environment, the clock, the console and any 
   const source = "const x: any = [Deno.env, Date.now, console.log, Effect.runPromise, y!];";
   assert.equal(lint("src/agent/x.ts", source).length, 6);
   assert.equal(lint("scripts/x.ts", source).length, 0);
+});
+
+Deno.test("comment-width reports each line of a comment that is too wide, and no code", () => {
+  const wide = "x".repeat(130);
+  const source = `/** ${wide} */\nexport const a = "${wide}";\n/**\n * ${wide}\n * ok\n */\nconst b = 1; // ${wide}\n`;
+  assert.deepEqual(lint("src/agent/x.ts", source), Array.from({ length: 3 }, () => "caisson/comment-width"));
+  assert.deepEqual(lint("scripts/x.ts", source), []);
+});
+
+Deno.test("short-functions reports a function of more lines than fit a screen, in the library only", () => {
+  const body = (lines: number) => `export const f = () => {\n${"  g();\n".repeat(lines - 2)}};\n`;
+  assert.deepEqual(lint("src/agent/x.ts", body(functionLinesMax)), []);
+  assert.deepEqual(lint("src/agent/x.ts", body(functionLinesMax + 1)), ["caisson/short-functions"]);
+  assert.deepEqual(lint("tests/x.ts", body(functionLinesMax + 1)), []);
 });

@@ -155,95 +155,119 @@ const goneIsFine = (call: Call<unknown>): Call<void> =>
 const call = <A>(operation: string, ask: (signal: AbortSignal) => Promise<A>): Call<A> =>
   Effect.tryPromise({ try: ask, catch: (thrown) => fromThrown(operation, thrown) });
 
+const filters = (labels: ReadonlyArray<string>) => ({ label: [...labels] });
+
+type ContainerCalls = Pick<
+  EngineService,
+  "createContainer" | "attach" | "start" | "rename" | "removeContainer" | "listContainers" | "putArchive"
+>;
+
+const containerCalls = (docker: Dockerode, streaming: Dockerode): ContainerCalls => ({
+  createContainer: (options) =>
+    call("create", () => docker.createContainer(options)).pipe(
+      Effect.flatMap((container) => asCreated("create")({ Id: container.id })),
+      Effect.map(({ Id }) => Id),
+    ),
+  attach: (id) =>
+    call(
+      "attach",
+      () => streaming.getContainer(id).attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true }),
+    ).pipe(
+      Effect.filterOrFail(
+        (stream): stream is NodeJS.ReadWriteStream & Duplex => stream instanceof Duplex,
+        () => new EngineError({ operation: "attach", kind: "Fault", detail: "no duplex stream" }),
+      ),
+    ),
+  // 304: it runs already.
+  start: (id) => Effect.asVoid(call("start", () => docker.getContainer(id).start())),
+  rename: (id, name) => Effect.asVoid(call("rename", () => docker.getContainer(id).rename({ name }))),
+  removeContainer: (id) => {
+    const container = docker.getContainer(id);
+    // The engine removes a container that ended by itself; being asked meanwhile, it refuses, and only
+    // when its own removal is through are the container's volume and network free.
+    const removed = call("wait", () => container.wait({ condition: "removed" }));
+    return call("remove", () => container.remove({ force: true, v: true })).pipe(
+      Effect.catchIf(isUnderway, () => removed),
+      goneIsFine,
+    );
+  },
+  listContainers: (labels) =>
+    call("list", (abortSignal) => docker.listContainers({ all: true, filters: filters(labels), abortSignal })).pipe(
+      Effect.flatMap(asContainers("list")),
+    ),
+  putArchive: (id, tar, path) =>
+    Effect.asVoid(call("putArchive", () => docker.getContainer(id).putArchive(Readable.from([tar]), { path }))),
+});
+
+type VolumeCalls = Pick<EngineService, "createVolume" | "removeVolume" | "listVolumes">;
+
+const volumeCalls = (docker: Dockerode): VolumeCalls => ({
+  createVolume: (options) => Effect.asVoid(call("createVolume", () => docker.createVolume(options))),
+  removeVolume: (name) => goneIsFine(call("removeVolume", () => docker.getVolume(name).remove())),
+  listVolumes: (labels) =>
+    call("listVolumes", () => docker.listVolumes({ filters: filters(labels) })).pipe(
+      Effect.flatMap(asVolumes("listVolumes")),
+      Effect.map(({ Volumes }) => Volumes ?? []),
+    ),
+});
+
+type NetworkCalls = Pick<EngineService, "createNetwork" | "removeNetwork" | "listNetworks">;
+
+const networkCalls = (docker: Dockerode): NetworkCalls => ({
+  createNetwork: (options) =>
+    Effect.map(call("createNetwork", () => docker.createNetwork(options)), (network) => network.id),
+  removeNetwork: (id) => goneIsFine(call("removeNetwork", () => docker.getNetwork(id).remove())),
+  listNetworks: (labels) =>
+    Effect.flatMap(
+      call("listNetworks", () => docker.listNetworks({ filters: filters(labels) })),
+      asNetworks("listNetworks"),
+    ),
+});
+
+type ImageCalls = Pick<EngineService, "inspectImage" | "removeImage" | "buildImage">;
+
+const imageCalls = (docker: Dockerode, streaming: Dockerode): ImageCalls => ({
+  inspectImage: (reference) =>
+    call("inspectImage", () => docker.getImage(reference).inspect()).pipe(
+      Effect.flatMap(asImage("inspectImage")),
+      Effect.map(Option.some),
+      Effect.catchIf((error) => error.kind === "NotFound", () => Effect.succeed(Option.none<ImageSummary>())),
+    ),
+  removeImage: (id) => goneIsFine(call("removeImage", () => docker.getImage(id).remove())),
+  buildImage: (context, options) =>
+    Stream.unwrap(
+      call("build", (abortSignal) =>
+        streaming.buildImage(Readable.from([context]), {
+          t: options.t,
+          buildargs: options.buildargs ?? {},
+          labels: options.labels ?? {},
+          rm: true,
+          forcerm: true,
+          abortSignal,
+        })).pipe(
+          Effect.map((progress) =>
+            Stream.fromAsyncIterable(progress, (thrown) => fromThrown("build", thrown)).pipe(
+              Stream.map((piece) => (typeof piece === "string" ? new TextEncoder().encode(piece) : piece)),
+              Stream.decodeText,
+              Stream.splitLines,
+              Stream.filter((line) => line.trim() !== ""),
+              Stream.mapEffect(asBuildMessages("build")),
+            )
+          ),
+        ),
+    ),
+});
+
 const make = (
   docker: Dockerode,
   streaming: Dockerode,
   found: { readonly socketPath: string; readonly version: EngineVersion },
-): EngineService => {
-  const filters = (labels: ReadonlyArray<string>) => ({ label: [...labels] });
-  return {
-    ...found,
-    ping: Effect.asVoid(call("ping", () => docker.ping())),
-    info: Effect.flatMap(call("info", () => docker.info()), asInfo("info")),
-    createContainer: (options) =>
-      call("create", () => docker.createContainer(options)).pipe(
-        Effect.flatMap((container) => asCreated("create")({ Id: container.id })),
-        Effect.map(({ Id }) => Id),
-      ),
-    attach: (id) =>
-      call(
-        "attach",
-        () =>
-          streaming.getContainer(id).attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true }),
-      )
-        .pipe(
-          Effect.filterOrFail(
-            (stream): stream is NodeJS.ReadWriteStream & Duplex => stream instanceof Duplex,
-            () => new EngineError({ operation: "attach", kind: "Fault", detail: "no duplex stream" }),
-          ),
-        ),
-    // 304: it runs already.
-    start: (id) => Effect.asVoid(call("start", () => docker.getContainer(id).start())),
-    rename: (id, name) => Effect.asVoid(call("rename", () => docker.getContainer(id).rename({ name }))),
-    removeContainer: (id) => {
-      const container = docker.getContainer(id);
-      // The engine removes a container that ended by itself; being asked meanwhile, it refuses, and only
-      // when its own removal is through are the container's volume and network free.
-      const removed = call("wait", () => container.wait({ condition: "removed" }));
-      return call("remove", () => container.remove({ force: true, v: true })).pipe(
-        Effect.catchIf(isUnderway, () => removed),
-        goneIsFine,
-      );
-    },
-    listContainers: (labels) =>
-      call("list", (abortSignal) => docker.listContainers({ all: true, filters: filters(labels), abortSignal })).pipe(
-        Effect.flatMap(asContainers("list")),
-      ),
-    putArchive: (id, tar, path) =>
-      Effect.asVoid(call("putArchive", () => docker.getContainer(id).putArchive(Readable.from([tar]), { path }))),
-    createVolume: (options) => Effect.asVoid(call("createVolume", () => docker.createVolume(options))),
-    removeVolume: (name) => goneIsFine(call("removeVolume", () => docker.getVolume(name).remove())),
-    listVolumes: (labels) =>
-      call("listVolumes", () => docker.listVolumes({ filters: filters(labels) })).pipe(
-        Effect.flatMap(asVolumes("listVolumes")),
-        Effect.map(({ Volumes }) => Volumes ?? []),
-      ),
-    createNetwork: (options) =>
-      Effect.map(call("createNetwork", () => docker.createNetwork(options)), (network) => network.id),
-    removeNetwork: (id) => goneIsFine(call("removeNetwork", () => docker.getNetwork(id).remove())),
-    listNetworks: (labels) =>
-      Effect.flatMap(
-        call("listNetworks", () => docker.listNetworks({ filters: filters(labels) })),
-        asNetworks("listNetworks"),
-      ),
-    inspectImage: (reference) =>
-      call("inspectImage", () => docker.getImage(reference).inspect()).pipe(
-        Effect.flatMap(asImage("inspectImage")),
-        Effect.map(Option.some),
-        Effect.catchIf((error) => error.kind === "NotFound", () => Effect.succeed(Option.none<ImageSummary>())),
-      ),
-    removeImage: (id) => goneIsFine(call("removeImage", () => docker.getImage(id).remove())),
-    buildImage: (context, options) =>
-      Stream.unwrap(
-        call("build", (abortSignal) =>
-          streaming.buildImage(Readable.from([context]), {
-            t: options.t,
-            buildargs: options.buildargs ?? {},
-            labels: options.labels ?? {},
-            rm: true,
-            forcerm: true,
-            abortSignal,
-          })).pipe(
-            Effect.map((progress) =>
-              Stream.fromAsyncIterable(progress, (thrown) => fromThrown("build", thrown)).pipe(
-                Stream.map((piece) => (typeof piece === "string" ? new TextEncoder().encode(piece) : piece)),
-                Stream.decodeText,
-                Stream.splitLines,
-                Stream.filter((line) => line.trim() !== ""),
-                Stream.mapEffect(asBuildMessages("build")),
-              )
-            ),
-          ),
-      ),
-  };
-};
+): EngineService => ({
+  ...found,
+  ping: Effect.asVoid(call("ping", () => docker.ping())),
+  info: Effect.flatMap(call("info", () => docker.info()), asInfo("info")),
+  ...containerCalls(docker, streaming),
+  ...volumeCalls(docker),
+  ...networkCalls(docker),
+  ...imageCalls(docker, streaming),
+});

@@ -83,7 +83,10 @@ const createFile = (operation: string, path: string, text: string) =>
 export class Installation extends Context.Service<Installation, InstallationService>()(
   "caisson/adapters/sandbox/docker/Installation",
 ) {
-  /** Claims a name for this server until the scope closes. *Fails with* `SandboxError` when the directory cannot be used. */
+  /**
+   * Claims a name for this server until the scope closes. *Fails with* `SandboxError` when the directory
+   * cannot be used.
+   */
   static readonly layer: Layer.Layer<Installation, SandboxError, Settings> = Layer.effect(
     Installation,
     Effect.gen(function* () {

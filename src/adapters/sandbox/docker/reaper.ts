@@ -18,9 +18,15 @@ const removalsAtOnce = 4;
 
 /** A sweep at the start must not hold up the server, and one of a hung engine must end before the next. */
 const sweepMax = Duration.seconds(15);
-/** An engine carries out what a killed server asked of it, which takes seconds under load: the first look is after that. */
+/**
+ * An engine carries out what a killed server asked of it, which takes seconds under load: the first look
+ * is after that.
+ */
 const firstSweepAfter = Duration.seconds(30);
-/** Later leftovers come from other servers that die while this one lives; a sweep is three listings when there are none. */
+/**
+ * Later leftovers come from other servers that die while this one lives; a sweep is three listings when
+ * there are none.
+ */
 const sweepEvery = Duration.minutes(5);
 
 /** What a sweep removed. */
@@ -30,7 +36,10 @@ export interface Reaped {
   readonly volumes: number;
 }
 
-/** Removes what dead servers of this installation left behind; one that will not go is logged and stays for the next sweep. */
+/**
+ * Removes what dead servers of this installation left behind; one that will not go is logged and stays for
+ * the next sweep.
+ */
 export const reap: Effect.Effect<Reaped, SandboxError, Engine | Installation> = Effect.gen(function* () {
   const engine = yield* Engine;
   const installation = yield* Installation;

@@ -66,7 +66,10 @@ export interface Workspaces {
   readonly sweep: Effect.Effect<void, SandboxError>;
 }
 
-/** Keeps workspaces in `root`, which is made when first needed; `uidOf` says which host user owns each, if not the server's. */
+/**
+ * Keeps workspaces in `root`, which is made when first needed; `uidOf` says which host user owns each, if
+ * not the server's.
+ */
 export const makeWorkspaces = (root: string, uidOf?: (key: OwnerKey) => number): Workspaces => {
   const pathOf = (name: string) => resolve(root, name);
   const scoped = (name: string, uid?: number) =>

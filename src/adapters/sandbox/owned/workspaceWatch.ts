@@ -33,82 +33,107 @@ const exitCodeOverLimit = 153;
 
 const mib = 1024 * 1024;
 
+/** What is known of one workspace: its size as last measured, and who must hear that it broke its limit. */
+class Gauge {
+  private usedBytes = 0;
+  private running = 0;
+  private breach = Deferred.makeUnsafe<void>();
+
+  constructor(private readonly limitMb: number) {}
+
+  get isBusy(): boolean {
+    return this.running > 0;
+  }
+
+  begin(): void {
+    this.running++;
+  }
+
+  end(): void {
+    this.running--;
+  }
+
+  /** Completes at the next breach. */
+  readonly broken: Effect.Effect<void> = Effect.suspend(() => Deferred.await(this.breach));
+
+  /** *within → over*: a workspace that grew over its limit under running commands stops them. */
+  measured(bytes: number): void {
+    // What was over the limit before must not stop the command that deletes it.
+    const allowed = Math.max(this.limitMb * mib, this.usedBytes);
+    this.usedBytes = bytes;
+    if (bytes <= allowed || !this.isBusy) return;
+    const broken = this.breach;
+    this.breach = Deferred.makeUnsafe<void>();
+    Deferred.doneUnsafe(broken, Effect.void);
+  }
+
+  /** What a workspace over its limit is told. */
+  get overNote(): string | undefined {
+    if (this.usedBytes <= this.limitMb * mib) return undefined;
+    const used = Math.ceil(this.usedBytes / mib);
+    return `The workspace holds ${used} MiB, over its limit of ${this.limitMb} MiB: delete files, writes are refused.`;
+  }
+}
+
+/** Measures from inside, in bytes; nothing when there was no telling. */
+const measure = (guarded: Guarded): Effect.Effect<number | undefined, SandboxError> =>
+  guarded.execute({ command: "du -sxB1 /workspace 2>/dev/null | cut -f1", timeoutMs: measureMsMax }).pipe(
+    Effect.map(({ stdout }) => Number.parseInt(stdout, 10)),
+    Effect.map((bytes) => Number.isSafeInteger(bytes) ? bytes : undefined),
+  );
+
+/** Runs a command that a breach stops, and says so in its outcome. */
+const executeWatched = (guarded: Guarded, gauge: Gauge, request: ExecutionRequest) => {
+  let told = false;
+  const stop = Effect.andThen(
+    gauge.broken,
+    Effect.sync(() => {
+      told = true;
+    }),
+  );
+  return guarded.executeUntil(request, stop).pipe(
+    Effect.map((outcome) => {
+      // One that ended well at the same moment was not stopped.
+      const isStopped = told && outcome.exitCode !== 0;
+      const why = isStopped ? "The command was stopped because it filled the workspace." : undefined;
+      const note = [outcome.note, why, gauge.overNote].filter((part) => part !== undefined).join(" ");
+      if (note === "") return outcome;
+      return { ...outcome, note, ...(isStopped && { exitCode: exitCodeOverLimit }) };
+    }),
+    Effect.ensuring(Effect.sync(() => gauge.end())),
+  );
+};
+
 /** Watches one sandbox for the current scope. */
 export const watchWorkspace = Effect.fnUntraced(function* (
   guarded: Guarded,
   limitMb: number,
 ): Effect.fn.Return<Watched, never, Scope.Scope> {
-  let usedBytes = 0;
-  let running = 0;
+  const gauge = new Gauge(limitMb);
   const active = yield* Latch.make(false);
-  let breach = yield* Deferred.make<void>();
-  const limitBytes = limitMb * mib;
-
-  const measure = Effect.gen(function* () {
-    const outcome = yield* guarded.execute({
-      command: "du -sxB1 /workspace 2>/dev/null | cut -f1",
-      timeoutMs: measureMsMax,
-    });
-    const bytes = Number.parseInt(outcome.stdout, 10);
-    if (!Number.isSafeInteger(bytes)) return;
-    // What was over the limit before must not stop the command that deletes it.
-    const allowed = Math.max(limitBytes, usedBytes);
-    usedBytes = bytes;
-    if (bytes <= allowed || running === 0) return;
-    const broken = breach;
-    breach = yield* Deferred.make<void>();
-    yield* Deferred.succeed(broken, undefined);
-  });
-
   yield* Effect.gen(function* () {
     yield* active.await;
     yield* Effect.sleep(pauseMs);
     yield* active.close;
-    yield* measure;
-    if (running > 0) yield* active.open;
+    const bytes = yield* measure(guarded);
+    if (bytes !== undefined) gauge.measured(bytes);
+    if (gauge.isBusy) yield* active.open;
   }).pipe(
     // The link died: the sandbox is replaced, and its replacement has a watch of its own.
     Effect.forever,
     Effect.catch((error) => Effect.logDebug(`the workspace is no longer measured: ${error.message}`)),
     Effect.forkScoped,
   );
-
-  const overNote = () =>
-    usedBytes > limitBytes
-      ? `The workspace holds ${
-        Math.ceil(usedBytes / mib)
-      } MiB, over its limit of ${limitMb} MiB: delete files, writes are refused.`
-      : undefined;
-
   return {
     execute: (request) =>
       Effect.suspend(() => {
-        running++;
+        gauge.begin();
         active.openUnsafe();
-        let told = false;
-        const stop = Effect.andThen(
-          Deferred.await(breach),
-          Effect.sync(() => {
-            told = true;
-          }),
-        );
-        return guarded.executeUntil(request, stop).pipe(
-          Effect.map((outcome) => {
-            // One that ended well at the same moment was not stopped.
-            const isStopped = told && outcome.exitCode !== 0;
-            const why = isStopped ? "The command was stopped because it filled the workspace." : undefined;
-            const note = [outcome.note, why, overNote()].filter((part) => part !== undefined).join(" ");
-            if (note === "") return outcome;
-            return { ...outcome, note, ...(isStopped && { exitCode: exitCodeOverLimit }) };
-          }),
-          Effect.ensuring(Effect.sync(() => {
-            running--;
-          })),
-        );
+        return executeWatched(guarded, gauge, request);
       }),
     writeFile: (path, content) =>
       Effect.suspend(() => {
-        const note = overNote();
+        const note = gauge.overNote;
         active.openUnsafe();
         return note === undefined
           ? guarded.writeFile(path, content)

@@ -3,9 +3,9 @@
  */
 import { Data, Effect, Schema, type Scope } from "effect";
 import { FileError } from "../../../services/Sandbox.ts";
-import { spawn } from "../local/childProcess.ts";
+import { type Child, spawn } from "../local/childProcess.ts";
 import { flagPaths, type Prepared } from "./prepared.ts";
-import { encodeMessage, type GuestOptions, type GuestRequest, readMessages } from "./wire.ts";
+import { encodeMessage, type GuestOptions, type GuestRequest, type RawMessage, readMessages } from "./wire.ts";
 
 const guestEntry = new URL("./guest/main.ts", import.meta.url).href;
 /** A guest that has not said hello by then never will; a busy machine needs about a second. */
@@ -67,6 +67,104 @@ export interface Guest {
 const looksOutOfMemory = (status: Deno.CommandStatus, lastWords: string): boolean =>
   /out of memory|heap limit|allocation failed/i.test(lastWords) || status.signal === "SIGKILL";
 
+/** The process of a guest, with the permissions and the memory that it may have. */
+const spawnGuest = (
+  prepared: Prepared,
+  options: GuestOptions,
+  memoryMb: number,
+): Effect.Effect<Child, GuestGone, Scope.Scope> => {
+  const writable = [options.workspace, options.temporary];
+  const readable = [...writable, options.tools, options.skills, prepared.snapshot, prepared.pyodide]
+    .filter((path) => path !== undefined);
+  const heapMb = Math.max(leastMb, Math.floor(memoryMb * heapShare));
+  const pages = Math.max(leastMb, memoryMb - heapMb) * pagesPerMb;
+  return spawn(Deno.execPath(), {
+    // Nothing of the server's environment, where keys live; Deno finds its package cache by this one.
+    clearEnv: true,
+    env: { DENO_DIR: prepared.denoDir },
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      // The lock file names the very packages that `prepare.ts` fetched; without it a cold cache cannot resolve them.
+      "--cached-only",
+      "--no-remote",
+      "--deny-import",
+      // The shell's globbing reads this variable and fails when it may not.
+      "--allow-env=__MINIMATCH_TESTING_PLATFORM__",
+      "--allow-sys=uid,gid",
+      `--allow-read=${flagPaths(readable)}`,
+      `--allow-write=${flagPaths(writable)}`,
+      `--v8-flags=--max-old-space-size=${heapMb},--wasm-max-mem-pages=${pages}`,
+      guestEntry,
+      JSON.stringify(options),
+    ],
+  }).pipe(Effect.mapError((cause) => new GuestGone({ outOfMemory: false, detail: "deno cannot be run", cause })));
+};
+
+/** A conversation with a guest's process: *talking* until it goes or says what cannot be understood, then *gone*. */
+class Conversation {
+  private gone = false;
+  private readonly writer: WritableStreamDefaultWriter<Uint8Array>;
+  private readonly messages: AsyncGenerator<RawMessage, void>;
+
+  constructor(private readonly child: Child) {
+    child.ended.then(() => this.gone = true);
+    this.writer = child.process.stdin.getWriter();
+    this.messages = readMessages(child.process.stdout);
+  }
+
+  get isGone(): boolean {
+    return this.gone;
+  }
+
+  /** *talking → gone*, by force. */
+  readonly kill: Effect.Effect<void> = Effect.suspend(() => {
+    this.gone = true;
+    return this.child.kill;
+  });
+
+  /** *talking → gone*, telling why: the cause when there is one, else how the process ended. */
+  lost(cause?: unknown): Effect.Effect<never, GuestGone> {
+    return Effect.gen({ self: this }, function* () {
+      yield* this.kill;
+      const status = yield* Effect.promise(() => this.child.ended);
+      const lastWords = this.child.lastWords();
+      return yield* new GuestGone({
+        outOfMemory: cause === undefined && looksOutOfMemory(status, lastWords),
+        detail: `exit ${status.signal ?? status.code}: ${lastWords.trim()}`,
+        cause,
+      });
+    });
+  }
+
+  send(request: GuestRequest, body: Uint8Array | undefined): Effect.Effect<void, GuestGone> {
+    return Effect.tryPromise({
+      try: async () => {
+        for (const part of encodeMessage(request, body)) await this.writer.write(part);
+      },
+      catch: (cause) => cause,
+    }).pipe(Effect.catch(() => this.lost()));
+  }
+
+  receive<A>(
+    decode: AnswerDecoder<A>,
+  ): Effect.Effect<{ readonly head: A; readonly body: Uint8Array }, GuestGone | GuestRefused> {
+    return Effect.tryPromise({ try: () => this.messages.next(), catch: (cause) => cause }).pipe(
+      Effect.catch((cause) => this.lost(cause)),
+      Effect.flatMap((message) =>
+        message.done === true ? Effect.andThen(this.child.settle, this.lost()) : Effect.succeed(message.value)
+      ),
+      Effect.flatMap((message) =>
+        decode(message.head).pipe(
+          Effect.map((head) => ({ head, body: message.body })),
+          Effect.catchTag("SchemaError", (cause) => this.lost(cause)),
+        )
+      ),
+    );
+  }
+}
+
 /** Starts a guest and waits for its hello; closing the scope kills it. */
 export const startGuest = Effect.fnUntraced(
   function* (
@@ -74,84 +172,18 @@ export const startGuest = Effect.fnUntraced(
     options: GuestOptions,
     memoryMb: number,
   ): Effect.fn.Return<Guest, GuestGone, Scope.Scope> {
-    const writable = [options.workspace, options.temporary];
-    const readable = [...writable, options.tools, options.skills, prepared.snapshot, prepared.pyodide]
-      .filter((path) => path !== undefined);
-    const heapMb = Math.max(leastMb, Math.floor(memoryMb * heapShare));
-    const pages = Math.max(leastMb, memoryMb - heapMb) * pagesPerMb;
-    const child = yield* spawn(Deno.execPath(), {
-      // Nothing of the server's environment, where keys live; Deno finds its package cache by this one.
-      clearEnv: true,
-      env: { DENO_DIR: prepared.denoDir },
-      args: [
-        "run",
-        "--quiet",
-        "--no-prompt",
-        // The lock file names the very packages that `prepare.ts` fetched; without it a cold cache cannot resolve them.
-        "--cached-only",
-        "--no-remote",
-        "--deny-import",
-        // The shell's globbing reads this variable and fails when it may not.
-        "--allow-env=__MINIMATCH_TESTING_PLATFORM__",
-        "--allow-sys=uid,gid",
-        `--allow-read=${flagPaths(readable)}`,
-        `--allow-write=${flagPaths(writable)}`,
-        `--v8-flags=--max-old-space-size=${heapMb},--wasm-max-mem-pages=${pages}`,
-        guestEntry,
-        JSON.stringify(options),
-      ],
-    }).pipe(Effect.mapError((cause) => new GuestGone({ outOfMemory: false, detail: "deno cannot be run", cause })));
-
-    let gone = false;
-    child.ended.then(() => gone = true);
-    const writer = child.process.stdin.getWriter();
-    const messages = readMessages(child.process.stdout);
-    const lost = (cause?: unknown) =>
-      Effect.gen(function* () {
-        gone = true;
-        yield* child.kill;
-        const status = yield* Effect.promise(() => child.ended);
-        const lastWords = child.lastWords();
-        return yield* new GuestGone({
-          outOfMemory: cause === undefined && looksOutOfMemory(status, lastWords),
-          detail: `exit ${status.signal ?? status.code}: ${lastWords.trim()}`,
-          cause,
-        });
-      });
-
-    const receive = <A>(decode: AnswerDecoder<A>) =>
-      Effect.tryPromise({ try: () => messages.next(), catch: (cause) => cause }).pipe(
-        Effect.catch((cause) => lost(cause)),
-        Effect.flatMap((message) =>
-          message.done === true ? Effect.andThen(child.settle, lost()) : Effect.succeed(message.value)
-        ),
-        Effect.flatMap((message) =>
-          decode(message.head).pipe(
-            Effect.map((head) => ({ head, body: message.body })),
-            Effect.catchTag("SchemaError", (cause) => lost(cause)),
-          )
-        ),
-      );
-
-    const send = (request: GuestRequest, body: Uint8Array | undefined) =>
-      Effect.tryPromise({
-        try: async () => {
-          for (const part of encodeMessage(request, body)) await writer.write(part);
-        },
-        catch: (cause) => cause,
-      }).pipe(Effect.catch(() => lost()));
-
-    yield* receive(hello).pipe(
+    const conversation = new Conversation(yield* spawnGuest(prepared, options, memoryMb));
+    yield* conversation.receive(hello).pipe(
       Effect.timeout(helloTimeout),
       Effect.catchTags({
-        TimeoutError: () => lost(new Error("no hello in time")),
-        GuestRefused: (refused) => lost(refused),
+        TimeoutError: () => conversation.lost(new Error("no hello in time")),
+        GuestRefused: (refused) => conversation.lost(refused),
       }),
     );
     return {
-      ask: (decode, request, body) => Effect.andThen(send(request, body), receive(decode)),
-      isGone: () => gone,
-      kill: Effect.andThen(Effect.sync(() => gone = true), child.kill),
+      ask: (decode, request, body) => Effect.andThen(conversation.send(request, body), conversation.receive(decode)),
+      isGone: () => conversation.isGone,
+      kill: conversation.kill,
     };
   },
 );

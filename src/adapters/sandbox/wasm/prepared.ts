@@ -15,7 +15,10 @@ export interface Prepared {
 }
 
 const prepareEntry = new URL("./guest/prepare.ts", import.meta.url).href;
-/** Fetching 40 MB of packages on a slow line; with them here it takes a fraction of a second, or a few to make the image. */
+/**
+ * Fetching 40 MB of packages on a slow line; with them here it takes a fraction of a second, or a few to
+ * make the image.
+ */
 const prepareTimeout = "5 minutes";
 
 const decodeInfo = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Struct({ denoDir: Schema.String })));

@@ -150,7 +150,10 @@ const decodeText = (parts: ReadonlyArray<Uint8Array>, cut: boolean): string => {
   }
 };
 
-/** Makes what stands behind `/artifacts` unless it is there; the names are the sandbox's own, and what else took them goes. */
+/**
+ * Makes what stands behind `/artifacts` unless it is there; the names are the sandbox's own, and what else
+ * took them goes.
+ */
 export const makeArtifactsFolder = async (options: GuestOptions): Promise<void> => {
   for (const path of [`${options.workspace}/${outputFolder}`, artifactsFolder(options)]) {
     const found = await Deno.lstat(path).catch((error) => {

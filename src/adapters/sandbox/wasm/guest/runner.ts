@@ -2,7 +2,10 @@
  * The Python side of the guest: how one `python3` command runs in a shared interpreter.
  */
 
-/** Defines `caisson_run(request)`, whose request is JSON of `argv`, `cwd` and `environ`, and `caisson_docstring(source, name)` in Python. */
+/**
+ * Defines `caisson_run(request)`, whose request is JSON of `argv`, `cwd` and `environ`, and
+ * `caisson_docstring(source, name)` in Python.
+ */
 export const runnerSource = String.raw`
 import ast, atexit, builtins, gc, io, json, linecache, os, sys, time, traceback, types
 
