@@ -49,6 +49,13 @@ export interface SessionsService {
   readonly append: (key: SessionKey, turn: NewTurn) => Effect.Effect<Turn, SessionsUnavailable>;
   /** Lists an owner's sessions, last used first. */
   readonly list: (owner: OwnerKey) => Effect.Effect<ReadonlyArray<SessionSummary>, SessionsUnavailable>;
+  /**
+   * Tries what a completion needs of the store: it keeps a turn and takes it away again.
+   *
+   * *Details*: the turn belongs to nobody and appears in no list. A store that is full, read-only, damaged or gone
+   * fails here as the next completion would.
+   */
+  readonly check: Effect.Effect<void, SessionsUnavailable>;
   /** Removes a session and says whether there was one. */
   readonly remove: (key: SessionKey) => Effect.Effect<boolean, SessionsUnavailable>;
 }

@@ -189,6 +189,17 @@ export const sessionsSuite = <R = never>(
       assert.equal((yield* sessions.list(key.owner)).some((s) => s.key.id === key.id), false);
     }));
 
+  test("check works, leaves nothing and hurts no session when the store works", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      yield* sessions.append(key, turn("1"));
+      yield* sessions.check;
+      yield* sessions.check;
+      assert.deepEqual(yield* sessions.list(ownerOf("0")), []);
+      assert.equal((yield* sessions.load(key)).turns.length, 1);
+    }));
+
   test("load returns no turns when a session was idle for the timeout", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions;

@@ -7,7 +7,8 @@ import { Clock, Effect, Layer, Schedule } from "effect";
 import { Settings } from "../../config.ts";
 import type { OwnerKey } from "../../domain/Owner.ts";
 import { type NewTurn, placeTurn, type Session, type SessionKey, type Turn } from "../../domain/Session.ts";
-import { Sessions, type SessionSummary } from "../../services/Sessions.ts";
+import { Sessions, type SessionsService, type SessionSummary } from "../../services/Sessions.ts";
+import { tryStore } from "./tryStore.ts";
 import { sessionsPerOwnerMax, sweepIntervalMs } from "./bounds.ts";
 
 /** Sessions kept at once; the one unused for longest goes first. */
@@ -126,7 +127,7 @@ const make = Effect.gen(function* () {
     Effect.forkScoped,
   );
 
-  return Sessions.of({
+  const store: Omit<SessionsService, "check"> = {
     kind: "memory",
     load: (key: SessionKey) =>
       Effect.map(Clock.currentTimeMillis, (nowMs): Session => {
@@ -153,7 +154,8 @@ const make = Effect.gen(function* () {
           lastUsedAtMs: entry.lastUsedAtMs,
         }))),
     remove: (key: SessionKey) => Effect.map(Clock.currentTimeMillis, (nowMs) => entries.remove(key, nowMs)),
-  });
+  };
+  return Sessions.of({ ...store, check: tryStore(store) });
 });
 
 /** Sessions in memory: bounded in number and size, expired sessions are swept while the layer lives. */

@@ -10,10 +10,11 @@ import { type ConfigurationRefused, Settings } from "../../config.ts";
 import { makeId } from "../../domain/ids.ts";
 import type { OwnerKey } from "../../domain/Owner.ts";
 import type { NewTurn, Session, SessionKey } from "../../domain/Session.ts";
-import { Sessions, type SessionSummary, SessionsUnavailable } from "../../services/Sessions.ts";
+import { Sessions, type SessionsService, type SessionSummary, SessionsUnavailable } from "../../services/Sessions.ts";
 import * as RedisConnection from "../redis/RedisConnection.ts";
 import { appendScript, listScript, loadScript, removeScript } from "./redisScripts.ts";
 import { decodeTurn } from "./storedTurn.ts";
+import { tryStore } from "./tryStore.ts";
 import { TurnCache } from "./TurnCache.ts";
 
 const decodeAppended = Schema.decodeUnknownSync(Schema.Tuple([Schema.String, Schema.Int, Schema.String]));
@@ -53,7 +54,7 @@ const make = Effect.gen(function* () {
       (value) => Effect.try({ try: () => read(value), catch: unavailable(operation) }),
     );
 
-  return Sessions.of({
+  const store: Omit<SessionsService, "check"> = {
     kind: "redis",
     load: Effect.fnUntraced(function* (key: SessionKey) {
       const nowMs = yield* Clock.currentTimeMillis;
@@ -104,7 +105,8 @@ const make = Effect.gen(function* () {
       cache.delete(nameOf(key));
       return run("remove", remove(key), (answer) => decodeRemoved(answer) === 1);
     },
-  });
+  };
+  return Sessions.of({ ...store, check: tryStore(store) });
 });
 
 /** Sessions on a Redis connection that is there already. */

@@ -9,7 +9,13 @@ import { Clock, Effect, Layer, Schedule, Schema } from "effect";
 import { Settings } from "../../config.ts";
 import { OwnerKey } from "../../domain/Owner.ts";
 import { type NewTurn, placeTurn, type Session, type SessionKey, type Turn } from "../../domain/Session.ts";
-import { Sessions, type SessionSummary, type SessionsUnavailable } from "../../services/Sessions.ts";
+import {
+  Sessions,
+  type SessionsService,
+  type SessionSummary,
+  type SessionsUnavailable,
+} from "../../services/Sessions.ts";
+import { tryStore } from "./tryStore.ts";
 import { sessionsPerOwnerMax, sweepIntervalMs } from "./bounds.ts";
 import { type Database, makeSqliteFile } from "./sqliteFile.ts";
 import { decodeTurn, encodeTurn } from "./storedTurn.ts";
@@ -134,7 +140,7 @@ const make = Effect.gen(function* () {
   yield* file.use("open", () => undefined);
   yield* sweep.pipe(Effect.schedule(Schedule.spaced(sweepIntervalMs(timeoutMs))), Effect.forkScoped);
 
-  return Sessions.of({
+  const store: Omit<SessionsService, "check"> = {
     kind: "sqlite",
     load: Effect.fnUntraced(function* (key: SessionKey) {
       const nowMs = yield* Clock.currentTimeMillis;
@@ -179,7 +185,10 @@ const make = Effect.gen(function* () {
         return removed;
       });
     }),
-  });
+  };
+  // Trying is not enough: a file that was deleted or replaced can still be written to.
+  const check = Effect.andThen(file.isStillThere, tryStore(store));
+  return Sessions.of({ ...store, check });
 });
 
 /**

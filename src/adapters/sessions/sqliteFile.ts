@@ -3,7 +3,8 @@
  *
  * Statements run synchronously on the event loop, so each must be short.
  */
-import { chmod, mkdir, open as openFile } from "node:fs/promises";
+import { Buffer } from "node:buffer";
+import { chmod, mkdir, open as openFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import { Effect, Semaphore } from "effect";
@@ -52,6 +53,9 @@ const pragmas = `
   PRAGMA secure_delete = ON;
   PRAGMA busy_timeout = ${busyTimeoutMs};
 `;
+
+/** What every database file begins with. */
+const fileHeader = "SQLite format 3\0";
 
 export type Row = Record<string, SQLOutputValue>;
 
@@ -127,6 +131,12 @@ export interface SqliteFile {
     operation: string,
     work: (database: Database) => A,
   ) => Effect.Effect<A, SessionsUnavailable>;
+  /**
+   * Whether the open file is the one at the path, and its first page a database's.
+   *
+   * *Fails with* `SessionsUnavailable` when it was deleted, replaced or overwritten; the next use opens what is there.
+   */
+  readonly isStillThere: Effect.Effect<void, SessionsUnavailable>;
 }
 
 /**
@@ -138,6 +148,8 @@ export const makeSqliteFile = Effect.fnUntraced(function* (path: string) {
   const { DatabaseSync } = yield* Effect.promise(() => import("node:sqlite"));
   const opening = yield* Semaphore.make(1);
   let current: Database | undefined;
+  /** Which file is open, as device and inode. */
+  let opened = "";
 
   const close = () => {
     const closing = current;
@@ -154,6 +166,30 @@ export const makeSqliteFile = Effect.fnUntraced(function* (path: string) {
       cause,
     });
 
+  const identityOf = async (): Promise<string> => {
+    const { dev, ino } = await stat(path);
+    return `${dev}:${ino}`;
+  };
+
+  const isStillThere: SqliteFile["isStillThere"] = Effect.tryPromise({
+    try: async () => {
+      if (current === undefined) return;
+      const file = await openFile(path, "r");
+      try {
+        const { buffer, bytesRead } = await file.read(Buffer.alloc(fileHeader.length), 0, fileHeader.length, 0);
+        if (opened !== await identityOf()) throw new Error("the file was replaced by another");
+        // The pages of a new database may still be in its log alone.
+        if (bytesRead > 0 && buffer.toString("latin1") !== fileHeader) throw new Error("the file is not a database");
+      } finally {
+        await file.close();
+      }
+    },
+    catch: (cause) => {
+      close();
+      return unavailable("check")(cause);
+    },
+  });
+
   const open = Effect.gen(function* () {
     if (current !== undefined) return;
     yield* Effect.tryPromise({
@@ -161,6 +197,7 @@ export const makeSqliteFile = Effect.fnUntraced(function* (path: string) {
         await mkdir(dirname(path), { recursive: true, mode: 0o700 });
         await (await openFile(path, "a", 0o600)).close();
         await chmod(path, 0o600);
+        opened = await identityOf();
       },
       catch: unavailable("open"),
     });
@@ -194,5 +231,5 @@ export const makeSqliteFile = Effect.fnUntraced(function* (path: string) {
       catch: unavailable(operation),
     });
   });
-  return { use } satisfies SqliteFile;
+  return { use, isStillThere } satisfies SqliteFile;
 });

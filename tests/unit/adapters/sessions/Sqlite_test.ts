@@ -127,3 +127,25 @@ it.effect("remove leaves none of the words in any file", () =>
     yield* sessions.remove(key);
     assert.deepEqual(yield* words, ["kept"]);
   }));
+
+/** What can become of a store's file while it is open. */
+const losses: ReadonlyArray<readonly [string, (path: string) => Promise<void>]> = [
+  ["is deleted", (path) => Deno.remove(path)],
+  ["is replaced", async (path) => {
+    await Deno.remove(path);
+    await Deno.writeTextFile(path, "");
+  }],
+  ["is overwritten", (path) => Deno.writeTextFile(path, "this is no database ".repeat(10_000))],
+];
+
+for (const [what, lose] of losses) {
+  it.effect(`check fails when the file ${what}`, () =>
+    Effect.gen(function* () {
+      const dataPath = yield* temporaryDirectory;
+      const sessions = yield* open(dataPath);
+      yield* sessions.append(key, turn("1"));
+      yield* sessions.check;
+      yield* Effect.promise(() => lose(`${dataPath}/sessions.sqlite`));
+      assert.equal((yield* Effect.flip(sessions.check))._tag, "SessionsUnavailable");
+    }));
+}
