@@ -7,6 +7,7 @@
 import type { PythonModule } from "../domain/PythonModule.ts";
 import type { Skill } from "../domain/Skill.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
+import { headOf } from "../domain/cutText.ts";
 
 /** The version of the text below; raise it when the words change. */
 export const systemPromptVersion = 1;
@@ -39,7 +40,7 @@ export interface SystemPromptInput {
 
 const oneLine = (text: string, charsMax: number): string => {
   const line = text.replace(/\s+/g, " ").trim();
-  return line.length <= charsMax ? line : `${line.slice(0, charsMax - 1)}…`;
+  return line.length <= charsMax ? line : `${headOf(line, charsMax - 1)}…`;
 };
 
 /** Text between tags must not be able to close them. */

@@ -8,9 +8,10 @@ import { Option, Schema } from "effect";
 import type { Artifact } from "./Artifact.ts";
 import type { ToolCall } from "./Message.ts";
 import type { ToolResult } from "./Tool.ts";
+import { cutMiddle, cutText } from "./cutText.ts";
 
-/** The word in a fence's info string that marks a block as ours; the language before it is for highlighting. */
-export const activityFenceInfo = { call: "caisson:call", result: "caisson:result" } as const;
+/** The words of a marker line: what the fenced block after it holds. */
+export const activityMark = { call: "caisson:call", result: "caisson:result" } as const;
 
 /** Characters of a call that are shown: the model's whole text is in the session, people need the gist. */
 const callCharactersMax = 2_000;
@@ -20,27 +21,37 @@ const argumentCharactersMax = 200;
 const resultCharactersMax = 8_000;
 /** The shortest fence Markdown knows. */
 const fenceLengthMin = 3;
+/** Characters of a line that may be a marker, a fence or a link of ours; a longer line is somebody's text. */
+const ownLineCharactersMax = 10_000;
 
 const decodeArguments = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Json)));
-
-/** Keeps head and tail of a text that is too long, and says how much is left out. */
-const shorten = (text: string, charactersMax: number): string => {
-  if (text.length <= charactersMax) return text;
-  const half = Math.floor(charactersMax / 2);
-  const left = text.length - 2 * half;
-  return `${text.slice(0, half)}\n… ${left} characters left out …\n${text.slice(text.length - half)}`;
-};
 
 /** A fence that no run of backticks in `body` can close. */
 const fenceFor = (body: string): string => {
   let longest = fenceLengthMin - 1;
-  for (const run of body.matchAll(/`+/g)) longest = Math.max(longest, run[0].length);
+  let run = 0;
+  for (let at = 0; at < body.length; at++) {
+    run = body[at] === "`" ? run + 1 : 0;
+    if (run > longest) longest = run;
+  }
   return "`".repeat(longest + 1);
 };
 
-const block = (info: string, body: string): string => {
+/** What an id may look like to stand in a marker: models and providers choose some of them. */
+const idInMark = /^[\w-]{1,64}$/;
+
+/**
+ * The line before a block that says it is ours and whose call it shows.
+ *
+ * It is a link reference definition of Markdown, which no renderer shows and no client takes out: what chat UIs keep,
+ * send back and do not show. The fence itself carries nothing but the language, so that highlighting works.
+ */
+const marker = (word: string, callId: string): string =>
+  `[//]: # (${word}${idInMark.test(callId) ? ` ${callId}` : ""})`;
+
+const block = (mark: string, language: string, body: string): string => {
   const fence = fenceFor(body);
-  return `\n\n${fence}${info}\n${body}\n${fence}\n\n`;
+  return `\n\n${mark}\n\n${fence}${language}\n${body}\n${fence}\n\n`;
 };
 
 const describeCall = (call: ToolCall): { readonly language: string; readonly body: string } => {
@@ -54,7 +65,7 @@ const describeCall = (call: ToolCall): { readonly language: string; readonly bod
     const json = JSON.stringify(value);
     return json.length <= argumentCharactersMax
       ? `${key}=${json}`
-      : `${key}=${json.slice(0, argumentCharactersMax)}… (${json.length} characters)`;
+      : `${key}=${cutText(json, argumentCharactersMax)} (${json.length} characters)`;
   });
   return { language: "text", body: `${call.name}(${shown.join(", ")})` };
 };
@@ -62,7 +73,9 @@ const describeCall = (call: ToolCall): { readonly language: string; readonly bod
 const describeResult = (result: ToolResult): string => {
   const outcome = result.outcome;
   if (outcome === undefined) return result.text;
-  const lines = [outcome.stdout, outcome.stderr].filter((text) => text !== "").map((text) => text.replace(/\n$/, ""));
+  const lines = [outcome.stdout, outcome.stderr].filter((text) => text !== "").map((text) =>
+    text.endsWith("\n") ? text.slice(0, -1) : text
+  );
   if (outcome.timedOut) lines.push("[timed out]");
   if (outcome.oomKilled) lines.push("[out of memory]");
   if (outcome.exitCode !== 0) lines.push(`[exit code ${outcome.exitCode}]`);
@@ -70,15 +83,15 @@ const describeResult = (result: ToolResult): string => {
   return lines.length === 0 ? "[no output]" : lines.join("\n");
 };
 
-/** Renders a tool call as a fenced block of ours, blank lines included. */
+/** Renders a tool call as a fenced block of ours, its marker and blank lines included. */
 export const renderCallBlock = (call: ToolCall): string => {
   const { language, body } = describeCall(call);
-  return block(`${language} ${activityFenceInfo.call}`, shorten(body, callCharactersMax));
+  return block(marker(activityMark.call, call.id), language, cutMiddle(body, callCharactersMax));
 };
 
-/** Renders a tool result as a fenced block of ours, blank lines included; long results keep head and tail. */
-export const renderResultBlock = (result: ToolResult): string =>
-  block(`text ${activityFenceInfo.result}`, shorten(describeResult(result), resultCharactersMax));
+/** Renders the result of a call as a fenced block of ours, its marker and blank lines included; it keeps head and tail. */
+export const renderResultBlock = (result: ToolResult, callId: string): string =>
+  block(marker(activityMark.result, callId), "text", cutMiddle(describeResult(result), resultCharactersMax));
 
 /** Characters that would end a link's text, and what stands for them. */
 const linkText = (name: string): string => name.replace(/[\[\]()<>\\`*\s]+/g, "_");
@@ -98,45 +111,99 @@ export const renderArtifacts = (artifacts: ReadonlyArray<Artifact>): string => {
   return lines.length === 0 ? "" : `\n\n${lines.join("\n\n")}\n\n`;
 };
 
-const artifactLine = /^!?\[[^\]]*\]\(\S*\/v1\/artifacts\/artifact-[\w-]+\/content\?\S+\)(?: \([\d.]+ k?M?B\))?$/;
+// Taking it out ----------------------------------------------------------------------------------
+
+/** The longest part of a line that is looked at as a link: a name of 255 characters, a sealed path, a signature. */
+const artifactLine =
+  /^!?\[[^\]]{0,2000}\]\([^\s)]{0,2000}\/v1\/artifacts\/artifact-[\w-]{1,8000}\/content\?[^\s)]{1,500}\)(?: \([\d.]{1,20} k?M?B\))?$/;
+
+const isArtifactLine = (line: string): boolean =>
+  line.length <= ownLineCharactersMax && line.includes("/v1/artifacts/artifact-") && artifactLine.test(line.trim());
 
 const stripArtifacts = (text: string): string =>
-  text.includes("/v1/artifacts/artifact-")
-    ? text.split("\n").filter((line) => !artifactLine.test(line.trim())).join("\n")
-    : text;
+  text.includes("/v1/artifacts/artifact-") ? text.split("\n").filter((line) => !isArtifactLine(line)).join("\n") : text;
 
-const openingFence = /^(`{3,})\S* caisson:(?:call|result)\s*$/;
+const markerLine = /^\[\/\/\]: # \(caisson:(?:call|result)(?: ([\w-]{1,64}))?\)$/;
 
-/** Drops our fenced blocks; one that was cut before its closing fence reaches to the end. */
+/** A marker line's call id, "" when it names none, undefined for every other line. */
+const markedId = (line: string): string | undefined => {
+  if (line.length > ownLineCharactersMax || !line.startsWith("[//]: # (caisson:")) return undefined;
+  const found = markerLine.exec(line.trimEnd());
+  return found === null ? undefined : found[1] ?? "";
+};
+
+/** The backticks a line opens a fence with, "" when it opens none. */
+const fenceOpenedBy = (line: string): string => {
+  let length = 0;
+  while (line[length] === "`") length++;
+  return length < fenceLengthMin || line.includes("`", length) ? "" : line.slice(0, length);
+};
+
+/** Blocks of earlier versions name themselves in the fence. */
+const oldFenceInfo = /^[\w+#-]{0,40} caisson:(?:call|result)$/;
+
+const isOldFence = (line: string, fence: string): boolean =>
+  fence !== "" && line.length <= ownLineCharactersMax && oldFenceInfo.test(line.slice(fence.length).trimEnd());
+
+/**
+ * Walks over a text's lines once: drops our blocks, and tells of each marker.
+ *
+ * A block that was cut before its closing fence reaches to the end; a marker without a block is dropped alone.
+ */
 const stripBlocks = (text: string): string => {
   if (!text.includes("caisson:")) return text;
   const kept: Array<string> = [];
-  let closing: string | undefined;
+  let closing = "";
+  let marked = false;
   for (const line of text.split("\n")) {
-    if (closing !== undefined) {
-      if (line.trimEnd() === closing) closing = undefined;
+    if (closing !== "") {
+      if (line.trimEnd() === closing) closing = "";
       continue;
     }
-    const opening = openingFence.exec(line);
-    if (opening === null) kept.push(line);
-    else closing = opening[1];
+    if (markedId(line) !== undefined) {
+      marked = true;
+      continue;
+    }
+    const fence = fenceOpenedBy(line);
+    if (fence !== "" && (marked || isOldFence(line, fence))) {
+      closing = fence;
+      marked = false;
+      continue;
+    }
+    if (line.trim() !== "") marked = false;
+    kept.push(line);
   }
   return kept.join("\n");
 };
 
-const openingDetails = /<details\b[^>]*\btype="(?:tool_calls|reasoning|code_interpreter)"[^>]*>/g;
+const openingDetails = "<details";
 const closingDetails = "</details>";
+const ownDetails = ['type="tool_calls"', 'type="reasoning"', 'type="code_interpreter"'] as const;
 
 /** Drops the details blocks in which Open WebUI shows activity and thought; a cut one reaches to the end. */
 const stripDetails = (text: string): string => {
-  if (!text.includes("<details")) return text;
+  if (!text.includes(openingDetails)) return text;
   const kept: Array<string> = [];
   let position = 0;
-  for (const opening of text.matchAll(openingDetails)) {
-    if (opening.index < position) continue;
-    kept.push(text.slice(position, opening.index));
-    const end = text.indexOf(closingDetails, opening.index + opening[0].length);
+  for (let at = text.indexOf(openingDetails); at !== -1; at = text.indexOf(openingDetails, at)) {
+    const tagEnd = text.indexOf(">", at);
+    // Without an end there is no tag here, and none after it either.
+    if (tagEnd === -1) break;
+    const tag = text.slice(at + openingDetails.length, tagEnd);
+    const nested = tag.lastIndexOf(openingDetails);
+    if (nested !== -1) {
+      // A tag that was never closed: the one that begins last is the one that ends here.
+      at += openingDetails.length + nested;
+      continue;
+    }
+    if (!/^\s/.test(tag) || !ownDetails.some((type) => tag.includes(type))) {
+      at = tagEnd;
+      continue;
+    }
+    kept.push(text.slice(position, at));
+    const end = text.indexOf(closingDetails, tagEnd);
     position = end === -1 ? text.length : end + closingDetails.length;
+    at = position;
   }
   kept.push(text.slice(position));
   return kept.join("");
@@ -145,8 +212,43 @@ const stripDetails = (text: string): string => {
 /**
  * Removes every piece of tool activity that a view of ours wrote into answer text.
  *
- * *Details*: fenced blocks of {@link renderCallBlock} and {@link renderResultBlock}, and `<details>`
+ * *Details*: fenced blocks of {@link renderCallBlock} and {@link renderResultBlock} with their markers, and `<details>`
  * blocks of type `tool_calls`, `reasoning` and `code_interpreter`, and the lines of {@link renderArtifacts}.
- * Blank lines around them stay.
+ * Blank lines around them stay. One pass over the text, whatever stands in it.
  */
 export const stripActivity = (text: string): string => stripArtifacts(stripDetails(stripBlocks(text)));
+
+const detailsId = /\sid="([\w-]{1,64})"/;
+
+/**
+ * The call ids that markers and details blocks of ours name in an answer, in order, at most `idsMax`.
+ *
+ * *Details*: what stands inside a block is output, not ours, and names nothing.
+ */
+export const callIdsIn = (text: string, idsMax: number): ReadonlyArray<string> => {
+  const ids: Array<string> = [];
+  if (text.includes("[//]: # (caisson:")) {
+    let closing = "";
+    for (const line of text.split("\n")) {
+      if (ids.length >= idsMax) return ids;
+      if (closing !== "") {
+        if (line.trimEnd() === closing) closing = "";
+        continue;
+      }
+      const id = markedId(line);
+      if (id !== undefined && id !== "") ids.push(id);
+      if (id === undefined) closing = fenceOpenedBy(line);
+    }
+  }
+  for (let at = text.indexOf(openingDetails); at !== -1 && ids.length < idsMax;) {
+    const tagEnd = text.indexOf(">", at);
+    if (tagEnd === -1) break;
+    const tag = text.slice(text.lastIndexOf(openingDetails, tagEnd), tagEnd);
+    const own = tag.includes(ownDetails[0]);
+    const id = own ? detailsId.exec(tag.slice(0, ownLineCharactersMax))?.[1] : undefined;
+    if (id !== undefined) ids.push(id);
+    const end = own ? text.indexOf(closingDetails, tagEnd) : tagEnd;
+    at = end === -1 ? -1 : text.indexOf(openingDetails, end);
+  }
+  return ids;
+};

@@ -8,6 +8,7 @@
 import { Schema } from "effect";
 import type { LimitsUnavailable, TooManyRequests } from "../services/Limits.ts";
 import type { ToolboxError } from "../services/Toolbox.ts";
+import { headOf } from "../domain/cutText.ts";
 
 /** JSON-RPC and MCP error codes; the specification fixes the numbers. */
 export const rpcCode = {
@@ -31,7 +32,7 @@ export class RpcFailure extends Schema.TaggedError<RpcFailure>()("RpcFailure", {
 
 /** A method that this session does not offer. */
 export const methodNotFound = (method: string): RpcFailure =>
-  new RpcFailure({ code: rpcCode.methodNotFound, message: `Method not found: ${method.slice(0, shownCharactersMax)}` });
+  new RpcFailure({ code: rpcCode.methodNotFound, message: `Method not found: ${headOf(method, shownCharactersMax)}` });
 
 /** Parameters that do not fit the method, in words that name the field. */
 export const invalidParams = (why: string): RpcFailure => new RpcFailure({ code: rpcCode.invalidParams, message: why });
@@ -221,7 +222,7 @@ export const answerOf = (refusal: Refusal): RefusalAnswer => {
         // A code of its own for versions exists since 2026-07-28, and there it forbids to fall back to initialize.
         rpcCode.methodNotFound,
         `Unsupported protocol version ${
-          refusal.requested.slice(0, shownCharactersMax)
+          headOf(refusal.requested, shownCharactersMax)
         }: begin with initialize; supported are ${refusal.supported.join(", ")}`,
       );
   }

@@ -85,7 +85,7 @@ export interface ConverterService {
  *   }).pipe(Effect.provide(app.converter), Effect.runPromise);
  *
  * assert.equal((await shown("none"))?.content, "It printed hi.");
- * assert.match((await shown("text"))?.content ?? "", /bash caisson:call\necho hi\n/);
+ * assert.match((await shown("text"))?.content ?? "", /```bash\necho hi\n/);
  * assert.equal((await shown("tool_calls"))?.tool_calls?.[0]?.function.name, "execute_bash");
  * ```
  */

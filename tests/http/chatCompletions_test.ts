@@ -50,8 +50,8 @@ Deno.test("POST /v1/chat/completions streams chunks of one id with one role, one
     assert.deepEqual(read.chunks[0]?.choices[0]?.delta, { role: "assistant", content: "" });
     assert.deepEqual(finishesOf(read), ["stop"]);
     assert.equal(
-      contentOf(read),
-      "\n\n```bash caisson:call\necho 1\n```\n\n\n\n```text caisson:result\nran: echo 1\n```\n\nHello",
+      contentOf(read).replaceAll(/\[\/\/\]: # \(caisson:(call|result) [\w-]+\)\n\n/g, ""),
+      "\n\n```bash\necho 1\n```\n\n\n\n```text\nran: echo 1\n```\n\nHello",
     );
     assert.deepEqual(read.chunks.at(-1)?.choices, []);
     assert.equal(read.chunks.at(-1)?.usage?.total_tokens, 30);

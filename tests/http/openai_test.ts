@@ -33,7 +33,10 @@ it.live("the openai client gets a whole completion", () =>
         messages: [said("Execute: print('Hello, World!')")],
       })
     );
-    assert.match(completion.choices[0]?.message.content ?? "", /caisson:result\nHello, World!\n[\s\S]*It printed/);
+    assert.match(
+      completion.choices[0]?.message.content ?? "",
+      /caisson:result [\w-]+\)\n\n```text\nHello, World!\n[\s\S]*It printed/,
+    );
     assert.equal(completion.choices[0]?.finish_reason, "stop");
     assert.equal(completion.usage?.total_tokens, 30);
     assert.ok(completion._request_id);

@@ -39,10 +39,11 @@ const attribute = (value: string) => value.replace(/[&<>"']/g, (character) => es
  * The block in which Open WebUI draws an executed call.
  *
  * It reads `arguments` and `result` as JSON, so texts are encoded as JSON strings; that also keeps
- * line breaks out of the tag.
+ * line breaks out of the tag. The id stands first: a block that begins with its type is replaced by its bare result
+ * before Open WebUI sends a history back, and the id would be lost with it.
  */
 const renderDetails = ({ call, result }: ToolCallFinished): string =>
-  `\n\n<details type="tool_calls" done="true" id="${attribute(call.id)}" name="${attribute(call.name)}" ` +
+  `\n\n<details id="${attribute(call.id)}" type="tool_calls" done="true" name="${attribute(call.name)}" ` +
   `arguments="${attribute(JSON.stringify(call.argumentsJson))}" result="${attribute(JSON.stringify(result.text))}">\n` +
   `<summary>Tool Executed</summary>\n</details>\n\n`;
 
@@ -50,15 +51,15 @@ const renderDetails = ({ call, result }: ToolCallFinished): string =>
 export const showings: { readonly [K in View]: Showing } = {
   text: {
     started: (call) => content(renderCallBlock(call)),
-    finished: (event) => content(renderResultBlock(event.result)),
+    finished: (event) => content(renderResultBlock(event.result, event.call.id)),
   },
   tool_calls: {
     started: (call) => ({ _tag: "ToolCall", call }),
-    finished: (event) => content(renderResultBlock(event.result)),
+    finished: (event) => content(renderResultBlock(event.result, event.call.id)),
   },
   reasoning: {
     started: (call) => reasoning(renderCallBlock(call)),
-    finished: (event) => reasoning(renderResultBlock(event.result)),
+    finished: (event) => reasoning(renderResultBlock(event.result, event.call.id)),
   },
   details: { started: () => nothing, finished: (event) => content(renderDetails(event)) },
   none: { started: () => nothing, finished: () => nothing },

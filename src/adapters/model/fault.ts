@@ -5,6 +5,7 @@
  * the upstream has no such model, a `ModelNotFound`.
  */
 import { ModelError, type ModelErrorReason, ModelNotFound, Unavailable } from "../../services/Model.ts";
+import { cutText } from "../../domain/cutText.ts";
 
 /** What went wrong, or that the upstream does not know the model it was asked for. */
 export interface Fault {
@@ -20,7 +21,7 @@ const detailCharactersMax = 2000;
 /** Makes a fault; a longer `detail` is cut. */
 export const fault = (reason: Fault["reason"], detail: string, cause?: unknown): Fault => ({
   reason,
-  detail: detail.length > detailCharactersMax ? `${detail.slice(0, detailCharactersMax)}…` : detail,
+  detail: cutText(detail, detailCharactersMax),
   ...(cause === undefined ? {} : { cause }),
 });
 

@@ -12,6 +12,7 @@ import type { Owner } from "../../domain/Owner.ts";
 import type { ToolResult } from "../../domain/Tool.ts";
 import { FileError, RuntimeUnavailable, Sandbox, SandboxError, type SandboxHandle } from "../../services/Sandbox.ts";
 import { Toolbox, type ToolboxError, type Tools } from "../../services/Toolbox.ts";
+import { headOf } from "../../domain/cutText.ts";
 
 /** Bytes of a file in one command's output; base64 of it stays below every output bound in use. */
 const readPieceBytes = 24 * 1024;
@@ -60,12 +61,12 @@ const shellFileError = (path: string, words: string): FileError => {
     : /too large/i.test(text)
     ? "TooLarge"
     : "Other";
-  return new FileError({ path, reason, why: text.slice(0, wordsMax) });
+  return new FileError({ path, reason, why: headOf(text, wordsMax) });
 };
 
 /** What our own server says of a refused file operation; a foreign one has only words. */
 const refusal = (path: string, { refusedFile, text }: ToolResult): FileError =>
-  refusedFile === undefined ? new FileError({ path, reason: "Other", why: text.slice(0, wordsMax) }) : new FileError({
+  refusedFile === undefined ? new FileError({ path, reason: "Other", why: headOf(text, wordsMax) }) : new FileError({
     path: refusedFile.path,
     reason: Option.getOrElse(decodeReason(refusedFile.reason), () => "Other" as const),
     why: refusedFile.why,
@@ -93,7 +94,7 @@ const handleOver = (tools: Tools, id: string): SandboxHandle => {
   ): Effect.fn.Return<ExecutionOutcome, SandboxError> {
     const result = yield* call("execute_bash", { command, timeout: Math.max(1, timeoutMs / 1000) }, onOutput);
     if (result.outcome !== undefined) return result.outcome;
-    return yield* unavailable(`the tool server did not say what became of the command: ${result.text.slice(0, 200)}`);
+    return yield* unavailable(`the tool server did not say what became of the command: ${headOf(result.text, 200)}`);
   });
 
   const helper = Effect.fnUntraced(function* (path: string, command: string) {

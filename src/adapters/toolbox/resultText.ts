@@ -5,6 +5,7 @@ import { Option, Schema } from "effect";
 import type { CallToolResult, ContentBlock } from "@modelcontextprotocol/sdk/types";
 import type { ToolResult } from "../../domain/Tool.ts";
 import { outcomeFrom, refusedFileFrom } from "../../services/toolResultMeta.ts";
+import { headOf } from "../../domain/cutText.ts";
 
 /** Characters of a foreign result that a model is given; our own server bounds its output below this. */
 export const resultCharactersMax = 512 * 1024;
@@ -32,7 +33,7 @@ export const toolResultOf = ({ content, isError, structuredContent, _meta }: Cal
   const outcome = Option.getOrUndefined(outcomeFrom(_meta, structuredContent));
   const refusedFile = Option.getOrUndefined(refusedFileFrom(_meta));
   return {
-    text: text.length <= resultCharactersMax ? text : `${text.slice(0, resultCharactersMax)}\n[cut here]`,
+    text: text.length <= resultCharactersMax ? text : `${headOf(text, resultCharactersMax)}\n[cut here]`,
     isError: isError ?? false,
     ...(structured !== undefined && { structured }),
     ...(outcome !== undefined && { outcome }),

@@ -11,6 +11,7 @@ import type { IdentityUnavailable, Unauthorized } from "../../services/Identity.
 import type { UsageLedgerUnavailable } from "../../services/UsageLedger.ts";
 import type { ModelErrorReason } from "../../services/Model.ts";
 import type { SandboxErrorReason } from "../../services/Sandbox.ts";
+import { cutText } from "../../domain/cutText.ts";
 
 // Errors of this edge ----------------------------------------------------------------------------
 
@@ -221,7 +222,7 @@ interface Words {
 
 /** Characters of a caller's own text that an error repeats. */
 const quotedMax = 200;
-const quoted = (text: string) => (text.length <= quotedMax ? text : `${text.slice(0, quotedMax)}…`);
+const quoted = (text: string) => cutText(text, quotedMax);
 
 const modelWords = (provider: string, model: string, reason: ModelErrorReason): Words => {
   switch (reason._tag) {

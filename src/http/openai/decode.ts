@@ -6,6 +6,7 @@ import { HttpServerError, type HttpServerRequest } from "effect/http";
 import { BodyTooLarge, InvalidRequest, UnsupportedMediaType } from "../frame/errors.ts";
 import { refusedParameter } from "./chat/parameters.ts";
 import { ChatRequest } from "./chat/wire.ts";
+import { headOf } from "../../domain/cutText.ts";
 
 const parse = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Unknown));
 const isObject = Schema.is(Schema.Record(Schema.String, Schema.Unknown));
@@ -104,7 +105,7 @@ export const decodeRequest = Effect.fnUntraced(function* (text: string): Effect.
     const { param, why } = told((first?.path ?? []).map(String), first?.message ?? "Invalid request");
     return new InvalidRequest({
       param: param === "" ? null : param,
-      why: `Invalid ${param === "" ? "request" : `'${param}'`}: ${why.slice(0, whyMax)}`,
+      why: `Invalid ${param === "" ? "request" : `'${param}'`}: ${headOf(why, whyMax)}`,
       code: "invalid_value",
     });
   });

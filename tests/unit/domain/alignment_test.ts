@@ -57,8 +57,8 @@ const asSeen = (view: TestView, shown: Turn): ReadonlyArray<Message> => {
   const content = answer.filter((m) => m.role === "assistant").map((message) => {
     const activity = toolCallsOf(message).filter((call) => results.has(call.id)).map((call) => {
       const output = { text: results.get(call.id)?.content ?? "", isError: false };
-      if (view === "text") return renderCallBlock(call) + renderResultBlock(output);
-      if (view === "tool_calls") return renderResultBlock(output);
+      if (view === "text") return renderCallBlock(call) + renderResultBlock(output, call.id);
+      if (view === "tool_calls") return renderResultBlock(output, call.id);
       if (view === "none") return "";
       return `\n<details type="tool_calls" done="true" id="${call.id}" name="${call.name}" arguments="&quot;">\n` +
         `<summary>Tool Executed</summary>\n</details>\n`;

@@ -1,9 +1,11 @@
 /**
  * The offline model's words: what came of the steps, and what it can do.
  *
- * Results are quoted as indented code, so that a fence inside an output cannot end the quotation.
+ * A result of one line is quoted in the sentence, a longer one in a fenced block that no fence of it can close.
+ * Indented code would need no fence, and chat UIs lose its line breaks.
  */
 import { Option, Schema } from "effect";
+import { cutMiddle } from "../../../domain/cutText.ts";
 import type { Step } from "./Step.ts";
 import { understoodCharsMax } from "./understand.ts";
 
@@ -24,7 +26,7 @@ export const abilities = [
   "- `Calculate (2 + 3) * 4`, or `What is the factorial of 20?`",
   "- `Write a Python script hello.py that prints 2+2, then run it`, or a numbered list of such steps",
   '- `Call the tool NAME with {"key": "value"}` for tools your client offers',
-  `Outside code blocks I read messages of up to ${understoodCharsMax} characters.`,
+  `Outside fenced code blocks I read up to ${understoodCharsMax} characters.`,
 ].join("\n");
 
 /** How a step ended, as its tool message tells. */
@@ -47,14 +49,29 @@ const decodeOutcome = Schema.decodeUnknownOption(Schema.fromJsonString(Outcome))
 export const failed = (result: StepResult): boolean =>
   result.isError || Option.exists(decodeOutcome(result.content), (outcome) => outcome.exit_code !== 0);
 
-const shorten = (text: string): string => {
-  if (text.length <= quotedCharsMax) return text;
-  const half = quotedCharsMax / 2;
-  return `${text.slice(0, half)}\n… ${text.length - quotedCharsMax} characters left out …\n${text.slice(-half)}`;
+/** Characters of a line that is quoted inside a sentence. */
+const inlineCharsMax = 120;
+
+/** The longest run of backticks in a text. */
+const longestRun = (text: string): number => {
+  let longest = 0;
+  let run = 0;
+  for (let at = 0; at < text.length; at++) {
+    run = text[at] === "`" ? run + 1 : 0;
+    if (run > longest) longest = run;
+  }
+  return longest;
 };
 
-const quote = (text: string): string =>
-  shorten(text.replace(/\s+$/, "")).split("\n").map((line) => `    ${line}`.trimEnd()).join("\n");
+/** Ends a sentence with a quotation. */
+const quoting = (sentence: string, quoted: string): string => {
+  const text = cutMiddle(quoted.trimEnd(), quotedCharsMax);
+  if (text !== "" && text.length <= inlineCharsMax && text === text.trim() && !/[\n\r`]/.test(text)) {
+    return `${sentence} \`${text}\`.`;
+  }
+  const fence = "`".repeat(Math.max(3, longestRun(text) + 1));
+  return `${sentence}:\n\n${fence}\n${text}\n${fence}`;
+};
 
 const nameOf = (step: Step): string => {
   switch (step._tag) {
@@ -86,34 +103,32 @@ const ofOutcome = (name: string, outcome: typeof Outcome.Type): string => {
   const parts: Array<string> = [];
   const head = `${name}${ended}${flags === "" ? "" : `${ended === "" ? ":" : ","} ${flags}`}`;
   const [out, err] = [outcome.stdout.trimEnd(), outcome.stderr.trimEnd()];
-  if (out !== "") parts.push(`${ended === "" ? `${head} printed` : `${head}. It printed`}:\n\n${quote(out)}`);
+  if (out !== "") parts.push(quoting(ended === "" ? `${head} printed` : `${head}. It printed`, out));
   else parts.push(ended === "" ? `${head} finished and printed nothing.` : `${head}.`);
-  if (err !== "") parts.push(`On stderr:\n\n${quote(err)}`);
+  if (err !== "") parts.push(quoting("On stderr it said", err));
   return parts.join("\n\n");
 };
 
 /** What to say about a step and its result, quoting the result. */
 export const describe = (step: Step, result: StepResult): string => {
   const name = nameOf(step);
-  if (result.isError) return `${name} was refused:\n\n${quote(result.content)}`;
+  if (result.isError) return quoting(`${name} was refused`, result.content);
   switch (step._tag) {
     case "Bash":
     case "Python": {
       const outcome = decodeOutcome(result.content);
-      return Option.isSome(outcome) ? ofOutcome(name, outcome.value) : `${name} returned:\n\n${quote(result.content)}`;
+      return Option.isSome(outcome) ? ofOutcome(name, outcome.value) : quoting(`${name} returned`, result.content);
     }
     case "Write":
-      return `${result.content.trim().replace(/\.?$/, ".")}`;
+      return `${result.content.trim()}${result.content.trim().endsWith(".") ? "" : "."}`;
     case "Read":
-      return result.content.trim() === ""
-        ? `${step.path} is empty.`
-        : `${step.path} contains:\n\n${quote(result.content)}`;
+      return result.content.trim() === "" ? `${step.path} is empty.` : quoting(`${step.path} contains`, result.content);
     case "Docstring":
       return result.content.trim() === ""
         ? `${step.name} has no docstring.`
-        : `The docstring of ${step.name}:\n\n${quote(result.content)}`;
+        : quoting(`The docstring of ${step.name} says`, result.content);
     case "Named":
-      return `${name} answered:\n\n${quote(result.content)}`;
+      return quoting(`${name} answered`, result.content);
   }
 };
 

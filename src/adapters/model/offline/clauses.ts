@@ -24,19 +24,58 @@ const mark = (index: number): string => `\uE000${index}\uE001`;
 /** Finds placeholders. */
 export const marks = /\uE000(\d+)\uE001/g;
 
-/** Takes the fenced blocks out of a message. A fence that is never closed reaches to the end. */
+/** A line that begins with three or more of one fence character, after some indentation. */
+const fenceLine = /^([ \t]{0,40})(`{3,200}|~{3,200})[ \t]{0,40}([\w+#-]{0,40})/;
+
+/** Characters of a line within which a fence and its language stand. */
+const fenceLineCharactersMax = 400;
+
+interface OpenBlock {
+  readonly indent: string;
+  readonly fence: string;
+  readonly language: string;
+  readonly lines: Array<string>;
+}
+
+/** The block a line opens, undefined for every other line. */
+const openedBy = (line: string): OpenBlock | undefined => {
+  const [, indent = "", fence = "", language = ""] = fenceLine.exec(line.slice(0, fenceLineCharactersMax)) ?? [];
+  return fence === "" ? undefined : { indent, fence, language: language.toLowerCase(), lines: [] };
+};
+
+const dedented = (line: string, indent: string): string => line.startsWith(indent) ? line.slice(indent.length) : line;
+
+/**
+ * Takes the fenced blocks out of a message, in one pass over its lines.
+ *
+ * A fence that is never closed reaches to the end; one in the last line opens nothing.
+ */
 export const takeBlocks = (message: string): Parts => {
   const blocks: Array<Block> = [];
-  const clean = message.replace(/[\uE000\uE001]/g, "").replace(/\r\n/g, "\n");
-  const text = clean.replace(
-    /^([ \t]*)(`{3,}|~{3,})[ \t]*([\w+#-]*)[^\n]*\n([\s\S]*?)(?:^[ \t]*\2[ \t]*$|(?![\s\S]))/gm,
-    (_, indent: string, _fence: string, language: string, code: string) => {
-      const dedented = indent === "" ? code : code.replaceAll(new RegExp(`^${indent}`, "gm"), "");
-      blocks.push({ language: language.toLowerCase(), code: dedented.replace(/\n$/, "") });
-      return `${mark(blocks.length - 1)}\n`;
-    },
-  );
-  return { text, blocks };
+  const text: Array<string> = [];
+  const lines = message.replace(/[\uE000\uE001]/g, "").replaceAll("\r\n", "\n").split("\n");
+  let open: OpenBlock | undefined;
+  const close = (block: OpenBlock) => {
+    blocks.push({ language: block.language, code: block.lines.map((line) => dedented(line, block.indent)).join("\n") });
+    text.push(mark(blocks.length - 1));
+  };
+  for (const [index, line] of lines.entries()) {
+    if (open !== undefined) {
+      if (line.trim() !== open.fence) open.lines.push(line);
+      else {
+        close(open);
+        open = undefined;
+      }
+      continue;
+    }
+    open = index === lines.length - 1 ? undefined : openedBy(line);
+    if (open === undefined) text.push(line);
+  }
+  if (open !== undefined) {
+    if (open.lines.at(-1) === "") open.lines.pop();
+    close(open);
+  }
+  return { text: text.join("\n"), blocks };
 };
 
 const verbs =

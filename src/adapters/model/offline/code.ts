@@ -19,7 +19,7 @@ export const shellWord = (word: string): string =>
 
 /** The command that runs Python code, in the form that a person reads most easily. */
 export const pythonCommand = (code: string): string => {
-  const text = code.replace(/\s+$/, "");
+  const text = code.trimEnd();
   if (!text.includes("\n")) {
     if (!text.includes("'")) return `python3 -c '${text}'`;
     if (!/["$`\\]/.test(text)) return `python3 -c "${text}"`;
@@ -30,17 +30,27 @@ export const pythonCommand = (code: string): string => {
   return `python3 - <<'${mark}'\n${text}\n${mark}`;
 };
 
-/** Whether a text is a shell command by its first word. */
+/** Characters of a text that are looked at to tell what it is: its first lines say it. */
+const lookedAtCharactersMax = 2_000;
+
+/** A loop or a condition of the shell: its keyword, and the `do`, `then` or `in` that Python has no use for. */
+const shellControl =
+  /^(?:(?:for|while|until|if|select)\b[^\n]{0,500}[;\n][ \t\n]{0,40}(?:do|then)\b|case\b[^\n]{1,200}\bin[ \t\n])/;
+/** A variable that is set and then used with its dollar sign, or passed on to a command. */
+const shellVariable = /^(?:export |set -\w|[A-Za-z_]\w{0,60}=[^\s=][^\n]{0,300}(?:;|&&|\n)[^\n]{0,300}\$[\w({])/;
+
+/** Whether a text is a shell command by its first word, or by the marks of a loop, a condition or a variable. */
 export const looksLikeShell = (text: string): boolean => {
-  const [, word, after] = /^(?:\$\s+|sudo\s+)?([\w.-]+)(\s*[(=])?/.exec(text.trim()) ?? [];
+  const start = text.trimStart().slice(0, lookedAtCharactersMax).trimEnd();
+  const [, word, after] = /^(?:\$\s{1,20}|sudo\s{1,20})?([\w.-]{1,60})(\s{0,20}[(=])?/.exec(start) ?? [];
   return (word !== undefined && after === undefined && shellCommands.has(word)) ||
-    /^(\$\s|\.{0,2}\/)/.test(text.trim());
+    /^(\$\s|\.{0,2}\/)/.test(start) || shellControl.test(start) || shellVariable.test(start);
 };
 
 /** Whether a text is Python by the marks that only Python has. */
 export const looksLikePython = (text: string): boolean =>
-  /^\s*(print\s*\(|import\s+\w+|from\s+\w[\w.]*\s+import\s|def\s+\w+\s*\(|class\s+\w+\s*[(:]|(for|while|if|with|try)\b.*:\s*($|\n|\S)|[\w.[\], ]+\s*[-+*/]?=[^=]|raise\b|assert\b|lambda\b|[\w.]+\(.*\)\s*$)/m
-    .test(text);
+  /^[ \t]{0,100}(print\s*\(|import\s+\w+|from\s+\w[\w.]*\s+import\s|def\s+\w+\s*\(|class\s+\w+\s*[(:]|(for|while|if|with|try)\b.*:\s*($|\n|\S)|[\w.[\], ]+\s*[-+*/]?=[^=]|raise\b|assert\b|lambda\b|[\w.]+\(.*\)\s*$)/m
+    .test(text.trimStart().slice(0, lookedAtCharactersMax));
 
 const quotePairs: Readonly<Record<string, string>> = {
   "'": "'",

@@ -10,7 +10,7 @@ import { abilities, announce, confession, describe, failed } from "./answer.ts";
 import { writtenFile } from "./history.ts";
 import { answerUiTask } from "./uiTask.ts";
 import { argumentsOf, ourTools, type Step, toolOf } from "./Step.ts";
-import { understand } from "./understand.ts";
+import { tooLong, understand } from "./understand.ts";
 
 /** What the model does in a turn: it says `text`, then makes `call` if there is one. */
 export interface Turn {
@@ -94,7 +94,10 @@ export const decide = (request: ModelRequest): Turn | Unfulfillable => {
   });
   const next = plan[results.length];
 
-  if (plan.length === 0) return { text: `${confession}\n\n${abilities}` };
+  if (plan.length === 0) {
+    const why = tooLong(message);
+    return { text: [confession, ...(why === undefined ? [] : [why]), abilities].join("\n\n") };
+  }
   if (next === undefined) return { text: signed(described.join("\n\n"), before) };
   if (results.some(failed)) {
     const left = plan.length - results.length;

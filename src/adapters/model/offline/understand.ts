@@ -14,10 +14,25 @@ import { ourTools, runFile, type Step } from "./Step.ts";
 import { saveAs, script, writeContent } from "./writeForms.ts";
 
 /**
- * Characters outside code blocks that are read. Rules need no more, and matching them takes more than
- * linear time in the worst case.
+ * Characters outside code blocks that are read. Rules need no more, and matching them takes quadratic time in the
+ * worst case; a fenced block is taken as it is, however long.
  */
-export const understoodCharsMax = 32_000;
+export const understoodCharsMax = 4_000;
+
+/** Characters of a whole message, blocks included; a command line takes no more. */
+export const messageCharsMax = 1_000_000;
+
+/** Why a message is too long to be read, undefined for one that is not. */
+export const tooLong = (message: string): string | undefined => {
+  if (message.length > messageCharsMax) {
+    return `The message has ${message.length} characters; I read messages of up to ${messageCharsMax}.`;
+  }
+  const { length } = takeBlocks(message).text;
+  return length <= understoodCharsMax
+    ? undefined
+    : `The message has ${length} characters outside fenced code blocks; I read up to ${understoodCharsMax} there. ` +
+      "Put the code or the text into a block between lines of ``` and I take all of it.";
+};
 
 // Forms ------------------------------------------------------------------------------------------
 
@@ -170,6 +185,7 @@ export const understand = (
   message: string,
   context: { readonly file: string | undefined; readonly tools: ReadonlyArray<string> },
 ): ReadonlyArray<Step> => {
+  if (message.length > messageCharsMax) return [];
   const { text, blocks } = takeBlocks(message);
   if (text.length > understoodCharsMax) return [];
   const steps: Array<Step> = [];

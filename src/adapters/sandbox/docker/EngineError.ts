@@ -3,6 +3,7 @@
  */
 import { Option, Schema } from "effect";
 import { RuntimeUnavailable, SandboxError, StartFailed } from "../../../services/Sandbox.ts";
+import { headOf } from "../../../domain/cutText.ts";
 
 /**
  * `Unavailable`: nobody answers at the socket. `Denied`: this process may not use it. `NotFound`,
@@ -55,13 +56,13 @@ const kindOf = (status: number | undefined, code: string | undefined, name: stri
 /** Classifies whatever dockerode or a socket rejected with. */
 export const fromThrown = (operation: string, thrown: unknown): EngineError =>
   Option.match(decodeThrown(thrown), {
-    onNone: () => new EngineError({ operation, kind: "Fault", detail: String(thrown).slice(0, detailCharsMax) }),
+    onNone: () => new EngineError({ operation, kind: "Fault", detail: headOf(String(thrown), detailCharsMax) }),
     onSome: (error) => {
       const body = Option.getOrUndefined(decodeBody(error.json))?.message;
       return new EngineError({
         operation,
         kind: kindOf(error.statusCode, error.code, error.name),
-        detail: (body ?? error.message ?? error.code ?? "no message").slice(0, detailCharsMax),
+        detail: headOf(body ?? error.message ?? error.code ?? "no message", detailCharsMax),
       });
     },
   });

@@ -12,6 +12,7 @@ import { ImageMissing, SandboxError } from "../../../services/Sandbox.ts";
 import { Engine } from "./Engine.ts";
 import { toSandboxError } from "./EngineError.ts";
 import { tarArchive } from "./tarArchive.ts";
+import { headOf } from "../../../domain/cutText.ts";
 
 /** Label with the hash of the sources an image was built from. */
 export const sourceLabel = "caisson.image.source";
@@ -111,10 +112,10 @@ export class Image extends Context.Service<Image, ImageService>()("caisson/adapt
           ).pipe(
             Stream.runForEach((message) =>
               message.error !== undefined
-                ? Effect.fail(missing(`the build failed: ${message.error.trim().slice(0, 500)}`))
+                ? Effect.fail(missing(`the build failed: ${headOf(message.error.trim(), 500)}`))
                 : /^Step \d+\/\d+/.test(message.stream ?? "")
-                ? Effect.logInfo((message.stream ?? "").trim().slice(0, 160))
-                : Effect.logDebug((message.stream ?? message.status ?? "").trim().slice(0, 500))
+                ? Effect.logInfo(headOf((message.stream ?? "").trim(), 160))
+                : Effect.logDebug(headOf((message.stream ?? message.status ?? "").trim(), 500))
             ),
           );
           yield* Effect.logInfo(`built the sandbox image ${reference}`);

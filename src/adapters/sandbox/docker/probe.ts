@@ -5,6 +5,7 @@ import { Effect, Option, Result, Schema } from "effect";
 import { request } from "node:http";
 import { Settings } from "../../../config.ts";
 import { EngineError, fromThrown } from "./EngineError.ts";
+import { headOf } from "../../../domain/cutText.ts";
 
 /** Where engines listen when nothing says otherwise, Docker before Podman. */
 const usualSockets = ["/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock"];
@@ -52,7 +53,7 @@ const get = (socketPath: string, path: string) =>
           answer.on("error", reject);
           answer.on("end", () => {
             if (answer.statusCode === 200) resolve(text);
-            else reject({ statusCode: answer.statusCode, message: text.slice(0, 200) });
+            else reject({ statusCode: answer.statusCode, message: headOf(text, 200) });
           });
         });
         asked.on("error", reject);

@@ -8,6 +8,7 @@
 import { Effect, Option } from "effect";
 import type { ModelInfo, ModelNotFound, SamplingParameter } from "../../../services/Model.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
+import { headOf } from "../../../domain/cutText.ts";
 
 /** How a parameter is treated. */
 export type Treatment =
@@ -132,7 +133,7 @@ export const refusedParameter = (body: Readonly<Record<string, unknown>>): Inval
     if (treatment === undefined) {
       return new InvalidRequest({
         param: name,
-        why: `Unrecognized request argument supplied: ${name.slice(0, 100)}`,
+        why: `Unrecognized request argument supplied: ${headOf(name, 100)}`,
         code: "unknown_parameter",
       });
     }

@@ -16,6 +16,7 @@ import type {
 import { InvalidRequest } from "../../frame/errors.ts";
 import { readContent } from "../contentParts.ts";
 import type { AssistantMessageIn, ChatRequest, MessageIn } from "./wire.ts";
+import { headOf } from "../../../domain/cutText.ts";
 
 /** A request in the agent's terms, before it is placed in a session. */
 export interface Asked {
@@ -139,7 +140,7 @@ const readToolChoice = (
   const name = choice.function.name;
   return agentToolNames.has(name) || clientTools.some((tool) => tool.name === name)
     ? Effect.succeed({ _tag: "Named", name })
-    : Effect.fail(invalid("tool_choice", `There is no tool named '${name.slice(0, 100)}' in this request`));
+    : Effect.fail(invalid("tool_choice", `There is no tool named '${headOf(name, 100)}' in this request`));
 };
 
 // Parameters -------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 import { Effect, Schema } from "effect";
 import { View } from "../../../services/Converter.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
+import { headOf } from "../../../domain/cutText.ts";
 
 /** The request header that chooses a view. */
 export const viewHeader = "x-caisson-view";
@@ -24,7 +25,7 @@ const parse = (param: string, value: string): Effect.Effect<View, InvalidRequest
   isView(value) ? Effect.succeed(value) : Effect.fail(
     new InvalidRequest({
       param,
-      why: `Unknown view '${value.slice(0, 50)}': expected one of ${View.literals.join(", ")}`,
+      why: `Unknown view '${headOf(value, 50)}': expected one of ${View.literals.join(", ")}`,
       code: "unknown_view",
     }),
   );
