@@ -5,7 +5,7 @@
  * pure function finds the turns a client means, so that their rich form is used and nothing is said
  * twice to the model.
  */
-import { stripActivity } from "./activityMarkup.ts";
+import { stripActivity } from "./resentActivity.ts";
 import { type AssistantMessage, type Message, textOf, toolCallsOf, type ToolMessage } from "./Message.ts";
 import { pathTo, type Turn, type TurnParent } from "./Session.ts";
 

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { Effect, type Layer } from "effect";
-import { stripActivity } from "../../src/domain/activityMarkup.ts";
+import { stripActivity } from "../../src/domain/resentActivity.ts";
 import type { AgentEvent, FinishReason } from "../../src/domain/AgentEvent.ts";
 import type { ChatChunk } from "../../src/domain/ChatChunk.ts";
 import { type ConversionOptions, Converter, View } from "../../src/services/Converter.ts";
@@ -161,7 +161,7 @@ export const converterSuite = (name: string, layer: Layer.Layer<Converter>): voi
     Effect.gen(function* () {
       const chunks = yield* convert(run, { view: "reasoning" });
       assert.equal(content(chunks), "Let me look.\n\nIt is done.");
-      assert.match(reasoning(chunks), /^hm[\s\S]*caisson:call[\s\S]*caisson:result/);
+      assert.match(reasoning(chunks), /^hm\n\n```bash\necho[^\n]*\n```\n\n\n\n```text\n<a>/);
     }));
 
   effect(`${name}: view details shows one closed block with escaped attributes`, () =>

@@ -4,7 +4,7 @@ import { Effect, Option, Redacted } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import type { SettingsService } from "../../src/config.ts";
 import { linkKeys, signLink } from "../../src/http/caisson/sealedLinks.ts";
-import { stripActivity } from "../../src/domain/activityMarkup.ts";
+import { stripActivity } from "../../src/domain/resentActivity.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import { type App, withApp } from "../support/app.ts";
 import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";

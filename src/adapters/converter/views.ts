@@ -4,7 +4,12 @@
  * A view is a pure description: for a call and for its result, the parts that go into the answer,
  * into the reasoning, or into `tool_calls`. It knows neither chunks nor streams.
  */
-import { renderCallBlock, renderResultBlock } from "../../domain/activityMarkup.ts";
+import {
+  renderCallBlock,
+  renderCallThought,
+  renderResultBlock,
+  renderResultThought,
+} from "../../domain/activityMarkup.ts";
 import type { ToolCallFinished } from "../../domain/AgentEvent.ts";
 import type { ToolCall } from "../../domain/Message.ts";
 import type { View } from "../../services/Converter.ts";
@@ -58,8 +63,8 @@ export const showings: { readonly [K in View]: Showing } = {
     finished: (event) => content(renderResultBlock(event.result, event.call.id)),
   },
   reasoning: {
-    started: (call) => reasoning(renderCallBlock(call)),
-    finished: (event) => reasoning(renderResultBlock(event.result, event.call.id)),
+    started: (call) => reasoning(renderCallThought(call)),
+    finished: (event) => reasoning(renderResultThought(event.result)),
   },
   details: { started: () => nothing, finished: (event) => content(renderDetails(event)) },
   none: { started: () => nothing, finished: () => nothing },

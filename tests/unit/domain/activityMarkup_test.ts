@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { callIdsIn, renderCallBlock, renderResultBlock, stripActivity } from "../../../src/domain/activityMarkup.ts";
+import { renderCallBlock, renderResultBlock } from "../../../src/domain/activityMarkup.ts";
+import { callIdsIn, stripActivity } from "../../../src/domain/resentActivity.ts";
 
 const bash = (command: string) => ({
   id: "c1",

@@ -1,0 +1,149 @@
+/**
+ * Tool activity in what clients send back: taking it out of answers, and the ids of the calls it shows.
+ *
+ * What is read here was in somebody else's hands. Every function passes once over a text, whatever stands in it.
+ */
+import { fenceLengthMin } from "./activityMarkup.ts";
+
+/** Characters of a line that may be a marker, a fence or a link of ours; a longer line is somebody's text. */
+const ownLineCharactersMax = 10_000;
+
+/** The longest part of a line that is looked at as a link: a name of 255 characters, a sealed path, a signature. */
+const artifactLine =
+  /^!?\[[^\]]{0,2000}\]\([^\s)]{0,2000}\/v1\/artifacts\/artifact-[\w-]{1,8000}\/content\?[^\s)]{1,500}\)(?: \([\d.]{1,20} k?M?B\))?$/;
+
+const isArtifactLine = (line: string): boolean =>
+  line.length <= ownLineCharactersMax && line.includes("/v1/artifacts/artifact-") && artifactLine.test(line.trim());
+
+const stripArtifacts = (text: string): string =>
+  text.includes("/v1/artifacts/artifact-") ? text.split("\n").filter((line) => !isArtifactLine(line)).join("\n") : text;
+
+const markerLine = /^\[\/\/\]: # \(caisson:(?:call|result)(?: ([\w-]{1,64}))?\)$/;
+
+/** A marker line's call id, "" when it names none, undefined for every other line. */
+const markedId = (line: string): string | undefined => {
+  if (line.length > ownLineCharactersMax || !line.startsWith("[//]: # (caisson:")) return undefined;
+  const found = markerLine.exec(line.trimEnd());
+  return found === null ? undefined : found[1] ?? "";
+};
+
+/** The backticks a line opens a fence with, "" when it opens none. */
+const fenceOpenedBy = (line: string): string => {
+  let length = 0;
+  while (line[length] === "`") length++;
+  return length < fenceLengthMin || line.includes("`", length) ? "" : line.slice(0, length);
+};
+
+/** Blocks of earlier versions name themselves in the fence. */
+const oldFenceInfo = /^[\w+#-]{0,40} caisson:(?:call|result)$/;
+
+const isOldFence = (line: string, fence: string): boolean =>
+  fence !== "" && line.length <= ownLineCharactersMax && oldFenceInfo.test(line.slice(fence.length).trimEnd());
+
+/**
+ * Walks over a text's lines once: drops our blocks, and tells of each marker.
+ *
+ * A block that was cut before its closing fence reaches to the end; a marker without a block is dropped alone.
+ */
+const stripBlocks = (text: string): string => {
+  if (!text.includes("caisson:")) return text;
+  const kept: Array<string> = [];
+  let closing = "";
+  let marked = false;
+  for (const line of text.split("\n")) {
+    if (closing !== "") {
+      if (line.trimEnd() === closing) closing = "";
+      continue;
+    }
+    if (markedId(line) !== undefined) {
+      marked = true;
+      continue;
+    }
+    const fence = fenceOpenedBy(line);
+    if (fence !== "" && (marked || isOldFence(line, fence))) {
+      closing = fence;
+      marked = false;
+      continue;
+    }
+    if (line.trim() !== "") marked = false;
+    kept.push(line);
+  }
+  return kept.join("\n");
+};
+
+const openingDetails = "<details";
+const closingDetails = "</details>";
+const ownDetails = ['type="tool_calls"', 'type="reasoning"', 'type="code_interpreter"'] as const;
+
+/** Drops the details blocks in which Open WebUI shows activity and thought; a cut one reaches to the end. */
+const stripDetails = (text: string): string => {
+  if (!text.includes(openingDetails)) return text;
+  const kept: Array<string> = [];
+  let position = 0;
+  for (let at = text.indexOf(openingDetails); at !== -1; at = text.indexOf(openingDetails, at)) {
+    const tagEnd = text.indexOf(">", at);
+    // Without an end there is no tag here, and none after it either.
+    if (tagEnd === -1) break;
+    const tag = text.slice(at + openingDetails.length, tagEnd);
+    const nested = tag.lastIndexOf(openingDetails);
+    if (nested !== -1) {
+      // A tag that was never closed: the one that begins last is the one that ends here.
+      at += openingDetails.length + nested;
+      continue;
+    }
+    if (!/^\s/.test(tag) || !ownDetails.some((type) => tag.includes(type))) {
+      at = tagEnd;
+      continue;
+    }
+    kept.push(text.slice(position, at));
+    const end = text.indexOf(closingDetails, tagEnd);
+    position = end === -1 ? text.length : end + closingDetails.length;
+    at = position;
+  }
+  kept.push(text.slice(position));
+  return kept.join("");
+};
+
+/**
+ * Removes every piece of tool activity that a view of ours wrote into answer text.
+ *
+ * *Details*: fenced blocks of `renderCallBlock` and `renderResultBlock` with their markers, and `<details>`
+ * blocks of type `tool_calls`, `reasoning` and `code_interpreter`, and the lines of `renderArtifacts`.
+ * Blank lines around them stay. One pass over the text, whatever stands in it.
+ */
+export const stripActivity = (text: string): string => stripArtifacts(stripDetails(stripBlocks(text)));
+
+const detailsId = /\sid="([\w-]{1,64})"/;
+
+/**
+ * The call ids that markers and details blocks of ours name in an answer, in order, at most `idsMax`.
+ *
+ * *Details*: what stands inside a block is output, not ours, and names nothing.
+ */
+export const callIdsIn = (text: string, idsMax: number): ReadonlyArray<string> => {
+  const ids: Array<string> = [];
+  if (text.includes("[//]: # (caisson:")) {
+    let closing = "";
+    for (const line of text.split("\n")) {
+      if (ids.length >= idsMax) return ids;
+      if (closing !== "") {
+        if (line.trimEnd() === closing) closing = "";
+        continue;
+      }
+      const id = markedId(line);
+      if (id !== undefined && id !== "") ids.push(id);
+      if (id === undefined) closing = fenceOpenedBy(line);
+    }
+  }
+  for (let at = text.indexOf(openingDetails); at !== -1 && ids.length < idsMax;) {
+    const tagEnd = text.indexOf(">", at);
+    if (tagEnd === -1) break;
+    const tag = text.slice(text.lastIndexOf(openingDetails, tagEnd), tagEnd);
+    const own = tag.includes(ownDetails[0]);
+    const id = own ? detailsId.exec(tag.slice(0, ownLineCharactersMax))?.[1] : undefined;
+    if (id !== undefined) ids.push(id);
+    const end = own ? text.indexOf(closingDetails, tagEnd) : tagEnd;
+    at = end === -1 ? -1 : text.indexOf(openingDetails, end);
+  }
+  return ids;
+};
