@@ -1,8 +1,8 @@
 /**
  * How tool activity looks inside answer text.
  *
- * The views write these blocks, `resentActivity.ts` reads them again in what clients send back; the marker of a block is
- * declared here, so answer and activity can always be told apart.
+ * The views write these blocks, `resentActivity.ts` reads them again in what clients send back; the marker of a block
+ * is declared here, so answer and activity can always be told apart.
  */
 import { Option, Schema } from "effect";
 import type { Artifact } from "./Artifact.ts";
@@ -92,7 +92,7 @@ const describeResult = (result: ToolResult): string => {
 export const renderCallBlock = (call: ToolCall): string =>
   `\n\n${marker(activityMark.call, call.id)}\n\n${describedCall(call)}\n\n`;
 
-/** Renders the result of a call as a fenced block of ours, its marker and blank lines included; it keeps head and tail. */
+/** Renders the result of a call as a fenced block of ours with its marker; a long one keeps head and tail. */
 export const renderResultBlock = (result: ToolResult, callId: string): string =>
   `\n\n${marker(activityMark.result, callId)}\n\n${describedResult(result)}\n\n`;
 

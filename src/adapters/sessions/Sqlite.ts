@@ -45,6 +45,11 @@ const decodeSummary = Schema.decodeUnknownSync(Schema.Struct({
   used_ms: Schema.Number,
 }));
 
+const summaryOf = (row: unknown): SessionSummary => {
+  const { owner, id, turns, created_ms, used_ms } = decodeSummary(row);
+  return { key: { owner, id }, turns, createdAtMs: created_ms, lastUsedAtMs: used_ms };
+};
+
 // Statements -------------------------------------------------------------------------------------
 
 /** Marks a live session as used and returns it. */
@@ -157,19 +162,13 @@ const make = Effect.gen(function* () {
     }),
     list: Effect.fnUntraced(function* (owner: OwnerKey) {
       const nowMs = yield* Clock.currentTimeMillis;
-      const rows = yield* file.use("list", (database) =>
+      return yield* file.use("list", (database) =>
         database.all(
           `SELECT owner, id, turns, created_ms, used_ms FROM sessions
             WHERE owner = ? AND used_ms > ? ORDER BY used_ms DESC, serial DESC`,
           owner,
           nowMs - timeoutMs,
-        ).map((row) => decodeSummary(row)));
-      return rows.map((row): SessionSummary => ({
-        key: { owner: row.owner, id: row.id },
-        turns: row.turns,
-        createdAtMs: row.created_ms,
-        lastUsedAtMs: row.used_ms,
-      }));
+        ).map(summaryOf));
     }),
     remove: Effect.fnUntraced(function* (key: SessionKey) {
       const nowMs = yield* Clock.currentTimeMillis;

@@ -139,6 +139,24 @@ export interface SqliteFile {
   readonly isStillThere: Effect.Effect<void, SessionsUnavailable>;
 }
 
+const identityOf = async (path: string): Promise<string> => {
+  const { dev, ino } = await stat(path);
+  return `${dev}:${ino}`;
+};
+
+/** Throws when the file at a path is not the one that was opened, or no database any more. */
+const seeFile = async (path: string, opened: string): Promise<void> => {
+  const file = await openFile(path, "r");
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(fileHeader.length), 0, fileHeader.length, 0);
+    if (opened !== await identityOf(path)) throw new Error("the file was replaced by another");
+    // The pages of a new database may still be in its log alone.
+    if (bytesRead > 0 && buffer.toString("latin1") !== fileHeader) throw new Error("the file is not a database");
+  } finally {
+    await file.close();
+  }
+};
+
 /**
  * Prepares a file for use while the scope is open; only this system user can read it.
  *
@@ -166,24 +184,8 @@ export const makeSqliteFile = Effect.fnUntraced(function* (path: string) {
       cause,
     });
 
-  const identityOf = async (): Promise<string> => {
-    const { dev, ino } = await stat(path);
-    return `${dev}:${ino}`;
-  };
-
   const isStillThere: SqliteFile["isStillThere"] = Effect.tryPromise({
-    try: async () => {
-      if (current === undefined) return;
-      const file = await openFile(path, "r");
-      try {
-        const { buffer, bytesRead } = await file.read(Buffer.alloc(fileHeader.length), 0, fileHeader.length, 0);
-        if (opened !== await identityOf()) throw new Error("the file was replaced by another");
-        // The pages of a new database may still be in its log alone.
-        if (bytesRead > 0 && buffer.toString("latin1") !== fileHeader) throw new Error("the file is not a database");
-      } finally {
-        await file.close();
-      }
-    },
+    try: () => current === undefined ? Promise.resolve() : seeFile(path, opened),
     catch: (cause) => {
       close();
       return unavailable("check")(cause);
@@ -197,7 +199,7 @@ export const makeSqliteFile = Effect.fnUntraced(function* (path: string) {
         await mkdir(dirname(path), { recursive: true, mode: 0o700 });
         await (await openFile(path, "a", 0o600)).close();
         await chmod(path, 0o600);
-        opened = await identityOf();
+        opened = await identityOf(path);
       },
       catch: unavailable("open"),
     });
