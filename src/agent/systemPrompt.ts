@@ -9,9 +9,6 @@ import type { Skill } from "../domain/Skill.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
 import { headOf } from "../domain/cutText.ts";
 
-/** The version of the text below; raise it when the words change. */
-export const systemPromptVersion = 1;
-
 /** Skills shown; a catalogue entry is about 100 tokens, and a prompt that lists hundreds helps nobody. */
 const skillsShownMax = 40;
 

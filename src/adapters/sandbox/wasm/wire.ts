@@ -28,17 +28,10 @@ export type GuestRequest =
   | { readonly op: "docstring"; readonly path: string; readonly name: string }
   | { readonly op: "changed"; readonly sinceMs: number; readonly limit: number };
 
-/** A request refused: `reason` is one of FileError's. */
-export interface GuestRefusal {
-  readonly ok: false;
-  readonly reason: string;
-  readonly why: string;
-}
-
 /** The lengths in front of a message. */
 export const headerBytes = 8;
 /** A head is a few fields and, for `execute`, the command or the kept output. */
-export const headBytesMax = 64 * 1024 * 1024;
+const headBytesMax = 64 * 1024 * 1024;
 /** A body is a piece or a whole of a file that a tool call carries. */
 export const bodyBytesMax = 256 * 1024 * 1024;
 /** Bytes of a file in one answer; larger ones are asked for piece by piece. */
