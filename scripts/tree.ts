@@ -173,6 +173,9 @@ export const unusedStill: ReadonlySet<string> = new Set([
   "resultCharactersMax",
   "serve",
   "systemPromptName",
+  "activityMark",
+  "messageCharsMax",
+  "tailOf",
   "unknownMediaType",
   "workspacePath",
 ]);
