@@ -5,15 +5,15 @@ import process from "node:process";
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime";
 import { Effect, Layer, Logger } from "effect";
 import { mcpHttp, mcpStdio, settings } from "./src/app.ts";
-import { explained } from "./src/boot.ts";
+import { explained, givesBackPermissions } from "./src/boot.ts";
 
 // Over standard streams the layer is built when the client has gone, and that is the end of the process.
 const program = process.argv.includes("--stdio")
-  ? Effect.scoped(Layer.build(Layer.provide(mcpStdio, settings))).pipe(
+  ? Effect.scoped(Layer.build(Layer.provide(mcpStdio, [settings, givesBackPermissions]))).pipe(
     explained,
     // Until the settings are read there is no logger but the default one, which would write to the protocol.
     Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])),
   )
-  : explained(Layer.launch(Layer.provide(mcpHttp, settings)));
+  : explained(Layer.launch(Layer.provide(mcpHttp, [settings, givesBackPermissions])));
 
 NodeRuntime.runMain(program, { disableErrorReporting: true });

@@ -4,6 +4,8 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime";
 import { Layer } from "effect";
 import { agentApi, settings } from "./src/app.ts";
-import { explained } from "./src/boot.ts";
+import { explained, givesBackPermissions } from "./src/boot.ts";
 
-NodeRuntime.runMain(explained(Layer.launch(Layer.provide(agentApi, settings))), { disableErrorReporting: true });
+NodeRuntime.runMain(explained(Layer.launch(Layer.provide(agentApi, [settings, givesBackPermissions]))), {
+  disableErrorReporting: true,
+});

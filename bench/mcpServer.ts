@@ -43,7 +43,6 @@ const echo = Layer.mergeAll(
   Layer.succeed(
     Identity,
     Identity.of({
-      anonymous: true,
       identify: () => Effect.succeed({ principal: { kind: "anonymous", name: "anonymous" } }),
       mayListen: () => Effect.void,
     }),

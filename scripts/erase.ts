@@ -6,11 +6,24 @@
 import { Effect, Layer } from "effect";
 import { erase } from "../src/runs/erase.ts";
 import { sandbox, sessions } from "../src/app.ts";
+import type { ConfigurationRefused } from "../src/config.ts";
+import type { SandboxError } from "../src/services/Sandbox.ts";
+import type { SessionsUnavailable } from "../src/services/Sessions.ts";
 import { settingsLayer } from "./settings.ts";
 
 const usage = `usage: deno task erase PRINCIPAL [USER]
 
 PRINCIPAL is api-key:NAME, jwt:SUBJECT or anonymous. Without USER, the principal's own default user is erased.`;
+
+/** What stood in the way, and what to do about it. */
+const messageOf = (error: ConfigurationRefused | SandboxError | SessionsUnavailable): string => {
+  if (error._tag === "ConfigurationRefused") return error.message;
+  const said = `${error.message}: ${error.detail}`;
+  return error._tag === "SandboxError" && error.reason._tag === "StartFailed"
+    ? `${said}\nA running server holds this user's sandbox. Stop the server, or wait until the sandbox is idle for ` +
+      "CAISSON_SANDBOX_IDLE_SECONDS, and erase again."
+    : said;
+};
 
 const [principal = "", user = "", ...rest] = Deno.args;
 const isPrincipal = /^(?:(?:api-key|jwt):.+|anonymous)$/.test(principal);
@@ -29,7 +42,7 @@ if (!isPrincipal || rest.length > 0 || (principal === "anonymous" && user === ""
         return 0;
       },
       onFailure: (error) => {
-        console.error(error.message);
+        console.error(messageOf(error));
         return 1;
       },
     }),

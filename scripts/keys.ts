@@ -1,20 +1,22 @@
 /**
- * Creates, lists and revokes API keys in the file of `CAISSON_API_KEYS_FILE`.
+ * Creates, lists and revokes API keys in the file that a server of the same settings reads.
  *
  *   deno task keys create NAME
  *   deno task keys list
  *   deno task keys revoke ID_OR_NAME
  */
 import { Effect } from "effect";
-import { createKey, readKeys, revokeKeys } from "../src/adapters/identity/keyFile.ts";
+import { createKey, keyFilePath, readKeys, revokeKeys } from "../src/adapters/identity/keyFile.ts";
+import { Settings } from "../src/config.ts";
+import { settingsLayer } from "./settings.ts";
 
 const usage = `usage: deno task keys create NAME | list | revoke ID_OR_NAME
 
-The keys are kept, hashed, in the file that CAISSON_API_KEYS_FILE names (.caisson/keys.json when it is unset).
-A running server takes notice within a second.`;
+The keys are kept, hashed, in keys.json of CAISSON_DATA_PATH, or in the file that CAISSON_API_KEYS_FILE names.
+A running server takes notice within a second: from the first key on every request needs one.`;
 
 const program = Effect.gen(function* () {
-  const path = Deno.env.get("CAISSON_API_KEYS_FILE") || ".caisson/keys.json";
+  const path = keyFilePath(yield* Settings);
   const [command, argument, ...rest] = Deno.args;
   if (command === "create" && argument !== undefined && rest.length === 0) {
     const { key, stored } = yield* createKey(path, argument);
@@ -35,7 +37,7 @@ const program = Effect.gen(function* () {
 });
 
 Deno.exitCode = await Effect.runPromise(
-  Effect.catch(program, (error) =>
+  Effect.catch(Effect.provide(program, settingsLayer), (error) =>
     Effect.sync(() => {
       console.error(error.message);
       return 1;

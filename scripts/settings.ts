@@ -1,23 +1,10 @@
 /**
- * Settings and logging of the project's own tasks: from the environment, then from `.env`.
+ * Settings and logging of the project's own tasks, read as the server reads them.
  */
-import { ConfigProvider, Effect, Layer } from "effect";
+import { Effect, Layer } from "effect";
+import { environment } from "../src/config/environment.ts";
 import { Settings } from "../src/config.ts";
 import * as Logging from "../src/logging.ts";
-
-const readDotEnv = (): string => {
-  try {
-    return Deno.readTextFileSync(".env");
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
-};
-
-const provider = ConfigProvider.orElse(
-  ConfigProvider.fromEnv(),
-  ConfigProvider.fromDotEnvContents(readDotEnv()),
-);
 
 /** The settings a server would have here, with lines logged to standard error. */
 export const settingsLayer = Layer.unwrap(
@@ -25,4 +12,4 @@ export const settingsLayer = Layer.unwrap(
     Settings,
     ({ logLevel }) => Logging.layer(logLevel, { isTerminal: Deno.stderr.isTerminal(), toStderr: true }),
   ),
-).pipe(Layer.provideMerge(Settings.layer), Layer.provide(ConfigProvider.layer(provider)));
+).pipe(Layer.provideMerge(Settings.layer), Layer.provide(environment));

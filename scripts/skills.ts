@@ -4,6 +4,7 @@
  * `deno task skills [folder]` prints every problem as `file:line: message`, the catalogue with its size
  * in tokens, and exits with 1 when a skill is refused.
  */
+import { resolve } from "node:path";
 import { Effect, References } from "effect";
 import { make } from "../src/adapters/skills/Disk.ts";
 import { skillEntry } from "../src/agent/systemPrompt.ts";
@@ -11,7 +12,26 @@ import { skillEntry } from "../src/agent/systemPrompt.ts";
 /** Model providers' rule of thumb for English. */
 const charsPerToken = 4;
 
-const folder = Deno.args[0] ?? "skills";
+/** A folder of the command line is meant from where the command was typed; a task runs in the checkout. */
+const typedIn = Deno.env.get("INIT_CWD") ?? ".";
+const folder = Deno.args[0] === undefined ? "skills" : resolve(typedIn, Deno.args[0]);
+
+/** Says why a folder cannot be looked at, undefined when it can. */
+const unreadable = (): string | undefined => {
+  try {
+    return Deno.statSync(folder).isDirectory ? undefined : "is no folder";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "does not exist";
+    throw error;
+  }
+};
+
+const why = unreadable();
+if (why !== undefined) {
+  console.error(`${folder} ${why}`);
+  Deno.exit(2);
+}
+
 const { skills, problems } = await Effect.runPromise(
   Effect.flatMap(make(folder), ({ catalogue }) => catalogue).pipe(
     // The problems are printed below, in full.

@@ -5,13 +5,12 @@
  * program can take some, replace others and keep the rest.
  */
 import process from "node:process";
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem";
-import { ConfigProvider, Effect, FileSystem, Layer, Option, Result } from "effect";
-import { HttpServer } from "effect/http";
+import { Effect, Layer, Option, Result } from "effect";
 import * as OpenAiChunks from "./adapters/converter/OpenAiChunks.ts";
 import * as Identity from "./adapters/identity/Configured.ts";
 import * as Limits from "./adapters/limits/Configured.ts";
 import * as Model from "./adapters/model/Configured.ts";
+import { loadTable } from "./adapters/model/modelTable.ts";
 import * as PromptTexts from "./adapters/promptTexts/Files.ts";
 import * as RunLedger from "./adapters/runs/Configured.ts";
 import * as Docker from "./adapters/sandbox/docker/Docker.ts";
@@ -26,27 +25,20 @@ import * as ToolsLibrary from "./adapters/toolsLibrary/Disk.ts";
 import * as UsageLedger from "./adapters/usageLedger/Files.ts";
 import * as Agent from "./agent/Agent.ts";
 import * as LocalToolbox from "./agent/LocalToolbox.ts";
+import * as Announce from "./announcements.ts";
+import { environment } from "./config/environment.ts";
 import { Settings } from "./config.ts";
 import * as Api from "./http/server.ts";
 import * as Logging from "./logging.ts";
 import * as McpHttp from "./mcp/http.ts";
 import * as McpStdio from "./mcp/stdio.ts";
-import { Sandbox } from "./services/Sandbox.ts";
 
 // Settings and logs ------------------------------------------------------------------------------
-
-/** The environment, and beneath it the `.env` file of the working directory when there is one. */
-const environment = ConfigProvider.layerAdd(
-  Effect.gen(function* () {
-    const files = yield* FileSystem.FileSystem;
-    return (yield* files.exists(".env")) ? yield* ConfigProvider.fromDotEnv() : ConfigProvider.fromUnknown({});
-  }),
-).pipe(Layer.provide(NodeFileSystem.layer));
 
 /**
  * The settings of this process.
  *
- * *Fails with* `ConfigurationRefused`, naming every wrong key, and `PlatformError` when `.env` cannot be read.
+ * *Fails with* `ConfigurationRefused`, naming every wrong key, or saying why `.env` cannot be read.
  *
  * *Example* (read the settings of this process):
  *
@@ -102,7 +94,7 @@ export const sessions = Sessions.layer;
 /**
  * The Model port over every configured provider; the routing table names variables that hold keys.
  *
- * *Fails with* `ConfigurationRefused` when the table is wrong, and `PlatformError` when `.env` cannot be read.
+ * *Fails with* `ConfigurationRefused` when the table is wrong, or `.env` cannot be read.
  *
  * *Example* (work without any key):
  *
@@ -183,17 +175,6 @@ export const execution = Layer.unwrap(
 /** The agent; needs the Model and Toolbox ports. */
 export const agent = Agent.layer;
 
-const announceSandbox = Layer.effectDiscard(
-  Effect.gen(function* () {
-    const { info } = yield* Sandbox;
-    const missing = info.controls.filter(({ applied }) => !applied);
-    yield* Effect.logInfo(`sandbox: ${info.kind}, ${info.why}`);
-    for (const control of missing) {
-      yield* Effect.logWarning(`sandbox control not applied: ${control.name}`, control.detail);
-    }
-  }),
-);
-
 /** Every port of the agent API with the agent on top. */
 export const services = agent.pipe(
   Layer.provideMerge(
@@ -203,15 +184,12 @@ export const services = agent.pipe(
 
 // Doors ------------------------------------------------------------------------------------------
 
-/** Says where a door is once it is open, and when it closes. */
-const announceDoor = (door: string) =>
-  Layer.effectDiscard(Effect.gen(function* () {
-    const { address } = yield* HttpServer.HttpServer;
-    yield* Effect.acquireRelease(
-      Effect.logInfo(`${door} listens on ${HttpServer.formatAddress(address)}`),
-      () => Effect.logInfo(`${door} closes`),
-    );
-  }));
+/** Warns of settings that nobody reads, once lines are logged as the settings say. */
+const announceSettings = Layer.effectDiscard(Effect.gen(function* () {
+  const { models } = yield* Settings;
+  const table = Option.isSome(models) ? yield* loadTable(models.value) : {};
+  yield* Announce.warnOfUnknownSettings(Announce.keyVariables(table));
+}));
 
 /**
  * The agent API, listening until its scope closes.
@@ -231,8 +209,13 @@ const announceDoor = (door: string) =>
  * assert.ok(main);
  * ```
  */
-export const agentApi = Layer.mergeAll(announceSandbox, Layer.provideMerge(announceDoor("agent API"), Api.serve)).pipe(
+export const agentApi = Layer.mergeAll(
+  Announce.sandbox,
+  Announce.models,
+  Layer.provideMerge(Announce.door("agent API", Announce.askTheApi), Api.serve),
+).pipe(
   Layer.provide(services),
+  Layer.merge(announceSettings),
   Layer.provideMerge(logging(false)),
 );
 
@@ -240,14 +223,18 @@ export const agentApi = Layer.mergeAll(announceSandbox, Layer.provideMerge(annou
 const mcpServices = Layer.mergeAll(Layer.provideMerge(toolbox, sandbox), identity, limits, Skills.layer);
 
 /** The MCP server over streamable HTTP, listening until its scope closes. */
-export const mcpHttp = Layer.mergeAll(announceSandbox, Layer.provideMerge(announceDoor("MCP server"), McpHttp.layer))
-  .pipe(
-    Layer.provide(mcpServices),
-    Layer.provideMerge(logging(false)),
-  );
+export const mcpHttp = Layer.mergeAll(
+  Announce.sandbox,
+  Layer.provideMerge(Announce.door("MCP server", Announce.connectToMcp), McpHttp.layer),
+).pipe(
+  Layer.provide(mcpServices),
+  Layer.merge(announceSettings),
+  Layer.provideMerge(logging(false)),
+);
 
 /** The MCP server over standard streams, until the client goes. */
-export const mcpStdio = Layer.mergeAll(announceSandbox, McpStdio.layer).pipe(
+export const mcpStdio = Layer.mergeAll(Announce.sandbox, McpStdio.layer).pipe(
   Layer.provide(mcpServices),
+  Layer.merge(announceSettings),
   Layer.provideMerge(logging(true)),
 );

@@ -1,8 +1,9 @@
 /**
  * Starting a process: run the door until it is told to stop, or say in one line why it cannot open.
  */
-import { Cause, Effect, type PlatformError } from "effect";
+import { Cause, Effect, Layer } from "effect";
 import type { HttpServerError } from "effect/http";
+import { SandboxChosen } from "./announcements.ts";
 import type { ConfigurationRefused } from "./config.ts";
 import type { OpenDoorRefused } from "./services/Identity.ts";
 import type { SandboxError } from "./services/Sandbox.ts";
@@ -13,7 +14,6 @@ export type BootError =
   | ConfigurationRefused
   | HttpServerError.ServeError
   | OpenDoorRefused
-  | PlatformError.PlatformError
   | SandboxError
   | SessionsUnavailable;
 
@@ -29,8 +29,6 @@ export const bootMessage = (error: BootError): string => {
     case "ServeError":
       return `cannot listen: ${messageOf(error.cause)}. Choose another port with AGENT_API_PORT or CAISSON_MCP_PORT, ` +
         "or stop what uses this one";
-    case "PlatformError":
-      return `the .env file cannot be read: ${error.message}`;
     case "SandboxError":
       return `${error.message}: ${error.detail}. ${
         error.reason._tag === "ImageMissing"
@@ -41,6 +39,26 @@ export const bootMessage = (error: BootError): string => {
       return `${error.message}: ${error.detail}. Check CAISSON_DATA_PATH or CAISSON_REDIS_URL`;
   }
 };
+
+// Permissions ------------------------------------------------------------------------------------
+
+/** What only the embedded sandbox starts. */
+const embeddedCommands = (): ReadonlyArray<string> => [Deno.execPath(), "/usr/bin/bwrap", "/usr/local/bin/bwrap"];
+
+/**
+ * Gives back the leave to start sandboxes when code runs elsewhere: a process that may run Deno may do anything.
+ *
+ * *Details*: for programs that are a whole process; leave to run anything at all cannot be given back in part.
+ */
+export const givesBackPermissions: Layer.Layer<never> = Layer.succeed(
+  SandboxChosen,
+  ({ kind }) =>
+    kind === "embedded" ? Effect.void : Effect.sync(() => {
+      for (const command of embeddedCommands()) Deno.permissions.revokeSync({ name: "run", command });
+    }),
+);
+
+// End --------------------------------------------------------------------------------------------
 
 /** The process ends with exit code 1; what was wrong has been said. */
 export class BootFailed {

@@ -4,7 +4,7 @@
  * `docs/configuration.md` is generated from {@link settingsTable}. Nothing else in the library reads
  * the environment.
  */
-import { Config, Context, Effect, Layer, Option, Redacted, Result, Schema } from "effect";
+import { Config, Context, Effect, Layer, Option, Redacted, Result } from "effect";
 import { agentRows } from "./config/agent.ts";
 import { doorsRows } from "./config/doors.ts";
 import { identityRows } from "./config/identity.ts";
@@ -13,8 +13,10 @@ import { modelsRows } from "./config/models.ts";
 import { sandboxRows } from "./config/sandbox.ts";
 import { sessionsRows } from "./config/sessions.ts";
 import { telemetryRows } from "./config/telemetry.ts";
+import { ConfigurationRefused } from "./config/refused.ts";
 import type { Row } from "./config/rows.ts";
 
+export { ConfigurationRefused } from "./config/refused.ts";
 export type { Row } from "./config/rows.ts";
 
 // Table ------------------------------------------------------------------------------------------
@@ -49,32 +51,6 @@ type Value<R> = R extends Row<infer A> ? A : never;
 export type SettingsService = { readonly [K in keyof typeof settingsTable]: Value<(typeof settingsTable)[K]> };
 
 // Reading ----------------------------------------------------------------------------------------
-
-/**
- * The configuration has values that cannot be used; each problem names its key and what was expected.
- *
- * *Example* (show every wrong setting at once):
- *
- * ```ts
- * import assert from "node:assert/strict";
- * import { ConfigProvider, Effect, Layer } from "effect";
- * import { Settings } from "@caisson/caisson";
- *
- * const provider = ConfigProvider.layer(ConfigProvider.fromUnknown({ AGENT_API_PORT: "http", LOG_LEVEL: "LOUD" }));
- * const error = await Effect.runPromise(
- *   Effect.flip(Effect.scoped(Layer.build(Layer.provide(Settings.layer, provider)))),
- * );
- * assert.equal(error.problems.length, 2);
- * assert.equal(error.problems[0], 'AGENT_API_PORT is "http", expected a whole number (port) from 0 to 65535');
- * ```
- */
-export class ConfigurationRefused extends Schema.TaggedError<ConfigurationRefused>()("ConfigurationRefused", {
-  problems: Schema.Array(Schema.String),
-}) {
-  override get message(): string {
-    return `configuration refused: ${this.problems.join("; ")}`;
-  }
-}
 
 const readText = (key: string) => Config.option(Config.String(key));
 

@@ -83,13 +83,12 @@ export interface Credential {
 
 /** What identity offers. */
 export interface IdentityService {
-  /** Whether no credential is configured, so that everyone is `anonymous`. */
-  readonly anonymous: boolean;
   /**
    * Identifies the bearer of a credential.
    *
    * *Details*: with credentials configured one is required; without any, everyone is `anonymous`
    * whatever they send, but on loopback only under a name of loopback. Keys are compared in constant time.
+   * The first key that is created while the server runs ends the anonymous time.
    *
    * *Fails with* `Unauthorized`, and with `IdentityUnavailable` when a key file or a key set cannot be read.
    */

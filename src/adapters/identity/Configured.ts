@@ -2,7 +2,7 @@
  * Identity as the settings configure it: API keys, signed tokens, a trusted proxy's users, or nobody.
  */
 import { readFile } from "node:fs/promises";
-import { Effect, Layer } from "effect";
+import { Effect, Layer, Option } from "effect";
 import { ConfigurationRefused, Settings } from "../../config.ts";
 import { type Identity as Identified, isLoopback } from "../../domain/identity.ts";
 import {
@@ -13,17 +13,25 @@ import {
   Unauthorized,
 } from "../../services/Identity.ts";
 import { decodeKeyFile, findKey, type KeyDigest, storedDigest } from "./apiKeys.ts";
-import { planOf } from "./plan.ts";
+import { isMissing } from "./keyFile.ts";
+import { type KeyFilePlan, planOf } from "./plan.ts";
 import { looksLikeToken, makeVerifyToken, type VerifyToken } from "./tokens.ts";
 
 /** How long a key file is believed before it is read again: a revoked key is refused after this time. */
 const keyFileTtl = "1 second";
 
-const readKeyFile = (path: string): Effect.Effect<ReadonlyArray<KeyDigest>, IdentityUnavailable> =>
-  Effect.tryPromise(() => readFile(path, "utf8")).pipe(
+/** Reads the key file, none when the usual one is not there. */
+const readKeyFile = (
+  { path, isNamed }: KeyFilePlan,
+): Effect.Effect<Option.Option<ReadonlyArray<KeyDigest>>, IdentityUnavailable> =>
+  Effect.tryPromise({ try: () => readFile(path, "utf8"), catch: (cause) => cause }).pipe(
     Effect.flatMap(decodeKeyFile),
-    Effect.map((file) => file.keys.map(storedDigest)),
-    Effect.mapError((cause) => new IdentityUnavailable({ source: "key-file", detail: `cannot read ${path}`, cause })),
+    Effect.map((file) => Option.some(file.keys.map(storedDigest))),
+    Effect.catch((cause) =>
+      !isNamed && isMissing(cause)
+        ? Effect.succeed(Option.none())
+        : Effect.fail(new IdentityUnavailable({ source: "key-file", detail: `cannot read ${path}`, cause }))
+    ),
   );
 
 /** The credential in an `authorization` header, undefined when it is not a bearer's. */
@@ -49,13 +57,14 @@ const verifyAny = (
 const make = Effect.gen(function* () {
   const settings = yield* Settings;
   const plan = yield* planOf(settings);
-  const anonymous = plan.keys.length === 0 && plan.keyFile === undefined && plan.tokens.length === 0;
   const verifiers = yield* Effect.forEach(plan.tokens, makeVerifyToken);
   const verifyForwarded = plan.forwarded === undefined ? undefined : yield* makeVerifyToken(plan.forwarded);
 
-  const keysOfFile = plan.keyFile === undefined
-    ? Effect.succeed<ReadonlyArray<KeyDigest>>([])
-    : yield* Effect.cachedWithTTL(readKeyFile(plan.keyFile), keyFileTtl);
+  const keysOfFile = yield* Effect.cachedWithTTL(readKeyFile(plan.keyFile), keyFileTtl);
+  // A file without keys is a wish for keys too: whoever revokes the last one does not open the door to everyone.
+  const anonymous = plan.keys.length > 0 || plan.tokens.length > 0
+    ? Effect.succeed(false)
+    : Effect.map(keysOfFile, Option.isNone);
   yield* Effect.mapError(keysOfFile, ({ detail }) =>
     new ConfigurationRefused({
       problems: [`CAISSON_API_KEYS_FILE: ${detail}, expected a file made by deno task keys`],
@@ -72,7 +81,7 @@ const make = Effect.gen(function* () {
   const identify = Effect.fnUntraced(function* (
     { authorization = "", forwardedUserJwt, host }: Credential,
   ): Effect.fn.Return<Identified, Unauthorized | IdentityUnavailable> {
-    if (anonymous) {
+    if (yield* anonymous) {
       if (!settings.insecure && host !== undefined && !isLoopback(hostName(host))) {
         return yield* new Unauthorized({ reason: "ForeignHost" });
       }
@@ -81,17 +90,21 @@ const make = Effect.gen(function* () {
     if (authorization.trim() === "") return yield* new Unauthorized({ reason: "Missing" });
     const presented = presentedIn(authorization);
     if (presented === undefined) return yield* new Unauthorized({ reason: "Invalid" });
-    const name = findKey([...plan.keys, ...yield* keysOfFile], presented);
+    const ofFile = Option.getOrElse(yield* keysOfFile, (): ReadonlyArray<KeyDigest> => []);
+    const name = findKey([...plan.keys, ...ofFile], presented);
     if (name !== undefined) return yield* byKey(name, forwardedUserJwt);
     if (verifiers.length === 0 || !looksLikeToken(presented)) return yield* new Unauthorized({ reason: "Invalid" });
     return { principal: { name: yield* verifyAny(verifiers, presented), kind: "jwt" } };
   });
 
   return Identity.of({
-    anonymous,
     identify,
     mayListen: (host) =>
-      !anonymous || settings.insecure || isLoopback(host) ? Effect.void : Effect.fail(new OpenDoorRefused({ host })),
+      settings.insecure || isLoopback(host) ? Effect.void : Effect.flatMap(
+        // Where the keys cannot be read, nobody is let in.
+        Effect.orElseSucceed(anonymous, () => false),
+        (open) => open ? Effect.fail(new OpenDoorRefused({ host })) : Effect.void,
+      ),
   });
 });
 

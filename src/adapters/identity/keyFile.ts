@@ -4,8 +4,9 @@
  * The file is replaced as a whole, so a server that reads it sees the old keys or the new ones.
  */
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { DateTime, Effect, Schema } from "effect";
+import { dirname, join } from "node:path";
+import { DateTime, Effect, Option, Schema } from "effect";
+import type { SettingsService } from "../../config.ts";
 import { decodeKeyFile, type KeyFile, makeKey, StoredKey } from "./apiKeys.ts";
 
 /** The key file cannot be read, written or changed as asked. */
@@ -19,9 +20,15 @@ export class KeyFileError extends Schema.TaggedError<KeyFileError>()("KeyFileErr
   }
 }
 
+/** The key file of a server and of the task that keeps it: the one that is named, else the data directory's. */
+export const keyFilePath = (settings: Pick<SettingsService, "apiKeysFile" | "dataPath">): string =>
+  Option.getOrElse(settings.apiKeysFile, () => join(settings.dataPath, "keys.json"));
+
 const empty: KeyFile = { version: 1, keys: [] };
 
-const isMissing = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+/** Whether a file system call failed for want of the file. */
+export const isMissing = (cause: unknown): boolean =>
+  cause instanceof Error && "code" in cause && cause.code === "ENOENT";
 
 /** Reads the keys of a file; a file that is not there yet has none. */
 export const readKeys = Effect.fnUntraced(function* (path: string) {

@@ -5,6 +5,7 @@ import { Effect, Option, Redacted, Result } from "effect";
 import { ConfigurationRefused, type SettingsService } from "../../config.ts";
 import { isLoopback } from "../../domain/identity.ts";
 import { type KeyDigest, parseKeys } from "./apiKeys.ts";
+import { keyFilePath } from "./keyFile.ts";
 import type { TokenRules } from "./tokens.ts";
 
 /** Shortest secret for signed tokens, in bytes: as long as the digest it keys. */
@@ -13,10 +14,16 @@ const secretBytesMin = 32;
 /** The issuer that Open WebUI writes into the tokens it forwards. */
 const forwardedIssuer = "open-webui";
 
+/** The file of keys: one that the settings name has to be there, the usual one may appear while the server runs. */
+export interface KeyFilePlan {
+  readonly path: string;
+  readonly isNamed: boolean;
+}
+
 /** Every source of credentials that is configured. */
 export interface Plan {
   readonly keys: ReadonlyArray<KeyDigest>;
-  readonly keyFile: string | undefined;
+  readonly keyFile: KeyFilePlan;
   readonly tokens: ReadonlyArray<TokenRules>;
   /** The rules of a trusted proxy's tokens. */
   readonly forwarded: TokenRules | undefined;
@@ -68,7 +75,7 @@ export const planOf = (settings: SettingsService): Effect.Effect<Plan, Configura
   if (problems.length > 0) return Effect.fail(new ConfigurationRefused({ problems }));
   return Effect.succeed({
     keys: Result.getOrElse(keys, () => []),
-    keyFile: Option.getOrUndefined(settings.apiKeysFile),
+    keyFile: { path: keyFilePath(settings), isNamed: Option.isSome(settings.apiKeysFile) },
     tokens: [
       ...(jwtSecret === undefined ? [] : [{ key: { _tag: "Secret", secret: jwtSecret }, issuer, audience } as const]),
       ...(jwksUrl === undefined ? [] : [{ key: { _tag: "KeySet", url: jwksUrl }, issuer, audience } as const]),

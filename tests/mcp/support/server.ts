@@ -26,7 +26,6 @@ export interface TestServer {
 export const anonymous = Layer.succeed(
   Identity,
   Identity.of({
-    anonymous: true,
     identify: () => Effect.succeed({ principal: { kind: "anonymous", name: "anonymous" } }),
     mayListen: () => Effect.void,
   }),
@@ -36,7 +35,6 @@ export const anonymous = Layer.succeed(
 export const keyed = Layer.succeed(
   Identity,
   Identity.of({
-    anonymous: false,
     identify: ({ authorization }) => {
       const name = authorization?.match(/^Bearer (key-[ab])$/)?.[1];
       return name === undefined

@@ -3,12 +3,10 @@
  */
 import { Effect, Option, Result, Schema } from "effect";
 import { request } from "node:http";
+import { socketPath as pathOf, usualSockets } from "../../../config/engineSockets.ts";
 import { Settings } from "../../../config.ts";
 import { EngineError, fromThrown } from "./EngineError.ts";
 import { headOf } from "../../../domain/cutText.ts";
-
-/** Where engines listen when nothing says otherwise, Docker before Podman. */
-const usualSockets = ["/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock"];
 
 /** A local engine that is alive answers in milliseconds; Podman's first answer takes half a second. */
 const probeMsMax = 5_000;
@@ -79,7 +77,7 @@ const socketsOf = (dockerHost: Option.Option<string>): Result.Result<ReadonlyArr
   Option.match(dockerHost, {
     onNone: () => Result.succeed(usualSockets),
     onSome: (host) => {
-      const path = /^unix:\/\/(\/.+)$/.exec(host)?.[1];
+      const path = pathOf(host);
       return path === undefined
         ? Result.fail(
           new EngineError({

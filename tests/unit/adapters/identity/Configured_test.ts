@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { Effect, Layer, Option, Redacted } from "effect";
+import { Effect, Layer, Option, Redacted, Result } from "effect";
 import { TestClock } from "effect/testing";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { makeKey } from "../../../../src/adapters/identity/apiKeys.ts";
 import * as Configured from "../../../../src/adapters/identity/Configured.ts";
+import { createKey, keyFilePath, revokeKeys } from "../../../../src/adapters/identity/keyFile.ts";
 import { Settings, type SettingsService } from "../../../../src/config.ts";
 import { type Credential, Identity } from "../../../../src/services/Identity.ts";
 import { it } from "../../../support/it.ts";
+import { temporaryDirectory } from "../../../support/temporaryDirectory.ts";
 
 // Arrange ----------------------------------------------------------------------------------------
 
@@ -15,8 +17,11 @@ const secret = (text: string) => Option.some(Redacted.make(text));
 const jwtSecret = "0123456789abcdef0123456789abcdef";
 const otherSecret = "fedcba9876543210fedcba9876543210";
 
+/** A data directory without a key file, whatever whoever runs the tests keeps in theirs. */
+const nowhere = "/nonexistent/caisson";
+
 const configured = (settings: Partial<SettingsService>) =>
-  Configured.layer.pipe(Layer.provide(Settings.layerWith(settings)));
+  Configured.layer.pipe(Layer.provide(Settings.layerWith({ dataPath: nowhere, ...settings })));
 
 const identify = (settings: Partial<SettingsService>, credential: Credential) =>
   Effect.flatMap(Identity, (identity) => Effect.result(identity.identify(credential))).pipe(
@@ -124,6 +129,24 @@ it.effect("identify follows the key file when a key is added or revoked", () =>
       yield* TestClock.adjust("1 second");
       assert.deepEqual(yield* identity.identify(bearer(key)), apiKey("dora"));
     }).pipe(Effect.provide(configured({ apiKeysFile: Option.some(path) })));
+  }));
+
+it.effect("identify asks for keys from the moment the first is created, and after the last is revoked", () =>
+  Effect.gen(function* () {
+    const dataPath = yield* temporaryDirectory;
+    yield* Effect.gen(function* () {
+      const identity = yield* Identity;
+      const named = Effect.map(Effect.result(identity.identify({})), Result.isSuccess);
+      assert.ok(yield* named);
+      const { key, stored } = yield* createKey(keyFilePath({ apiKeysFile: Option.none(), dataPath }), "me");
+      yield* TestClock.adjust("1 second");
+      assert.ok(!(yield* named));
+      assert.deepEqual(yield* identity.identify(bearer(key)), apiKey("me"));
+      yield* revokeKeys(keyFilePath({ apiKeysFile: Option.none(), dataPath }), stored.id);
+      yield* TestClock.adjust("1 second");
+      assert.ok(!(yield* named));
+      yield* identity.mayListen("0.0.0.0");
+    }).pipe(Effect.provide(configured({ dataPath })));
   }));
 
 // Tokens -----------------------------------------------------------------------------------------

@@ -1,0 +1,98 @@
+/**
+ * What the log says at start: the settings nobody reads, the models, the sandbox, the address and the next step.
+ */
+import { Context, Effect, Layer, Option, Result } from "effect";
+import { HttpServer } from "effect/http";
+import { environmentVariables } from "./config/environment.ts";
+import { unknownNames } from "./config/unknownNames.ts";
+import { type Row, settingsTable } from "./config.ts";
+import { Model } from "./services/Model.ts";
+import { Sandbox, type SandboxInfo } from "./services/Sandbox.ts";
+
+/** Names of models in one log line; a provider may list hundreds. */
+const namesShownMax = 8;
+
+/** Called once when it is known where code runs; the entries give back what that place does not need. */
+export class SandboxChosen
+  extends Context.Reference<(info: SandboxInfo) => Effect.Effect<void>>("caisson/SandboxChosen", {
+    defaultValue: () => () => Effect.void,
+  }) {}
+
+const settingNames: ReadonlySet<string> = new Set(
+  Object.values<Row<unknown>>(settingsTable).flatMap(({ key, aliases }) => [key, ...aliases]),
+);
+
+/** Warns of variables that look like settings and are none; `others` are read under a name that a setting gives. */
+export const warnOfUnknownSettings = Effect.fnUntraced(function* (others: ReadonlySet<string>) {
+  const names = Object.keys(yield* environmentVariables);
+  for (const { name, nearest } of unknownNames(names, settingNames)) {
+    if (others.has(name)) continue;
+    yield* Effect.logWarning(
+      `${name} is no setting and is not read${nearest === undefined ? "" : `: did you mean ${nearest}?`}`,
+    );
+  }
+});
+
+/** Says which sandbox runs code and which of its walls are missing. */
+export const sandbox = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { info } = yield* Sandbox;
+    const missing = info.controls.filter(({ applied }) => !applied);
+    yield* Effect.logInfo(`sandbox: ${info.kind}, ${info.why}`);
+    for (const control of missing) {
+      yield* Effect.logWarning(`sandbox control not applied: ${control.name}`, control.detail);
+    }
+    yield* (yield* SandboxChosen)(info);
+  }),
+);
+
+const modelsLine = Effect.gen(function* () {
+  const model = yield* Model;
+  const names = (yield* model.list).map(({ id }) => id);
+  const more = names.length > namesShownMax ? ` and ${names.length - namesShownMax} more` : "";
+  const shown = `models: ${names.slice(0, namesShownMax).join(", ")}${more}`;
+  const chosen = yield* Effect.result(model.defaultModel);
+  if (Result.isFailure(chosen)) return yield* Effect.logWarning(`${shown}; no default: ${chosen.failure.why}`);
+  const served = yield* Effect.result(model.find(chosen.success));
+  if (Result.isFailure(served)) {
+    return yield* Effect.logWarning(`${shown}; the default ${chosen.success} cannot be used: ${served.failure.why}`);
+  }
+  yield* Effect.logInfo(`${shown}; the default is ${chosen.success}`);
+  if (names.length === 1 && served.success.provider === "offline") {
+    yield* Effect.logInfo(
+      "no model is configured, so a rule-based stand-in answers: set GOOGLE_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY " +
+        "or OPENAI_BASE_URL in the environment or in .env",
+    );
+  }
+});
+
+/** Says which models there are and which is the default; a slow provider does not hold the door shut. */
+export const models = Layer.effectDiscard(Effect.forkScoped(modelsLine));
+
+/** Says where a door is once it is open, and when it closes. */
+export const door = (name: string, next: (base: string) => string) =>
+  Layer.effectDiscard(Effect.gen(function* () {
+    const { address } = yield* HttpServer.HttpServer;
+    const base = HttpServer.formatAddress(address);
+    yield* Effect.acquireRelease(
+      Effect.logInfo(`${name} listens on ${base}`),
+      () => Effect.logInfo(`${name} closes`),
+    );
+    // An address that means "every interface" is none that a client can open.
+    yield* Effect.logInfo(next(base.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")));
+  }));
+
+/** The next step with the agent API. */
+export const askTheApi = (base: string): string =>
+  `next: open ${base}/docs, or ask it: curl -N ${base}/v1/chat/completions -H 'content-type: application/json' ` +
+  `-d '{"stream":true,"messages":[{"role":"user","content":"Execute: print(6 * 7)"}]}'`;
+
+/** The next step with the MCP server. */
+export const connectToMcp = (base: string): string =>
+  `next: give ${base}/mcp to an MCP client, such as: claude mcp add --transport http caisson ${base}/mcp`;
+
+/** The names that a routing table gives to variables with keys. */
+export const keyVariables = (
+  table: Readonly<Record<string, { readonly apiKeyEnv?: string }>>,
+): ReadonlySet<string> =>
+  new Set(Object.values(table).flatMap(({ apiKeyEnv }) => Option.toArray(Option.fromUndefinedOr(apiKeyEnv))));
