@@ -43,6 +43,7 @@ const echo = Layer.mergeAll(
   Layer.succeed(
     Identity,
     Identity.of({
+      anonymous: true,
       identify: () => Effect.succeed({ principal: { kind: "anonymous", name: "anonymous" } }),
       mayListen: () => Effect.void,
     }),

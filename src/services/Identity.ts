@@ -84,6 +84,11 @@ export interface Credential {
 /** What identity offers. */
 export interface IdentityService {
   /**
+   * Whether no credential is configured at the start, so that everyone is `anonymous` until the first key is created.
+   * What is refused for that reason stays refused.
+   */
+  readonly anonymous: boolean;
+  /**
    * Identifies the bearer of a credential.
    *
    * *Details*: with credentials configured one is required; without any, everyone is `anonymous`

@@ -98,6 +98,7 @@ const make = Effect.gen(function* () {
   });
 
   return Identity.of({
+    anonymous: yield* Effect.orElseSucceed(anonymous, () => false),
     identify,
     mayListen: (host) =>
       settings.insecure || isLoopback(host) ? Effect.void : Effect.flatMap(

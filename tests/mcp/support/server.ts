@@ -26,6 +26,7 @@ export interface TestServer {
 export const anonymous = Layer.succeed(
   Identity,
   Identity.of({
+    anonymous: true,
     identify: () => Effect.succeed({ principal: { kind: "anonymous", name: "anonymous" } }),
     mayListen: () => Effect.void,
   }),
@@ -35,6 +36,7 @@ export const anonymous = Layer.succeed(
 export const keyed = Layer.succeed(
   Identity,
   Identity.of({
+    anonymous: false,
     identify: ({ authorization }) => {
       const name = authorization?.match(/^Bearer (key-[ab])$/)?.[1];
       return name === undefined
