@@ -1,7 +1,7 @@
 /**
  * Writes `docs/errors.md` and `docs/parameters.md` from the tables of the HTTP edge.
  */
-import { errorTable } from "../src/http/frame/errors.ts";
+import { errorTable } from "../src/http/frame/errorTable.ts";
 import { type SamplingKind, takenBy } from "../src/adapters/model/sampling.ts";
 import { listed, notAppliedHeader, parameterTable, type Treatment } from "../src/http/openai/chat/parameters.ts";
 
@@ -19,7 +19,7 @@ export const errorsMarkdown = (): string =>
     "The official clients retry 408, 409, 429 and 5xx by themselves. `x-should-retry` tells them whether it can help:",
     "it is `false` where the table says so, when the wait would be over 60 seconds, and when a tool has already run.",
     "",
-    "This page is generated from the table in `src/http/frame/errors.ts` by `deno task docs`.",
+    "This page is generated from the table in `src/http/frame/errorTable.ts` by `deno task docs`.",
     "",
     "| Status | type | code | Retry | When |",
     "| --- | --- | --- | --- | --- |",

@@ -3,20 +3,18 @@
  */
 import { Effect, Layer } from "effect";
 import { HttpApi, HttpApiBuilder, HttpApiScalar } from "effect/http-api";
-import { HttpRouter, HttpServerRequest } from "effect/http";
+import { HttpRouter } from "effect/http";
 import { Settings } from "../config.ts";
-import { Identity } from "../services/Identity.ts";
 import { Api } from "./api.ts";
 import { ArtifactLinks } from "./caisson/ArtifactLinks.ts";
 import * as artifacts from "./caisson/artifacts.ts";
-import { identify } from "./frame/Caller.ts";
+import * as Caller from "./frame/Caller.ts";
+import * as Failures from "./frame/failures.ts";
 import * as chatCompletions from "./openai/chat/chatCompletions.ts";
-import type { HttpError } from "./frame/errors.ts";
 import * as executions from "./caisson/executions.ts";
 import * as health from "./caisson/health.ts";
 import * as models from "./openai/models.ts";
 import { envelope, requestLog } from "./frame/requestFrame.ts";
-import { failed, json } from "./frame/respond.ts";
 import * as Runs from "../runs/Registry.ts";
 import * as sessions from "./caisson/sessions.ts";
 import * as usage from "./caisson/usage.ts";
@@ -41,26 +39,21 @@ const methodTable = (() => {
   return table;
 })();
 
-const answer = <A, R>(effect: Effect.Effect<A, HttpError, R>) =>
-  effect.pipe(Effect.map(json), Effect.catch((error) => Effect.succeed(failed(error))));
-
 const System = HttpApiBuilder.group(
   Api,
   "system",
-  (handlers) => Effect.map(health.make, (check) => handlers.handleRaw("health", () => answer(check))),
+  (handlers) => Effect.map(health.make, (check) => handlers.handle("health", () => check)),
 );
 
 const V1 = HttpApiBuilder.group(
   Api,
   "v1",
   Effect.fnUntraced(function* (handlers) {
-    const identity = yield* Identity;
     const { list, find } = yield* models.make;
     const complete = yield* chatCompletions.make;
-    const known = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) => identify(identity, headers));
     return handlers
-      .handleRaw("models", () => answer(Effect.andThen(known, list)))
-      .handleRaw("model", ({ params }) => answer(Effect.andThen(known, find(params.model))))
+      .handle("models", () => list)
+      .handle("model", ({ params }) => find(params.model))
       .handleRaw("chatCompletions", () => complete);
   }),
 );
@@ -72,10 +65,10 @@ const StoredSessions = HttpApiBuilder.group(
     const { list, show, remove } = yield* sessions.make;
     const history = yield* executions.make;
     return handlers
-      .handleRaw("listSessions", () => answer(list))
-      .handleRaw("showSession", ({ params }) => answer(show(params.session)))
-      .handleRaw("listExecutions", ({ params }) => answer(history(params.session)))
-      .handleRaw("deleteSession", ({ params }) => answer(remove(params.session)));
+      .handle("listSessions", ({ query }) => list(query))
+      .handle("showSession", ({ params, query }) => show(params.session, query))
+      .handle("listExecutions", ({ params, query }) => history(params.session, query))
+      .handle("deleteSession", ({ params, query }) => remove(params.session, query));
   }),
 );
 
@@ -85,19 +78,16 @@ const Artifacts = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const { list, content, upload } = yield* artifacts.make;
     return handlers
-      .handleRaw("listArtifacts", () => answer(list))
-      .handleRaw("uploadArtifact", () => answer(upload))
-      .handleRaw(
-        "artifactContent",
-        ({ params }) => Effect.catch(content(params.artifact), (error) => Effect.succeed(failed(error))),
-      );
+      .handle("listArtifacts", ({ query }) => list(query))
+      .handle("uploadArtifact", ({ query }) => upload(query))
+      .handleRaw("artifactContent", ({ params, query }) => content(params.artifact, query));
   }),
 );
 
 const Usage = HttpApiBuilder.group(
   Api,
   "usage",
-  (handlers) => Effect.map(usage.make, (report) => handlers.handleRaw("usage", () => answer(report))),
+  (handlers) => Effect.map(usage.make, (report) => handlers.handle("usage", ({ query }) => report(query))),
 );
 
 /** Headers of a response that scripts of an allowed page may read. */
@@ -130,7 +120,7 @@ const Frame = Layer.unwrap(
 export const layer = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: documentPath }).pipe(
     Layer.provide([System, V1, StoredSessions, Artifacts, Usage]),
-    Layer.provide([Runs.layer, ArtifactLinks.layer]),
+    Layer.provide([Runs.layer, ArtifactLinks.layer, Caller.layer, Failures.layer]),
   ),
   HttpApiScalar.layer(Api, { path: docsPath }),
   Frame,

@@ -7,7 +7,8 @@
 import { Effect } from "effect";
 import type { HttpServerRequest } from "effect/http";
 import type { SettingsService } from "../config.ts";
-import { ForeignHost, ForeignOrigin } from "./errors.ts";
+import { ForeignOrigin } from "../web/origins.ts";
+import { ForeignHost } from "./errors.ts";
 
 const loopbackNames = ["localhost", "127.0.0.1", "[::1]"];
 

@@ -4,9 +4,9 @@
 import { Context, Effect, Layer } from "effect";
 import { ownerOf } from "../domain/identity.ts";
 import type { Owner } from "../domain/Owner.ts";
-import { Identity } from "../services/Identity.ts";
+import { Identity, type IdentityUnavailable, type Unauthorized } from "../services/Identity.ts";
 import { userInHeaders, userNameMax } from "../web/userHeaders.ts";
-import { CredentialsUnavailable, HeaderRefused, Unauthenticated } from "./errors.ts";
+import { HeaderRefused } from "./errors.ts";
 
 /** One caller: whose sandbox is worked in, and what a session is bound to. */
 export interface Caller {
@@ -25,10 +25,10 @@ export interface CallersService {
   /**
    * Names the caller of a request.
    *
-   * *Fails with* `Unauthenticated`, with `HeaderRefused` for an unusable user name, and with
-   * `CredentialsUnavailable` when no credential can be checked at the moment.
+   * *Fails with* `Unauthorized`, with `HeaderRefused` for an unusable user name, and with
+   * `IdentityUnavailable` when no credential can be checked at the moment.
    */
-  readonly of: (headers: Headers) => Effect.Effect<Caller, Unauthenticated | HeaderRefused | CredentialsUnavailable>;
+  readonly of: (headers: Headers) => Effect.Effect<Caller, Unauthorized | HeaderRefused | IdentityUnavailable>;
 }
 
 type Headers = Readonly<Record<string, string | undefined>>;
@@ -60,11 +60,7 @@ export class Callers extends Context.Service<Callers, CallersService>()("caisson
             authorization: headers["authorization"],
             forwardedUserJwt: headers["x-openwebui-user-jwt"],
           }).pipe(
-            Effect.catchTags({
-              Unauthorized: () => new Unauthenticated(),
-              IdentityUnavailable: (error) =>
-                Effect.andThen(Effect.logError(error.message, error), new CredentialsUnavailable()),
-            }),
+            Effect.tapErrorTag("IdentityUnavailable", (error) => Effect.logError(error.message, error)),
           );
           const lasting = ownerOf(identified, { xUserId: named?.name });
           const owner = lasting.ephemeral || headers[ephemeralHeader] !== "true"

@@ -7,12 +7,10 @@ import { HttpIncomingMessage, type HttpServerRequest, HttpServerResponse } from 
 import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js";
 import type { SettingsService } from "../config.ts";
 import type { LimitsService } from "../services/Limits.ts";
+import { BodyTooLarge, BodyUnreadable, MalformedJson } from "../web/BodyError.ts";
 import type { Caller, CallersService } from "./callers.ts";
 import {
   answerOf,
-  BodyTooLarge,
-  BodyUnreadable,
-  MalformedJson,
   MalformedMessage,
   MethodRefused,
   type Refusal,

@@ -1,14 +1,15 @@
 /**
  * What the MCP server refuses, and in which words.
  *
- * Two closed unions and one exhaustive mapping each: an {@link RpcFailure} is the answer to one
+ * Two closed unions: an {@link RpcFailure} is the answer to one
  * JSON-RPC request, a {@link Refusal} is the answer to an HTTP request that reached no session.
  * Neither carries anything of the server's inside; causes go to the log.
  */
 import { Schema } from "effect";
-import type { LimitsUnavailable, TooManyRequests } from "../services/Limits.ts";
-import type { ToolboxError } from "../services/Toolbox.ts";
 import { headOf } from "../domain/cutText.ts";
+import type { ToolboxError } from "../services/Toolbox.ts";
+import { invalid, type Row, type RowKey, type Rows, server } from "../web/errors/Row.ts";
+import { type SharedError, sharedRows } from "../web/errors/sharedRows.ts";
 
 /** JSON-RPC and MCP error codes; the specification fixes the numbers. */
 export const rpcCode = {
@@ -44,51 +45,18 @@ export const internalError: RpcFailure = new RpcFailure({ code: rpcCode.internal
 const shownCharactersMax = 64;
 
 /** What the caller of a tool is told when the machinery under it failed. */
-export const toolboxFailureText = (error: ToolboxError): string => {
-  switch (error._tag) {
-    case "ToolServerUnavailable":
-      return "The tool server is not available. Try again later.";
-    case "SandboxError":
-      switch (error.reason._tag) {
-        case "RuntimeUnavailable":
-          return "The sandbox runtime is not available. Try again later.";
-        case "ImageMissing":
-          return "The sandbox image is missing on this server.";
-        case "StartFailed":
-          return "The sandbox did not start. Try again later.";
-        case "SandboxLost":
-          return "The sandbox was lost while the command ran; the next call gets a new one.";
-        case "NoCapacity":
-          return error.reason.scope === "principal"
-            ? "Too many of your sandboxes are running. Try again when one has stopped."
-            : "Every sandbox of this server is taken. Try again later.";
-      }
-  }
-};
+export const toolboxFailureText = (error: ToolboxError): string => rows[keyOf(error)].message(error);
 
 // Refusals of HTTP requests --------------------------------------------------------------------
 
 /** The `Host` header names a host this server does not answer to: a rebound DNS name, or a missing setting. */
 export class ForeignHost extends Schema.TaggedError<ForeignHost>()("ForeignHost", {}) {}
-/** A web page of another origin called. */
-export class ForeignOrigin extends Schema.TaggedError<ForeignOrigin>()("ForeignOrigin", {}) {}
-/** No credential, or one that is not known. */
-export class Unauthenticated extends Schema.TaggedError<Unauthenticated>()("Unauthenticated", {}) {}
-/** Credentials cannot be checked at the moment. */
-export class CredentialsUnavailable
-  extends Schema.TaggedError<CredentialsUnavailable>()("CredentialsUnavailable", {}) {}
 /** A header that names a user or a session cannot be used as one. */
 export class HeaderRefused extends Schema.TaggedError<HeaderRefused>()("HeaderRefused", {
   header: Schema.String,
 }) {}
 /** The method is none of POST, GET and DELETE. */
 export class MethodRefused extends Schema.TaggedError<MethodRefused>()("MethodRefused", {}) {}
-/** The body is longer than the limit. */
-export class BodyTooLarge extends Schema.TaggedError<BodyTooLarge>()("BodyTooLarge", { bytesMax: Schema.Int }) {}
-/** The body could not be read to its end. */
-export class BodyUnreadable extends Schema.TaggedError<BodyUnreadable>()("BodyUnreadable", {}) {}
-/** The body is not JSON. */
-export class MalformedJson extends Schema.TaggedError<MalformedJson>()("MalformedJson", {}) {}
 /** The body is JSON but no JSON-RPC message. */
 export class MalformedMessage extends Schema.TaggedError<MalformedMessage>()("MalformedMessage", {}) {}
 /** A request outside a session that does not open one. */
@@ -110,26 +78,21 @@ export class UnsupportedVersion extends Schema.TaggedError<UnsupportedVersion>()
   supported: Schema.Array(Schema.String),
 }) {}
 
-/** Every reason for which an HTTP request is refused before a session sees it. */
-export type Refusal =
+/** Reasons for a refusal that only this door has. */
+type OwnRefusal =
   | ForeignHost
-  | ForeignOrigin
-  | Unauthenticated
-  | CredentialsUnavailable
   | HeaderRefused
   | MethodRefused
-  | BodyTooLarge
-  | BodyUnreadable
-  | MalformedJson
   | MalformedMessage
   | SessionRequired
   | SessionNotFound
   | TooManySessions
   | EventForgotten
   | SessionBusy
-  | TooManyRequests
-  | LimitsUnavailable
   | UnsupportedVersion;
+
+/** Every reason for which an HTTP request is refused before a session sees it. */
+export type Refusal = OwnRefusal | Exclude<SharedError, ToolboxError>;
 
 /** A refusal as it goes out. */
 export interface RefusalAnswer {
@@ -142,19 +105,12 @@ export interface RefusalAnswer {
   };
 }
 
-const answer = (
-  status: number,
-  code: number,
-  message: string,
-  more: { readonly data?: Schema.Json; readonly headers?: Readonly<Record<string, string>> } = {},
-): RefusalAnswer => ({
-  status,
-  headers: more.headers ?? {},
-  body: { jsonrpc: "2.0", id: null, error: { code, message, ...(more.data !== undefined && { data: more.data }) } },
-});
+// Table ------------------------------------------------------------------------------------------
 
-/** Seconds after which a caller over a cap may ask again. */
-const retryAfterSeconds = "30";
+/** Time after which a caller over a cap may ask again. */
+const capRetryMs = 30_000;
+/** A request of the same session ends soon. */
+const busyRetryMs = 1_000;
 
 const tooManySessionsText = ({ scope, limit }: TooManySessions): string => {
   switch (scope) {
@@ -167,63 +123,81 @@ const tooManySessionsText = ({ scope, limit }: TooManySessions): string => {
   }
 };
 
-/** The answer to a refused request: total over the union, and nothing of the server's inside in it. */
+const ownRows: Rows<OwnRefusal> = {
+  ForeignHost: invalid(403, "host_not_allowed", "The Host header names a host that this server does not answer to.", {
+    message: () => "Forbidden: this host name is not served here",
+  }),
+  HeaderRefused: invalid(400, "invalid_header", "A header that names a user or a session cannot be used as one.", {
+    rpcCode: rpcCode.invalidRequest,
+    message: ({ header }) => `Bad request: the header ${header} has no usable value`,
+  }),
+  MethodRefused: invalid(405, "method_not_supported", "The method is none of POST, GET and DELETE.", {
+    message: () => "Method not allowed",
+    headers: () => ({ allow: "GET, POST, DELETE" }),
+  }),
+  MalformedMessage: invalid(400, "invalid_message", "The body is JSON but no JSON-RPC message.", {
+    rpcCode: rpcCode.invalidRequest,
+    message: () => "Invalid request: the body is no JSON-RPC 2.0 message",
+  }),
+  SessionRequired: invalid(400, "session_required", "A request outside a session that does not open one.", {
+    message: () => "Bad request: send initialize first, then the header Mcp-Session-Id",
+  }),
+  SessionNotFound: invalid(404, "session_not_found", "There is no such session, or it is another owner's.", {
+    rpcCode: rpcCode.sessionNotFound,
+    message: () => "Session not found",
+  }),
+  TooManySessions: {
+    ...server(503, "too_many_sessions", true, "A cap on sessions is reached; 429 where it is the caller's own.", {
+      message: tooManySessionsText,
+      retryAfterMs: () => capRetryMs,
+    }),
+    statusOf: ({ scope }) => scope === "server" ? 503 : 429,
+  },
+  EventForgotten: invalid(400, "event_forgotten", "A stream cannot be resumed after this event.", {
+    message: () => "Bad request: no stream can be resumed after this event",
+  }),
+  SessionBusy: {
+    ...invalid(429, "session_busy", "The session has as many requests and streams open as it may.", {
+      message: ({ limit }) => `Too many requests: a session may have ${limit} open at once`,
+      retryAfterMs: () => busyRetryMs,
+    }),
+    retry: true,
+  },
+  UnsupportedVersion: invalid(400, "unsupported_version", "A protocol revision that is not spoken here.", {
+    // A code of its own for versions exists since 2026-07-28, and there it forbids to fall back to initialize.
+    rpcCode: rpcCode.methodNotFound,
+    message: ({ requested, supported }) =>
+      `Unsupported protocol version ${headOf(requested, shownCharactersMax)}: begin with initialize; supported are ${
+        supported.join(", ")
+      }`,
+  }),
+};
+
+/** A row for everything that this door refuses; what both doors refuse is told in the same words. */
+export const refusalTable: Rows<Refusal | ToolboxError> = { ...sharedRows, ...ownRows };
+
+const rows: { readonly [K in RowKey<Refusal | ToolboxError>]: Row<Refusal | ToolboxError> } = refusalTable;
+
+const keyOf = (error: Refusal | ToolboxError): RowKey<Refusal | ToolboxError> =>
+  error._tag === "SandboxError" ? `SandboxError.${error.reason._tag}` : error._tag;
+
+/** The answer to a refused request: nothing of the server's inside is in it. */
 export const answerOf = (refusal: Refusal): RefusalAnswer => {
-  switch (refusal._tag) {
-    case "ForeignHost":
-      return answer(403, rpcCode.refused, "Forbidden: this host name is not served here");
-    case "ForeignOrigin":
-      return answer(403, rpcCode.refused, "Forbidden: this origin may not call this server");
-    case "Unauthenticated":
-      return answer(401, rpcCode.refused, "Unauthorized: show a valid API key as a bearer token", {
-        headers: { "www-authenticate": "Bearer" },
-      });
-    case "CredentialsUnavailable":
-      return answer(503, rpcCode.refused, "Credentials cannot be checked at the moment: try again later", {
-        headers: { "retry-after": retryAfterSeconds },
-      });
-    case "HeaderRefused":
-      return answer(400, rpcCode.invalidRequest, `Bad request: the header ${refusal.header} has no usable value`);
-    case "MethodRefused":
-      return answer(405, rpcCode.refused, "Method not allowed", { headers: { allow: "GET, POST, DELETE" } });
-    case "BodyTooLarge":
-      return answer(413, rpcCode.refused, `Payload too large: a body may have ${refusal.bytesMax} bytes`);
-    case "BodyUnreadable":
-      return answer(400, rpcCode.invalidRequest, "Bad request: the body could not be read");
-    case "MalformedJson":
-      return answer(400, rpcCode.parseError, "Parse error: the body is not JSON");
-    case "MalformedMessage":
-      return answer(400, rpcCode.invalidRequest, "Invalid request: the body is no JSON-RPC 2.0 message");
-    case "SessionRequired":
-      return answer(400, rpcCode.refused, "Bad request: send initialize first, then the header Mcp-Session-Id");
-    case "SessionNotFound":
-      return answer(404, rpcCode.sessionNotFound, "Session not found");
-    case "TooManySessions":
-      return answer(refusal.scope === "server" ? 503 : 429, rpcCode.refused, tooManySessionsText(refusal), {
-        headers: { "retry-after": retryAfterSeconds },
-      });
-    case "EventForgotten":
-      return answer(400, rpcCode.refused, "Bad request: no stream can be resumed after this event");
-    case "SessionBusy":
-      return answer(429, rpcCode.refused, `Too many requests: a session may have ${refusal.limit} open at once`, {
-        headers: { "retry-after": "1" },
-      });
-    case "TooManyRequests":
-      return answer(429, rpcCode.refused, refusal.message, {
-        headers: { "retry-after": String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1000))) },
-      });
-    case "LimitsUnavailable":
-      return answer(503, rpcCode.refused, "Rate limits cannot be checked at the moment: try again later", {
-        headers: { "retry-after": retryAfterSeconds },
-      });
-    case "UnsupportedVersion":
-      return answer(
-        400,
-        // A code of its own for versions exists since 2026-07-28, and there it forbids to fall back to initialize.
-        rpcCode.methodNotFound,
-        `Unsupported protocol version ${
-          headOf(refusal.requested, shownCharactersMax)
-        }: begin with initialize; supported are ${refusal.supported.join(", ")}`,
-      );
-  }
+  const row = rows[keyOf(refusal)];
+  const retryAfterMs = row.retryAfterMs?.(refusal);
+  return {
+    status: row.statusOf?.(refusal) ?? row.status,
+    headers: {
+      ...row.headers?.(refusal),
+      ...(retryAfterMs !== undefined && { "retry-after": String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }),
+    },
+    body: {
+      jsonrpc: "2.0",
+      id: null,
+      error: {
+        code: row.rpcCode ?? rpcCode.refused,
+        message: row.message(refusal),
+      },
+    },
+  };
 };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Validator } from "npm:@seriousme/openapi-schema-validator@2.11.0";
 import { Schema } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
-import { ErrorEnvelope } from "../../src/http/frame/errors.ts";
+import { ErrorEnvelope } from "../../src/http/frame/reply.ts";
 import { type App, withApp } from "../support/app.ts";
 import { random, sampler } from "../support/jsonSchemaSamples.ts";
 
@@ -30,7 +30,7 @@ Deno.test("GET /openapi.json describes the stream, the credential and the harmle
       ["#/components/schemas/CreateChatCompletionStreamResponse", "#/components/schemas/ErrorResponse"],
     );
     assert.deepEqual(chat.security, [{ bearer: [] }]);
-    assert.equal(document.components.securitySchemes.bearer.scheme, "bearer");
+    assert.equal(document.components.securitySchemes.bearer.scheme.toLowerCase(), "bearer");
     assert.equal(document.paths["/health"].get.security?.length ?? 0, 0);
     const { properties } = document.components.schemas.CreateChatCompletionRequest;
     assert.deepEqual(properties.n.enum, [1, null]);

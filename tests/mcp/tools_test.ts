@@ -103,7 +103,7 @@ it.live("tools/call tells nothing of the inside when the machinery fails", () =>
     const full = yield* call("full");
     const boom = yield* call("boom");
     assert.doesNotMatch(JSON.stringify([full, boom]), /secret/);
-    assert.match(JSON.stringify(full), /Every sandbox of this server is taken/);
+    assert.match(JSON.stringify(full), /All 7 sandboxes of this server are in use/);
     assert.match(JSON.stringify(boom), /Internal error/);
   }));
 

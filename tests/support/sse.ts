@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect";
 import { ChatChunk } from "../../src/domain/ChatChunk.ts";
-import { ErrorEnvelope } from "../../src/http/frame/errors.ts";
+import { ErrorEnvelope } from "../../src/http/frame/reply.ts";
 
 /** A stream as a client sees it. */
 export interface ReadStream {

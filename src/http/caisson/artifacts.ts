@@ -4,18 +4,16 @@
  * All file work happens inside the owner's sandbox. What is fetched is data: nothing but a proven raster
  * image is ever shown by a browser, and nothing is ever run by one.
  */
-import { Effect, Option, Stream } from "effect";
+import { Effect, Option, Schema, SchemaTransformation, Stream } from "effect";
 import { HttpServerRequest, HttpServerResponse } from "effect/http";
 import { imageTypeOf } from "../../runs/changedArtifacts.ts";
 import { Settings } from "../../config.ts";
 import { type Artifact, isOffered, mediaTypeOf } from "../../domain/Artifact.ts";
 import { readRange } from "./byteRange.ts";
 import { ownerKey } from "../../domain/ids.ts";
-import { Identity } from "../../services/Identity.ts";
 import { type FileEntry, Sandbox, type SandboxHandle } from "../../services/Sandbox.ts";
-import type { ArtifactList, ArtifactOut } from "../api.ts";
 import { ArtifactLinks } from "./ArtifactLinks.ts";
-import { identify, ownerFor } from "../frame/Caller.ts";
+import { Caller, FileAccess, UserName } from "../frame/Caller.ts";
 import {
   ArtifactNotFound,
   ArtifactTooLarge,
@@ -34,6 +32,61 @@ const filesMax = 10_000;
 
 /** Files looked at first: nearly always enough, and a list that short fits the output of any tool server. */
 const recentFilesMax = 400;
+
+// Wire -------------------------------------------------------------------------------------------
+
+/** A file of a user's workspace. */
+export const ArtifactOut = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("artifact"),
+  filename: Schema.String,
+  path: Schema.String,
+  bytes: Schema.Number,
+  media_type: Schema.String,
+  created_at: Schema.Int,
+  url: Schema.String.annotate({ description: "Opens the file without a key until url_expires_at." }),
+  url_expires_at: Schema.Int,
+}).annotate({ identifier: "Artifact" });
+
+/** Files, the newest first. */
+export const ArtifactList = Schema.Struct({
+  object: Schema.Literal("list"),
+  data: Schema.Array(ArtifactOut),
+  has_more: Schema.Boolean,
+}).annotate({ identifier: "ListArtifactsResponse" });
+
+/** A whole number in a query; its text is as JSON writes numbers, without sign or fraction. */
+const count = (what: string, most: number) =>
+  Schema.String.annotate({ description: `${what}; a whole number from 0 to ${most}.` }).check(
+    Schema.isPattern(/^\d{1,16}$/, { message: `Expected a whole number from 0 to ${most}` }),
+  ).pipe(
+    Schema.decodeTo(
+      Schema.Int.check(Schema.isLessThanOrEqualTo(most, { message: `Expected a whole number from 0 to ${most}` })),
+      SchemaTransformation.numberFromString,
+    ),
+  );
+
+/** Which files are listed. */
+export const ListQuery = Schema.Struct({
+  limit: Schema.optionalKey(count("Files to list", listMax)),
+  since: Schema.optionalKey(count("Only files changed since, in seconds since the epoch", Number.MAX_SAFE_INTEGER)),
+  user: Schema.optionalKey(UserName),
+});
+
+/** Where an uploaded file goes. */
+export const UploadQuery = Schema.Struct({
+  path: Schema.optionalKey(Schema.String.annotate({ description: "A path under /workspace." })),
+  user: Schema.optionalKey(UserName),
+});
+
+/** The rest of a signed link, or the user whose file it is. */
+export const ContentQuery = Schema.Struct({
+  expires: Schema.optionalKey(Schema.String),
+  signature: Schema.optionalKey(Schema.String),
+  user: Schema.optionalKey(UserName),
+});
+
+// Handlers ---------------------------------------------------------------------------------------
 
 const mebibyte = 1024 * 1024;
 
@@ -82,24 +135,15 @@ const etagOf = (file: FileEntry): string => `"${file.sizeBytes.toString(36)}-${f
 
 /** Builds the handlers of the artifacts' endpoints. */
 export const make = Effect.gen(function* () {
-  const identity = yield* Identity;
   const sandbox = yield* Sandbox;
   const links = yield* ArtifactLinks;
   const settings = yield* Settings;
   const fileBytesMax = settings.artifactMbMax * mebibyte;
 
-  /** The request's query and the owner it acts for; `user` in the query names the user. */
-  const caller = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
-    const query = new URL(request.url, "http://localhost").searchParams;
-    const who = yield* identify(identity, request.headers);
-    return { query, owner: ownerFor(who, request.headers, { user: query.get("user") }) };
-  });
-
-  const list = Effect.gen(function* () {
+  const list = Effect.fnUntraced(function* (query: typeof ListQuery.Type) {
     const request = yield* HttpServerRequest.HttpServerRequest;
-    const { query, owner } = yield* caller(request);
-    const limit = yield* readCount("limit", query.get("limit"), listDefault, listMax);
-    const since = yield* readCount("since", query.get("since"), 0, Number.MAX_SAFE_INTEGER);
+    const owner = (yield* Caller).ownerOf(query);
+    const { limit = listDefault, since = 0 } = query;
     const empty: typeof ArtifactList.Type = { object: "list", data: [], has_more: false };
     // An owner of one request has no workspace yet; looking would start a sandbox for nothing.
     if (owner.ephemeral) return empty;
@@ -114,25 +158,24 @@ export const make = Effect.gen(function* () {
   });
 
   /** Whose file an id names, when this request may have it. */
-  const admit = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, id: string) {
-    const query = new URL(request.url, "http://localhost").searchParams;
-    const signature = query.get("signature");
+  const admit = Effect.fnUntraced(function* (id: string, query: typeof ContentQuery.Type) {
+    const access = yield* FileAccess;
     const place = links.open(id);
-    if (signature !== null) {
-      const verdict = yield* links.check({ id, expires: query.get("expires") ?? "", signature });
+    if (access._tag === "Link") {
+      const verdict = yield* links.check({ id, expires: query.expires ?? "", signature: access.signature });
       if (verdict === "expired") return yield* new LinkExpired();
       if (verdict === "forged" || Option.isNone(place)) return yield* new ArtifactNotFound();
       return place.value;
     }
-    const { owner } = yield* caller(request);
+    const owner = access.caller.ownerOf(query);
     // Another's id is answered like one that never was.
     if (Option.isNone(place) || ownerKey(place.value.owner) !== ownerKey(owner)) return yield* new ArtifactNotFound();
     return place.value;
   });
 
-  const content = Effect.fnUntraced(function* (id: string) {
+  const content = Effect.fnUntraced(function* (id: string, query: typeof ContentQuery.Type) {
     const request = yield* HttpServerRequest.HttpServerRequest;
-    const { owner, path } = yield* admit(request, id);
+    const { owner, path } = yield* admit(id, query);
     const handle = yield* sandbox.open(owner);
     const file = yield* findFile(handle, path);
     if (file.sizeBytes > fileBytesMax) return yield* new ArtifactTooLarge({ bytesMax: fileBytesMax });
@@ -168,9 +211,9 @@ export const make = Effect.gen(function* () {
     });
   });
 
-  const upload = Effect.gen(function* () {
+  const upload = Effect.fnUntraced(function* (query: typeof UploadQuery.Type) {
     const request = yield* HttpServerRequest.HttpServerRequest;
-    const { query, owner } = yield* caller(request);
+    const owner = (yield* Caller).ownerOf(query);
     if (owner.ephemeral) {
       return yield* new InvalidRequest({
         param: "user",
@@ -178,7 +221,7 @@ export const make = Effect.gen(function* () {
         code: null,
       });
     }
-    const sent = yield* readUpload(request, query.get("path"), Math.min(fileBytesMax, settings.bodyBytesMax));
+    const sent = yield* readUpload(request, query.path ?? null, Math.min(fileBytesMax, settings.bodyBytesMax));
     const handle = yield* sandbox.open(owner);
     yield* handle.writeFile(sent.path, sent.content);
     const file = yield* findFile(handle, sent.path);
@@ -191,16 +234,3 @@ export const make = Effect.gen(function* () {
 
 /** Uploads are listed too: only caches and hidden files are not. */
 const isListed = (path: string): boolean => path.startsWith("/workspace/uploads/") || isOffered(path);
-
-const readCount = (
-  param: string,
-  text: string | null,
-  fallback: number,
-  most: number,
-): Effect.Effect<number, InvalidRequest> => {
-  if (text === null) return Effect.succeed(fallback);
-  const value = Number(text);
-  return /^\d{1,16}$/.test(text) && value <= most
-    ? Effect.succeed(value)
-    : Effect.fail(new InvalidRequest({ param, why: `Expected a whole number from 0 to ${most}`, code: null }));
-};

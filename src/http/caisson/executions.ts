@@ -2,12 +2,10 @@
  * `GET /v1/sessions/{id}/executions`: every command and file operation that ran in a session.
  */
 import { Effect, Option, Schema } from "effect";
-import { HttpServerRequest } from "effect/http";
 import { type ExecutionRecord, executionsOf } from "./executionHistory.ts";
 import { ownerKey } from "../../domain/ids.ts";
-import { Identity } from "../../services/Identity.ts";
 import { Sessions } from "../../services/Sessions.ts";
-import { identify, ownerFor } from "../frame/Caller.ts";
+import { Caller } from "../frame/Caller.ts";
 import { SessionNotFound } from "../frame/errors.ts";
 
 /** One call of a tool, with how a command ended. */
@@ -58,16 +56,14 @@ const shown = (record: ExecutionRecord): typeof ExecutionOut.Type => {
 
 /** Builds the handler of the endpoint. */
 export const make = Effect.gen(function* () {
-  const identity = yield* Identity;
   const sessions = yield* Sessions;
 
-  return Effect.fnUntraced(function* (id: string) {
-    const { headers, url } = yield* HttpServerRequest.HttpServerRequest;
-    const user = new URL(url, "http://localhost").searchParams.get("user");
-    const owner = ownerKey(ownerFor(yield* identify(identity, headers), headers, { user }));
+  return Effect.fnUntraced(function* (id: string, query: { readonly user?: string }) {
+    const owner = ownerKey((yield* Caller).ownerOf(query));
     const { turns } = yield* sessions.load({ owner, id });
     // Another's session is answered like one that never was.
     if (turns.length === 0) return yield* new SessionNotFound({ id });
-    return { object: "list", data: executionsOf(turns).map(shown) } satisfies typeof ExecutionList.Type;
+    const body: typeof ExecutionList.Type = { object: "list", data: executionsOf(turns).map(shown) };
+    return body;
   });
 });

@@ -1,12 +1,33 @@
 /**
  * `GET /health`: whether the service works, and what it stands on.
  */
-import { DateTime, Duration, Effect, Option } from "effect";
+import { DateTime, Duration, Effect, Option, Schema } from "effect";
 import { version } from "../../domain/version.ts";
 import { Sandbox } from "../../services/Sandbox.ts";
 import { Sessions } from "../../services/Sessions.ts";
 import { Toolbox } from "../../services/Toolbox.ts";
-import type { HealthOut } from "../api.ts";
+
+/** The state of the service and of what it stands on. */
+export const HealthOut = Schema.Struct({
+  status: Schema.Literals(["healthy", "degraded"]),
+  service: Schema.Literal("agent-api"),
+  version: Schema.String,
+  timestamp: Schema.String,
+  mcp_server_connected: Schema.Boolean.annotate({
+    description: "Whether the tools can be reached; true when they run in this process.",
+  }),
+  tools: Schema.Literals(["in-process", "mcp-server"]),
+  sandbox: Schema.Struct({
+    kind: Schema.String,
+    why: Schema.String,
+    healthy: Schema.Boolean,
+    detail: Schema.String,
+    open: Schema.Int,
+    not_applied: Schema.Array(Schema.Struct({ control: Schema.String, detail: Schema.String })),
+  }),
+  sessions: Schema.Struct({ store: Schema.String }),
+}).annotate({ identifier: "Health" });
+export type HealthOut = typeof HealthOut.Type;
 
 /** Time that a check of a part may take; an orchestrator's probe waits no longer either. */
 const checkDeadline = Duration.seconds(3);

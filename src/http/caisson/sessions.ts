@@ -5,15 +5,13 @@
  * exist: its id is answered 404 like any other that is not there.
  */
 import { Effect, Schema } from "effect";
-import { HttpServerRequest } from "effect/http";
 import { Settings } from "../../config.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import { type Message, textOf, toolCallsOf } from "../../domain/Message.ts";
 import { type SessionKey, type Turn, TurnStatus } from "../../domain/Session.ts";
-import { Identity } from "../../services/Identity.ts";
 import { Sandbox } from "../../services/Sandbox.ts";
 import { Sessions } from "../../services/Sessions.ts";
-import { identify, ownerFor } from "../frame/Caller.ts";
+import { Caller } from "../frame/Caller.ts";
 import { SessionNotFound } from "../frame/errors.ts";
 
 // Wire -------------------------------------------------------------------------------------------
@@ -130,24 +128,21 @@ const turnOut = (turn: Turn): typeof TurnOut.Type => ({
   messages: turn.messages.map(messageOut),
 });
 
+/** The query of every endpoint here. */
+interface UserQuery {
+  readonly user?: string;
+}
+
 // Handlers ---------------------------------------------------------------------------------------
 
 /** Builds the handlers of the sessions' endpoints. */
 export const make = Effect.gen(function* () {
-  const identity = yield* Identity;
   const sessions = yield* Sessions;
   const sandbox = yield* Sandbox;
   const { onSessionEnd } = yield* Settings;
 
-  const userOfRequest = Effect.gen(function* () {
-    const { headers, url } = yield* HttpServerRequest.HttpServerRequest;
-    const user = new URL(url, "http://localhost").searchParams.get("user");
-    return ownerFor(yield* identify(identity, headers), headers, { user });
-  });
-  const ownerOfRequest = Effect.map(userOfRequest, ownerKey);
-
-  const list = Effect.gen(function* () {
-    const found = yield* sessions.list(yield* ownerOfRequest);
+  const list = Effect.fnUntraced(function* (query: UserQuery) {
+    const found = yield* sessions.list(ownerKey((yield* Caller).ownerOf(query)));
     const body: typeof SessionList.Type = {
       object: "list",
       data: found.map(({ key, turns, createdAtMs, lastUsedAtMs }) => ({
@@ -161,8 +156,8 @@ export const make = Effect.gen(function* () {
     return body;
   });
 
-  const show = Effect.fnUntraced(function* (id: string) {
-    const key: SessionKey = { owner: yield* ownerOfRequest, id };
+  const show = Effect.fnUntraced(function* (id: string, query: UserQuery) {
+    const key: SessionKey = { owner: ownerKey((yield* Caller).ownerOf(query)), id };
     const session = yield* sessions.load(key);
     // A session begins with its first turn, so one without turns is not there.
     if (session.turns.length === 0) return yield* new SessionNotFound({ id });
@@ -176,8 +171,8 @@ export const make = Effect.gen(function* () {
     return body;
   });
 
-  const remove = Effect.fnUntraced(function* (id: string) {
-    const user = yield* userOfRequest;
+  const remove = Effect.fnUntraced(function* (id: string, query: UserQuery) {
+    const user = (yield* Caller).ownerOf(query);
     const key: SessionKey = { owner: ownerKey(user), id };
     if (!(yield* sessions.remove(key))) return yield* new SessionNotFound({ id });
     if (onSessionEnd === "reset" && (yield* sessions.list(key.owner)).length === 0) yield* sandbox.reset(user);

@@ -4,7 +4,8 @@
  */
 import { Effect, Option } from "effect";
 import { HttpServerError, type HttpServerRequest } from "effect/http";
-import { BodyTooLarge, InvalidRequest } from "../frame/errors.ts";
+import { BodyTooLarge } from "../../web/BodyError.ts";
+import { InvalidRequest } from "../frame/errors.ts";
 
 /** A file as it was sent. */
 export interface Upload {
@@ -18,6 +19,24 @@ const uploadsFolder = "/workspace/uploads";
 
 /** Characters of a path; the longest that Linux takes. */
 const pathCharsMax = 4_096;
+
+/** Describes the body, which may be a form or any bytes, in the OpenAPI document. */
+export const describeUpload = (operation: Record<string, unknown>): Record<string, unknown> => ({
+  ...operation,
+  requestBody: {
+    required: true,
+    content: {
+      "multipart/form-data": {
+        schema: {
+          type: "object",
+          required: ["file"],
+          properties: { file: { type: "string", format: "binary" }, path: { type: "string" } },
+        },
+      },
+      "application/octet-stream": { schema: { type: "string", format: "binary" } },
+    },
+  },
+});
 
 const wrong = (param: string | null, why: string) => new InvalidRequest({ param, why, code: null });
 

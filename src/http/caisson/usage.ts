@@ -4,18 +4,22 @@
  * Days are UTC days. `from` and `to` are included; the last thirty days are told when they are left out.
  */
 import { Clock, DateTime, Effect, Option, Schema } from "effect";
-import { HttpServerRequest } from "effect/http";
 import { WireUsage } from "../../domain/ChatChunk.ts";
 import { add, type Usage, zero } from "../../domain/Usage.ts";
-import { Identity } from "../../services/Identity.ts";
 import { UsageLedger } from "../../services/UsageLedger.ts";
-import { identify, ownerFor } from "../frame/Caller.ts";
+import { Caller } from "../frame/Caller.ts";
 import { InvalidRequest } from "../frame/errors.ts";
 
 /** Days that are told when the caller names none. */
 const daysUsual = 30;
 /** Days that may be asked for at once: each is a file to read. */
 const daysMax = 92;
+
+/** The days that are asked for. */
+export const UsageQuery = Schema.Struct({
+  from: Schema.optionalKey(Schema.String.annotate({ description: "The first day, such as 2026-01-31." })),
+  to: Schema.optionalKey(Schema.String.annotate({ description: "The last day; absent: today (UTC)." })),
+});
 
 const dayFields = { runs: Schema.Int, usage: WireUsage, cost_usd: Schema.Number };
 
@@ -54,11 +58,11 @@ const dayOf = (param: "from" | "to", text: string): Effect.Effect<DateTime.Utc, 
     : Effect.fail(new InvalidRequest({ param, why: `${param} must be a day such as 2026-01-31`, code: null }));
 };
 
-const range = Effect.fnUntraced(function* (query: URLSearchParams) {
+const range = Effect.fnUntraced(function* (query: typeof UsageQuery.Type) {
   const today = DateTime.formatIsoDateUtc(DateTime.makeUnsafe(yield* Clock.currentTimeMillis));
-  const to = yield* dayOf("to", query.get("to") ?? today);
+  const to = yield* dayOf("to", query.to ?? today);
   const usual = DateTime.formatIsoDateUtc(DateTime.subtract(to, { days: daysUsual - 1 }));
-  const from = yield* dayOf("from", query.get("from") ?? usual);
+  const from = yield* dayOf("from", query.from ?? usual);
   const days = (DateTime.toEpochMillis(to) - DateTime.toEpochMillis(from)) / (24 * 60 * 60 * 1000) + 1;
   if (days < 1 || days > daysMax) {
     return yield* new InvalidRequest({
@@ -72,13 +76,11 @@ const range = Effect.fnUntraced(function* (query: URLSearchParams) {
 
 /** Builds the handler. */
 export const make = Effect.gen(function* () {
-  const identity = yield* Identity;
   const ledger = yield* UsageLedger;
 
-  return Effect.gen(function* () {
-    const { headers, url } = yield* HttpServerRequest.HttpServerRequest;
-    const { principal } = ownerFor(yield* identify(identity, headers), headers, {});
-    const days = yield* range(new URL(url, "http://localhost").searchParams);
+  return Effect.fnUntraced(function* (query: typeof UsageQuery.Type) {
+    const { principal } = (yield* Caller).ownerOf();
+    const days = yield* range(query);
     const data = yield* ledger.report(principal, days);
     const body: typeof UsageReport.Type = {
       object: "list",

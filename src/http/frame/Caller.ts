@@ -1,39 +1,130 @@
 /**
- * Who sends a request, and for which user.
+ * Who sends a request, and for which user: told once, before any endpoint is asked.
  */
-import { Effect } from "effect";
-import type { Headers } from "effect/http";
+import { Context, Effect, Layer, Redacted, Schema } from "effect";
+import { HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api";
+import { HttpServerRequest } from "effect/http";
+import { Settings } from "../../config.ts";
 import { type Identity as Identified, ownerOf } from "../../domain/identity.ts";
 import type { Owner } from "../../domain/Owner.ts";
-import type { IdentityService, IdentityUnavailable, Unauthorized } from "../../services/Identity.ts";
-import { readChatUi } from "./chatUi.ts";
+import { Identity, type IdentityService, Unauthorized } from "../../services/Identity.ts";
+import { ForeignOrigin, isForeignPage, originsOf } from "../../web/origins.ts";
+import { userInHeaders, userNameMax } from "../../web/userHeaders.ts";
+import { InvalidRequest } from "./errors.ts";
+import { failsWith } from "./failures.ts";
 import { RequestNotes } from "./RequestNotes.ts";
 
-/** Identifies the bearer of a request's credential and notes it for the log. */
-export const identify = Effect.fnUntraced(function* (
-  identity: IdentityService,
-  headers: Headers.Headers,
-): Effect.fn.Return<Identified, Unauthorized | IdentityUnavailable> {
+/** A user's name in a query. */
+export const UserName = Schema.String.check(Schema.isMaxLength(userNameMax)).annotate({
+  description: "The user within the caller's own key. Absent: the header x-user-id, then the key's default user.",
+});
+
+/** The users that a body or a query names. */
+export interface NamedUsers {
+  readonly user?: string | null | undefined;
+  readonly safety_identifier?: string | null | undefined;
+}
+
+/** What is known of who sends a request. */
+export interface CallerService {
+  readonly identity: Identified;
+  /** The owner that the request acts for, within the caller's principal. */
+  readonly ownerOf: (named?: NamedUsers) => Owner;
+}
+
+/** The sender of the current request. */
+export class Caller extends Context.Service<Caller, CallerService>()("caisson/http/Caller") {}
+
+/** The credential of this server, as the contract describes it. */
+const bearer = HttpApiSecurity.bearer.pipe(
+  HttpApiSecurity.annotate(OpenApi.Description, "An API key of this server, or a signed JWT."),
+);
+
+/** What asking who calls can fail with. */
+const refusals = failsWith("InvalidRequest", "Unauthorized", "ForeignOrigin", "IdentityUnavailable", "InternalError");
+
+/** Lets nobody in without a credential where one is needed, and provides the {@link Caller}. */
+export class Authorization extends HttpApiMiddleware.Service<Authorization, { provides: Caller }>()(
+  "caisson/http/Authorization",
+  { security: { bearer }, error: refusals },
+) {}
+
+/** How a file is asked for: by its owner, or with a signed link. */
+export type Access =
+  | { readonly _tag: "Caller"; readonly caller: CallerService }
+  | { readonly _tag: "Link"; readonly signature: string };
+
+/** The right by which a file is asked for. */
+export class FileAccess extends Context.Service<FileAccess, Access>()("caisson/http/FileAccess") {}
+
+const link = HttpApiSecurity.apiKey({ key: "signature", in: "query" }).pipe(
+  HttpApiSecurity.annotate(
+    OpenApi.Description,
+    "The signature of a link to a file; it opens that file until it expires.",
+  ),
+);
+
+/** As {@link Authorization}, but a signed link is a credential too; its worth is for the endpoint to tell. */
+export class FileAuthorization extends HttpApiMiddleware.Service<FileAuthorization, { provides: FileAccess }>()(
+  "caisson/http/FileAuthorization",
+  { security: { link, bearer }, error: refusals },
+) {}
+
+/**
+ * Identifies the sender of a request.
+ *
+ * *Details*: where nobody needs a credential, a web page of another origin is refused whatever it asks.
+ */
+const identify = Effect.fnUntraced(function* (identity: IdentityService, allowedOrigins: ReadonlySet<string>) {
+  const { headers } = yield* HttpServerRequest.HttpServerRequest;
   const who = yield* identity.identify({
     authorization: headers["authorization"],
     forwardedUserJwt: headers["x-openwebui-user-jwt"],
     host: headers["host"],
   });
   (yield* RequestNotes).user = who.principal.name;
-  return who;
+  if (identity.anonymous && isForeignPage(headers, allowedOrigins)) return yield* new ForeignOrigin();
+  const headerUser = userInHeaders(headers);
+  if (headerUser !== undefined && headerUser.name.length > userNameMax) {
+    return yield* new InvalidRequest({
+      param: headerUser.header,
+      why: `Expected a user's name of at most ${userNameMax} characters`,
+      code: "invalid_value",
+    });
+  }
+  const caller: CallerService = {
+    identity: who,
+    ownerOf: (named = {}) =>
+      ownerOf(who, { user: named.user, safetyIdentifier: named.safety_identifier, xUserId: headerUser?.name }),
+  };
+  return caller;
 });
 
-/** The users that a body names. */
-export interface NamedUsers {
-  readonly user?: string | null | undefined;
-  readonly safety_identifier?: string | null | undefined;
-}
-
-/** The owner that a request acts for, within its principal. */
-export const ownerFor = (who: Identified, headers: Headers.Headers, named: NamedUsers): Owner =>
-  ownerOf(who, {
-    user: named.user,
-    safetyIdentifier: named.safety_identifier,
-    // Open WebUI's own header is the weakest: it only says who sits in front of the chat UI.
-    xUserId: headers["x-user-id"] ?? readChatUi(headers).userId,
-  });
+/** Both middlewares over the Identity port. */
+export const layer = Layer.unwrap(Effect.gen(function* () {
+  const identity = yield* Identity;
+  const { corsOrigins } = yield* Settings;
+  const allowedOrigins = originsOf(corsOrigins);
+  const known = identify(identity, allowedOrigins);
+  return Layer.mergeAll(
+    Layer.succeed(
+      Authorization,
+      Authorization.of({
+        bearer: (app) => Effect.flatMap(known, (caller) => Effect.provideService(app, Caller, caller)),
+      }),
+    ),
+    Layer.succeed(
+      FileAuthorization,
+      FileAuthorization.of({
+        link: (app, { credential }) => {
+          const signature = Redacted.value(credential);
+          return signature === ""
+            ? Effect.fail(new Unauthorized({ reason: "Missing" }))
+            : Effect.provideService(app, FileAccess, { _tag: "Link", signature });
+        },
+        bearer: (app) =>
+          Effect.flatMap(known, (caller) => Effect.provideService(app, FileAccess, { _tag: "Caller", caller })),
+      }),
+    ),
+  );
+}));

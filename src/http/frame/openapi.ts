@@ -1,6 +1,6 @@
 /**
  * What the generated OpenAPI document needs beside the schemas: the parameters that are accepted with
- * one value only, the form of the stream, and the credential.
+ * one value only, and the form of the stream.
  */
 import { Schema } from "effect";
 import { parameterTable } from "../openai/chat/parameters.ts";
@@ -38,23 +38,13 @@ const streamSchema: Json = {
   description: "The data of each server-sent event; `[DONE]` ends the stream, comments keep it alive.",
 };
 
-const bearer = { bearer: [] };
-
-const secured = (operation: Json): Json => ({ ...operation, security: [bearer] });
-
 const chat = ["paths", "/v1/chat/completions", "post"] as const;
 const schemas = ["components", "schemas"] as const;
 
 const edits: ReadonlyArray<readonly [ReadonlyArray<string>, (at: Json) => Json]> = [
   [[...chat, "responses", "200", "content", "text/event-stream"], () => ({ schema: streamSchema })],
-  [chat, secured],
-  [["paths", "/v1/models", "get"], secured],
-  [["paths", "/v1/models/{model}", "get"], secured],
   [[...schemas, "CreateChatCompletionRequest", "properties"], (known) => ({ ...known, ...harmlessProperties() })],
   [schemas, ({ CreateChatCompletionStreamResponseEncoded: _encoded, ...others }) => others],
-  [["components", "securitySchemes"], () => ({
-    bearer: { type: "http", scheme: "bearer", description: "An API key of this server, or a signed JWT." },
-  })],
 ];
 
 /** Finishes the document that is generated from the API's declarations. */

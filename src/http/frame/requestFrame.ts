@@ -2,19 +2,12 @@
  * What stands around every request, whatever its path: an id, a line in the log, and the error
  * envelope for everything that no endpoint answered.
  */
-import { ByteSize, Cause, Clock, Effect, type Schema, SchemaIssue, type Scope } from "effect";
-import { HttpApiError } from "effect/http-api";
+import { ByteSize, Cause, Clock, Effect, type Scope } from "effect";
 import { HttpIncomingMessage, HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http";
 import { makeId } from "../../domain/ids.ts";
-import {
-  BodyTooLarge,
-  type HttpError,
-  InvalidRequest,
-  MethodNotAllowed,
-  UnknownUrl,
-  UnsupportedMediaType,
-} from "./errors.ts";
+import { BodyTooLarge, BodyUnreadable, UnsupportedMediaType } from "../../web/BodyError.ts";
 import { InternalError } from "../../runs/RunError.ts";
+import { type HttpError, MethodNotAllowed, UnknownUrl } from "./errors.ts";
 import { RequestNotes } from "./RequestNotes.ts";
 import { failed } from "./respond.ts";
 
@@ -33,15 +26,6 @@ const matches = (pattern: string, path: string): boolean => {
 const methodsOf = (table: MethodTable, path: string): ReadonlyArray<string> | undefined =>
   table.get(path) ?? [...table].find(([pattern]) => matches(pattern, path))?.[1];
 
-/** The parts of a request that the API layer decodes before an endpoint sees it. */
-const fromTheUrl: ReadonlySet<string> = new Set(["Params", "Query"]);
-
-const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1();
-
-/** The name of the first parameter that is wrong. */
-const firstIssuePath = (error: Schema.SchemaError): string =>
-  formatIssues(error.issue).issues[0]?.path?.map(String).join(".") ?? "";
-
 /** How a failure outside the endpoints reads to the caller; undefined for a bug. */
 const routingError = (
   error: unknown,
@@ -49,14 +33,6 @@ const routingError = (
   table: MethodTable,
   bodyBytesMax: number,
 ): HttpError | undefined => {
-  if (HttpApiError.HttpApiSchemaError.is(error) && fromTheUrl.has(error.kind)) {
-    const path = firstIssuePath(error.cause);
-    return new InvalidRequest({
-      param: path === "" ? null : path,
-      why: "The URL has a wrong parameter",
-      code: "invalid_value",
-    });
-  }
   if (!HttpServerError.isHttpServerError(error)) return undefined;
   const { reason } = error;
   if (reason._tag === "RouteNotFound") {
@@ -68,9 +44,7 @@ const routingError = (
       : new MethodNotAllowed({ method, path, allow });
   }
   if (reason._tag !== "RequestParseError") return undefined;
-  return reason.reason === "BodyTooLarge"
-    ? new BodyTooLarge({ bytesMax: bodyBytesMax })
-    : new InvalidRequest({ param: null, why: "The request could not be read", code: null });
+  return reason.reason === "BodyTooLarge" ? new BodyTooLarge({ bytesMax: bodyBytesMax }) : new BodyUnreadable();
 };
 
 /** Turns what no endpoint answered into the envelope; a bug is logged with its cause and told without it. */

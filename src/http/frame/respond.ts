@@ -2,7 +2,8 @@
  * Responses that every endpoint makes the same way.
  */
 import { HttpServerResponse } from "effect/http";
-import { type HttpError, type ReplyOptions, toReply } from "./errors.ts";
+import type { HttpError } from "./errors.ts";
+import { type ReplyOptions, toReply } from "./reply.ts";
 
 /** A JSON response. */
 export const json = (body: unknown, headers: Readonly<Record<string, string>> = {}) =>

@@ -3,7 +3,8 @@
  */
 import { Effect, Schema, SchemaIssue } from "effect";
 import { HttpServerError, type HttpServerRequest } from "effect/http";
-import { BodyTooLarge, InvalidRequest, UnsupportedMediaType } from "../frame/errors.ts";
+import { BodyTooLarge, UnsupportedMediaType } from "../../web/BodyError.ts";
+import { InvalidRequest } from "../frame/errors.ts";
 import { refusedParameter } from "./chat/parameters.ts";
 import { ChatRequest } from "./chat/wire.ts";
 import { headOf } from "../../domain/cutText.ts";

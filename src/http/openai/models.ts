@@ -3,12 +3,25 @@
  *
  * Chat UIs can choose only a model, so the default model is also listed once per view.
  */
-import { Effect, Option } from "effect";
+import { Effect, Option, Schema } from "effect";
 import { Settings } from "../../config.ts";
 import { View } from "../../services/Converter.ts";
 import { Model, type ModelInfo } from "../../services/Model.ts";
-import type { ModelOut } from "../api.ts";
 import { splitModel } from "./chat/views.ts";
+
+/** A model that can be chosen. */
+export const ModelOut = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("model"),
+  created: Schema.Int,
+  owned_by: Schema.String,
+}).annotate({ identifier: "Model" });
+
+/** The models that can be chosen. */
+export const ModelList = Schema.Struct({
+  object: Schema.Literal("list"),
+  data: Schema.Array(ModelOut),
+}).annotate({ identifier: "ListModelsResponse" });
 
 /** Seconds since the epoch; models have no date here, and clients want a number. */
 const created = 1_767_225_600;

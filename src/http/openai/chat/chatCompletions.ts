@@ -13,17 +13,17 @@ import { makeId } from "../../../domain/ids.ts";
 import { textOf } from "../../../domain/Message.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import { type ConversionOptions, Converter, type View } from "../../../services/Converter.ts";
-import { Identity } from "../../../services/Identity.ts";
 import { type Allowance, Limits } from "../../../services/Limits.ts";
 import { Model } from "../../../services/Model.ts";
 import { RunLedger } from "../../../services/RunLedger.ts";
 import { Sandbox } from "../../../services/Sandbox.ts";
 import { Sessions } from "../../../services/Sessions.ts";
 import { ArtifactLinks } from "../../caisson/ArtifactLinks.ts";
-import { identify, ownerFor } from "../../frame/Caller.ts";
+import { Caller } from "../../frame/Caller.ts";
 import { isBackgroundTask, readChatUi } from "../../frame/chatUi.ts";
 import { readAttempt } from "../attempt.ts";
-import { type HttpError, toReply } from "../../frame/errors.ts";
+import type { HttpError } from "../../frame/errors.ts";
+import { toReply } from "../../frame/reply.ts";
 import { countTokens, rateHeaders } from "../../frame/rateHeaders.ts";
 import { decodeRequest, readBody } from "../decode.ts";
 import { type Asked, toAgentRequest } from "./toRunRequest.ts";
@@ -63,7 +63,6 @@ const effectiveView = (view: View, asked: Asked): View =>
 export const make = Effect.gen(function* () {
   const agent = yield* Agent;
   const converter = yield* Converter;
-  const identity = yield* Identity;
   const ledger = yield* RunLedger;
   const limits = yield* Limits;
   const models = yield* Model;
@@ -155,7 +154,7 @@ export const make = Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest;
     const { headers } = request;
     const notes = yield* RequestNotes;
-    const who = yield* identify(identity, headers);
+    const caller = yield* Caller;
 
     // 1. Decode.
     const text = yield* readBody(request, settings.bodyBytesMax);
@@ -173,7 +172,7 @@ export const make = Effect.gen(function* () {
     });
     const ui = readChatUi(headers);
     const task = isBackgroundTask(ui, asked.messages);
-    const user = ownerFor(who, headers, body);
+    const user = caller.ownerOf(body);
     const order: Order = {
       asked,
       owner: task ? passing(user) : user,
@@ -187,7 +186,7 @@ export const make = Effect.gen(function* () {
 
     const respond = Effect.gen(function* () {
       // 3 and 4. Open the session and run the agent: once, however often the request is tried.
-      const attempt = yield* readAttempt(who.principal, headers, text);
+      const attempt = yield* readAttempt(caller.identity.principal, headers, text);
       let allowance: Allowance = {};
       const work = sharedRun(ledger, attempt, run(order, (admitted) => void (allowance = admitted)));
       const listening = yield* runs.listen(attempt, work);
@@ -217,5 +216,5 @@ export const make = Effect.gen(function* () {
     return yield* Effect.annotateLogs(respond, { user: notes.user, model });
   });
 
-  return Effect.catch(complete, (error) => Effect.succeed(failed(error)));
+  return complete;
 });

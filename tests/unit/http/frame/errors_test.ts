@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { errorTable, InvalidRequest, MethodNotAllowed, toReply } from "../../../../src/http/frame/errors.ts";
+import { errorTable } from "../../../../src/http/frame/errorTable.ts";
+import { InvalidRequest, MethodNotAllowed } from "../../../../src/http/frame/errors.ts";
+import { toReply } from "../../../../src/http/frame/reply.ts";
 import { ModelError, RateLimited, TimedOut, Unavailable } from "../../../../src/services/Model.ts";
 import { NoCapacity, SandboxError, SandboxLost } from "../../../../src/services/Sandbox.ts";
 

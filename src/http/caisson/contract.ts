@@ -1,0 +1,113 @@
+/**
+ * Our own endpoints as data: files, sessions, usage and the state of the service.
+ */
+import { Schema } from "effect";
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api";
+import { Authorization, FileAuthorization, UserName } from "../frame/Caller.ts";
+import { failsWith } from "../frame/failures.ts";
+import { ArtifactList, ArtifactOut, ContentQuery, ListQuery, UploadQuery } from "./artifacts.ts";
+import { ExecutionList } from "./executions.ts";
+import { HealthOut } from "./health.ts";
+import { SessionDeleted, SessionDetail, SessionList } from "./sessions.ts";
+import { UsageQuery, UsageReport } from "./usage.ts";
+import { describeUpload } from "./uploads.ts";
+
+/** What is there without a credential. */
+export class SystemGroup extends HttpApiGroup.make("system", { topLevel: true })
+  .add(
+    HttpApiEndpoint.get("health", "/health", { success: HealthOut })
+      .annotate(OpenApi.Summary, "See whether the service works, part by part"),
+  )
+  .annotateMerge(OpenApi.annotations({ title: "System", description: "Needs no key." })) {}
+
+const userQuery = { user: Schema.optionalKey(UserName) };
+
+/** The files of a user's workspace. */
+export class ArtifactsGroup extends HttpApiGroup.make("artifacts")
+  .add(
+    HttpApiEndpoint.post("uploadArtifact", "/artifacts", {
+      query: UploadQuery,
+      success: ArtifactOut,
+      error: failsWith(
+        "InvalidRequest",
+        "FileError",
+        "SandboxError",
+        "ArtifactNotFound",
+        "BodyTooLarge",
+        "BodyUnreadable",
+        "BodyTimedOut",
+        "TooManyBodies",
+        "UnsupportedEncoding",
+      ),
+    }).annotate(OpenApi.Summary, "Put a file into the workspace")
+      .annotate(OpenApi.Transform, describeUpload)
+      .middleware(Authorization),
+    HttpApiEndpoint.get("listArtifacts", "/artifacts", {
+      query: ListQuery,
+      success: ArtifactList,
+      error: failsWith("SandboxError", "FileError"),
+    }).annotate(OpenApi.Summary, "List the files of the workspace, the newest first").middleware(Authorization),
+    HttpApiEndpoint.get("artifactContent", "/artifacts/:artifact/content", {
+      params: { artifact: Schema.String },
+      query: ContentQuery,
+      success: Schema.Uint8Array.pipe(HttpApiSchema.asUint8Array()),
+      error: failsWith(
+        "ArtifactNotFound",
+        "ArtifactTooLarge",
+        "LinkExpired",
+        "RangeNotSatisfiable",
+        "SandboxError",
+        "FileError",
+      ),
+    }).annotate(OpenApi.Summary, "Fetch a file, or a range of it").middleware(FileAuthorization),
+  )
+  .prefix("/v1")
+  .annotateMerge(OpenApi.annotations({ title: "Files", description: "The files of a user's workspace." })) {}
+
+const sessionParams = { session: Schema.String };
+
+/** What is stored of a user's conversations. */
+export class SessionsGroup extends HttpApiGroup.make("sessions")
+  .add(
+    HttpApiEndpoint.get("listSessions", "/sessions", {
+      query: userQuery,
+      success: SessionList,
+      error: failsWith("SessionsUnavailable"),
+    }).annotate(OpenApi.Summary, "List the stored sessions, last used first"),
+    HttpApiEndpoint.get("showSession", "/sessions/:session", {
+      params: sessionParams,
+      query: userQuery,
+      success: SessionDetail,
+      error: failsWith("SessionsUnavailable", "SessionNotFound"),
+    }).annotate(OpenApi.Summary, "Read a session with every turn and tool call"),
+    HttpApiEndpoint.get("listExecutions", "/sessions/:session/executions", {
+      params: sessionParams,
+      query: userQuery,
+      success: ExecutionList,
+      error: failsWith("SessionsUnavailable", "SessionNotFound"),
+    }).annotate(OpenApi.Summary, "List what ran in a session, with output and exit codes"),
+    HttpApiEndpoint.delete("deleteSession", "/sessions/:session", {
+      params: sessionParams,
+      query: userQuery,
+      success: SessionDeleted,
+      error: failsWith("SessionsUnavailable", "SessionNotFound", "SandboxError"),
+    }).annotate(OpenApi.Summary, "Delete a session"),
+  )
+  .middleware(Authorization)
+  .prefix("/v1")
+  .annotateMerge(
+    OpenApi.annotations({ title: "Sessions", description: "What is stored of a user's conversations." }),
+  ) {}
+
+/** What the caller's principal has used. */
+export class UsageGroup extends HttpApiGroup.make("usage")
+  .add(
+    HttpApiEndpoint.get("usage", "/usage", {
+      query: UsageQuery,
+      success: UsageReport,
+      error: failsWith("InvalidRequest", "UsageLedgerUnavailable"),
+    }).annotate(OpenApi.Summary, "Report what this key has used, by day and model"),
+  )
+  .middleware(Authorization)
+  .prefix("/v1")
+  .annotateMerge(OpenApi.annotations({ title: "Usage", description: "What this key has used." })) {}

@@ -1,0 +1,117 @@
+/**
+ * What a caller of this API is told of each error: one row an error, total by its type.
+ *
+ * `docs/errors.md` is generated from it.
+ */
+import type { SessionsUnavailable } from "../../services/Sessions.ts";
+import type { SpendingLimitReached } from "../../services/UsageLedger.ts";
+import { invalid, quoted, type Row, type RowKey, type Rows, server } from "../../web/errors/Row.ts";
+import { type SharedError, sharedRows } from "../../web/errors/sharedRows.ts";
+import type { HttpError } from "./errors.ts";
+import { modelRows } from "./modelRows.ts";
+
+/** The name of a row: an error, or an error and its reason. */
+export type ErrorKey = RowKey<HttpError>;
+
+/** Errors of this edge and of the stores beneath it. */
+type OwnError =
+  | Exclude<HttpError, SharedError | { readonly _tag: "ModelError" | "ModelNotFound" }>
+  | SessionsUnavailable
+  | SpendingLimitReached;
+
+const ownRows: Rows<OwnError> = {
+  InvalidRequest: invalid(400, null, "A field is wrong, or a parameter is not supported.", {
+    message: ({ why }) => why,
+    param: ({ param }) => param,
+    codeOf: ({ code }) => code,
+  }),
+  FileError: invalid(400, "invalid_file", "An attached file cannot be written to the workspace.", {
+    message: (error) => quoted(error.message),
+    param: () => "messages",
+  }),
+  UnknownUrl: invalid(404, "unknown_url", "There is nothing at this URL.", {
+    message: ({ method, path }) => `Unknown request URL: ${method} ${quoted(path)}`,
+  }),
+  SessionNotFound: invalid(404, "session_not_found", "The user has no such session, or it has expired.", {
+    message: ({ id }) => `No such session: ${quoted(id)}`,
+  }),
+  ArtifactNotFound: invalid(404, "artifact_not_found", "There is no such file in this user's workspace.", {
+    message: () => "There is no such artifact.",
+  }),
+  MethodNotAllowed: invalid(405, "method_not_supported", "The URL exists for other methods; see the `allow` header.", {
+    message: ({ method, path }) => `Not allowed to ${method} on ${quoted(path)}`,
+    headers: ({ allow }) => ({ allow: allow.join(", ") }),
+  }),
+  LinkExpired: invalid(410, "link_expired", "The link to a file is past its time; ask for a new one.", {
+    message: () => "This link has expired.",
+  }),
+  ArtifactTooLarge: invalid(413, "artifact_too_large", "The file is larger than MCP_ARTIFACT_SIZE_LIMIT_MB.", {
+    message: ({ bytesMax }) => `The file is larger than the limit of ${bytesMax} bytes.`,
+  }),
+  RangeNotSatisfiable: invalid(416, "range_not_satisfiable", "The range begins behind the end of the file.", {
+    message: ({ sizeBytes }) => `The file has ${sizeBytes} bytes.`,
+    headers: ({ sizeBytes }) => ({ "content-range": `bytes */${sizeBytes}` }),
+  }),
+  UnknownCallAnswered: invalid(400, "invalid_value", "A tool message answers no call of the conversation.", {
+    message: ({ callId }) =>
+      `Messages with role 'tool' must answer a preceding call: there is no call '${quoted(callId)}'`,
+    param: () => "messages",
+  }),
+  RunCancelled: invalid(409, "run_cancelled", "The run was cancelled; what it completed is in its session.", {
+    message: () => "The run was cancelled.",
+  }),
+  IdempotencyKeyReused: invalid(
+    422,
+    "idempotency_key_reused",
+    "An Idempotency-Key came with another request before.",
+    { message: () => "This Idempotency-Key was used with a different request." },
+  ),
+  SpendingLimitReached: {
+    status: 429,
+    type: "insufficient_quota",
+    code: "insufficient_quota",
+    retry: false,
+    when: "The principal or the user has used what it may in a day.",
+    message: (error) => error.message,
+    retryAfterMs: ({ retryAfterMs }) => retryAfterMs,
+  },
+  InternalError: server(500, "internal_error", false, "A bug; the log has it under the request id.", {
+    message: () => "The server had an error while processing your request.",
+  }),
+  SessionsUnavailable: server(503, "sessions_unavailable", true, "The session store does not answer.", {
+    message: () => "The session store is not available.",
+  }),
+  UsageLedgerUnavailable: server(503, "usage_unavailable", true, "The usage ledger cannot be read.", {
+    message: () => "The usage ledger cannot be read at the moment. Please try again later.",
+  }),
+  ShuttingDown: server(503, "shutting_down", true, "The server is going down.", {
+    message: () => "The server is shutting down. Please retry.",
+  }),
+};
+
+/** A row for every error that a caller of this API can be told. */
+export const errorTable: Rows<HttpError> = { ...ownRows, ...sharedRows, ...modelRows };
+
+/** The name of an error's row. */
+const keyOf = (error: HttpError): ErrorKey => {
+  switch (error._tag) {
+    case "ModelError":
+      return `ModelError.${error.reason._tag}`;
+    case "SandboxError":
+      return `SandboxError.${error.reason._tag}`;
+    default:
+      return error._tag;
+  }
+};
+
+const rows: { readonly [K in ErrorKey]: Row<HttpError> } = errorTable;
+
+/** The row of an error. */
+export const rowOf = (error: HttpError): Row<HttpError> => rows[keyOf(error)];
+
+/** Whether a value is an error of the table. */
+export const isHttpError = (value: unknown): value is HttpError =>
+  typeof value === "object" && value !== null && "_tag" in value && typeof value._tag === "string" &&
+  tags.has(value._tag);
+
+const tags: ReadonlySet<string> = new Set(Object.keys(rows).map((key) => key.split(".")[0] ?? key));

@@ -1,0 +1,99 @@
+/**
+ * Errors as the contract declares them: by their names, under the statuses of the table.
+ */
+import { Effect, Layer, Schema, SchemaIssue, SchemaTransformation } from "effect";
+import { HttpApiError, HttpApiMiddleware, HttpApiSchema } from "effect/http-api";
+import { errorTable, isHttpError } from "./errorTable.ts";
+import { type HttpError, InvalidRequest } from "./errors.ts";
+import { logged } from "../../web/errors/logged.ts";
+import { ErrorEnvelope, toReply } from "./reply.ts";
+import { failed } from "./respond.ts";
+
+type Tag = HttpError["_tag"];
+type ErrorOf<T extends Tag> = Extract<HttpError, { readonly _tag: T }>;
+
+/** One status of an endpoint: which errors have it, and the envelope that tells them. */
+const failure = <T extends Tag>(
+  tags: ReadonlyArray<T>,
+  status: number,
+  when: string,
+): Schema.Codec<ErrorOf<T>, ErrorEnvelope> => {
+  const names: ReadonlySet<string> = new Set(tags);
+  const errors = Schema.declare((value): value is ErrorOf<T> => isHttpError(value) && names.has(value._tag));
+  return ErrorEnvelope.pipe(
+    Schema.decodeTo(
+      errors,
+      SchemaTransformation.transformEffect<ErrorOf<T>, ErrorEnvelope>({
+        decode: (_envelope, options) =>
+          Effect.fail(new SchemaIssue.Forbidden({ message: "An answer is only written" }, _envelope, options)),
+        encode: (error) => Effect.succeed(toReply(error).envelope),
+      }),
+    ),
+    Schema.annotate({ description: when }),
+    HttpApiSchema.status(status),
+  );
+};
+
+/**
+ * Declares what an endpoint can fail with.
+ *
+ * *Details*: a schema for each status of the named errors' rows; its handler can fail with nothing else.
+ */
+export const failsWith = <const T extends Tag>(
+  ...tags: ReadonlyArray<T>
+): ReadonlyArray<Schema.Codec<ErrorOf<T>, ErrorEnvelope>> => {
+  const rows = Object.entries(errorTable).filter(([key]) =>
+    tags.some((tag) => key === tag || key.startsWith(`${tag}.`))
+  );
+  return [...new Set(rows.map(([, { status }]) => status))].map((status) =>
+    failure(tags, status, rows.filter(([, row]) => row.status === status).map(([, { when }]) => when).join(" "))
+  );
+};
+
+// Answering --------------------------------------------------------------------------------------
+
+const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1();
+
+/** Characters of a decoder's message that are told. */
+const whyMax = 300;
+
+/** A part of a request that does not fit its declaration, by the name of the first wrong field. */
+export const invalidPart = ({ cause }: HttpApiError.HttpApiSchemaError): InvalidRequest => {
+  const [first] = formatIssues(cause.issue).issues;
+  const path = (first?.path ?? []).map(String).join(".");
+  return new InvalidRequest({
+    param: path === "" ? null : path,
+    why: `Invalid ${path === "" ? "request" : `'${path}'`}: ${(first?.message ?? "not as declared").slice(0, whyMax)}`,
+    code: "invalid_value",
+  });
+};
+
+/** Parts of a request; what does not fit in an answer is a bug of ours. */
+const sentByTheCaller: ReadonlySet<string> = new Set(["Params", "Headers", "Query", "Payload"]);
+
+/** Answers whatever an endpoint, or what stands between it and the socket, failed with. */
+export class Failures extends HttpApiMiddleware.Service<Failures>()("caisson/http/Failures") {}
+
+/** The response of a failed request: its sentence to the caller, its detail to the log. */
+export const answerFailure = (error: HttpError) => {
+  const response = failed(error);
+  return response.status < 500
+    ? Effect.succeed(response)
+    : Effect.as(Effect.annotateLogs(Effect.logWarning("request failed"), logged(error)), response);
+};
+
+/** The one place where an endpoint's failure becomes a response. */
+export const layer: Layer.Layer<Failures> = Layer.succeed(
+  Failures,
+  Failures.of((app) =>
+    Effect.catch(
+      app,
+      (error) =>
+        HttpApiError.HttpApiSchemaError.is(error) && sentByTheCaller.has(error.kind)
+          ? answerFailure(invalidPart(error))
+          : isHttpError(error)
+          ? answerFailure(error)
+          : Effect.fail(error),
+    )
+  ),
+);

@@ -1,0 +1,47 @@
+/**
+ * What can be wrong with the body of a request before anybody looks at what it says; both doors.
+ */
+import { Schema } from "effect";
+
+/** The body is larger than a limit of this server. */
+export class BodyTooLarge extends Schema.TaggedError<BodyTooLarge>()("BodyTooLarge", { bytesMax: Schema.Int }) {}
+
+/** The client stopped sending, or what it sent is not HTTP. */
+export class BodyUnreadable extends Schema.TaggedError<BodyUnreadable>()("BodyUnreadable", {}) {}
+
+/** The client took too long to send the body. */
+export class BodyTimedOut extends Schema.TaggedError<BodyTimedOut>()("BodyTimedOut", { limitMs: Schema.Int }) {}
+
+/** Too many large bodies are on their way to this server at once. */
+export class TooManyBodies extends Schema.TaggedError<TooManyBodies>()("TooManyBodies", {}) {}
+
+/** The body is not of the type that the endpoint takes, by its own `content-type` or for want of one. */
+export class UnsupportedMediaType extends Schema.TaggedError<UnsupportedMediaType>()("UnsupportedMediaType", {
+  contentType: Schema.String,
+}) {}
+
+/** The body is compressed, which no endpoint takes. */
+export class UnsupportedEncoding extends Schema.TaggedError<UnsupportedEncoding>()("UnsupportedEncoding", {
+  encoding: Schema.String,
+}) {}
+
+/** The body is not JSON. */
+export class MalformedJson extends Schema.TaggedError<MalformedJson>()("MalformedJson", {}) {}
+
+/** The body is too intricate to be parsed within the time that other callers can wait. */
+export class JsonTooComplex extends Schema.TaggedError<JsonTooComplex>()("JsonTooComplex", {
+  bound: Schema.Literals(["depth", "values"]),
+  limit: Schema.Int,
+}) {}
+
+/** Everything that reading a body can fail with. */
+export type BodyError =
+  | BodyTooLarge
+  | BodyUnreadable
+  | BodyTimedOut
+  | TooManyBodies
+  | UnsupportedMediaType
+  | UnsupportedEncoding;
+
+/** Everything that reading JSON can fail with. */
+export type JsonError = MalformedJson | JsonTooComplex;
