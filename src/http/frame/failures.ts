@@ -58,7 +58,7 @@ const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1();
 const whyMax = 300;
 
 /** A part of a request that does not fit its declaration, by the name of the first wrong field. */
-export const invalidPart = ({ cause }: HttpApiError.HttpApiSchemaError): InvalidRequest => {
+const invalidPart = ({ cause }: HttpApiError.HttpApiSchemaError): InvalidRequest => {
   const [first] = formatIssues(cause.issue).issues;
   const path = (first?.path ?? []).map(String).join(".");
   return new InvalidRequest({
@@ -75,7 +75,7 @@ const sentByTheCaller: ReadonlySet<string> = new Set(["Params", "Headers", "Quer
 export class Failures extends HttpApiMiddleware.Service<Failures>()("caisson/http/Failures") {}
 
 /** The response of a failed request: its sentence to the caller, its detail to the log. */
-export const answerFailure = (error: HttpError) => {
+const answerFailure = (error: HttpError) => {
   const response = failed(error);
   return response.status < 500
     ? Effect.succeed(response)
