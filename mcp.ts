@@ -2,10 +2,10 @@
  * The MCP server as a process: `deno task mcp` over HTTP, `deno task mcp --stdio` for clients that start it.
  */
 import process from "node:process";
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime";
 import { Effect, Layer, Logger } from "effect";
 import { mcpHttp, mcpStdio, settings } from "./src/app.ts";
 import { explained, givesBackPermissions } from "./src/boot.ts";
+import { entryOptions, runProcess } from "./src/process.ts";
 
 // Over standard streams the layer is built when the client has gone, and that is the end of the process.
 const program = process.argv.includes("--stdio")
@@ -16,4 +16,4 @@ const program = process.argv.includes("--stdio")
   )
   : explained(Layer.launch(Layer.provide(mcpHttp, [settings, givesBackPermissions])));
 
-NodeRuntime.runMain(program, { disableErrorReporting: true });
+runProcess(program, entryOptions);

@@ -20,6 +20,7 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/logging.ts": ["src/config.ts"],
   "src/boot.ts": ["src/announcements.ts", "src/config.ts", "src/config", "src/services"],
   "src/announcements.ts": ["src/config.ts", "src/config", "src/services"],
+  "src/process.ts": [],
   "src/app.ts": [
     "src/announcements.ts",
     "src/domain",

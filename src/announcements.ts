@@ -5,7 +5,7 @@ import { Context, Effect, Layer, Option, Result } from "effect";
 import { HttpServer } from "effect/http";
 import { environmentVariables } from "./config/environment.ts";
 import { unknownNames } from "./config/unknownNames.ts";
-import { type Row, settingsTable } from "./config.ts";
+import { type Row, Settings, settingsTable } from "./config.ts";
 import { Model } from "./services/Model.ts";
 import { Sandbox, type SandboxInfo } from "./services/Sandbox.ts";
 
@@ -73,10 +73,14 @@ export const models = Layer.effectDiscard(Effect.forkScoped(modelsLine));
 export const door = (name: string, next: (base: string) => string) =>
   Layer.effectDiscard(Effect.gen(function* () {
     const { address } = yield* HttpServer.HttpServer;
+    const { shutdownGraceSeconds } = yield* Settings;
     const base = HttpServer.formatAddress(address);
     yield* Effect.acquireRelease(
       Effect.logInfo(`${name} listens on ${base}`),
-      () => Effect.logInfo(`${name} closes`),
+      () =>
+        Effect.logInfo(
+          `${name} closes: what is running has up to ${shutdownGraceSeconds} seconds to end, a second signal ends it now`,
+        ),
     );
     // An address that means "every interface" is none that a client can open.
     yield* Effect.logInfo(next(base.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")));
