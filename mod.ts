@@ -64,6 +64,8 @@ export * as UsageLedger from "./src/services/UsageLedger.ts";
 // The agent
 export * as Agent from "./src/agent/Agent.ts";
 export * as Conversation from "./src/agent/Conversation.ts";
+export * as Runs from "./src/runs/Runs.ts";
+export * as RunError from "./src/runs/RunError.ts";
 export { announceArtifacts } from "./src/runs/changedArtifacts.ts";
 export { erase } from "./src/runs/erase.ts";
 export { systemPrompt, type SystemPromptInput } from "./src/agent/systemPrompt.ts";

@@ -15,7 +15,7 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/adapters": ["src/domain", "src/services", "src/config.ts", "src/config"],
   "src/runs": ["src/domain", "src/services", "src/agent", "src/config.ts"],
   "src/web": ["src/domain", "src/services", "src/config.ts"],
-  "src/http": ["src/domain", "src/services", "src/agent", "src/runs", "src/web", "src/config.ts"],
+  "src/http": ["src/domain", "src/services", "src/runs", "src/web", "src/config.ts"],
   "src/mcp": ["src/domain", "src/services", "src/runs", "src/web", "src/config.ts"],
   "src/logging.ts": ["src/config.ts"],
   "src/boot.ts": ["src/announcements.ts", "src/config.ts", "src/config", "src/services"],

@@ -32,6 +32,7 @@ import * as Api from "./http/server.ts";
 import * as Logging from "./logging.ts";
 import * as McpHttp from "./mcp/http.ts";
 import * as McpStdio from "./mcp/stdio.ts";
+import * as Runs from "./runs/Runs.ts";
 
 // Settings and logs ------------------------------------------------------------------------------
 
@@ -175,8 +176,19 @@ export const execution = Layer.unwrap(
 /** The agent; needs the Model and Toolbox ports. */
 export const agent = Agent.layer;
 
-/** Every port of the agent API with the agent on top. */
-export const services = agent.pipe(
+/**
+ * Runs as a program starts them, with everything they need but a Model, a Sandbox and the settings: limits,
+ * sessions, retries, files, and the tools in this process.
+ */
+export const runs = Runs.layer.pipe(
+  Layer.provideMerge(agent),
+  Layer.provide(toolbox),
+  Layer.provideMerge(Layer.mergeAll(sessions, limits, runLedger)),
+);
+
+/** Every port of the agent API with the agent and its runs on top. */
+export const services = Runs.layer.pipe(
+  Layer.provideMerge(agent),
   Layer.provideMerge(
     Layer.mergeAll(model, execution, sessions, identity, limits, runLedger, usageLedger, converter, Skills.layer),
   ),

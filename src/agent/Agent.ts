@@ -7,6 +7,7 @@
 import { Cause, Context, Duration, Effect, Exit, Layer, Stream } from "effect";
 import { Settings } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
+import { inWords } from "../domain/Message.ts";
 import { Model } from "../services/Model.ts";
 import { Toolbox, type Tools } from "../services/Toolbox.ts";
 import { UsageLedger } from "../services/UsageLedger.ts";
@@ -107,6 +108,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
         model,
         tools,
         system: [prompt, ...request.instructions].filter((part) => part !== "").join("\n\n"),
+        before: [...request.conversation.history, ...request.conversation.fresh].map(inWords),
         record: new RunRecord(settings.runOutputBytesMax),
         isClientTool: (name) => clientToolNames.has(name),
         stored: false,

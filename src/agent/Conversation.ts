@@ -7,7 +7,7 @@
 import { Clock, Effect } from "effect";
 import { align } from "../domain/alignment.ts";
 import { makeId, ownerKey } from "../domain/ids.ts";
-import { type Message, toolCallsOf } from "../domain/Message.ts";
+import { type Message, toolCallsOf, withoutContent } from "../domain/Message.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { SessionKey, Turn, TurnStatus } from "../domain/Session.ts";
 import type { Usage } from "../domain/Usage.ts";
@@ -28,8 +28,10 @@ export interface Conversation {
   readonly history: ReadonlyArray<Message>;
   /** What the client newly said. */
   readonly fresh: ReadonlyArray<Message>;
+  /** The same place, with what is newly said in the form in which it is to be read and stored. */
+  readonly saying: (fresh: ReadonlyArray<Message>) => Conversation;
   /**
-   * Stores the turn: what was fresh and what the run produced.
+   * Stores the turn: what was fresh and what the run produced, without the bytes of files.
    *
    * Storing again changes nothing: the turn's id is fixed when the conversation opens.
    *
@@ -95,14 +97,20 @@ export const open = Effect.fnUntraced(
     const key: SessionKey = { owner: ownerKey(owner), id: sessionId ?? defaultSession };
     const turns = owner.ephemeral ? [] : (yield* sessions.load(key)).turns;
     const { parent, history, fresh: said } = align(turns, messages, { sendsWholeHistory });
-    const fresh = nameAnswers(history, said);
     const id = makeId("turn");
     const startedAtMs = yield* Clock.currentTimeMillis;
-    const store = Effect.fnUntraced(function* ({ produced, ...outcome }: TurnOutcome) {
-      const finishedAtMs = yield* Clock.currentTimeMillis;
-      const turn = { ...outcome, id, messages: [...fresh, ...produced], startedAtMs, finishedAtMs };
-      return owner.ephemeral ? { ...turn, parent: null } : yield* sessions.append(key, { ...turn, parent });
+    const saying = (fresh: ReadonlyArray<Message>): Conversation => ({
+      key,
+      history,
+      fresh,
+      saying,
+      store: Effect.fnUntraced(function* ({ produced, ...outcome }: TurnOutcome) {
+        const finishedAtMs = yield* Clock.currentTimeMillis;
+        const messages = [...fresh.map(withoutContent), ...produced];
+        const turn = { ...outcome, id, messages, startedAtMs, finishedAtMs };
+        return owner.ephemeral ? { ...turn, parent: null } : yield* sessions.append(key, { ...turn, parent });
+      }),
     });
-    return { key, history, fresh, store };
+    return saying(nameAnswers(history, said));
   },
 );

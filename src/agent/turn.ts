@@ -3,7 +3,7 @@
  */
 import { Clock, Effect, Stream } from "effect";
 import type { AgentEvent, FinishReason } from "../domain/AgentEvent.ts";
-import type { ToolCall } from "../domain/Message.ts";
+import type { Message, ToolCall } from "../domain/Message.ts";
 import type { TurnStatus } from "../domain/Session.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
 import { BadOutput, ModelError, type ModelParameters, type ModelService } from "../services/Model.ts";
@@ -18,6 +18,8 @@ export interface Run {
   readonly model: ModelService;
   readonly tools: Tools;
   readonly system: string;
+  /** What the model reads before what this run produces. */
+  readonly before: ReadonlyArray<Message>;
   readonly record: RunRecord;
   readonly isClientTool: (name: string) => boolean;
   /** Set once the turn is in the session, so that no finalizer stores it twice. */
@@ -103,7 +105,7 @@ const modelTurn = (run: Run, phase: "work" | "format", hideText: boolean): Strea
     return run.model.stream({
       model: request.model,
       system: run.system,
-      messages: [...request.conversation.history, ...request.conversation.fresh, ...record.produced],
+      messages: [...run.before, ...record.produced],
       tools,
       parameters: parametersFor(run, phase),
     }).pipe(

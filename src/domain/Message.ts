@@ -5,6 +5,9 @@
  * provider's wire format: an adapter lowers messages to its own.
  */
 import { Schema } from "effect";
+import { Attachment, attachmentNote } from "./Attachment.ts";
+
+export { Attachment, attachment, AttachmentKind } from "./Attachment.ts";
 
 /**
  * Data that only its own provider understands and that must be returned to it unchanged, such as a
@@ -64,6 +67,8 @@ export type AssistantPart = typeof AssistantPart.Type;
 export const UserMessage = Schema.Struct({
   role: Schema.Literal("user"),
   parts: Schema.Array(UserPart),
+  /** Files that came with the message; a run puts them into the workspace. */
+  attachments: Schema.optionalKey(Schema.Array(Attachment)),
 });
 export type UserMessage = typeof UserMessage.Type;
 
@@ -179,3 +184,21 @@ export const textOf = (message: Message): string =>
  */
 export const toolCallsOf = (message: Message): ReadonlyArray<ToolCall> =>
   message.role === "assistant" ? message.parts.flatMap((part) => (part._tag === "ToolCall" ? [part.call] : [])) : [];
+
+/** The files of a message, in the order they were sent. */
+export const attachmentsOf = (message: Message): ReadonlyArray<Attachment> =>
+  message.role === "user" ? message.attachments ?? [] : [];
+
+/** The message as a model reads it: what is to be known of its files is said in words, in a part of its own. */
+export const inWords = (message: Message): Message => {
+  if (message.role !== "user" || message.attachments === undefined) return message;
+  const note = attachmentNote(message.attachments);
+  const text = message.parts.some((part) => part._tag === "Text") ? `\n\n${note}` : note;
+  return { role: "user", parts: [...message.parts, { _tag: "Text", text }] };
+};
+
+/** The message as a session keeps it: without the bytes of its files. */
+export const withoutContent = (message: Message): Message =>
+  message.role !== "user" || message.attachments === undefined
+    ? message
+    : { ...message, attachments: message.attachments.map(({ content: _, ...kept }) => kept) };

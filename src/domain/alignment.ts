@@ -5,8 +5,15 @@
  * pure function finds the turns a client means, so that their rich form is used and nothing is said
  * twice to the model.
  */
+import {
+  type AssistantMessage,
+  attachmentsOf,
+  type Message,
+  textOf,
+  toolCallsOf,
+  type ToolMessage,
+} from "./Message.ts";
 import { stripActivity } from "./resentActivity.ts";
-import { type AssistantMessage, type Message, textOf, toolCallsOf, type ToolMessage } from "./Message.ts";
 import { pathTo, type Turn, type TurnParent } from "./Session.ts";
 
 /** A request placed in its session. */
@@ -59,6 +66,8 @@ const saidForm = (message: Message): string => {
         "user",
         textOf(message).replaceAll("\r\n", "\n").trim(),
         ...message.parts.flatMap((part) => (part._tag === "Image" ? [part.mediaType, part.base64] : [])),
+        // By name and content, because a file may have been put elsewhere than where it belongs.
+        ...attachmentsOf(message).flatMap(({ hash, name }) => [hash, name]),
       ]);
   }
 };

@@ -7,8 +7,11 @@ import { type Owner, OwnerKey } from "./Owner.ts";
 /** Random bytes in an identifier: 144 bits cannot be guessed. */
 const idBytes = 18;
 
+/** Makes an unguessable word, safe in URLs and headers. */
+export const makeToken = (): string => randomBytes(idBytes).toString("base64url");
+
 /** Makes an unguessable identifier such as `chatcmpl-…`, safe in URLs and headers. */
-export const makeId = (prefix: string): string => `${prefix}-${randomBytes(idBytes).toString("base64url")}`;
+export const makeId = (prefix: string): string => `${prefix}-${makeToken()}`;
 
 /** Keys by owner: every part that a request passes asks for its owner's. */
 const keys = new WeakMap<Owner, OwnerKey>();

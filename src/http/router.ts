@@ -15,7 +15,6 @@ import * as executions from "./caisson/executions.ts";
 import * as health from "./caisson/health.ts";
 import * as models from "./openai/models.ts";
 import { envelope, requestLog } from "./frame/requestFrame.ts";
-import * as Runs from "../runs/Registry.ts";
 import * as sessions from "./caisson/sessions.ts";
 import * as usage from "./caisson/usage.ts";
 
@@ -120,7 +119,7 @@ const Frame = Layer.unwrap(
 export const layer = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: documentPath }).pipe(
     Layer.provide([System, V1, StoredSessions, Artifacts, Usage]),
-    Layer.provide([Runs.layer, ArtifactLinks.layer, Caller.layer, Failures.layer]),
+    Layer.provide([ArtifactLinks.layer, Caller.layer, Failures.layer]),
   ),
   HttpApiScalar.layer(Api, { path: docsPath }),
   Frame,

@@ -26,7 +26,28 @@ export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDo
 /** A bug of ours; its cause is in the log. */
 export class InternalError extends Schema.TaggedError<InternalError>()("InternalError", {}) {}
 
-/** Everything a run can end with instead of `RunFinished`. */
+/**
+ * Everything a run can end with instead of `RunFinished`.
+ *
+ * *Example* (say why there is no answer):
+ *
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { RunError } from "@caisson/caisson";
+ *
+ * const sentence = (error: RunError.RunError): string => {
+ *   switch (error._tag) {
+ *     case "RunCancelled":
+ *       return "You stopped it.";
+ *     case "TooManyRequests":
+ *       return error.message;
+ *     default:
+ *       return "Something went wrong.";
+ *   }
+ * };
+ * assert.equal(sentence(new RunError.RunCancelled()), "You stopped it.");
+ * ```
+ */
 export type RunError =
   | AgentError
   | FileError

@@ -6,7 +6,15 @@
  */
 import { Clock, Effect, Stream } from "effect";
 import type { AgentEvent, RunFinished } from "../domain/AgentEvent.ts";
-import { type Artifact, isOffered, magicBytes, mayBeImage, sniffImage } from "../domain/Artifact.ts";
+import {
+  type Artifact,
+  isOffered,
+  magicBytes,
+  mayBeImage,
+  mediaTypeOf,
+  nameOf,
+  sniffImage,
+} from "../domain/Artifact.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { FileEntry, SandboxHandle, SandboxService } from "../services/Sandbox.ts";
 
@@ -21,6 +29,20 @@ const lookingDeadline = "5 seconds";
 
 /** Makes an artifact of a file; `imageType` is what its first bytes prove. */
 export type Describe = (entry: FileEntry, imageType: string | undefined) => Effect.Effect<Artifact>;
+
+/** Makes an artifact whose link names its place in the sandbox: for programs that fetch it through the Sandbox port. */
+export const describeByPath: Describe = ({ path, sizeBytes, modifiedAtMs }, imageType) =>
+  Effect.succeed({
+    id: path,
+    path,
+    name: nameOf(path),
+    sizeBytes,
+    mediaType: imageType ?? mediaTypeOf(path),
+    modifiedAtMs,
+    isImage: imageType !== undefined,
+    url: `sandbox:${path}`,
+    urlExpiresAtMs: Number.MAX_SAFE_INTEGER,
+  });
 
 /** The image type that a file's first bytes prove; a file that cannot be read proves nothing. */
 export const imageTypeOf = (handle: SandboxHandle, path: string): Effect.Effect<string | undefined> =>

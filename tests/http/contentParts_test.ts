@@ -66,3 +66,85 @@ Deno.test("a file over the limit is refused by its part", () =>
     assert.equal(response.status, 400);
     assert.equal((await response.json()).error.param, "messages.0.content.0.file.file_data");
   }));
+
+/** A model that says what it has been asked, one entry a request. */
+const recording = () => {
+  const seen: Array<ModelRequest> = [];
+  const step: Scripted.Step = (request) => {
+    seen.push(request);
+    return [Scripted.text("ok"), Scripted.finished()];
+  };
+  return { seen, steps: Array.from({ length: 9 }, () => step) };
+};
+
+const csv = (text: string, filename = "a.csv") => ({ type: "file", file: { filename, file_data: btoa(text) } });
+const ok = { role: "assistant", content: "ok" };
+
+Deno.test("a resent history does not put back a file that the agent or its user changed since", () => {
+  const sandbox = fakeSandbox();
+  const { steps } = recording();
+  return withApp({ sandbox, steps }, async (app) => {
+    const first = { role: "user", content: [{ type: "text", text: "Sort it in place." }, csv("3\n1\n2\n")] };
+    assert.equal((await app.chat({ user: "u", messages: [first] })).status, 200);
+    const [key = ""] = sandbox.files.keys();
+    const path = key.slice(key.indexOf(":") + 1);
+    const sorted = new TextEncoder().encode("1\n2\n3\n");
+    sandbox.files.set(key, sorted);
+    // The newest text names the path of the file, as people and models do.
+    const next = { role: "user", content: `Is ${path} sorted now?` };
+    assert.equal((await app.chat({ user: "u", messages: [first, ok, next] })).status, 200);
+    assert.deepEqual([...sandbox.files], [[key, sorted]]);
+    // A regenerated answer and an edited question branch the session: the file stays what it is.
+    await app.chat({ user: "u", messages: [{ ...first, content: [first.content[1], { type: "text", text: "No." }] }] });
+    assert.deepEqual(sandbox.files.get(key), sorted);
+  });
+});
+
+Deno.test("resent files are aligned with the session that has them, whatever was said about them", () => {
+  const { seen, steps } = recording();
+  return withApp({ steps }, async (app) => {
+    const first = { role: "user", content };
+    await app.chat({ user: "u", messages: [first] });
+    const next = { role: "user", content: "And now?" };
+    await app.chat({ user: "u", messages: [first, ok, next] });
+    assert.deepEqual(seen[1]?.messages.map(({ role }) => role), ["user", "assistant", "user"]);
+    assert.deepEqual(seen[1]?.messages[0], seen[0]?.messages[0], "the model reads the same of the first message");
+  });
+});
+
+Deno.test("files of one content whose names are not ASCII stay apart", () => {
+  const sandbox = fakeSandbox();
+  const { seen, steps } = recording();
+  return withApp({ sandbox, steps }, async (app) => {
+    const files = [csv("1", "отчёт.csv"), csv("1", "данные.csv"), csv("1", "報告書.csv")];
+    await app.chat({ user: "u", messages: [{ role: "user", content: files }] });
+    const paths = [...sandbox.files.keys()].map((key) => key.slice(key.lastIndexOf("-") + 1));
+    assert.deepEqual(paths, ["отчёт.csv", "данные.csv", "報告書.csv"]);
+    const said = seen[0]?.messages.map((message) => JSON.stringify(message)).join("") ?? "";
+    for (const path of paths) assert.ok(said.includes(path));
+  });
+});
+
+Deno.test("what is told of an attached image is not glued to the user's words", () => {
+  const { seen, steps } = recording();
+  return withApp({ steps }, async (app) => {
+    const image = { type: "image_url", image_url: { url: `data:image/png;base64,${png}` } };
+    for (const parts of [[image, { type: "text", text: "What is this?" }], [{ type: "text", text: "What?" }, image]]) {
+      await app.chat({ user: "u", messages: [{ role: "user", content: parts }] });
+      const last = seen.at(-1)?.messages.at(-1);
+      assert.ok(last?.role === "user");
+      const text = last.parts.map((part) => part._tag === "Text" ? part.text : "").join("");
+      assert.match(text, /^What[^[]*\?\n\n\[The user attached an image\./);
+    }
+  });
+});
+
+Deno.test("a file that is attached twice to one message is one file, told once", () => {
+  const sandbox = fakeSandbox();
+  const { seen, steps } = recording();
+  return withApp({ sandbox, steps }, async (app) => {
+    await app.chat({ user: "u", messages: [{ role: "user", content: [csv("1"), csv("1")] }] });
+    assert.equal(sandbox.files.size, 1);
+    assert.equal(JSON.stringify(seen[0]?.messages).split("The user attached").length, 2);
+  });
+});

@@ -16,6 +16,7 @@ import { Settings, type SettingsService } from "../../src/config.ts";
 import { UsageLedger, type UsageLedgerService } from "../../src/services/UsageLedger.ts";
 import type { Model } from "../../src/services/Model.ts";
 import * as Router from "../../src/http/router.ts";
+import * as Runs from "../../src/runs/Runs.ts";
 import { type FakeSandbox, fakeSandbox } from "./fakeSandbox.ts";
 
 /** What a test chooses of the application. */
@@ -46,7 +47,11 @@ export const services = (
     sandbox.layer,
     usageLedger === undefined ? Layer.empty : Layer.succeed(UsageLedger, usageLedger),
   ).pipe(Layer.provideMerge(configured));
-  return agentLayer.pipe(Layer.provideMerge(LocalToolbox.layer), Layer.provideMerge(ports));
+  return Runs.layer.pipe(
+    Layer.provideMerge(agentLayer),
+    Layer.provideMerge(LocalToolbox.layer),
+    Layer.provideMerge(ports),
+  );
 };
 
 /** A running application. */

@@ -19,6 +19,7 @@ import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
 import { Settings } from "../../src/config.ts";
 import { textOf } from "../../src/domain/Message.ts";
 import * as Api from "../../src/http/server.ts";
+import * as Runs from "../../src/runs/Runs.ts";
 import { fakeSandbox } from "./fakeSandbox.ts";
 
 /** What a test chooses of an instance. */
@@ -72,6 +73,7 @@ const launch = (options: InstanceOptions) => {
     HttpServer.addressFormattedWith((address) => Effect.sync(() => console.log(address))),
   );
   return Layer.provide(announce, Api.serve).pipe(
+    Layer.provide(Runs.layer),
     Layer.provide(agentLayer),
     Layer.provide(LocalToolbox.layer),
     Layer.provide(ports),

@@ -1,28 +1,7 @@
 /**
- * Limits as this edge applies them: a run holds its place and counts its tokens, a response tells
- * what is left.
+ * What is left of the limits, as the headers of a response tell it.
  */
-import { Effect, Stream } from "effect";
-import type { AgentEvent } from "../../domain/AgentEvent.ts";
-import type { Owner } from "../../domain/Owner.ts";
-import type { Allowance, LimitsService, Remainder } from "../../services/Limits.ts";
-
-/** Counts the tokens of a run against its owner when it ends, however it ends. */
-export const countTokens =
-  (limits: LimitsService, owner: Owner) =>
-  <E, R>(events: Stream.Stream<AgentEvent, E, R>): Stream.Stream<AgentEvent, E, R> =>
-    Stream.suspend(() => {
-      let used = 0;
-      return events.pipe(
-        Stream.mapArray((batch) => {
-          for (const event of batch) {
-            if (event._tag === "RunFinished") used = event.usage.inputTokens + event.usage.outputTokens;
-          }
-          return batch;
-        }),
-        Stream.ensuring(Effect.suspend(() => limits.spend(owner, used))),
-      );
-    });
+import type { Allowance, Remainder } from "../../services/Limits.ts";
 
 const headersOf = (name: "requests" | "tokens", left: Remainder | undefined): Record<string, string> =>
   left === undefined ? {} : {

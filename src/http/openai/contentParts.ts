@@ -5,13 +5,13 @@
  */
 import { Effect, Result } from "effect";
 import { Base64 } from "effect/encoding";
-import { type Attachment, makeAttachment } from "../../runs/attachments.ts";
-import type { UserPart } from "../../domain/Message.ts";
+import { type Attachment, attachment } from "../../domain/Attachment.ts";
+import { user, type UserMessage, type UserPart } from "../../domain/Message.ts";
 import { InvalidRequest } from "../frame/errors.ts";
 import type { UserContent, UserMessageIn } from "./chat/wire.ts";
 
-/** A user message in the agent's terms. */
-export interface ReadContent {
+/** What one content part comes to. */
+interface ReadPart {
   readonly parts: ReadonlyArray<UserPart>;
   readonly attachments: ReadonlyArray<Attachment>;
 }
@@ -51,16 +51,11 @@ const extensions: Readonly<Record<string, string>> = {
   "image/svg+xml": "svg",
 };
 
-const saved = (what: string, { path }: Attachment): UserPart => ({
-  _tag: "Text",
-  text: `[The user attached ${what}. It is saved in the workspace as ${path}]`,
-});
-
 const readPart = Effect.fnUntraced(function* (
   part: UserContent,
   param: string,
   bytesMax: number,
-): Effect.fn.Return<ReadContent, InvalidRequest> {
+): Effect.fn.Return<ReadPart, InvalidRequest> {
   switch (part.type) {
     case "text":
       return { parts: [{ _tag: "Text", text: part.text }], attachments: [] };
@@ -71,16 +66,14 @@ const readPart = Effect.fnUntraced(function* (
         return yield* invalid(where, "Expected an image as a data: URL in base64: this server fetches no URLs");
       }
       const content = yield* decode(where, data.base64, bytesMax);
-      const attachment = makeAttachment(`image.${extensions[data.mediaType] ?? "bin"}`, content);
       return {
-        parts: [{ _tag: "Image", mediaType: data.mediaType, base64: data.base64 }, saved("an image", attachment)],
-        attachments: [attachment],
+        parts: [{ _tag: "Image", mediaType: data.mediaType, base64: data.base64 }],
+        attachments: [attachment(`image.${extensions[data.mediaType] ?? "bin"}`, content, "image")],
       };
     }
     case "input_audio": {
       const content = yield* decode(`${param}.input_audio.data`, part.input_audio.data, bytesMax);
-      const attachment = makeAttachment(`audio.${part.input_audio.format}`, content);
-      return { parts: [saved("an audio file", attachment)], attachments: [attachment] };
+      return { parts: [], attachments: [attachment(`audio.${part.input_audio.format}`, content, "audio")] };
     }
     case "file": {
       const where = `${param}.file.file_data`;
@@ -90,11 +83,15 @@ const readPart = Effect.fnUntraced(function* (
       }
       if (text === undefined || text === null) return yield* invalid(where, "Expected the file as base64");
       const content = yield* decode(where, parseDataUrl(text)?.base64 ?? text, bytesMax);
-      const attachment = makeAttachment(filename ?? "file", content);
-      return { parts: [saved("a file", attachment)], attachments: [attachment] };
+      return { parts: [], attachments: [attachment(filename ?? "file", content)] };
     }
   }
 });
+
+/** A file that is sent twice with one message is one file. */
+const once = (attachments: ReadonlyArray<Attachment>): ReadonlyArray<Attachment> => [
+  ...new Map(attachments.map((attachment) => [attachment.path, attachment])).values(),
+];
 
 /**
  * Reads the content of a user message.
@@ -102,12 +99,17 @@ const readPart = Effect.fnUntraced(function* (
  * *Fails with* `InvalidRequest`, naming the part, for a URL that is not `data:`, for what is not
  * base64, and for a file over `bytesMax`.
  */
-export const readContent = Effect.fnUntraced(function* (
+export const readUserMessage = Effect.fnUntraced(function* (
   content: UserMessageIn["content"],
   param: string,
   bytesMax: number,
-): Effect.fn.Return<ReadContent, InvalidRequest> {
-  if (typeof content === "string") return { parts: [{ _tag: "Text", text: content }], attachments: [] };
+): Effect.fn.Return<UserMessage, InvalidRequest> {
+  if (typeof content === "string") return user(content);
   const read = yield* Effect.forEach(content, (part, index) => readPart(part, `${param}.${index}`, bytesMax));
-  return { parts: read.flatMap(({ parts }) => parts), attachments: read.flatMap(({ attachments }) => attachments) };
+  const attachments = once(read.flatMap((part) => part.attachments));
+  return {
+    role: "user",
+    parts: read.flatMap(({ parts }) => parts),
+    ...(attachments.length > 0 && { attachments }),
+  };
 });

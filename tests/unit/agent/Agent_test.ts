@@ -45,17 +45,18 @@ const agent = (
 /** A conversation that remembers what was stored instead of keeping a session. */
 const conversation = (history: ReadonlyArray<Message> = []) => {
   const stored: Array<TurnOutcome> = [];
-  const opened: Conversation = {
+  const saying = (fresh: ReadonlyArray<Message>): Conversation => ({
     key: { owner: OwnerKey.make("0".repeat(32)), id: "default" },
     history,
-    fresh: [user("hello")],
+    fresh,
+    saying,
     store: (outcome) =>
       Effect.sync(() => {
         stored.push(outcome);
         return { ...outcome, id: "t", parent: null, messages: [], startedAtMs: 0, finishedAtMs: 0 };
       }),
-  };
-  return { opened, stored };
+  });
+  return { opened: saying([user("hello")]), stored };
 };
 
 const request = (opened: Conversation, changes: Partial<AgentRequest> = {}): AgentRequest => ({

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { Deferred, Duration, Effect, Exit, Layer, Ref, Result, Scope, Stream } from "effect";
+import { Context, Deferred, Duration, Effect, Exit, Layer, Option, Ref, Result, Scope, Stream } from "effect";
 import { TestClock } from "effect/testing";
-import { Settings } from "../../../src/config.ts";
 import type { AgentEvent } from "../../../src/domain/AgentEvent.ts";
 import { zero } from "../../../src/domain/Usage.ts";
 import type { Attempt } from "../../../src/runs/Attempt.ts";
-import { IdempotencyKeyReused, type RunError } from "../../../src/runs/RunError.ts";
-import * as Runs from "../../../src/runs/Registry.ts";
+import { IdempotencyKeyReused, RunCancelled, type RunError } from "../../../src/runs/RunError.ts";
+import { Registry } from "../../../src/runs/Registry.ts";
 import { SessionsUnavailable } from "../../../src/services/Sessions.ts";
 import { it } from "../../support/it.ts";
 
@@ -34,27 +33,38 @@ const counted = Effect.gen(function* () {
   return { starts, cancelled, go, work };
 });
 
+class Runs extends Context.Service<Runs, Registry>()("tests/Runs") {}
+
 /** Listens in a scope of its own, which the test closes as a client that goes away. */
 const client = (attempt: Attempt, work: Stream.Stream<AgentEvent, RunError>) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make();
-    const runs = yield* Runs.Runs;
-    const listening = yield* runs.listen(attempt, work).pipe(Effect.provideService(Scope.Scope, scope));
-    return { ...listening, leave: Scope.close(scope, Exit.void) };
+    const runs = yield* Runs;
+    const plan = { elsewhere: Effect.succeedNone, admit: Effect.succeed({}), work };
+    const entry = yield* runs.enter(attempt, plan).pipe(Effect.provideService(Scope.Scope, scope));
+    return {
+      id: entry.id,
+      begun: entry.log.begun,
+      events: entry.log.events,
+      answered: Effect.sync(() => {
+        entry.answered = true;
+      }),
+      cancel: runs.cancel(entry),
+      leave: Scope.close(scope, Exit.void),
+    };
   });
 
 const registry = (onDisconnect: "cancel" | "finish" = "cancel") =>
-  Runs.layer.pipe(Layer.provide(Settings.layerWith({ onDisconnect })));
+  Layer.effect(Runs, Effect.map(Effect.scope, (scope) => new Registry(scope, onDisconnect)));
 
 const { effect } = it.layer(registry());
 
-effect("Runs.listen lets a retry join the run in flight and hear it from the start", () =>
+effect("Registry.enter lets a retry join the run in flight and hear it from the start", () =>
   Effect.gen(function* () {
     const { starts, go, work } = yield* counted;
     const one = yield* client(first, work);
     yield* one.begun;
     const two = yield* client(retry, work);
-    assert.ok(two.joined);
     assert.equal(two.id, one.id);
     yield* Deferred.succeed(go, undefined);
     assert.deepEqual(yield* Stream.runCollect(two.events), [called, said("done"), finished]);
@@ -62,21 +72,24 @@ effect("Runs.listen lets a retry join the run in flight and hear it from the sta
     assert.equal(yield* Ref.get(starts), 1);
   }));
 
-effect("Runs.listen lets a retry join a run whose client went away, within the grace", () =>
-  Effect.gen(function* () {
-    const { starts, cancelled, go, work } = yield* counted;
-    const one = yield* client(first, work);
-    yield* one.begun;
-    yield* one.leave;
-    yield* TestClock.adjust(Duration.seconds(4));
-    const two = yield* client(retry, work);
-    yield* TestClock.adjust(Duration.seconds(60));
-    yield* Deferred.succeed(go, undefined);
-    assert.deepEqual(yield* Stream.runCollect(two.events), [called, said("done"), finished]);
-    assert.deepEqual([yield* Ref.get(starts), yield* Ref.get(cancelled)], [1, 0]);
-  }));
+effect(
+  "Registry.enter lets a retry join a run whose client went away, within the grace",
+  () =>
+    Effect.gen(function* () {
+      const { starts, cancelled, go, work } = yield* counted;
+      const one = yield* client(first, work);
+      yield* one.begun;
+      yield* one.leave;
+      yield* TestClock.adjust(Duration.seconds(4));
+      const two = yield* client(retry, work);
+      yield* TestClock.adjust(Duration.seconds(60));
+      yield* Deferred.succeed(go, undefined);
+      assert.deepEqual(yield* Stream.runCollect(two.events), [called, said("done"), finished]);
+      assert.deepEqual([yield* Ref.get(starts), yield* Ref.get(cancelled)], [1, 0]);
+    }),
+);
 
-effect("Runs.listen cancels a run whose retrying client did not come back in time", () =>
+effect("Registry.enter cancels a run whose retrying client did not come back in time", () =>
   Effect.gen(function* () {
     const { cancelled, work } = yield* counted;
     const one = yield* client(first, work);
@@ -88,7 +101,7 @@ effect("Runs.listen cancels a run whose retrying client did not come back in tim
   }));
 
 effect(
-  "Runs.listen cancels at once when the client had its answer begun or never retries",
+  "Registry.enter cancels at once when the client had its answer begun or never retries",
   () =>
     Effect.gen(function* () {
       for (const attempt of [first, single]) {
@@ -102,7 +115,7 @@ effect(
     }),
 );
 
-effect("Runs.listen gives a retry the result of a run that ended", () =>
+effect("Registry.enter gives a retry the result of a run that ended", () =>
   Effect.gen(function* () {
     const { starts, go, work } = yield* counted;
     const one = yield* client(first, work);
@@ -115,11 +128,11 @@ effect("Runs.listen gives a retry the result of a run that ended", () =>
     assert.equal(yield* Ref.get(starts), 1);
     yield* TestClock.adjust(Duration.minutes(2));
     const three = yield* client(retry, work);
-    assert.equal(three.joined, false);
+    assert.notEqual(three.id, two.id);
   }));
 
 effect(
-  "Runs.listen joins the run that lost its client, not an older one of the same body that was answered",
+  "Registry.enter joins the run that lost its client, not an older one of the same body that was answered",
   () =>
     Effect.gen(function* () {
       const done = yield* counted;
@@ -138,7 +151,7 @@ effect(
     }),
 );
 
-effect("Runs.listen starts a new run for a first try with the same body", () =>
+effect("Registry.enter starts a new run for a first try with the same body", () =>
   Effect.gen(function* () {
     const { starts, work } = yield* counted;
     const one = yield* client(first, work);
@@ -149,7 +162,7 @@ effect("Runs.listen starts a new run for a first try with the same body", () =>
   }));
 
 effect(
-  "Runs.listen runs a failed run again when it had done nothing, and replays it when a tool had run",
+  "Registry.enter runs a failed run again when it had done nothing, and replays it when a tool had run",
   () =>
     Effect.gen(function* () {
       const failure = new SessionsUnavailable({ store: "s", operation: "load", detail: "" });
@@ -170,18 +183,21 @@ effect(
     }),
 );
 
-effect("Runs.listen joins by Idempotency-Key and refuses the key for another request", () =>
-  Effect.gen(function* () {
-    const { work } = yield* counted;
-    const one = yield* client(keyed("a"), work);
-    const two = yield* client(keyed("a"), work);
-    assert.equal(two.id, one.id);
-    const other = yield* Effect.result(client(keyed("b"), work));
-    assert.ok(Result.isFailure(other) && other.failure instanceof IdempotencyKeyReused);
-  }));
+effect(
+  "Registry.enter joins by Idempotency-Key and refuses the key for another request",
+  () =>
+    Effect.gen(function* () {
+      const { work } = yield* counted;
+      const one = yield* client(keyed("a"), work);
+      const two = yield* client(keyed("a"), work);
+      assert.equal(two.id, one.id);
+      const other = yield* Effect.result(client(keyed("b"), work));
+      assert.ok(Result.isFailure(other) && other.failure instanceof IdempotencyKeyReused);
+    }),
+);
 
 it.layer(registry("finish")).effect(
-  "Runs.listen finishes a run without its client when told so",
+  "Registry.enter finishes a run without its client when told so",
   () =>
     Effect.gen(function* () {
       const { cancelled, go, work } = yield* counted;
@@ -191,5 +207,48 @@ it.layer(registry("finish")).effect(
       yield* Deferred.succeed(go, undefined);
       yield* TestClock.adjust(Duration.seconds(60));
       assert.equal(yield* Ref.get(cancelled), 0);
+    }),
+);
+
+effect(
+  "Registry.cancel ends a run for everybody who listens and leaves nothing to join",
+  () =>
+    Effect.gen(function* () {
+      const { starts, cancelled, work } = yield* counted;
+      const one = yield* client(first, work);
+      const two = yield* client(retry, work);
+      yield* one.cancel;
+      assert.equal(yield* Ref.get(cancelled), 1);
+      for (const each of [one, two]) {
+        const result = yield* Effect.result(Stream.runDrain(each.events));
+        assert.deepEqual(Result.isFailure(result) && result.failure, new RunCancelled());
+      }
+      yield* one.cancel; // again changes nothing
+      yield* client(retry, work);
+      assert.deepEqual([yield* Ref.get(starts), (yield* Runs).running], [2, 1]);
+    }),
+);
+
+effect(
+  "Registry.enter tells what was left when a run was admitted, and nothing of one that was done elsewhere",
+  () =>
+    Effect.gen(function* () {
+      const runs = yield* Runs;
+      const admissions = yield* Ref.make(0);
+      const requests = { limit: 5, remaining: 4, resetMs: 60_000 };
+      const plan = {
+        elsewhere: Effect.succeedNone,
+        admit: Effect.as(Ref.update(admissions, (n) => n + 1), { requests }),
+        work: Stream.make(finished),
+      };
+      const own = yield* runs.enter(first, plan);
+      yield* own.log.begun;
+      assert.deepEqual(own.allowance, { requests });
+      const foreign = yield* runs.enter({ ...retry, key: "other", fingerprint: "other" }, {
+        ...plan,
+        elsewhere: Effect.succeed(Option.some([said("from afar"), finished])),
+      });
+      assert.deepEqual(yield* Stream.runCollect(foreign.log.events), [said("from afar"), finished]);
+      assert.deepEqual([foreign.allowance, yield* Ref.get(admissions)], [{}, 1]);
     }),
 );

@@ -1,11 +1,11 @@
 /**
- * From the wire to the agent's own terms; what cannot be honoured is refused here, by name.
+ * From the wire to the terms of a run; what cannot be honoured is refused here, by name.
  */
 import { Effect } from "effect";
-import type { Attachment } from "../../../runs/attachments.ts";
 import { agentToolNames } from "../../../domain/agentTools.ts";
 import { type AssistantPart, type Message, toolCallsOf } from "../../../domain/Message.ts";
 import type { ToolDeclaration } from "../../../domain/Tool.ts";
+import type { RunRequest } from "../../../runs/Runs.ts";
 import type {
   ModelParameters,
   ResponseFormat,
@@ -14,17 +14,12 @@ import type {
   ToolChoice,
 } from "../../../services/Model.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
-import { readContent } from "../contentParts.ts";
+import { readUserMessage } from "../contentParts.ts";
 import type { AssistantMessageIn, ChatRequest, MessageIn } from "./wire.ts";
 import { headOf } from "../../../domain/cutText.ts";
 
-/** A request in the agent's terms, before it is placed in a session. */
-export interface Asked {
-  readonly messages: ReadonlyArray<Message>;
-  readonly instructions: ReadonlyArray<string>;
-  readonly attachments: ReadonlyArray<Attachment>;
-  readonly parameters: ModelParameters;
-  readonly clientTools: ReadonlyArray<ToolDeclaration>;
+/** What a client said and wishes, as a run takes it, before it is known for whom it runs. */
+export interface Said extends Required<Pick<RunRequest, "messages" | "instructions" | "parameters" | "clientTools">> {
   /** A `response_format` of JSON governs the answer, so nothing else may stand in it. */
   readonly answerOnly: boolean;
 }
@@ -59,7 +54,6 @@ const assistantParts = (message: AssistantMessageIn): ReadonlyArray<AssistantPar
 interface ReadMessages {
   readonly messages: ReadonlyArray<Message>;
   readonly instructions: ReadonlyArray<string>;
-  readonly attachments: ReadonlyArray<Attachment>;
 }
 
 const readMessages = Effect.fnUntraced(function* (
@@ -68,7 +62,6 @@ const readMessages = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ReadMessages, InvalidRequest> {
   const messages: Array<Message> = [];
   const instructions: Array<string> = [];
-  const attachments: Array<Attachment> = [];
   const nameOfCall = new Map<string, string>();
   for (const [index, message] of wire.entries()) {
     switch (message.role) {
@@ -76,12 +69,9 @@ const readMessages = Effect.fnUntraced(function* (
       case "developer":
         instructions.push(joined(message.content));
         break;
-      case "user": {
-        const read = yield* readContent(message.content, `messages.${index}.content`, attachmentBytesMax);
-        messages.push({ role: "user", parts: read.parts });
-        attachments.push(...read.attachments);
+      case "user":
+        messages.push(yield* readUserMessage(message.content, `messages.${index}.content`, attachmentBytesMax));
         break;
-      }
       case "assistant": {
         const said: Message = { role: "assistant", parts: assistantParts(message) };
         for (const call of toolCallsOf(said)) nameOfCall.set(call.id, call.name);
@@ -100,7 +90,7 @@ const readMessages = Effect.fnUntraced(function* (
         break;
     }
   }
-  return { messages, instructions, attachments };
+  return { messages, instructions };
 });
 
 // Tools ------------------------------------------------------------------------------------------
@@ -202,14 +192,14 @@ const readParameters = (request: ChatRequest, toolChoice: ToolChoice | undefined
  * *Fails with* `InvalidRequest`, naming the field: too many messages, a tool name that is taken or
  * given twice, a choice of a tool that is not there, an attachment that cannot be read, nothing to say.
  */
-export const toAgentRequest = Effect.fnUntraced(function* (
+export const toRunRequest = Effect.fnUntraced(function* (
   request: ChatRequest,
   bounds: RequestBounds,
-): Effect.fn.Return<Asked, InvalidRequest> {
+): Effect.fn.Return<Said, InvalidRequest> {
   if (request.messages.length > bounds.messagesMax) {
     return yield* invalid("messages", `At most ${bounds.messagesMax} messages are accepted`);
   }
-  const { messages, instructions, attachments } = yield* readMessages(request.messages, bounds.attachmentBytesMax);
+  const { messages, instructions } = yield* readMessages(request.messages, bounds.attachmentBytesMax);
   if (messages.length === 0) {
     return yield* invalid("messages", "Expected at least one message that is not an instruction");
   }
@@ -221,7 +211,6 @@ export const toAgentRequest = Effect.fnUntraced(function* (
   return {
     messages,
     instructions,
-    attachments,
     parameters,
     clientTools,
     answerOnly: format === "JsonObject" || format === "JsonSchema",

@@ -1,0 +1,63 @@
+/**
+ * The response of a run: streamed as it happens, or whole when it has ended.
+ */
+import { Cause, type Duration, Effect, Stream } from "effect";
+import type { AgentEvent } from "../../../domain/AgentEvent.ts";
+import { InternalError, type RunError } from "../../../runs/RunError.ts";
+import type { Tick } from "../../../runs/RunLog.ts";
+import type { RunHandle } from "../../../runs/Runs.ts";
+import type { ConversionOptions, ConverterService } from "../../../services/Converter.ts";
+import { dataFrame, doneFrame, keepAliveFrame, sse } from "../../../web/sse.ts";
+import { toReply } from "../../frame/reply.ts";
+import { RequestNotes } from "../../frame/RequestNotes.ts";
+import { json } from "../../frame/respond.ts";
+
+/**
+ * Streams a run as server-sent events, with a comment whenever it was silent for the given time.
+ *
+ * *Fails with* what the run fails with before its first event; what fails later is the stream's last frame.
+ */
+export const streamed = Effect.fnUntraced(function* (
+  run: RunHandle,
+  converter: ConverterService,
+  options: ConversionOptions,
+  keepAlive: Duration.Duration,
+) {
+  // Waiting for the first event keeps errors before it an HTTP status; silence is broken in time.
+  yield* run.begunWithin(keepAlive);
+  yield* run.answered;
+  const notes = yield* RequestNotes;
+  const context = yield* Effect.context<never>();
+  const conversion = converter.start(options);
+  const frameOf = (heard: AgentEvent | Tick): string =>
+    heard._tag === "Tick" ? keepAliveFrame : conversion.step(heard).map(dataFrame).join("");
+  const errorFrame = (error: RunError): string => {
+    notes.outcome = error._tag;
+    return dataFrame(toReply(error).envelope);
+  };
+  const lastFrame = Effect.fnUntraced(function* (cause: Cause.Cause<RunError>) {
+    const failure = cause.reasons.find(Cause.isFailReason);
+    if (failure !== undefined) return errorFrame(failure.error);
+    if (Cause.hasInterruptsOnly(cause)) return yield* Effect.interrupt;
+    yield* Effect.provideContext(Effect.logError("stream failed", cause), context);
+    return errorFrame(new InternalError());
+  });
+  return sse(
+    run.eventsAndTicks(keepAlive).pipe(
+      Stream.mapArray((heard) => [heard.map(frameOf).join("")]),
+      Stream.concat(Stream.make(doneFrame)),
+      Stream.catchCause((cause) => Stream.fromEffect(lastFrame(cause))),
+    ),
+  );
+});
+
+/** Answers with the whole response, folded from the same events. *Fails with* what the run fails with. */
+export const whole = Effect.fnUntraced(function* (
+  run: RunHandle,
+  converter: ConverterService,
+  options: ConversionOptions,
+) {
+  const events = yield* Stream.runCollect(run.events);
+  yield* run.answered;
+  return json(converter.fold(options, events));
+});

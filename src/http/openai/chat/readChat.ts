@@ -1,0 +1,92 @@
+/**
+ * What a Chat Completions request comes to: a run to start, and how it is to be shown.
+ */
+import { Effect } from "effect";
+import { HttpServerRequest } from "effect/http";
+import { Settings } from "../../../config.ts";
+import { makeId } from "../../../domain/ids.ts";
+import type { Owner } from "../../../domain/Owner.ts";
+import type { RunRequest } from "../../../runs/Runs.ts";
+import type { ConversionOptions } from "../../../services/Converter.ts";
+import { Model } from "../../../services/Model.ts";
+import { ArtifactLinks } from "../../caisson/ArtifactLinks.ts";
+import { Caller } from "../../frame/Caller.ts";
+import { isBackgroundTask, readChatUi } from "../../frame/chatUi.ts";
+import { readAttempt } from "../attempt.ts";
+import { decodeRequest, readBody } from "../decode.ts";
+import { chooseSession } from "../sessionChoice.ts";
+import { notApplied } from "./parameters.ts";
+import { toRunRequest } from "./toRunRequest.ts";
+import { chooseView, splitModel, viewHeader } from "./views.ts";
+
+const mebibyte = 1024 * 1024;
+
+/** A request that is understood. */
+export interface Chat {
+  readonly run: RunRequest;
+  readonly streams: boolean;
+  /** How the response looks, but for what only the run knows. */
+  readonly shown: Omit<ConversionOptions, "id" | "createdSeconds">;
+  /** Parameters that the model's provider does not take. */
+  readonly notApplied: ReadonlyArray<string>;
+  /** The user as the log names it, even where the run has an owner of its own. */
+  readonly user: string;
+}
+
+/** An owner that lives for one request, for work that must leave no trace in a user's session. */
+const ownerOfTask = (owner: Owner): Owner => ({ ...owner, user: makeId("task"), ephemeral: true });
+
+/** Makes the reader of requests; what is not supported is refused by it, by name. */
+export const makeReadChat = Effect.gen(function* () {
+  const links = yield* ArtifactLinks;
+  const models = yield* Model;
+  const settings = yield* Settings;
+  const bounds = { messagesMax: settings.messagesMax, attachmentBytesMax: settings.artifactMbMax * mebibyte };
+
+  return Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest;
+    const { headers } = request;
+    const caller = yield* Caller;
+    const text = yield* readBody(request, settings.bodyBytesMax);
+    const body = yield* decodeRequest(text);
+    const { answerOnly, ...said } = yield* toRunRequest(body, bounds);
+
+    const named = body.model ?? (yield* models.defaultModel);
+    const { model, view: suffix } = splitModel(named);
+    const view = yield* chooseView({
+      header: headers[viewHeader],
+      metadata: body.metadata?.["view"],
+      suffix,
+      fallback: settings.toolView,
+    });
+
+    const ui = readChatUi(headers);
+    const isTask = isBackgroundTask(ui, said.messages);
+    const user = caller.ownerOf(body);
+    const owner = isTask ? ownerOfTask(user) : user;
+    const linkBase = links.baseOf(request);
+    const run: RunRequest = {
+      ...said,
+      ...(yield* chooseSession(headers, body.metadata, ui)),
+      owner,
+      model,
+      useTools: !isTask,
+      attempt: yield* readAttempt(caller.identity.principal, headers, text),
+      describe: (file, imageType) => links.describe(linkBase, owner, file, imageType),
+    };
+    const chat: Chat = {
+      run,
+      streams: body.stream === true,
+      shown: {
+        // Our own calls are not shown as `tool_calls` where the client must answer its own.
+        view: view === "tool_calls" && said.clientTools.length > 0 ? "text" : view,
+        model: named,
+        includeUsage: body.stream_options?.include_usage ?? false,
+        answerOnly,
+      },
+      notApplied: yield* notApplied(body, models.find(model)),
+      user: user.user === "" ? user.principal : `${user.principal}/${user.user}`,
+    };
+    return chat;
+  });
+});

@@ -1,0 +1,79 @@
+/**
+ * One run as its registry knows it, and which runs a later try may join.
+ */
+import type { Fiber } from "effect";
+import type { Allowance } from "../services/Limits.ts";
+import type { Attempt } from "./Attempt.ts";
+import type { RunLog } from "./RunLog.ts";
+
+/** Time a result is kept for a client that did not get it, in milliseconds. */
+const resultKeptMs = 5 * 60_000;
+/** Memory for kept results; the oldest go first. */
+const resultBytesMax = 64 * 1024 * 1024;
+/** Kept results in all. */
+const resultsMax = 1_000;
+
+/** A run: it works while `endedMs` is undefined, then its log is its result. */
+export interface RunEntry {
+  readonly attempt: Attempt;
+  readonly id: string;
+  readonly createdMs: number;
+  readonly log: RunLog;
+  fiber: Fiber.Fiber<void> | undefined;
+  /** Requests that hear it now. */
+  listeners: number;
+  /** A client has been answered: it will not retry by itself. */
+  answered: boolean;
+  /** Somebody cancelled it by name. */
+  cancelled: boolean;
+  /** What was left when it was admitted. */
+  allowance: Allowance;
+  endedMs: number | undefined;
+}
+
+/** Whether the client of a run may come back for it after its connection broke. */
+export const mayComeBack = ({ attempt, answered }: RunEntry): boolean =>
+  attempt.kind === "idempotency-key" || (attempt.kind === "retrying-client" && !answered);
+
+/** The runs that a later try may join, by key. */
+export class Joinable {
+  readonly #byKey = new Map<string, Array<RunEntry>>();
+  /** Ended runs in the order they ended. */
+  #ended: Array<RunEntry> = [];
+  #bytes = 0;
+
+  add(entry: RunEntry): void {
+    const { key } = entry.attempt;
+    if (key !== undefined) this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), entry]);
+  }
+
+  remove(entry: RunEntry): void {
+    const { key } = entry.attempt;
+    if (key === undefined) return;
+    const others = (this.#byKey.get(key) ?? []).filter((other) => other !== entry);
+    if (others.length === 0) this.#byKey.delete(key);
+    else this.#byKey.set(key, others);
+    if (entry.endedMs === undefined) return;
+    const kept = this.#ended.filter((other) => other !== entry);
+    if (kept.length < this.#ended.length) this.#bytes -= entry.log.bytes;
+    this.#ended = kept;
+  }
+
+  /** Keeps an ended run's result and drops what is too old or too much. */
+  keep(entry: RunEntry, nowMs: number): void {
+    if (entry.attempt.key === undefined) return;
+    this.#ended.push(entry);
+    this.#bytes += entry.log.bytes;
+    for (let oldest = this.#ended[0]; oldest !== undefined; oldest = this.#ended[0]) {
+      const expired = nowMs - (oldest.endedMs ?? nowMs) > resultKeptMs;
+      if (!expired && this.#bytes <= resultBytesMax && this.#ended.length <= resultsMax) return;
+      this.remove(oldest);
+    }
+  }
+
+  /** The run to join: the newest that goes on without its client, else the newest. */
+  find(key: string, nowMs: number): RunEntry | undefined {
+    const alive = (this.#byKey.get(key) ?? []).filter((entry) => nowMs - (entry.endedMs ?? nowMs) <= resultKeptMs);
+    return alive.findLast((entry) => entry.listeners === 0 && entry.endedMs === undefined) ?? alive.at(-1);
+  }
+}
