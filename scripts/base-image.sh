@@ -19,10 +19,18 @@ for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/source
   if [ -f "$file" ] && grep -Eq "(^deb .*|^Suites:.*)\b$suite\b" "$file"; then sources+=("$file"); fi
 done
 
+# Where downloads pass through authorities of the machine's own, an image built from this base trusts them too.
+hooks=()
+for file in /usr/local/share/ca-certificates/*.crt; do
+  if [ -f "$file" ]; then hooks+=("--customize-hook=copy-in $file /usr/local/share/ca-certificates"); fi
+done
+if [ ${#hooks[@]} -gt 0 ]; then hooks+=('--customize-hook=chroot "$1" update-ca-certificates'); fi
+if [ -f /etc/pip.conf ]; then hooks+=("--customize-hook=copy-in /etc/pip.conf /etc"); fi
+
 mmdebstrap --quiet --variant=minbase --include=python3,ca-certificates,procps \
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' \
-  "$suite" "$scratch/root.tar" ${sources[@]+"${sources[@]}"}
+  ${hooks[@]+"${hooks[@]}"} "$suite" "$scratch/root.tar" ${sources[@]+"${sources[@]}"}
 docker import --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
   "$scratch/root.tar" "$tag" >/dev/null
 echo "made $tag"

@@ -15,7 +15,7 @@ export const sandboxRows = {
   }),
   executorImage: text("MCP_EXECUTOR_IMAGE", {
     default: "mcp-code-executor:latest",
-    why: "Sandbox image, by tag or digest; the default is built on first use.",
+    why: "Sandbox image, by tag or digest; the default and mcp-code-executor:full are built on first use.",
   }),
   imageBase: optionalText("CAISSON_IMAGE_BASE", {
     why: "Base of the default sandbox image; unset, caisson/base:bookworm when the engine has it, else Debian's own.",

@@ -17,7 +17,7 @@ it.live("examine proves every control from inside a live sandbox", () =>
     assert.deepEqual(findings.filter(({ verdict }) => verdict === "failure"), []);
     assert.deepEqual(
       new Set(findings.map(({ name }) => name)),
-      new Set(["engine", "runtime version", "image", ...controlRows.map(({ name }) => name)]),
+      new Set(["engine", "runtime version", "image", "image contents", ...controlRows.map(({ name }) => name)]),
     );
     for (const finding of findings) assert.match(lineOf(finding), /^(ok|warning) +[^:]+: .+$/);
   }), options);

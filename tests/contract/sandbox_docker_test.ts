@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { Effect, Fiber, Layer, Option, Stream } from "effect";
+import { Tar } from "effect/encoding";
 import { layer as dockerLayer } from "../../src/adapters/sandbox/docker/Docker.ts";
 import { label } from "../../src/adapters/sandbox/docker/container.ts";
 import { Engine } from "../../src/adapters/sandbox/docker/Engine.ts";
@@ -10,6 +11,7 @@ import { Image } from "../../src/adapters/sandbox/docker/Image.ts";
 import { Installation } from "../../src/adapters/sandbox/docker/Installation.ts";
 import { engineSees, readOnlyMounts } from "../../src/adapters/sandbox/docker/mounts.ts";
 import { startSandbox } from "../../src/adapters/sandbox/docker/sandbox.ts";
+import { tarArchive } from "../../src/adapters/sandbox/docker/tarArchive.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
@@ -306,3 +308,55 @@ live("execute is stopped when it fills a workspace that the engine cannot bound"
       })),
   );
 }, { sandboxWorkspaceMb: 16 });
+
+/** An image FROM the default one with a package that it lacks, as its documentation shows, removed with the scope. */
+const childImage = Effect.acquireRelease(
+  Effect.gen(function* () {
+    const tag = `caisson-test-child:${crypto.randomUUID()}`;
+    const dockerfile = [
+      `FROM ${yield* Effect.flatMap(Image, (image) => image.ensure)}`,
+      "USER root",
+      "RUN apt-get update && apt-get install -y --no-install-recommends hello python3-pytest",
+      "USER 1000:1000",
+    ].join("\n");
+    const context = yield* tarArchive([Tar.file("Dockerfile", new TextEncoder().encode(dockerfile))]);
+    const last = yield* Effect.flatMap(
+      Engine,
+      (service) =>
+        service.buildImage(context, { t: tag, buildargs: {}, labels: {} }).pipe(
+          Stream.runFold(() => "", (said, { error, stream }) => (error ?? stream ?? said).trim() || said),
+        ),
+    );
+    assert.match(last, /^Successfully tagged/);
+    return tag;
+  }),
+  (tag) => Effect.promise(() => engine.getImage(tag).remove()),
+);
+
+it.live("Docker: an image FROM the default one installs packages and runs sandboxes", () =>
+  Effect.gen(function* () {
+    const executorImage = yield* childImage;
+    const check = "hello && python3 -m pytest --version";
+    const outcome = yield* using(freshOwner(true), (handle) => run(handle, check)).pipe(
+      Effect.provide(layerWith({ executorImage }), { local: true }),
+    );
+    assert.equal(outcome.exitCode, 0, outcome.stderr);
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(Layer.provideMerge(Image.layer, Engine.layer).pipe(Layer.provideMerge(engineSettings()))),
+  ), options);
+
+live(
+  "the image draws charts in other scripts, and commits have an author",
+  () =>
+    using(freshOwner(true), (handle) =>
+      Effect.gen(function* () {
+        const drawn = yield* run(handle, "python3 /opt/caisson/check_fonts.py", 120_000);
+        assert.equal(drawn.exitCode, 0, drawn.stderr);
+        const author = yield* run(
+          handle,
+          "git init -q . && touch a && git add a && git commit -qm a && git log --format=%an",
+        );
+        assert.equal(author.stdout, "coderunner\n", author.stderr);
+      })),
+);

@@ -87,6 +87,26 @@ sandboxSuite("Embedded (bubblewrap)", (changes) => withData(changes, layerBubble
   ownLifecycle: true,
 }, { skip: bubblewrapSkip === undefined ? undefined : `bubblewrap: ${bubblewrapSkip}` });
 
+const bubblewrap = it.layer(withData({ sandboxMemoryMb: 256 }, layerBubblewrap));
+
+bubblewrap.live(
+  "Embedded (bubblewrap): the memory limit counts what is used, not what is only reserved",
+  () =>
+    Effect.gen(function* () {
+      const { open } = yield* Sandbox;
+      const handle = yield* open(freshOwner(true));
+      // Runtimes such as V8 and the JVM reserve far more address space than they touch.
+      const reserved = yield* run(
+        handle,
+        "python3 -c 'import mmap; mmap.mmap(-1, 8 << 30, prot=0); print(\"reserved\")'",
+      );
+      assert.equal(reserved.stdout, "reserved\n", reserved.stderr);
+      const used = yield* run(handle, "python3 -c 'bytearray(300 << 20)'");
+      assert.match(used.stderr, /MemoryError/);
+    }),
+  { skip: bubblewrapSkip === undefined ? undefined : `bubblewrap: ${bubblewrapSkip}` },
+);
+
 it.layer(withData({}, () => layer)).live(
   "Embedded.layer takes the form that works here and says which",
   () =>

@@ -3,10 +3,10 @@
  */
 import assert from "node:assert/strict";
 import { Effect, Fiber } from "effect";
-import { type Cases, eventually, ok, run, text } from "./SandboxCases.ts";
+import { type Cases, cleaned, eventually, freshOwner, ok, run, text, using } from "./SandboxCases.ts";
 
 /** Registers them for one adapter. */
-export const commandCases = ({ withHandle }: Cases): void => {
+export const commandCases = ({ it, withHandle }: Cases): void => {
   withHandle("execute returns exit code, stdout and stderr apart", (handle) =>
     Effect.gen(function* () {
       const outcome = yield* run(handle, "echo out; echo err >&2; exit 3");
@@ -24,6 +24,21 @@ export const commandCases = ({ withHandle }: Cases): void => {
       assert.equal(ok(yield* run(handle, "pwd; echo kept > note.txt")), "/workspace\n");
       assert.equal(ok(yield* run(handle, "cat note.txt")), "kept\n");
     }));
+
+  it(
+    "execute runs programs of its user's own, whatever holds the workspace",
+    () =>
+      Effect.gen(function* () {
+        const [passing, lasting] = [freshOwner(true), freshOwner()];
+        const command =
+          "for d in /workspace /tmp; do printf '#!/bin/sh\\necho ran\\n' > $d/own; chmod +x $d/own; $d/own; done";
+        for (const owner of [passing, lasting]) {
+          const outcome = yield* cleaned([owner], using(owner, (handle) => run(handle, command)));
+          assert.equal(ok(outcome), "ran\nran\n");
+        }
+      }),
+    { needs: "realProcesses" },
+  );
 
   withHandle(
     "execute passes any text unharmed when it holds quotes, newlines and other scripts",

@@ -39,7 +39,8 @@ const limits = (settings: BubblewrapSettings): string => {
   const kibPerMb = 1024;
   return [
     "ulimit -c 0",
-    `ulimit -v ${settings.sandboxMemoryMb * kibPerMb}`,
+    // Private memory that can be written, not address space: V8 and the JVM reserve far more than they ever use.
+    `ulimit -d ${settings.sandboxMemoryMb * kibPerMb}`,
     `ulimit -u ${settings.sandboxPidsMax}`,
     `ulimit -n ${settings.sandboxOpenFilesMax}`,
     `ulimit -f ${settings.sandboxFileMb * kibPerMb}`,
@@ -147,7 +148,8 @@ export const bubblewrapControls = (settings: BubblewrapSettings, asRoot: boolean
   {
     name: "memory",
     applied: false,
-    detail: `${settings.sandboxMemoryMb} MiB of address space for each process, no bound on their sum`,
+    detail:
+      `${settings.sandboxMemoryMb} MiB of private memory for each process; no bound on their sum, nor on memory they share`,
   },
   { name: "cpu", applied: false, detail: "only the time of a command is bounded" },
   { name: "pids", applied: true, detail: `${settings.sandboxPidsMax} processes (RLIMIT_NPROC of the sandbox's user)` },

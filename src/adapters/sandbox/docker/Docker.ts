@@ -18,6 +18,7 @@ import { type LinkedSandbox, openReplaceable } from "../owned/replaceable.ts";
 import * as StartLine from "../owned/startLine.ts";
 import { watchWorkspace } from "../owned/workspaceWatch.ts";
 import { type ContainerContext, type ContainerSettings, controlsOf } from "./container.ts";
+import { contentsNotes } from "./contents.ts";
 import { Engine, type EngineInfo, type EngineService } from "./Engine.ts";
 import { toSandboxError } from "./EngineError.ts";
 import { Image } from "./Image.ts";
@@ -185,8 +186,7 @@ const notesOf = (settings: ContainerSettings): ReadonlyArray<string> => [
   `Memory is bounded at ${settings.sandboxMemoryMb} MiB, CPU at ${settings.sandboxCpus}, processes at ` +
   `${settings.sandboxPidsMax}, one file at ${settings.sandboxFileMb} MiB.`,
   "Only /workspace, /artifacts and /tmp can be written; /tmp is small and in memory.",
-  "Python 3 has numpy, pandas, scipy, matplotlib (saving to files), sympy, openpyxl, lxml, Pillow and requests.",
-  "There are bash, git, jq, ripgrep, sqlite3, curl, zip and the usual Unix tools, and no compiler.",
+  ...contentsNotes(settings.executorImage),
 ];
 
 const engineLayer = Layer.catchTag(

@@ -9,6 +9,7 @@ import { Tar } from "effect/encoding";
 import { createHash } from "node:crypto";
 import { Settings, settingsTable } from "../../../config.ts";
 import { ImageMissing, SandboxError } from "../../../services/Sandbox.ts";
+import { builtHere } from "./contents.ts";
 import { Engine } from "./Engine.ts";
 import { toSandboxError } from "./EngineError.ts";
 import { tarArchive } from "./tarArchive.ts";
@@ -103,7 +104,7 @@ export class Image extends Context.Service<Image, ImageService>()("caisson/adapt
           const replaced = yield* engine.inspectImage(reference);
           const options = {
             t: reference,
-            buildargs: { BASE: base },
+            buildargs: { BASE: base, CONTENTS: builtHere[reference] ?? "slim" },
             labels: { [sourceLabel]: hashOf(files), "caisson.app": "caisson" },
           };
           yield* engine.buildImage(
@@ -131,7 +132,7 @@ export class Image extends Context.Service<Image, ImageService>()("caisson/adapt
       const find = Effect.gen(function* () {
         const present = yield* Effect.mapError(engine.inspectImage(reference), toSandboxError);
         const labels = Option.getOrUndefined(present)?.Config?.Labels;
-        if (reference === settingsTable.executorImage.fallback) {
+        if (builtHere[reference] !== undefined) {
           const files = yield* sources;
           if (Option.isSome(files)) {
             return labels?.[sourceLabel] === hashOf(files.value) ? reference : yield* build(files.value);

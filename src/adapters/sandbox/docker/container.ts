@@ -36,6 +36,7 @@ export type Workspace =
 export type ContainerSettings = Pick<
   SettingsService,
   | "dockerRuntime"
+  | "executorImage"
   | "sandboxCpus"
   | "sandboxFileMb"
   | "sandboxMemoryMb"
@@ -86,6 +87,13 @@ export const memorySizes = (settings: ContainerSettings) => ({
   shm: Math.max(4, Math.floor(settings.sandboxMemoryMb / 16)),
   workspace: Math.min(settings.sandboxWorkspaceMb, Math.floor(settings.sandboxMemoryMb / 2)),
 });
+
+/** Says what the engine would otherwise forbid in a memory file system and not in a volume: to run what lies there. */
+const executable = "exec";
+
+/** Prints `ok` where a program can be written to a directory and run from it. */
+const runsPrograms = (directory: string): string =>
+  `{ p=${directory}/.caisson-probe; printf '#!/bin/sh\\necho ok\\n' > $p && chmod +x $p && $p; rm -f $p; }`;
 
 /** Prints `ok` when the two values are equal and the found one otherwise. */
 const equal = (found: string, wanted: string | number): string =>
@@ -220,24 +228,25 @@ export const controlRows: ReadonlyArray<ControlRow> = [
   },
   {
     name: "/tmp",
-    promise: ({ settings }) => `in memory, ${memorySizes(settings).tmp} MiB, no devices, no set-user-id programs`,
+    promise: ({ settings }) =>
+      `in memory, ${memorySizes(settings).tmp} MiB, programs run, no devices, no set-user-id programs`,
     host: ({ settings }) => ({
-      Tmpfs: { "/tmp": `rw,nosuid,nodev,size=${memorySizes(settings).tmp}m,mode=1777` },
+      Tmpfs: { "/tmp": `rw,${executable},nosuid,nodev,size=${memorySizes(settings).tmp}m,mode=1777` },
       ShmSize: memorySizes(settings).shm * mib,
     }),
     proof: ({ settings }) =>
       `o=$(awk '$2=="/tmp" {print $3","$4}' /proc/mounts); case ",$o," in *,tmpfs,*) ;; *) echo "found $o";; esac; ` +
-      `case ",$o," in *,nosuid,*nodev,*) ${
+      `case ",$o," in *,nosuid,*nodev,*) { ${
         equal("df -m --output=size /tmp | tail -n 1 | tr -d ' '", memorySizes(settings).tmp)
-      };; *) echo "found $o";; esac`,
+      }; ${runsPrograms("/tmp")}; } | sort -u;; *) echo "found $o";; esac`,
   },
   {
     name: "workspace of a request",
-    promise: ({ settings }) => `in memory, ${memorySizes(settings).workspace} MiB, gone with the request`,
+    promise: ({ settings }) => `in memory, ${memorySizes(settings).workspace} MiB, programs run, gone with the request`,
     proof: ({ settings }) =>
       `[ "$(stat -f -c %T /workspace)" = tmpfs ] && { ${
         equal("df -m --output=size /workspace | tail -n 1 | tr -d ' '", memorySizes(settings).workspace)
-      }; } || echo ok`,
+      }; ${runsPrograms("/workspace")}; } | sort -u || echo ok`,
   },
   {
     name: "workspace of a user",
@@ -248,7 +257,7 @@ export const controlRows: ReadonlyArray<ControlRow> = [
           `and more stops the commands and refuses writes`,
     lacks: ({ volumeQuota }) =>
       volumeQuota ? undefined : "this engine cannot bound the size of a volume: its storage has no project quotas",
-    proof: () => `(: > /workspace/.caisson-probe) && rm /workspace/.caisson-probe && echo ok`,
+    proof: () => runsPrograms("/workspace"),
   },
   {
     name: "logs",
@@ -306,7 +315,9 @@ export const containerOptions = (
   const sizes = memorySizes(context.settings);
   // Podman refuses a user on a tmpfs; there the mode of the image's own directory decides.
   const workspaceUser = isPodman(context.version) ? "" : `,uid=${sandboxUid},gid=${sandboxUid}`;
-  const memoryWorkspace = { "/workspace": `rw,nosuid,nodev,size=${sizes.workspace}m,mode=1777${workspaceUser}` };
+  const memoryWorkspace = {
+    "/workspace": `rw,${executable},nosuid,nodev,size=${sizes.workspace}m,mode=1777${workspaceUser}`,
+  };
   return {
     name: request.name,
     Image: request.image,

@@ -61,6 +61,17 @@ const prove = Effect.fnUntraced(function* (
   );
 });
 
+/** What the image's build had to leave out, which is no broken promise but must not surprise anybody. */
+const checkContents = (handle: SandboxHandle) =>
+  handle.execute({ command: "cat /opt/caisson/contents/absent.txt 2>/dev/null", timeoutMs: proofMsMax }).pipe(
+    Effect.map(({ stdout }) =>
+      stdout.trim() === ""
+        ? ok("image contents", "complete")
+        : warning("image contents", `built where no Python package index answered, without ${stdout.trim()}`)
+    ),
+    Effect.catch((error) => Effect.succeed(failure("image contents", error.detail))),
+  );
+
 const inspect = Effect.gen(function* () {
   const settings = yield* Settings;
   const engine = yield* Engine;
@@ -88,14 +99,18 @@ const inspect = Effect.gen(function* () {
     ephemeral,
   });
   const perUser = "workspace of a user";
-  const passing = yield* Effect.scoped(
-    Effect.flatMap(sandbox.open(owner(true)), (handle) => prove(handle, context, (name) => name !== perUser)),
+  const [contents, passing] = yield* Effect.scoped(
+    Effect.flatMap(sandbox.open(owner(true)), (handle) =>
+      Effect.all([
+        checkContents(handle),
+        prove(handle, context, (name) => name !== perUser),
+      ])),
   );
   const durable = owner(false);
   const lasting = yield* Effect.scoped(
     Effect.flatMap(sandbox.open(durable), (handle) => prove(handle, context, (name) => name === perUser)),
   ).pipe(Effect.ensuring(Effect.ignore(sandbox.reset(durable))));
-  return [...findings, ...passing, ...lasting];
+  return [...findings, contents, ...passing, ...lasting];
 });
 
 /**

@@ -32,7 +32,7 @@ Deno.test("bubblewrapArgs shares nothing, drops everything and binds only what i
 Deno.test("bubblewrapArgs sets every limit of the settings before the supervisor starts", () => {
   const settings = { ...defaults, sandboxMemoryMb: 100, sandboxPidsMax: 17, sandboxOpenFilesMax: 65, sandboxFileMb: 3 };
   const script = bubblewrapArgs(settings, places).at(-1) ?? "";
-  assert.match(script, /ulimit -v 102400 && ulimit -u 17 && ulimit -n 65 && ulimit -f 3072 && exec /);
+  assert.match(script, /ulimit -d 102400 && ulimit -u 17 && ulimit -n 65 && ulimit -f 3072 && exec /);
 });
 
 Deno.test("bubblewrapControls does not claim a network when one is asked for", () => {

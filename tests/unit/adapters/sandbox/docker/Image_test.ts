@@ -58,7 +58,7 @@ it.effect("Image.ensure builds the default image once when many ask for it at on
     Effect.gen(function* () {
       const found = yield* Effect.all(Array.from({ length: 4 }, () => ensure), { concurrency: "unbounded" });
       assert.deepEqual(new Set(found), new Set(["mcp-code-executor:latest"]));
-      assert.deepEqual(world.builds, [{ BASE: "debian:bookworm-slim" }]);
+      assert.deepEqual(world.builds, [{ BASE: "debian:bookworm-slim", CONTENTS: "slim" }]);
     })));
 
 it.effect("Image.ensure builds again when the image comes from other sources", () =>
@@ -93,12 +93,19 @@ it.effect("Image.ensure prefers the local base when the engine has it, and the c
       local,
       {},
       (world) =>
-        Effect.andThen(ensure, Effect.sync(() => assert.deepEqual(world.builds, [{ BASE: "caisson/base:bookworm" }]))),
+        Effect.andThen(
+          ensure,
+          Effect.sync(() => assert.deepEqual(world.builds, [{ BASE: "caisson/base:bookworm", CONTENTS: "slim" }])),
+        ),
     );
     yield* withImages(
       local,
       { imageBase: Option.some("mine:1") },
-      (world) => Effect.andThen(ensure, Effect.sync(() => assert.deepEqual(world.builds, [{ BASE: "mine:1" }]))),
+      (world) =>
+        Effect.andThen(
+          ensure,
+          Effect.sync(() => assert.deepEqual(world.builds, [{ BASE: "mine:1", CONTENTS: "slim" }])),
+        ),
     );
   }));
 

@@ -58,8 +58,8 @@ Deno.test("containerOptions applies every control when the workspace is in memor
       { Name: "core", Soft: 0, Hard: 0 },
     ],
     Tmpfs: {
-      "/tmp": "rw,nosuid,nodev,size=128m,mode=1777",
-      "/workspace": "rw,nosuid,nodev,size=512m,mode=1777,uid=1000,gid=1000",
+      "/tmp": "rw,exec,nosuid,nodev,size=128m,mode=1777",
+      "/workspace": "rw,exec,nosuid,nodev,size=512m,mode=1777,uid=1000,gid=1000",
     },
     ShmSize: 64 * 1024 * 1024,
     LogConfig: { Type: "none", Config: {} },
@@ -99,7 +99,7 @@ Deno.test("containerOptions bounds no volume when the engine cannot and leaves i
 Deno.test("containerOptions names no user on a tmpfs when the engine is Podman", () => {
   const version = { ...context.version, Components: [{ Name: "Podman Engine", Version: "5.0.0" }] };
   const { HostConfig: host } = containerOptions({ ...context, version }, request);
-  assert.equal(host?.Tmpfs?.["/workspace"], "rw,nosuid,nodev,size=512m,mode=1777");
+  assert.equal(host?.Tmpfs?.["/workspace"], "rw,exec,nosuid,nodev,size=512m,mode=1777");
 });
 
 for (const sandboxMemoryMb of [64, 100, 1024, 65_536]) {
