@@ -8,6 +8,7 @@ import { Settings } from "../config.ts";
 import { Api } from "./api.ts";
 import { ArtifactLinks } from "./caisson/ArtifactLinks.ts";
 import * as artifacts from "./caisson/artifacts.ts";
+import { Bodies } from "../web/body.ts";
 import * as Caller from "./frame/Caller.ts";
 import * as Failures from "./frame/failures.ts";
 import * as chatCompletions from "./openai/chat/chatCompletions.ts";
@@ -119,7 +120,7 @@ const Frame = Layer.unwrap(
 export const layer = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: documentPath }).pipe(
     Layer.provide([System, V1, StoredSessions, Artifacts, Usage]),
-    Layer.provide([ArtifactLinks.layer, Caller.layer, Failures.layer]),
+    Layer.provide([ArtifactLinks.layer, Bodies.layer, Caller.layer, Failures.layer]),
   ),
   HttpApiScalar.layer(Api, { path: docsPath }),
   Frame,

@@ -1,13 +1,13 @@
 /**
  * The `/mcp` endpoint: an HTTP request either reaches a session of its own caller or is refused.
  */
-import { ByteSize, Effect, Exit, Option, Schema, type Scope, Stream } from "effect";
-import { HttpIncomingMessage, type HttpServerRequest, HttpServerResponse } from "effect/http";
+import { Effect, Exit, Option, Schema, type Scope, Stream } from "effect";
+import { type HttpServerRequest, HttpServerResponse } from "effect/http";
 // @ts-types="@modelcontextprotocol/sdk/types"
 import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js";
 import type { SettingsService } from "../config.ts";
 import type { LimitsService } from "../services/Limits.ts";
-import { BodyTooLarge, BodyUnreadable, MalformedJson } from "../web/BodyError.ts";
+import { type BodiesService, parseJson } from "../web/body.ts";
 import type { Caller, CallersService } from "./callers.ts";
 import {
   answerOf,
@@ -25,6 +25,7 @@ export interface EndpointParts {
   readonly sessions: SessionTable;
   readonly callers: CallersService;
   readonly limits: LimitsService;
+  readonly bodies: BodiesService;
   /** Fails when the request's host or origin is not served. */
   readonly checkAddress: (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<void, Refusal>;
   readonly settings: Pick<SettingsService, "bodyBytesMax">;
@@ -32,8 +33,6 @@ export interface EndpointParts {
 
 /** The key of the revision a request of 2026-07-28 and later names in its own `_meta`. */
 const envelopeVersionKey = "io.modelcontextprotocol/protocolVersion";
-
-const decodeJson = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Unknown));
 
 /** As much of a message as decides where it goes; the SDK checks the rest. */
 const Peeked = Schema.Struct({
@@ -54,19 +53,9 @@ const peek = Schema.decodeUnknownOption(Peeked);
  * *Details*: host and origin are checked first, then the caller, then the body. The session counts as
  * used until the response is sent, streams included.
  */
-export const makeEndpoint = ({ sessions, callers, limits, checkAddress, settings }: EndpointParts) => {
-  const bodyMax = ByteSize.bytes(settings.bodyBytesMax);
-
+export const makeEndpoint = ({ sessions, callers, limits, bodies, checkAddress, settings }: EndpointParts) => {
   const readBody = (request: HttpServerRequest.HttpServerRequest) =>
-    request.text.pipe(
-      Effect.provideService(HttpIncomingMessage.MaxBodySize, bodyMax),
-      Effect.mapError(({ reason }) =>
-        reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
-          ? new BodyTooLarge({ bytesMax: settings.bodyBytesMax })
-          : new BodyUnreadable()
-      ),
-      Effect.flatMap((text) => Effect.mapError(decodeJson(text), () => new MalformedJson())),
-    );
+    Effect.flatMap(bodies.text(request, { bytesMax: settings.bodyBytesMax }), parseJson);
 
   const open = Effect.fnUntraced(function* (caller: Caller, message: Peeked, body: unknown, web: Request) {
     if (message.method !== "initialize") return yield* new SessionRequired();

@@ -10,6 +10,7 @@ import { Identity } from "../services/Identity.ts";
 import { Limits } from "../services/Limits.ts";
 import { Sandbox } from "../services/Sandbox.ts";
 import { Skills } from "../services/Skills.ts";
+import { Bodies } from "../web/body.ts";
 import { makeAddressCheck } from "./addresses.ts";
 import { Callers } from "./callers.ts";
 import { makeEndpoint } from "./endpoint.ts";
@@ -33,7 +34,11 @@ export const routes: Layer.Layer<
   const callers = yield* Callers;
   const { anonymous } = yield* Identity;
   const checkAddress = makeAddressCheck(settings, anonymous);
-  yield* router.add("*", "/mcp", makeEndpoint({ sessions, callers, limits: yield* Limits, checkAddress, settings }));
+  yield* router.add(
+    "*",
+    "/mcp",
+    makeEndpoint({ sessions, callers, limits: yield* Limits, bodies: yield* Bodies, checkAddress, settings }),
+  );
   const { catalogue, one } = skillRoutes(
     yield* Skills,
     (request) => Effect.andThen(checkAddress(request), callers.of(request.headers)),
@@ -55,7 +60,7 @@ export const routes: Layer.Layer<
       });
     }),
   );
-}));
+})).pipe(Layer.provide(Bodies.layer));
 
 /**
  * Clients that are asked for a credential and have none try to register, and show what they are told then.

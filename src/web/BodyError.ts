@@ -9,8 +9,10 @@ export class BodyTooLarge extends Schema.TaggedError<BodyTooLarge>()("BodyTooLar
 /** The client stopped sending, or what it sent is not HTTP. */
 export class BodyUnreadable extends Schema.TaggedError<BodyUnreadable>()("BodyUnreadable", {}) {}
 
-/** The client took too long to send the body. */
-export class BodyTimedOut extends Schema.TaggedError<BodyTimedOut>()("BodyTimedOut", { limitMs: Schema.Int }) {}
+/** The body arrives so slowly that it holds memory for nothing. */
+export class BodyTimedOut extends Schema.TaggedError<BodyTimedOut>()("BodyTimedOut", {
+  bytesPerSecondMin: Schema.Int,
+}) {}
 
 /** Too many large bodies are on their way to this server at once. */
 export class TooManyBodies extends Schema.TaggedError<TooManyBodies>()("TooManyBodies", {}) {}

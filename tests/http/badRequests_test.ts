@@ -38,9 +38,27 @@ const refused: ReadonlyArray<readonly [unknown, number, string | null, string]> 
     `{"messages":[{"role":"user","content":"hi"}],"metadata":${"[".repeat(9_000)}${"]".repeat(9_000)}}`,
     400,
     null,
-    "invalid_value",
+    "json_too_complex",
   ],
   [{ messages, top_q: 3 }, 400, "top_q", "unknown_parameter"],
+  [`{"messages":[${"{},".repeat(300_000)}{}]}`, 400, null, "json_too_complex"],
+  [{ messages, tools: Array(200).fill({}) }, 400, "tools", "invalid_value"],
+  [
+    { messages, tools: [{ type: "function", function: { name: "f", parameters: { enum: Array(30_000).fill(1) } } }] },
+    400,
+    "tools",
+    "invalid_value",
+  ],
+  [{ messages: [{ role: "user", content: Array(20_000).fill({}) }] }, 400, "messages", "invalid_value"],
+  [
+    { messages, metadata: Object.fromEntries(Array.from({ length: 17 }, (_, n) => [n, ""])) },
+    400,
+    "metadata",
+    "invalid_value",
+  ],
+  [{ messages, metadata: { ["k".repeat(65)]: "" } }, 400, "metadata", "invalid_value"],
+  [{ messages, metadata: { k: "v".repeat(513) } }, 400, "metadata.k", "invalid_value"],
+  [{ messages, max_tokens: 5, max_completion_tokens: 5 }, 400, "max_tokens", "invalid_parameter_combination"],
   [{ messages, metadata: { a: 1 } }, 400, "metadata.a", "invalid_value"],
   [{ messages, metadata: { view: "fancy" } }, 400, "metadata.view", "unknown_view"],
   [{ messages, response_format: { type: "xml" } }, 400, "response_format.type", "invalid_value"],
@@ -88,13 +106,27 @@ for (const [body, status, param, code] of refused) {
     }));
 }
 
+Deno.test("POST /v1/chat/completions takes stream_options with a stream only, and only those that there are", () =>
+  withApp({ steps: [Scripted.answers("fine")] }, async (app) => {
+    const cases: ReadonlyArray<readonly [unknown, string]> = [
+      [{ messages, stream_options: { include_usage: true } }, "stream_options"],
+      [{ messages, stream: false, stream_options: {} }, "stream_options"],
+      [{ messages, stream: true, stream_options: { usage: true } }, "stream_options.usage"],
+    ];
+    for (const [body, param] of cases) {
+      const response = await app.chat(body);
+      assert.deepEqual([response.status, (await response.json()).error.param], [400, param]);
+    }
+    assert.equal((await app.chat({ messages, seed: 2 ** 63 - 1 })).status, 200);
+  }));
+
 /** Parameters that every client may send without harm. */
 const accepted: ReadonlyArray<Record<string, unknown>> = [
   { n: 1, logprobs: false, top_logprobs: null, frequency_penalty: 0, presence_penalty: 0, logit_bias: {} },
   { store: false, service_tier: "auto", modalities: ["text"], verbosity: "medium", prompt_cache_key: "k" },
   { temperature: null, stop: null, tools: null, metadata: null, stream_options: null, unheard_of: null },
   { tools: [], tool_choice: "auto", parallel_tool_calls: true },
-  { max_completion_tokens: 100, max_tokens: 5, temperature: 0, top_p: 1, seed: 7, reasoning_effort: "low" },
+  { max_completion_tokens: 100, temperature: 0, top_p: 1, seed: 7, reasoning_effort: "low" },
 ];
 
 for (const parameters of accepted) {

@@ -100,6 +100,11 @@ Deno.test("every operation with a body refuses what is none of its bodies", () =
           assert.ok(status >= 400 && status < 500, told);
         }
       }
+      const compressed = await ask(app, operation, {
+        headers: { authorization, "content-type": "application/json", "content-encoding": "gzip" },
+        body: "{}",
+      });
+      assert.equal(compressed.status, 415, compressed.told);
     }
   }));
 

@@ -12,6 +12,7 @@ import { type Artifact, isOffered, mediaTypeOf } from "../../domain/Artifact.ts"
 import { readRange } from "./byteRange.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import { type FileEntry, Sandbox, type SandboxHandle } from "../../services/Sandbox.ts";
+import { Bodies } from "../../web/body.ts";
 import { ArtifactLinks } from "./ArtifactLinks.ts";
 import { Caller, FileAccess, UserName } from "../frame/Caller.ts";
 import {
@@ -137,6 +138,7 @@ const etagOf = (file: FileEntry): string => `"${file.sizeBytes.toString(36)}-${f
 export const make = Effect.gen(function* () {
   const sandbox = yield* Sandbox;
   const links = yield* ArtifactLinks;
+  const bodies = yield* Bodies;
   const settings = yield* Settings;
   const fileBytesMax = settings.artifactMbMax * mebibyte;
 
@@ -221,7 +223,7 @@ export const make = Effect.gen(function* () {
         code: null,
       });
     }
-    const sent = yield* readUpload(request, query.path ?? null, Math.min(fileBytesMax, settings.bodyBytesMax));
+    const sent = yield* readUpload(bodies, request, query.path, Math.min(fileBytesMax, settings.bodyBytesMax));
     const handle = yield* sandbox.open(owner);
     yield* handle.writeFile(sent.path, sent.content);
     const file = yield* findFile(handle, sent.path);

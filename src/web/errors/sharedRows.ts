@@ -30,6 +30,9 @@ const bodiesRetryMs = 2_000;
 /** JSON-RPC's own codes for a body that is no message; the specification fixes the numbers. */
 const rpc = { parseError: -32_700, invalidRequest: -32_600 } as const;
 
+/** What the client still sends is not read: the connection cannot be used again. */
+const closed = () => ({ connection: "close" });
+
 /** Rows about the request itself. */
 const requestRows: Rows<BodyError | JsonError | ForeignOrigin> = {
   ForeignOrigin: invalid(403, "origin_not_allowed", "A web page of another origin called.", {
@@ -52,11 +55,13 @@ const requestRows: Rows<BodyError | JsonError | ForeignOrigin> = {
     rpcCode: rpc.invalidRequest,
     message: () => "The request body could not be read.",
   }),
-  BodyTimedOut: invalid(408, "request_timeout", "The body did not arrive in time.", {
-    message: ({ limitMs }) => `The request body did not arrive within ${limitMs / 1000} seconds.`,
+  BodyTimedOut: invalid(408, "request_timeout", "The body arrives too slowly.", {
+    message: ({ bytesPerSecondMin }) => `The request body arrives with less than ${bytesPerSecondMin} bytes a second.`,
+    headers: closed,
   }),
   BodyTooLarge: invalid(413, "request_too_large", "The body is larger than CAISSON_BODY_BYTES_MAX.", {
     message: ({ bytesMax }) => `Request body too large: at most ${bytesMax} bytes are accepted`,
+    headers: closed,
   }),
   UnsupportedMediaType: invalid(415, "unsupported_media_type", "The content-type is not application/json.", {
     message: ({ contentType }) => `Unsupported content-type '${quoted(contentType)}': expected application/json`,
@@ -67,6 +72,7 @@ const requestRows: Rows<BodyError | JsonError | ForeignOrigin> = {
   TooManyBodies: server(503, "too_many_bodies", true, "Too many large bodies are being received at once.", {
     message: () => "The server is receiving too many large requests. Please try again.",
     retryAfterMs: () => bodiesRetryMs,
+    headers: closed,
   }),
 };
 

@@ -13,7 +13,8 @@ import { ArtifactLinks } from "../../caisson/ArtifactLinks.ts";
 import { Caller } from "../../frame/Caller.ts";
 import { isBackgroundTask, readChatUi } from "../../frame/chatUi.ts";
 import { readAttempt } from "../attempt.ts";
-import { decodeRequest, readBody } from "../decode.ts";
+import { Bodies } from "../../../web/body.ts";
+import { decodeRequest } from "../decode.ts";
 import { chooseSession } from "../sessionChoice.ts";
 import { notApplied } from "./parameters.ts";
 import { toRunRequest } from "./toRunRequest.ts";
@@ -38,6 +39,7 @@ const ownerOfTask = (owner: Owner): Owner => ({ ...owner, user: makeId("task"), 
 
 /** Makes the reader of requests; what is not supported is refused by it, by name. */
 export const makeReadChat = Effect.gen(function* () {
+  const bodies = yield* Bodies;
   const links = yield* ArtifactLinks;
   const models = yield* Model;
   const settings = yield* Settings;
@@ -47,7 +49,7 @@ export const makeReadChat = Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest;
     const { headers } = request;
     const caller = yield* Caller;
-    const text = yield* readBody(request, settings.bodyBytesMax);
+    const text = yield* bodies.text(request, { bytesMax: settings.bodyBytesMax });
     const body = yield* decodeRequest(text);
     const { answerOnly, ...said } = yield* toRunRequest(body, bounds);
 

@@ -162,7 +162,8 @@ const readSampling = (request: ChatRequest): SamplingParameters => ({
   ...given("topP", request.top_p),
   ...given("topK", request.top_k),
   ...given("minP", request.min_p),
-  ...given("seed", request.seed),
+  // Beyond what a number holds exactly, providers would be sent another one, and may refuse it.
+  ...given("seed", request.seed && request.seed % Number.MAX_SAFE_INTEGER),
   ...given("frequencyPenalty", request.frequency_penalty),
   ...given("presencePenalty", request.presence_penalty),
   ...given("repetitionPenalty", request.repetition_penalty),

@@ -138,6 +138,9 @@ const userMax = 512;
 const tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1));
 const penalty = Schema.Finite.check(Schema.isBetween({ minimum: -2, maximum: 2 }));
 
+/** A whole number of 64 bits, as far as JSON's numbers reach. */
+const seed = Schema.Finite.check(Schema.isMultipleOf(1), Schema.isBetween({ minimum: -(2 ** 63), maximum: 2 ** 63 }));
+
 export const ChatRequest = Schema.Struct({
   messages: Schema.Array(MessageIn).check(Schema.isMinLength(1)),
   model: optional(Schema.String).annotate({ description: "Absent: the server's default model." }),
@@ -163,7 +166,7 @@ export const ChatRequest = Schema.Struct({
   stop: optional(
     Schema.Union([Schema.String, Schema.Array(Schema.String).check(Schema.isMaxLength(stopMax))]),
   ),
-  seed: optional(Schema.Int),
+  seed: optional(seed),
   reasoning_effort: optional(Schema.Literals(["none", "minimal", "low", "medium", "high", "xhigh", "max"])),
   response_format: optional(ResponseFormatIn),
   tools: optional(Schema.Array(ToolIn)),

@@ -1,0 +1,193 @@
+/**
+ * Reading the body of a request: bounded in size, in time, and in what all of them hold together.
+ *
+ * Both doors read here and nowhere else.
+ */
+import { ByteSize, Context, Effect, Layer, Schema, Stream } from "effect";
+import { HttpIncomingMessage, HttpServerError, type HttpServerRequest } from "effect/http";
+import {
+  type BodyError,
+  BodyTimedOut,
+  BodyTooLarge,
+  BodyUnreadable,
+  type JsonError,
+  MalformedJson,
+  TooManyBodies,
+  UnsupportedEncoding,
+  UnsupportedMediaType,
+} from "./BodyError.ts";
+import { jsonTooComplex } from "./jsonBounds.ts";
+
+type Request = HttpServerRequest.HttpServerRequest;
+
+/** Bodies up to this size, in bytes, are read at once and counted nowhere: nearly all are. */
+const smallBytesMax = 64 * 1024;
+/** What larger bodies that are still arriving may hold together, in bytes: eight of the largest. */
+const arrivingBytesMax = 256 * 1024 * 1024;
+/** How often it is looked whether a large body still arrives, in milliseconds. */
+const lookMs = 5_000;
+/** Bytes that a large body must bring in a second, looked at every time; a modem's line has more. */
+const bytesPerSecondMin = 4 * 1024;
+/** Characters of a JSON text above which others get a turn between its reading, its check and its parsing. */
+const longTextMin = 256 * 1024;
+
+/** What a body is read as. */
+export interface BodyOptions {
+  readonly bytesMax: number;
+}
+
+/** What reading bytes of any type fails with. */
+export type BytesError = Exclude<BodyError, UnsupportedMediaType>;
+
+/** Reads bodies within what all of them may hold together. */
+export interface BodiesService {
+  /**
+   * Reads the bytes of a body.
+   *
+   * *Fails with* `BodyTooLarge`, `UnsupportedEncoding` for a compressed one, `BodyTimedOut` when it arrives too
+   * slowly, `TooManyBodies` when too many large ones arrive at once, `BodyUnreadable` when it breaks off.
+   */
+  readonly bytes: (request: Request, options: BodyOptions) => Effect.Effect<Uint8Array<ArrayBuffer>, BytesError>;
+  /** Reads the text of a JSON body. *Fails with* `UnsupportedMediaType` besides what {@link bytes} fails with. */
+  readonly text: (request: Request, options: BodyOptions) => Effect.Effect<string, BodyError>;
+}
+
+const json = /^application\/(?:[\w.+-]{1,100}\+)?json[ \t]*(?:;|$)/i;
+
+/** Whether a content type is JSON's. */
+export const isJsonType = (contentType: string): boolean => json.test(contentType.trim());
+
+const readError = (bytesMax: number) => (error: unknown): BytesError =>
+  HttpServerError.isHttpServerError(error) && error.reason._tag === "RequestParseError" &&
+    error.reason.reason === "BodyTooLarge"
+    ? new BodyTooLarge({ bytesMax })
+    : new BodyUnreadable();
+
+/** What the headers alone say of a body: its length where it is told. */
+const declaredLength = Effect.fnUntraced(function* ({ headers }: Request, bytesMax: number) {
+  const encoding = headers["content-encoding"]?.trim().toLowerCase() ?? "identity";
+  if (encoding !== "identity" && encoding !== "") return yield* new UnsupportedEncoding({ encoding });
+  const length = headers["content-length"];
+  if (length === undefined) return headers["transfer-encoding"] === undefined ? 0 : undefined;
+  return Number(length) > bytesMax ? yield* new BodyTooLarge({ bytesMax }) : Number(length);
+});
+
+/** Bodies that are still arriving, and what they hold. */
+class Arriving {
+  #bytes = 0;
+
+  /** Counts bytes that arrived; false when there is no room for them. */
+  take(bytes: number): boolean {
+    this.#bytes += bytes;
+    return this.#bytes <= arrivingBytesMax;
+  }
+
+  release(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
+
+/** Fails when fewer bytes arrive than a line must bring. */
+const pace = (received: () => number): Effect.Effect<never, BodyTimedOut> =>
+  Effect.gen(function* () {
+    for (let before = 0;;) {
+      yield* Effect.sleep(lookMs);
+      const now = received();
+      if (now - before < bytesPerSecondMin * lookMs / 1000) return yield* new BodyTimedOut({ bytesPerSecondMin });
+      before = now;
+    }
+  });
+
+const concat = (pieces: ReadonlyArray<Uint8Array>, length: number): Uint8Array<ArrayBuffer> => {
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+};
+
+/** Reads a body of which nobody knows how long it takes. */
+const readLarge = (
+  arriving: Arriving,
+  request: Request,
+  bytesMax: number,
+): Effect.Effect<Uint8Array<ArrayBuffer>, BytesError> =>
+  Effect.suspend(() => {
+    const pieces: Array<Uint8Array> = [];
+    let received = 0;
+    const keep = (batch: ReadonlyArray<Uint8Array>): Effect.Effect<void, BytesError> => {
+      for (const piece of batch) {
+        received += piece.length;
+        if (received > bytesMax) return Effect.fail(new BodyTooLarge({ bytesMax }));
+        pieces.push(piece);
+        if (!arriving.take(piece.length)) return Effect.fail(new TooManyBodies());
+      }
+      return Effect.void;
+    };
+    const read = request.stream.pipe(
+      Stream.mapError(readError(bytesMax)),
+      Stream.runForEachArray(keep),
+      Effect.map(() => concat(pieces, received)),
+    );
+    return Effect.raceFirst(read, pace(() => received)).pipe(
+      Effect.ensuring(Effect.sync(() => arriving.release(pieces.reduce((sum, piece) => sum + piece.length, 0)))),
+    );
+  });
+
+/** Reads bodies. */
+export class Bodies extends Context.Service<Bodies, BodiesService>()("caisson/web/Bodies") {
+  /** One count for everything that is read through it. */
+  static readonly layer: Layer.Layer<Bodies> = Layer.sync(Bodies, () => {
+    const arriving = new Arriving();
+
+    const bytes = Effect.fnUntraced(function* (request: Request, { bytesMax }: BodyOptions) {
+      const length = yield* declaredLength(request, bytesMax);
+      if (length === undefined || length > smallBytesMax) return yield* readLarge(arriving, request, bytesMax);
+      const buffer = yield* bounded(request.arrayBuffer, bytesMax);
+      return new Uint8Array(buffer);
+    });
+
+    const text = Effect.fnUntraced(function* (request: Request, { bytesMax }: BodyOptions) {
+      const contentType = request.headers["content-type"];
+      if (contentType !== undefined && !isJsonType(contentType)) {
+        return yield* new UnsupportedMediaType({ contentType });
+      }
+      const length = yield* declaredLength(request, bytesMax);
+      if (length !== undefined && length <= smallBytesMax) return yield* bounded(request.text, bytesMax);
+      const all = yield* readLarge(arriving, request, bytesMax);
+      if (all.length > longTextMin) yield* Effect.yieldNow;
+      return new TextDecoder().decode(all);
+    });
+
+    return { bytes, text };
+  });
+}
+
+const bounded = <A, E>(read: Effect.Effect<A, E>, bytesMax: number): Effect.Effect<A, BytesError> =>
+  Effect.mapError(
+    Effect.provideService(read, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bytesMax)),
+    readError(bytesMax),
+  );
+
+const parse = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Unknown));
+
+/**
+ * Parses the text of a JSON body.
+ *
+ * *Details*: its structure is bounded before anything is made of it; others get a turn between the steps
+ * of a long one.
+ *
+ * *Fails with* `JsonTooComplex`, `MalformedJson`.
+ */
+export const parseJson = Effect.fnUntraced(function* (text: string): Effect.fn.Return<unknown, JsonError> {
+  const isLong = text.length > longTextMin;
+  if (isLong) yield* Effect.yieldNow;
+  const tooComplex = jsonTooComplex(text);
+  if (tooComplex !== undefined) return yield* tooComplex;
+  if (isLong) yield* Effect.yieldNow;
+  const value = yield* Effect.mapError(parse(text), () => new MalformedJson());
+  if (isLong) yield* Effect.yieldNow;
+  return value;
+});

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { depthMax, jsonTooComplex, valuesMax } from "../../../src/web/jsonBounds.ts";
+
+const nested = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
+
+Deno.test("jsonTooComplex passes what keeps both bounds and names the first that is passed", () => {
+  const cases: ReadonlyArray<readonly [string, string | undefined]> = [
+    ["", undefined],
+    ["{", undefined],
+    [nested(depthMax), undefined],
+    [nested(depthMax + 1), "depth"],
+    [`[${"1,".repeat(valuesMax - 2)}1]`, undefined],
+    [`[${"1,".repeat(valuesMax)}1]`, "values"],
+    [`{${'"a":1,'.repeat(valuesMax / 2)}"a":1}`, "values"],
+    ["[]".repeat(valuesMax + 1), "values"],
+    // What strings hold counts nothing, whatever escapes them.
+    [JSON.stringify([nested(depthMax + 1), '"\\[{,:'.repeat(valuesMax), "\\"]), undefined],
+    [`"${"[".repeat(depthMax + 1)}`, undefined],
+    [`"\\\\",${nested(depthMax + 1)}`, "depth"],
+  ];
+  for (const [text, bound] of cases) assert.equal(jsonTooComplex(text)?.bound, bound, text.slice(0, 40));
+});
+
+Deno.test("jsonTooComplex takes time in proportion to the text", () => {
+  const shapes: ReadonlyArray<(n: number) => string> = [
+    (n) => `["${"x".repeat(n)}"]`,
+    (n) => `["${'\\"'.repeat(n / 2)}"]`,
+    (n) => `["${"\\\\".repeat(n / 2)}`,
+    (n) => " ".repeat(n),
+    (n) => "]".repeat(n),
+    (n) => '""'.repeat(n / 2),
+  ];
+  const timeMs = (text: string) => {
+    const runs = Array.from({ length: 5 }, () => {
+      const startedMs = performance.now();
+      jsonTooComplex(text);
+      return performance.now() - startedMs;
+    });
+    return Math.min(...runs);
+  };
+  for (const shape of shapes) {
+    const [once, twice] = [timeMs(shape(1_000_000)), timeMs(shape(2_000_000))];
+    assert.ok(twice < 4 * once + 5, `${shape(8)}: ${once} ms, doubled ${twice} ms`);
+  }
+});
