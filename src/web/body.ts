@@ -34,6 +34,8 @@ const longTextMin = 256 * 1024;
 /** What a body is read as. */
 export interface BodyOptions {
   readonly bytesMax: number;
+  /** A body that does not say its type is refused: a page can send one without asking. */
+  readonly typed?: boolean;
 }
 
 /** What reading bytes of any type fails with. */
@@ -55,7 +57,7 @@ export interface BodiesService {
 const json = /^application\/(?:[\w.+-]{1,100}\+)?json[ \t]*(?:;|$)/i;
 
 /** Whether a content type is JSON's. */
-export const isJsonType = (contentType: string): boolean => json.test(contentType.trim());
+const isJsonType = (contentType: string): boolean => json.test(contentType.trim());
 
 const readError = (bytesMax: number) => (error: unknown): BytesError =>
   HttpServerError.isHttpServerError(error) && error.reason._tag === "RequestParseError" &&
@@ -149,9 +151,9 @@ export class Bodies extends Context.Service<Bodies, BodiesService>()("caisson/we
       return new Uint8Array(buffer);
     });
 
-    const text = Effect.fnUntraced(function* (request: Request, { bytesMax }: BodyOptions) {
-      const contentType = request.headers["content-type"];
-      if (contentType !== undefined && !isJsonType(contentType)) {
+    const text = Effect.fnUntraced(function* (request: Request, { bytesMax, typed = false }: BodyOptions) {
+      const contentType = request.headers["content-type"] ?? "";
+      if (!isJsonType(contentType) && (typed || contentType !== "")) {
         return yield* new UnsupportedMediaType({ contentType });
       }
       const length = yield* declaredLength(request, bytesMax);

@@ -49,7 +49,10 @@ export const makeReadChat = Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest;
     const { headers } = request;
     const caller = yield* Caller;
-    const text = yield* bodies.text(request, { bytesMax: settings.bodyBytesMax });
+    const text = yield* bodies.text(request, {
+      bytesMax: settings.bodyBytesMax,
+      typed: caller.identity.principal.kind === "anonymous",
+    });
     const body = yield* decodeRequest(text);
     const { answerOnly, ...said } = yield* toRunRequest(body, bounds);
 
