@@ -2,10 +2,11 @@
  * What the Docker sandbox costs, as ratios within one run: against one engine exec per command, against
  * fork and exec on the host, and against the engine's own create, start and archive calls.
  *
- * Run with `deno task bench:sandbox [IDLE]`; IDLE idle sandboxes (20) are started for the last rows. It
- * needs an engine, the image and python3 on the host.
+ * Run with `deno task bench:sandbox [PART…] [IDLE]`; parts are warm, files, cold, crowd, burst, idle and
+ * pooled, all of them when none is named; IDLE idle sandboxes (20) are started for the rows of idle. It needs
+ * an engine, the image and python3 on the host, and ends with 1 when a bound is missed.
  */
-import { Effect, Layer, Schedule, Stream } from "effect";
+import { Effect, Exit, Fiber, Layer, Schedule, Stream } from "effect";
 import { Tar } from "effect/encoding";
 import { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
@@ -23,6 +24,12 @@ const burstRuns = 320;
 const execBurstRuns = 48;
 const startRuns = 6;
 const fileRuns = 6;
+/** New users at once while somebody else works. */
+const crowdSize = 32;
+const crowdRuns = 400;
+/** Whoever works does not hammer: the wait before each command, in calm and in the crowd. */
+const crowdPauseMs = 5;
+const burstSize = 100;
 const mebibyte = 1024 * 1024;
 /** Large against every buffer on the way, so that one which grows with the file shows. */
 const hugeBytes = 100 * mebibyte;
@@ -92,10 +99,29 @@ print(statistics.median(times))`;
   return Number(new TextDecoder().decode(stdout));
 });
 
-const row = (what: string, measured: string, ratio: string) =>
-  Effect.sync(() => console.log(`${what.padEnd(40)} ${measured.padEnd(44)} ${ratio}`));
+/** What a row must keep, and how its ratio is said. */
+interface Bound {
+  readonly ratio: number;
+  readonly unit: "x" | "ms" | "of 100";
+  readonly atMost?: number;
+  readonly atLeast?: number;
+}
+
+/** Rows whose bound was missed; any of them fails the run. */
+const missed: Array<string> = [];
+
+const within = ({ ratio, atMost = Infinity, atLeast = -Infinity }: Bound) => ratio <= atMost && ratio >= atLeast;
+
+const row = (what: string, measured: string, bound?: Bound) =>
+  Effect.sync(() => {
+    if (bound === undefined) return console.log(`${what.padEnd(46)} ${measured}`);
+    const { ratio, unit, atMost, atLeast } = bound;
+    const wanted = atMost === undefined ? `at least ${atLeast}${unit}` : `at most ${atMost}${unit}`;
+    if (!within(bound)) missed.push(what);
+    const verdict = within(bound) ? "" : "  MISSED";
+    console.log(`${what.padEnd(46)} ${measured.padEnd(50)} ${ratio.toFixed(2)}${unit} (${wanted})${verdict}`);
+  });
 const ms = (value: number) => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
-const times = (value: number) => `${value.toFixed(2)}x`;
 
 const residentBytes = (id: string) =>
   Effect.promise(async () => {
@@ -114,19 +140,19 @@ const warm = Effect.scoped(Effect.gen(function* () {
   yield* row(
     "warm command, one after another, p50",
     `${ms(ours)}, engine exec ${ms(exec)}`,
-    `${times(exec / ours)} faster (15x)`,
+    { ratio: exec / ours, unit: "x", atLeast: 15 },
   );
   yield* row(
     "the same against fork+exec on the host",
     `${ms(ours)}, host ${ms(host)}`,
-    `${times(ours / host)} (at most 3x)`,
+    { ratio: ours / host, unit: "x", atMost: 3 },
   );
   const burst = yield* throughput(burstRuns, run(handle));
   const execBurst = yield* throughput(execBurstRuns, engineExec(handle.id));
   yield* row(
     `${atOnce} at once`,
     `${burst.toFixed(0)}/s, engine exec ${execBurst.toFixed(0)}/s`,
-    `${times(burst / execBurst)} the throughput (25x)`,
+    { ratio: burst / execBurst, unit: "x", atLeast: 25 },
   );
 
   const small = new Uint8Array(1024).fill(97);
@@ -135,7 +161,11 @@ const warm = Effect.scoped(Effect.gen(function* () {
     handle.readText("small.txt", { offset: 0 }),
   );
   const pair = yield* p50(warmRuns, writeAndRead);
-  yield* row("1 KB write and read, p50", `${ms(pair)}, one command ${ms(ours)}`, `${times(pair / ours)} (at most 1x)`);
+  yield* row("1 KB write and read, p50", `${ms(pair)}, one command ${ms(ours)}`, {
+    ratio: pair / ours,
+    unit: "x",
+    atMost: 1,
+  });
 }));
 
 /** Resident memory of the supervisor in KiB, now and at its highest. */
@@ -160,7 +190,6 @@ const memoryOfReading = Effect.fnUntraced(function* (handle: SandboxHandle) {
     `client +${((highest - before) / mebibyte).toFixed(1)} MiB, supervisor ${(now / 1024).toFixed(1)} MiB, highest ${
       (peak / 1024).toFixed(1)
     } MiB`,
-    "",
   );
 });
 
@@ -185,8 +214,12 @@ const files = Effect.gen(function* () {
         await finished(pieces.resume());
       }),
     );
-    yield* row("10 MB write, p50", `${ms(write)}, archive call ${ms(put)}`, `${times(put / write)} faster (1x)`);
-    yield* row("10 MB read, p50", `${ms(read)}, archive call ${ms(get)}`, `${times(get / read)} faster (1x)`);
+    yield* row("10 MB write, p50", `${ms(write)}, archive call ${ms(put)}`, {
+      ratio: put / write,
+      unit: "x",
+      atLeast: 1,
+    });
+    yield* row("10 MB read, p50", `${ms(read)}, archive call ${ms(get)}`, { ratio: get / read, unit: "x", atLeast: 1 });
     yield* memoryOfReading(handle);
   })).pipe(Effect.ensuring(Effect.ignore(sandbox.reset(who))));
 });
@@ -223,25 +256,105 @@ const cold = Effect.gen(function* () {
       ),
     },
   });
-  const ours = median(yield* Effect.forEach(Array.from({ length: startRuns }), () => firstCommand));
-  const bare: Array<number> = [];
-  for (let n = 0; n < startRuns; n++) {
+  /** The engine's own create and start, on a fresh volume. */
+  const bareStart = Effect.gen(function* () {
     const volume = `caisson-bench-${crypto.randomUUID()}`;
     const [elapsed, container] = yield* timed(Effect.promise(async () => {
       const created = await engine.createContainer(bareOptions(volume));
       await created.start();
       return created;
     }));
-    bare.push(elapsed);
     yield* Effect.promise(async () => {
       await container.remove({ force: true });
       await engine.getVolume(volume).remove();
     });
+    return elapsed;
+  });
+  const [ours, bare]: [Array<number>, Array<number>] = [[], []];
+  // In turns, so that a machine which is busy for a while is so for both.
+  for (let n = 0; n < startRuns; n++) {
+    ours.push(yield* firstCommand);
+    bare.push(yield* bareStart);
   }
   yield* row(
     "first command of a new user, cold, p50",
-    `${ms(ours)}, create and start ${ms(median(bare))}`,
-    `${times(ours / median(bare))} (at most 1.2x)`,
+    `${ms(median(ours))}, create and start ${ms(median(bare))}`,
+    { ratio: median(ours) / median(bare), unit: "x", atMost: 1.15 },
+  );
+});
+
+/** The time below which a share of the values lies. */
+const quantile = (values: ReadonlyArray<number>, share: number) =>
+  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? NaN;
+
+/** How long each of so many new users at once waits for the first command; they stay until all have come. */
+const newUsers = (count: number) =>
+  Effect.forEach(
+    Array.from({ length: count }),
+    () =>
+      Effect.flatMap(Sandbox, (sandbox) => sandbox.open(owner(true))).pipe(
+        Effect.flatMap(run),
+        timed,
+        Effect.map(([elapsed]) => elapsed),
+        Effect.exit,
+      ),
+    { concurrency: "unbounded" },
+  );
+
+/** How late a timer of this process comes, again and again until the effect is over. */
+const lateness = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const late: Array<number> = [];
+    let last = performance.now();
+    const timer = setInterval(() => {
+      const now = performance.now();
+      late.push(Math.max(0, now - last - crowdPauseMs));
+      last = now;
+    }, crowdPauseMs);
+    return Effect.map(Effect.ensuring(effect, Effect.sync(() => clearInterval(timer))), (value) =>
+      [late, value] as const);
+  });
+
+/** What those who are there notice of many who come. */
+const crowd = Effect.scoped(Effect.gen(function* () {
+  const sandbox = yield* Sandbox;
+  const handle = yield* sandbox.open(owner(true));
+  yield* p50(warmRuns, run(handle));
+  const one = Effect.map(timed(run(handle)), ([elapsed]) => elapsed).pipe(Effect.delay(crowdPauseMs));
+  const [calmLate, calm] = yield* lateness(Effect.forEach(Array.from({ length: crowdRuns }), () => one));
+  const coming = yield* Effect.forkChild(newUsers(crowdSize));
+  const busy: Array<number> = [];
+  const [busyLate] = yield* lateness(Effect.gen(function* () {
+    while (coming.pollUnsafe() === undefined) busy.push(yield* one);
+  }));
+  const came = (yield* Fiber.join(coming)).filter(Exit.isSuccess);
+  yield* row(
+    `warm command while ${crowdSize} new users come, p99`,
+    `${ms(quantile(busy, 0.99))}, calm ${ms(quantile(calm, 0.99))}`,
+    { ratio: quantile(busy, 0.99) / quantile(calm, 0.99), unit: "x", atMost: 2 },
+  );
+  yield* row("the same, p50", `${ms(median(busy))}, calm ${ms(median(calm))}, ${busy.length} commands`);
+  yield* row(
+    "event loop late, p99 and worst",
+    `${ms(quantile(busyLate, 0.99))} and ${ms(quantile(busyLate, 1))}, calm ${ms(quantile(calmLate, 0.99))} and ${
+      ms(quantile(calmLate, 1))
+    }`,
+  );
+  yield* row(`new users of ${crowdSize} that came through`, `${came.length}`, {
+    ratio: came.length / crowdSize,
+    unit: "x",
+    atLeast: 1,
+  });
+}));
+
+/** A hundred new users at the same moment. */
+const burst = Effect.gen(function* () {
+  const [elapsed, exits] = yield* timed(Effect.scoped(newUsers(burstSize)));
+  const succeeded = exits.filter(Exit.isSuccess).map(({ value }) => value);
+  yield* row(
+    `${burstSize} new users at once`,
+    `p50 ${ms(median(succeeded))}, all after ${ms(elapsed)}`,
+    { ratio: succeeded.length, unit: "of 100", atLeast: burstSize },
   );
 });
 
@@ -255,7 +368,11 @@ const pooled = Effect.gen(function* () {
     });
     elapsed.push(yield* firstCommand);
   }
-  yield* row("first command of a new user, pooled, p50", ms(median(elapsed)), "(at most 10 ms)");
+  yield* row("first command of a new user, pooled, p50", ms(median(elapsed)), {
+    ratio: median(elapsed),
+    unit: "ms",
+    atMost: 10,
+  });
 });
 
 const idle = Effect.fnUntraced(function* (count: number) {
@@ -269,12 +386,17 @@ const idle = Effect.fnUntraced(function* (count: number) {
     });
     const among = yield* p50(warmRuns, run(handle));
     const resident = yield* residentBytes(handle.id);
-    yield* row(`warm command among ${count} idle sandboxes`, `${ms(among)}, alone ${ms(alone)}`, times(among / alone));
-    yield* row("memory of an idle sandbox", `${(resident / mebibyte).toFixed(1)} MiB resident in its cgroup`, "");
+    yield* row(`warm command among ${count} idle sandboxes`, `${ms(among)}, alone ${ms(alone)}`, {
+      ratio: among / alone,
+      unit: "x",
+      atMost: 1.5,
+    });
+    yield* row("memory of an idle sandbox", `${(resident / mebibyte).toFixed(1)} MiB resident in its cgroup`);
   }));
 });
 
-const idleCount = Number(Deno.args[0] ?? 20);
+const wanted = Deno.args.filter((arg) => !/^\d+$/.test(arg));
+const idleCount = Number(Deno.args.find((arg) => /^\d+$/.test(arg)) ?? 20);
 const layer = (sandboxPoolSize: number) =>
   dockerLayer.pipe(Layer.provide(engineSettings({
     sandboxPoolSize,
@@ -283,12 +405,16 @@ const layer = (sandboxPoolSize: number) =>
     sandboxesPerPrincipalMax: 1_000,
   })));
 
+const parts = { warm, files, cold, crowd, burst, idle: idle(idleCount) };
+
 await Effect.runPromise(
   Effect.gen(function* () {
-    yield* Effect.provide(
-      Effect.andThen(Effect.andThen(warm, files), Effect.andThen(cold, idle(idleCount))),
-      layer(0),
-    );
-    yield* Effect.provide(pooled, layer(2));
+    const chosen = Object.entries(parts).filter(([name]) => wanted.length === 0 || wanted.includes(name));
+    yield* Effect.provide(Effect.forEach(chosen, ([, part]) => part, { discard: true }), layer(0));
+    if (wanted.length === 0 || wanted.includes("pooled")) yield* Effect.provide(pooled, layer(2));
   }),
 );
+if (missed.length > 0) {
+  console.error(`missed: ${missed.join("; ")}`);
+  Deno.exit(1);
+}

@@ -1,7 +1,8 @@
 /**
  * The container engine of the tests: which one, why there is none, and what a test left on it.
  *
- * With `CAISSON_TEST_REQUIRE_DOCKER=1` a missing engine is a failure instead of a reason to skip.
+ * With `CAISSON_TEST_REQUIRE_DOCKER=1` a missing engine is a failure instead of a reason to skip. With
+ * `MCP_EXECUTOR_IMAGE` that image is used as it is, where the default one would be built anew from the sources.
  */
 import { Effect, Layer, Option, Result } from "effect";
 // @ts-types="@types/dockerode"
@@ -11,6 +12,7 @@ import { EngineAgent } from "../../src/adapters/sandbox/docker/engineAgent.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
 import { temporaryDirectory } from "./temporaryDirectory.ts";
 
+const image = Deno.env.get("MCP_EXECUTOR_IMAGE");
 const host = Option.fromUndefinedOr(Deno.env.get("DOCKER_HOST"));
 const probed = await Effect.runPromise(Effect.provide(probe, Settings.layerWith({ dockerHost: host })));
 
@@ -31,5 +33,12 @@ export const dockerode = (): Dockerode => {
 export const engineSettings = (changes: Partial<SettingsService> = {}): Layer.Layer<Settings> =>
   Layer.unwrap(Effect.map(
     changes.dataPath === undefined ? temporaryDirectory : Effect.succeed(changes.dataPath),
-    (dataPath) => Settings.layerWith({ dockerHost: host, sandboxMemoryMb: 256, ...changes, dataPath }),
+    (dataPath) =>
+      Settings.layerWith({
+        dockerHost: host,
+        sandboxMemoryMb: 256,
+        ...(image === undefined ? {} : { executorImage: image }),
+        ...changes,
+        dataPath,
+      }),
   ));

@@ -138,8 +138,8 @@ const make = Effect.gen(function* (): Effect.gen.Return<
     Effect.catch((error) => Effect.logWarning(`no sandbox can be started yet: ${error.detail}`)),
     Effect.forkScoped,
   );
-  // Engines start containers no faster in parallel than they have cores; more only wait in the engine.
-  const line = yield* StartLine.make(engineInfo.NCPU);
+  // A start takes a whole core of the engine's machine: one stays for those who are there.
+  const line = yield* StartLine.make(engineInfo.NCPU - 1);
   const starting = yield* Starting.make(preparation, line, settings.sandboxPoolSize, services);
 
   const deaths = new Deaths();

@@ -20,7 +20,7 @@ export interface StartLine {
   readonly turn: (principal: string) => Effect.Effect<void, SandboxError, Scope.Scope>;
 }
 
-/** Makes a line with so many turns at once. */
+/** Makes a line with so many turns at once, at least one. */
 export const make = Effect.fnUntraced(function* (turnsAtOnce: number): Effect.fn.Return<StartLine> {
   const turns = yield* PartitionedSemaphore.make<string>({ permits: Math.max(1, turnsAtOnce) });
   return {
