@@ -4,8 +4,8 @@
 import { Effect, PartitionedSemaphore, type Scope } from "effect";
 import { SandboxError, StartFailed } from "../../../services/Sandbox.ts";
 
-/** A hundred starts on one core take half a minute; who waits longer is better told so. */
-const waitMsMax = 60_000;
+/** A hundred starts on one core take half a minute, on a busy one twice that; who waits longer is better told so. */
+const waitMsMax = 120_000;
 
 /** Turns to start a sandbox. */
 export interface StartLine {
@@ -15,7 +15,7 @@ export interface StartLine {
    * *Details*: who of a principal came first is served first; principals take turns, so one that starts
    * many delays another by one start.
    *
-   * *Fails with* `SandboxError`, reason `StartFailed`, after a minute without a turn.
+   * *Fails with* `SandboxError`, reason `StartFailed`, after two minutes without a turn.
    */
   readonly turn: (principal: string) => Effect.Effect<void, SandboxError, Scope.Scope>;
 }
