@@ -3,6 +3,7 @@
  *
  * The same table stands in `docs/architecture.md`. Run by `deno lint` through `deno.json`.
  */
+import { slowRun } from "./regexRuns.ts";
 
 /** Folders and files of the library and what each may import besides its own kind and packages. */
 export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
@@ -163,6 +164,25 @@ export const longFunctions: Readonly<Record<string, number>> = {
   "src/runs/Registry.ts": 93,
 };
 
+/** Folders whose patterns may be slow in the worst case, each with what bounds them instead. */
+export const slowPatternFolders: Readonly<Record<string, string>> = {
+  "src/adapters/model/offline": "reads at most understoodCharsMax characters of prose, and a test times it there",
+};
+
+/** Says why a pattern is not allowed in a file, undefined when it is. */
+export const refusedPattern = (filename: string, source: string, flags: string): string | undefined => {
+  const path = projectPath(filename);
+  if (Object.keys(slowPatternFolders).some((folder) => path.startsWith(`${folder}/`))) return undefined;
+  const why = slowRun(source, flags);
+  return why === undefined ? undefined : `Slow pattern: ${why}; give its runs bounds such as {0,100}, or scan the text`;
+};
+
+/** Whether a call cuts text from its beginning: `text.slice(0, n)`. */
+const isHead = (node: Deno.lint.Node): boolean =>
+  node.type === "CallExpression" && node.callee.type === "MemberExpression" &&
+  node.callee.property.type === "Identifier" && node.callee.property.name === "slice" &&
+  node.arguments[0]?.type === "Literal" && node.arguments[0].value === 0;
+
 /** Reports the lines of comments that are too wide. */
 const checkComments = (context: Deno.lint.RuleContext, program: Deno.lint.Program): void => {
   const { text } = context.sourceCode;
@@ -218,6 +238,50 @@ const plugin: Deno.lint.Plugin = {
         if (!isLibrary(context.filename)) return {};
         const check = (node: Deno.lint.Node) => checkLength(context, node);
         return { FunctionDeclaration: check, FunctionExpression: check, ArrowFunctionExpression: check };
+      },
+    },
+    "linear-patterns": {
+      create(context) {
+        if (!isLibrary(context.filename)) return {};
+        const check = (node: Deno.lint.Node, source: string, flags: string) => {
+          const message = refusedPattern(context.filename, source, flags);
+          if (message !== undefined) context.report({ node, message });
+        };
+        const built = (node: Deno.lint.NewExpression | Deno.lint.CallExpression) => {
+          if (node.callee.type !== "Identifier" || node.callee.name !== "RegExp") return;
+          // What a pattern is made of at run time can be judged by nobody before.
+          check(node, "(.*)*x", "");
+        };
+        return {
+          Literal: (node) => {
+            if ("regex" in node && node.regex) check(node, node.regex.pattern, node.regex.flags);
+          },
+          NewExpression: built,
+          CallExpression: built,
+        };
+      },
+    },
+    "whole-characters": {
+      create(context) {
+        if (!isLibrary(context.filename) || projectPath(context.filename) === "src/domain/cutText.ts") return {};
+        const message = "Text cut for display between the halves of a character: use cutText or headOf of src/domain";
+        return {
+          TemplateLiteral: (node) => {
+            for (const [index, expression] of node.expressions.entries()) {
+              const before = node.quasis[index]?.raw ?? "";
+              const after = node.quasis[index + 1]?.raw ?? "";
+              // A cut text in a sentence: marked with an ellipsis, or in quotation marks.
+              const shown = /^\s?(?:…|\.\.\.)/.test(after) || (/['"`]$/.test(before) && /^['"`]/.test(after));
+              if (shown && isHead(expression)) context.report({ node: expression, message });
+            }
+          },
+          BinaryExpression: (node) => {
+            const { left, right } = node;
+            if (isHead(left) && right.type === "Literal" && /^\s?(?:…|\.\.\.)/.test(String(right.value))) {
+              context.report({ node, message });
+            }
+          },
+        };
       },
     },
     "effects-only": {

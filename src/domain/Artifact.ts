@@ -96,7 +96,7 @@ export const sniffImage = (head: Uint8Array): string | undefined => {
 export const mayBeImage = (path: string): boolean => /\.(png|jpe?g|gif|webp)$/i.test(path);
 
 /** Folders whose files are not what a run made for people: caches, hidden files, what the client itself sent. */
-const uninteresting = /\/(?:\.[^/]+|__pycache__|node_modules)(?:\/|$)|\.pyc$|^\/workspace\/uploads\//;
+const uninteresting = /\/\.[^/]|\/(?:__pycache__|node_modules)(?:\/|$)|\.pyc$|^\/workspace\/uploads\//;
 
 /** Whether a changed file is worth offering. */
 export const isOffered = (path: string): boolean => !uninteresting.test(path);

@@ -101,7 +101,7 @@ const fetchList = async (client: GoogleGenAI, abortSignal: AbortSignal): Promise
   return page.page.flatMap((entry) => {
     const listed = Option.getOrUndefined(decodeListed(entry));
     if (listed === undefined || listed.supportedActions?.includes("generateContent") === false) return [];
-    const id = listed.name.replace(/^.*models\//, "");
+    const id = listed.name.slice(listed.name.lastIndexOf("/") + 1);
     return claims(id) ? [info(id, listed.inputTokenLimit)] : [];
   });
 };

@@ -5,6 +5,7 @@
  * real tools, so that everything around a model can be tried before there is a key.
  */
 import { Effect, type Layer, Option, Stream } from "effect";
+import { headOf } from "../../domain/cutText.ts";
 import type { Usage } from "../../domain/Usage.ts";
 import {
   type Model,
@@ -51,7 +52,17 @@ const tokens = (chars: number): number => Math.ceil(chars / charsPerToken);
 /** Cuts a text into pieces at word ends; the pieces joined are the text. */
 const pieces = (text: string): ReadonlyArray<string> => {
   const size = Math.max(deltaChars, Math.ceil(text.length / deltasMax));
-  return text.match(new RegExp(`[\\s\\S]{1,${size}}(?:\\s|$)|[\\s\\S]{1,${size}}`, "g")) ?? [];
+  const found: Array<string> = [];
+  for (let from = 0; from < text.length;) {
+    const most = Math.min(from + size, text.length);
+    let end = most;
+    while (end < text.length && end > from && !/\s/.test(text.charAt(end))) end--;
+    // A piece takes the space after its last word; a word longer than a piece is cut, a character never.
+    const next = end === from ? from + headOf(text.slice(from, most + 1), size).length : Math.min(end + 1, text.length);
+    found.push(text.slice(from, next));
+    from = next;
+  }
+  return found;
 };
 
 interface Cut {
@@ -64,7 +75,7 @@ const cutText = (text: string, { parameters }: ModelRequest): Cut => {
   const ends = (parameters.stop ?? []).map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
   const stopped = text.slice(0, Math.min(text.length, ...ends));
   const most = (parameters.outputTokensMax ?? Infinity) * charsPerToken;
-  return stopped.length > most ? { text: stopped.slice(0, most), limited: true } : { text: stopped, limited: false };
+  return stopped.length > most ? { text: headOf(stopped, most), limited: true } : { text: stopped, limited: false };
 };
 
 const refused = (detail: string) =>

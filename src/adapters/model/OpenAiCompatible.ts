@@ -68,7 +68,7 @@ export const make = Effect.fnUntraced(function* (
   options: OpenAiOptions,
 ): Effect.fn.Return<Provider, never, HttpClient.HttpClient> {
   const client = yield* HttpClient.HttpClient;
-  const baseUrl = options.baseUrl.replace(/\/+$/, "");
+  const baseUrl = options.baseUrl.replace(/\/{1,100}$/, "");
   const isOpenAi = baseUrl === openAiBaseUrl;
   const flavour: Flavour = {
     provider: options.name,

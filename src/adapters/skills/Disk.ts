@@ -118,8 +118,8 @@ export const make = Effect.fnUntraced(function* (root: string): Effect.fn.Return
       if (first === undefined) byName.set(name, found);
       else {
         const [folder = "", file = ""] = [
-          location.slice(mountPoint.length + 1).replace(/\/[^/]+$/, ""),
-          location.replace(/.*\//, ""),
+          location.slice(mountPoint.length + 1, location.lastIndexOf("/")),
+          location.slice(location.lastIndexOf("/") + 1),
         ];
         problems.push(problem(folder, file, 1, `name '${name}' is taken by ${first.skill.location}`, true));
       }

@@ -43,16 +43,25 @@ const decodeFields = Schema.decodeUnknownOption(Schema.Record(Schema.String, Sch
 const parseYaml = (text: string): Result.Result<unknown, string> =>
   Result.try({ try: () => Yaml.parse(text), catch: (error) => error instanceof Error ? error.message : String(error) });
 
+/** A value without the quotes around it; a sign that announces a block of lines says nothing by itself. */
+const unquoted = (value: string): string => {
+  const quote = value.charAt(0);
+  if ((quote === "'" || quote === '"') && value.length > 1 && value.endsWith(quote)) return value.slice(1, -1);
+  return /^[>|][+-]?$/.test(value) ? "" : value;
+};
+
 /** Reads top-level `key: text` lines as plain text, for frontmatter that is not quite YAML. */
 const parseLoosely = (lines: ReadonlyArray<string>): Fields => {
   const fields: Record<string, string> = {};
   let key: string | undefined;
   for (const line of lines) {
-    const found = /^([A-Za-z][\w-]*):[ \t]*(.*)$/.exec(line);
+    const found = /^([A-Za-z][\w-]{0,200}):/.exec(line);
     if (found?.[1] !== undefined) {
       key = found[1];
-      fields[key] = (found[2] ?? "").replace(/^(["'])(.*)\1$/, "$2").replace(/^[>|][+-]?$/, "");
-    } else if (key !== undefined && /^\s+\S/.test(line)) fields[key] = `${fields[key] ?? ""} ${line.trim()}`.trim();
+      fields[key] = unquoted(line.slice(found[0].length).trim());
+    } else if (key !== undefined && /^\s/.test(line) && line.trim() !== "") {
+      fields[key] = `${fields[key] ?? ""} ${line.trim()}`.trim();
+    }
   }
   return fields;
 };

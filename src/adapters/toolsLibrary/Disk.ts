@@ -23,7 +23,7 @@ const fileBytesMax = 1024 * 1024;
 
 /** A private, test or set-up file is no module that an agent should use. */
 const isPublic = (file: string): boolean =>
-  /^[A-Za-z]\w*\.py$/.test(file) && !/^(test_.*|.*_test|conftest|setup)\.py$/.test(file);
+  /^[A-Za-z]\w*\.py$/.test(file) && !/^test_|_test\.py$|^(?:conftest|setup)\.py$/.test(file);
 
 /** A folder or file that cannot be read is left out: a library grows and shrinks while it is served. */
 const optional = <A>(body: () => Promise<A>): Effect.Effect<Option.Option<A>> =>

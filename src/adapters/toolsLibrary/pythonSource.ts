@@ -85,7 +85,7 @@ const docstringLine = (source: string, from: number): string => {
 
 /** The names of `__all__ = ["a", "b"]`, undefined when there is none that is a plain list. */
 const exported = (source: string, blanked: string): ReadonlySet<string> | undefined => {
-  const at = /^__all__\s*(?::[^=\n]*)?=\s*[[(]/m.exec(blanked);
+  const at = /^__all__[ \t]{0,20}(?::[^=\n]{0,200})?=[ \t]{0,20}[[(]/m.exec(blanked);
   if (at === null) return undefined;
   const open = at.index + at[0].length;
   const close = blanked.slice(open).search(/[\])]/);
@@ -93,8 +93,14 @@ const exported = (source: string, blanked: string): ReadonlySet<string> | undefi
   return new Set([...source.slice(open, open + close).matchAll(/["'](\w+)["']/g)].flatMap((found) => found[1] ?? []));
 };
 
+/** A line without the comment at its end; one with quotes in it is kept, for its sign may stand in a string. */
+const uncommented = (line: string): string => {
+  const at = line.indexOf("#");
+  return at < 0 || /["']/.test(line.slice(at)) ? line : line.slice(0, at);
+};
+
 const tidy = (head: string): string =>
-  head.replace(/\\\n/g, " ").replace(/\s*#[^\n"']*(?=\n)/g, "").replace(/\s+/g, " ").replace(/([(\[{]) /g, "$1")
+  head.replace(/\\\n/g, " ").split("\n").map(uncommented).join("\n").replace(/\s+/g, " ").replace(/([(\[{]) /g, "$1")
     .replace(/,? ([)\]}])/g, "$1").trim();
 
 /** Reads a module's source. */
@@ -104,7 +110,7 @@ export const readPythonSource = (text: string): PythonSource => {
   const all = exported(source, blanked);
   const members = new Map<string, PythonMember>();
   let read = 0;
-  for (const found of blanked.matchAll(/^(async\s+def|def|class)\s+(\w+)/gm)) {
+  for (const found of blanked.matchAll(/^(async[ \t]{1,20}def|def|class)[ \t]{1,20}(\w{1,200})/gm)) {
     if (++read > declarationsMax) break;
     const [whole, keyword = "", name = ""] = found;
     if (all === undefined ? name.startsWith("_") : !all.has(name)) continue;

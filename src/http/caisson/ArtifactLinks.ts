@@ -77,7 +77,7 @@ export class ArtifactLinks extends Context.Service<ArtifactLinks, ArtifactLinksS
         check: (link) => Effect.map(Clock.currentTimeMillis, (nowMs) => checkLink(keys, link, nowMs)),
         baseOf: ({ headers }) =>
           Option.match(publicUrl, {
-            onSome: (url) => url.replace(/\/+$/, ""),
+            onSome: (url) => url.replace(/\/{1,100}$/, ""),
             onNone: () => {
               const host = headers["host"] ?? "localhost";
               const protocol = headers["x-forwarded-proto"] === "https" ? "https" : "http";

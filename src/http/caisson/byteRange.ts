@@ -17,7 +17,7 @@ const whole: RangeRequest = { _tag: "Whole" };
  * well-formed range outside the content is unsatisfiable.
  */
 export const readRange = (header: string | undefined, sizeBytes: number): RangeRequest => {
-  const found = /^bytes=\s*(\d{0,15})\s*-\s*(\d{0,15})\s*$/.exec(header ?? "");
+  const found = /^bytes=\s{0,20}(\d{0,15})\s{0,20}-\s{0,20}(\d{0,15})\s{0,20}$/.exec(header ?? "");
   const [, first = "", last = ""] = found ?? [];
   if (found === null || (first === "" && last === "")) return whole;
   if (first === "") {

@@ -23,7 +23,7 @@ interface DataUrl {
   readonly base64: string;
 }
 
-const dataUrl = /^data:([\w.+-]+\/[\w.+-]+)?(?:;[\w-]+=[^;,]*)*;base64,/;
+const dataUrl = /^data:([\w.+-]{1,100}\/[\w.+-]{1,100})?(?:;[\w-]{1,100}=[^;,]{0,1000}){0,10};base64,/;
 
 const parseDataUrl = (url: string): DataUrl | undefined => {
   const header = dataUrl.exec(url);

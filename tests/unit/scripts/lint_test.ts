@@ -65,3 +65,64 @@ Deno.test("short-functions reports a function of more lines than fit a screen, i
   assert.deepEqual(lint("src/agent/x.ts", body(functionLinesMax + 1)), ["caisson/short-functions"]);
   assert.deepEqual(lint("tests/x.ts", body(functionLinesMax + 1)), []);
 });
+
+const slow: ReadonlyArray<RegExp> = [
+  /\s+$/,
+  /\w+@/,
+  /^.*models\//,
+  /^[ \t]*x/gm,
+  /^(a+)+$/,
+  /^(a|a)*$/,
+  /^(?:a?)*b/,
+  /^(\w+\s?)*$/,
+  /(?=\s*x)/,
+  /<x>[\s\S]*?<\/x>/,
+  /<details\b[^>]*\btype="x"[^>]*>/,
+  /^\[[^\]]*\]\(\S*\/v1/,
+  /^(`{3,})\S* caisson:(?:call|result)\s*$/,
+  /x{0,20000}y/,
+];
+for (const pattern of slow) {
+  Deno.test(`linear-patterns refuses ${pattern}`, () => {
+    assert.deepEqual(lint("src/http/x.ts", `export const pattern = ${pattern};`), ["caisson/linear-patterns"]);
+    assert.deepEqual(lint("tests/x.ts", `export const pattern = ${pattern};`), []);
+  });
+}
+
+const linear: ReadonlyArray<RegExp> = [
+  /\s+/g,
+  /[^\w]+/g,
+  /"[^"]*"/,
+  /^\s*\w+\s*$/,
+  /^[\w-]+\.[\w-]+\.[\w-]+$/,
+  /^[a-z0-9]+(-[a-z0-9]+)*$/,
+  /(?:\s|#[^\n]*\n|\\\n)*/y,
+  /a{1,64}b/,
+  /^Bearer +(\S+)$/i,
+];
+for (const pattern of linear) {
+  Deno.test(`linear-patterns accepts ${pattern}`, () => {
+    assert.deepEqual(lint("src/http/x.ts", `export const pattern = ${pattern};`), []);
+  });
+}
+
+Deno.test("linear-patterns refuses a pattern that is put together at run time", () => {
+  assert.deepEqual(lint("src/http/x.ts", "export const pattern = (text) => new RegExp(text);"), [
+    "caisson/linear-patterns",
+  ]);
+});
+
+Deno.test("whole-characters refuses text that is cut and shown, and nothing else that is cut", () => {
+  const shown = [
+    "`${text.slice(0, 9)}…`",
+    "`'${text.slice(0, 9)}'`",
+    'text.slice(0, 9) + "…"',
+    "`${a.trim().slice(0, 9)} ...`",
+  ];
+  for (const source of shown) {
+    assert.deepEqual(lint("src/http/x.ts", `export const x = ${source};`), ["caisson/whole-characters"], source);
+  }
+  for (const source of ["hash.slice(0, 9)", "`${cutText(text, 9)}`", "`${all.slice(1)}…`"]) {
+    assert.deepEqual(lint("src/http/x.ts", `export const x = ${source};`), [], source);
+  }
+});

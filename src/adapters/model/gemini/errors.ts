@@ -65,7 +65,7 @@ const httpFault = (status: number, message: string): Fault => {
       if ((body.details ?? []).some((detail) => detail.reason?.startsWith("API_KEY_")) || /api key/i.test(said)) {
         return fault(new BadCredentials(), message);
       }
-      return /exceeds the maximum number of tokens|token count.*exceed/i.test(said)
+      return /exceeds the maximum number of tokens|token count.{0,500}exceed/i.test(said)
         ? fault(new ContextTooLong(), message)
         : fault(new RequestRefused(), message);
     case 401:

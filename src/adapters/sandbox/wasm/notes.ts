@@ -27,7 +27,7 @@ const hints: ReadonlyArray<Hint> = [
   },
   { sign: /Host is unreachable|Name or service not known/, note: () => "This sandbox has no network." },
   {
-    sign: /^ln: |Permission denied: .* -> /m,
+    sign: /^ln: |Permission denied: .{0,1000} -> /m,
     note: () => "Symbolic links cannot be made in this sandbox.",
   },
   {

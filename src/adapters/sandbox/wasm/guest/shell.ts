@@ -51,7 +51,8 @@ const limitByTime = (shell: Bash, endsAt: number) => {
   }
 };
 
-const limitMessage = /^bash: .*(too many (commands|iterations)|execution deadline|execution aborted).*\n?/gm;
+const limitMessage =
+  /^bash: .{0,500}(too many (commands|iterations)|execution deadline|execution aborted).{0,500}\n?/gm;
 
 /** Runs one command with bash in `/workspace` and never rejects for what the command does. */
 export const runShell = async (

@@ -1,0 +1,303 @@
+/**
+ * No text that somebody sends can hold the process: twice the text takes about twice the time.
+ *
+ * Every exported function of `src` that takes a text is found in the sources and tried; one that needs more than the
+ * text has a row below, one that no stranger's text reaches is left out with a reason.
+ */
+import assert from "node:assert/strict";
+import { Effect, Stream } from "effect";
+import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http";
+import { understand, understoodCharsMax } from "../../src/adapters/model/offline/understand.ts";
+import { align } from "../../src/domain/alignment.ts";
+import { assistant, user } from "../../src/domain/Message.ts";
+import { zero } from "../../src/domain/Usage.ts";
+import { renderCallBlock, renderResultBlock } from "../../src/domain/activityMarkup.ts";
+import { readRange } from "../../src/http/caisson/byteRange.ts";
+import { linkKeys, openPlace } from "../../src/http/caisson/sealedLinks.ts";
+import { decodeRequest } from "../../src/http/openai/decode.ts";
+import { readContent } from "../../src/http/openai/contentParts.ts";
+import { httpChunks } from "../../src/adapters/model/httpChunks.ts";
+import { fault } from "../../src/adapters/model/fault.ts";
+import { Unavailable } from "../../src/services/Model.ts";
+import { type TextFunction, textFunctions } from "../support/textFunctions.ts";
+
+/** What attacks are made of: each is repeated until the text is long enough. */
+const fragments = [
+  ..." \t\n\r`~'\"\\/<>()[]{}.,:;=-_*#%&$a0é💥\uE000\uD83D\u0000".split(""),
+  "```\n",
+  "```a\n",
+  "~~~\n",
+  "` caisson:call\n",
+  "<details ",
+  '<details type="tool_calls" done="true" ',
+  '<details type="tool_calls">',
+  '<details id="x" type="tool_calls">\n',
+  "</details>",
+  "[//]: # (caisson:call c)\n",
+  "[//]: # (caisson:",
+  "![a](/v1/artifacts/artifact-a/content?",
+  "(/v1/artifacts/artifact-",
+  "/content?",
+  '{"a":',
+  "[1,",
+  '"a":"',
+  "a:",
+  "a: b\n",
+  "a=b;",
+  ";a=b",
+  "../",
+  "/a",
+  "a.",
+  "data: x\n\n",
+  "data:",
+  "\r\n",
+  '"""',
+  "def a(",
+  "async  ",
+  "__all__ ",
+  "and then run ",
+  "run x; ",
+  "Execute: ",
+  "the file ",
+  "1. a\n",
+  "- a\n",
+  "\uE0000\uE001",
+  "<chat_history>",
+  "USER:",
+  "abc ",
+] as const;
+
+const around: ReadonlyArray<readonly [before: string, after: string]> = [["", ""], ["", "\nx"], ["---\n", "\n---\nx"], [
+  "Execute: ",
+  "!",
+], ["x = ", ")"]];
+
+/** A text of about `length` characters. */
+const attack = (fragment: string, [before, after]: readonly [string, string], length: number): string =>
+  before + fragment.repeat(Math.ceil(length / fragment.length)) + after;
+
+/** Characters of the shorter of two texts that are compared. */
+const lengthTried = 30_000;
+/** Time that proves nothing: a quadratic function takes far more at this length. */
+const msUnsuspicious = 40;
+/** Growth allowed for twice the text: linear time is 2, quadratic 4. */
+const growthMax = 3;
+
+type Call = (text: string) => unknown;
+
+const timed = async (call: Call, text: string): Promise<number> => {
+  const before = performance.now();
+  await call(text);
+  return performance.now() - before;
+};
+
+/** Fails when twice the text takes much more than twice the time; a busy machine gets several tries. */
+const assertLinear = async (call: Call, name: string, length = lengthTried): Promise<void> => {
+  for (const fragment of fragments) {
+    for (const pair of around) {
+      const [short, long] = [attack(fragment, pair, length), attack(fragment, pair, 2 * length)];
+      let best = Infinity;
+      let ms = await timed(call, long);
+      for (let tries = 0; tries < 5 && ms > msUnsuspicious && best > growthMax; tries++) {
+        best = Math.min(best, ms / await timed(call, short));
+        ms = Math.min(ms, await timed(call, long));
+      }
+      assert.ok(
+        ms <= msUnsuspicious || best <= growthMax,
+        `${name}: ${JSON.stringify(fragment)} repeated to ${long.length} takes ${ms} ms, ${best} times the half`,
+      );
+    }
+  }
+};
+
+// Rows -------------------------------------------------------------------------------------------
+
+type AnyFunction = (...values: ReadonlyArray<unknown>) => unknown;
+
+/** How functions are called that need more than a text in the first place. */
+const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>> = {
+  "src/adapters/identity/apiKeys.ts findKey": (f, text) => f([], text),
+  "src/adapters/model/fault.ts fault": (f, text) => f({ _tag: "BadCredentials" }, text),
+  "src/adapters/model/fault.ts unavailable": (f, text) => f(500, text),
+  "src/adapters/sandbox/wasm/guest/output.ts keepEnds": (f, text) => f(text, 1_000),
+  "src/adapters/skills/frontmatter.ts parseSkill": (f, text) => f(text, "folder"),
+  "src/domain/activityMarkup.ts renderResultBlock": (f, text) => f({ text, isError: false }, text),
+  "src/domain/cutText.ts headOf": (f, text) => f(text, 1_000),
+  "src/domain/cutText.ts tailOf": (f, text) => f(text, 1_000),
+  "src/domain/cutText.ts cutText": (f, text) => f(text, 1_000),
+  "src/domain/cutText.ts cutMiddle": (f, text) => f(text, 1_000),
+  "src/domain/resentActivity.ts callIdsIn": (f, text) => f(text, 100),
+  "src/domain/Session.ts pathTo": (f, text) => f([], text),
+  "src/http/caisson/byteRange.ts readRange": (f, text) => f(text, 1_000),
+};
+
+/** Functions, files and folders that no stranger's text reaches, each with the reason. */
+const leftOut: Readonly<Record<string, string>> = {
+  "src/adapters/identity/keyFile.ts": "an operator's own command",
+  "src/adapters/model/Scripted.ts": "a script of the test's own",
+  "src/adapters/model/fault.ts toFailure": "names of a provider and a model, checked at the door",
+  "src/adapters/model/modelTable.ts loadTable": "a path of the operator",
+  "src/adapters/sandbox/Embedded.ts": "paths of the operator",
+  "src/adapters/sandbox/bubblewrap/": "paths of the operator",
+  "src/adapters/sandbox/docker/": "names of ours and answers of the engine",
+  "src/adapters/sandbox/kubernetes/": "names of ours and answers of the cluster",
+  "src/adapters/sandbox/owned/": "names of ours",
+  "src/adapters/sandbox/local/": "paths of the operator",
+  "src/adapters/sandbox/supervisor/": "bounded by the frames of the protocol",
+  "src/adapters/sandbox/wasm/": "runs in the guest, or on the guest's bounded output",
+  "src/adapters/sessions/sqliteFile.ts": "a path of the operator",
+  "src/adapters/skills/Disk.ts": "a path of the operator",
+  "src/adapters/toolsLibrary/Disk.ts": "a path of the operator",
+  "src/adapters/toolbox/": "addresses of the operator",
+  "src/adapters/usageLedger/": "a path of the operator",
+  "src/config.ts": "settings of the operator",
+  "src/config/": "settings of the operator",
+  "src/adapters/model/Offline.ts estimateUsage": "counts characters",
+  "src/domain/Session.ts placeTurn": "ids of ours",
+  "src/mcp/errors.ts": "sentences of ours, in which names are cut",
+  "src/runs/changedArtifacts.ts imageTypeOf": "reads a file's first bytes; the path decides by its ending",
+  "src/http/caisson/sealedLinks.ts": "tried as a decoder below",
+  "src/http/caisson/uploads.ts readUpload": "a stream, bounded by the body",
+  "src/http/openai/contentParts.ts readContent": "tried as a decoder below",
+  "src/http/openai/decode.ts decodeRequest": "tried as a decoder below",
+  "src/http/openai/attempt.ts readAttempt": "hashes a body that was read",
+};
+
+/** Functions that the offline model calls on the prose it reads: they may be slow, for it reads little. */
+const ofCappedProse = "src/adapters/model/offline/";
+
+/** Time for prose at its cap: half of what one request may hold the process. */
+const cappedMsMax = 125;
+
+const isLeftOut = ({ file, name }: TextFunction): boolean =>
+  Object.keys(leftOut).some((key) =>
+    key === file || key === `${file} ${name}` || (key.endsWith("/") && file.startsWith(key))
+  );
+
+const load = async ({ file, name }: TextFunction): Promise<AnyFunction> => {
+  const module: Record<string, AnyFunction> = await import(`../../${file}`);
+  const found = module[name];
+  assert.ok(typeof found === "function", `${file} exports no function ${name}`);
+  return found;
+};
+
+const found = textFunctions();
+
+Deno.test("every row names a function that is there", () => {
+  const names = new Set(found.map(({ file, name }) => `${file} ${name}`));
+  for (const key of Object.keys(calls)) assert.ok(names.has(key), `${key} takes no text any more: remove its row`);
+});
+
+for (const each of found.filter((each) => !isLeftOut(each) && !each.file.startsWith(ofCappedProse))) {
+  const key = `${each.file} ${each.name}`;
+  Deno.test(`${key} takes twice the time for twice the text`, async () => {
+    const f = await load(each);
+    const call = calls[key] ?? ((own: AnyFunction, text: string) => own(text));
+    if (calls[key] === undefined) {
+      const answer = (() => {
+        try {
+          return f("text");
+        } catch (error) {
+          return assert.fail(
+            `${key} needs more than a text: add a row that calls it, or leave it out with a reason (${error})`,
+          );
+        }
+      })();
+      assert.ok(!Effect.isEffect(answer), `${key} makes an effect: add a row that runs it`);
+    }
+    await assertLinear((text) => call(f, text), key);
+  });
+}
+
+Deno.test("the comparison finds a pattern that takes quadratic time", () =>
+  assert.rejects(assertLinear((text) => /[^x]+!/.test(text), "quadratic", 8_000), /repeated to/));
+
+// Decoders ---------------------------------------------------------------------------------------
+
+const json = (text: string): string => JSON.stringify(text);
+const chat = (messages: string) => `{"model":"m","messages":${messages}}`;
+const keys = linkKeys("secret");
+const turnWith = (text: string) => ({
+  id: "1",
+  parent: null,
+  messages: [user("hi"), assistant(text)],
+  status: "completed" as const,
+  model: "m",
+  usage: zero,
+  startedAtMs: 0,
+  finishedAtMs: 0,
+});
+
+/** Bytes of a piece in which a provider's body arrives. */
+const pieceBytes = 500;
+
+/** A provider that answers with a body, in small pieces. */
+const answering = (body: string) =>
+  HttpClient.make((request) => {
+    const bytes = new TextEncoder().encode(body);
+    let at = 0;
+    const pieces = new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        if (at >= bytes.length) return controller.close();
+        controller.enqueue(bytes.subarray(at, at += pieceBytes));
+      },
+    });
+    const response = new Response(pieces, { headers: { "content-type": "text/event-stream" } });
+    return Effect.succeed(HttpClientResponse.fromWeb(request, response));
+  });
+
+const readStream = (body: string) =>
+  httpChunks(
+    answering(body),
+    HttpClientRequest.get("http://provider.test/"),
+    () => fault(new Unavailable({ status: 500 }), ""),
+  ).pipe(Effect.flatMap(Stream.runDrain), Effect.scoped, Effect.runPromiseExit);
+
+/** What reads a wire: each gets the text where a stranger can put it. */
+const decoders: Readonly<Record<string, Call>> = {
+  "a chat request's body": (text) => Effect.runPromiseExit(decodeRequest(text)),
+  "a chat request's text": (text) =>
+    Effect.runPromiseExit(decodeRequest(chat(`[{"role":"user","content":${json(text)}}]`))),
+  "a chat request's keys": (text) => Effect.runPromiseExit(decodeRequest(`{${json(text)}:1,"messages":[]}`)),
+  "an image's address": (text) =>
+    Effect.runPromiseExit(
+      readContent([{ type: "image_url", image_url: { url: text } }], "messages.0.content", 1_000_000),
+    ),
+  "a resent answer": (text) => align([turnWith("a")], [user("hi"), assistant(text), user("more")]),
+  "a stored answer": (text) => align([turnWith(text)], [user("hi"), assistant(`${text} `), user("more")]),
+  "a call's arguments": (text) => renderCallBlock({ id: text, name: text, argumentsJson: `{"a":${json(text)}}` }),
+  "a call's command": (text) =>
+    renderCallBlock({ id: "c", name: "execute_bash", argumentsJson: JSON.stringify({ command: text }) }),
+  "a command's result": (text) => renderResultBlock({ text, isError: false }, "c"),
+  "an artifact's id": (text) => openPlace(keys, `artifact-${text}`),
+  "a range": (text) => readRange(`bytes=${text}`, 1_000),
+  "a provider's stream": readStream,
+};
+
+for (const [name, call] of Object.entries(decoders)) {
+  Deno.test(`reading ${name} takes twice the time for twice the text`, () => assertLinear(call, name));
+}
+
+Deno.test("the offline model reads a megabyte of blocks in linear time, and prose up to its cap in time", async () => {
+  const context = { file: "a.txt", tools: ["execute_bash", "write_file"] };
+  await assertLinear((text) => understand(`Run this:\n\`\`\`python\n${text}\n\`\`\`\n`, context), "a block");
+  await assertLinear((text) => understand(text, context), "a message");
+  const openings = [
+    "",
+    "Execute: ",
+    "run ",
+    "write a file a.txt with content ",
+    "read ",
+    "calculate ",
+    "what is ",
+    "list ",
+  ];
+  for (const fragment of fragments) {
+    for (const opening of openings) {
+      const text = attack(fragment, [opening, ""], understoodCharsMax - opening.length - fragment.length);
+      let ms = Infinity;
+      for (let tries = 0; tries < 3 && ms > cappedMsMax; tries++) ms = await timed((t) => understand(t, context), text);
+      assert.ok(ms <= cappedMsMax, `${JSON.stringify(opening)} and ${JSON.stringify(fragment)}: ${ms} ms`);
+    }
+  }
+});
