@@ -15,7 +15,7 @@ import { renderCallBlock, renderResultBlock } from "../../src/domain/activityMar
 import { readRange } from "../../src/http/caisson/byteRange.ts";
 import { linkKeys, openPlace } from "../../src/http/caisson/sealedLinks.ts";
 import { decodeRequest } from "../../src/http/openai/decode.ts";
-import { readContent } from "../../src/http/openai/contentParts.ts";
+import { readUserMessage } from "../../src/http/openai/contentParts.ts";
 import { httpChunks } from "../../src/adapters/model/httpChunks.ts";
 import { fault } from "../../src/adapters/model/fault.ts";
 import { Unavailable } from "../../src/services/Model.ts";
@@ -158,7 +158,7 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/runs/changedArtifacts.ts imageTypeOf": "reads a file's first bytes; the path decides by its ending",
   "src/http/caisson/sealedLinks.ts": "tried as a decoder below",
   "src/http/caisson/uploads.ts readUpload": "a stream, bounded by the body",
-  "src/http/openai/contentParts.ts readContent": "tried as a decoder below",
+  "src/http/openai/contentParts.ts readUserMessage": "tried as a decoder below",
   "src/http/openai/decode.ts decodeRequest": "tried as a decoder below",
   "src/http/openai/attempt.ts readAttempt": "hashes a body that was read",
 };
@@ -261,7 +261,7 @@ const decoders: Readonly<Record<string, Call>> = {
   "a chat request's keys": (text) => Effect.runPromiseExit(decodeRequest(`{${json(text)}:1,"messages":[]}`)),
   "an image's address": (text) =>
     Effect.runPromiseExit(
-      readContent([{ type: "image_url", image_url: { url: text } }], "messages.0.content", 1_000_000),
+      readUserMessage([{ type: "image_url", image_url: { url: text } }], "messages.0.content", 1_000_000),
     ),
   "a resent answer": (text) => align([turnWith("a")], [user("hi"), assistant(text), user("more")]),
   "a stored answer": (text) => align([turnWith(text)], [user("hi"), assistant(`${text} `), user("more")]),

@@ -225,7 +225,7 @@ export const buildList = (image: Contents): string => {
 export const contentsNotes = (reference: string): ReadonlyArray<string> => {
   const rows = contentsOf(builtHere[reference] ?? "slim");
   // What stands behind a name in parentheses is for people.
-  const libraries = rows.filter(({ modules }) => modules !== undefined).map(({ name }) => name.replace(/ \(.*\)$/, ""));
+  const libraries = rows.filter(({ modules }) => modules !== undefined).map(({ name }) => name.split(" (", 1).join(""));
   const commands = rows.flatMap(({ commands = [] }) => commands);
   return [
     `Python 3 has ${libraries.join(", ")}. Charts are saved to files.`,
