@@ -122,6 +122,7 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
   "src/adapters/sandbox/wasm/guest/output.ts keepEnds": (f, text) => f(text, 1_000),
   "src/adapters/skills/frontmatter.ts parseSkill": (f, text) => f(text, "folder"),
   "src/domain/activityMarkup.ts renderResultBlock": (f, text) => f({ text, isError: false }, text),
+  "src/domain/Attachment.ts attachment": (f, text) => f(text, new Uint8Array()),
   "src/domain/cutText.ts headOf": (f, text) => f(text, 1_000),
   "src/domain/cutText.ts tailOf": (f, text) => f(text, 1_000),
   "src/domain/cutText.ts cutText": (f, text) => f(text, 1_000),

@@ -50,7 +50,9 @@ export const workspacePath = (path: string): Option.Option<string> => {
 };
 
 const pathFor = (wanted: string | undefined, name: string): Effect.Effect<string, InvalidRequest> => {
-  const path = wanted === undefined || wanted === "" ? `${uploadsFolder}/${name.replace(/^.*[\\/]/, "")}` : wanted;
+  const path = wanted === undefined || wanted === ""
+    ? `${uploadsFolder}/${name.slice(Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\")) + 1)}`
+    : wanted;
   return Option.match(workspacePath(path), {
     onNone: () => Effect.fail(wrong("path", "Expected a path under /workspace, without '..'")),
     onSome: Effect.succeed,
