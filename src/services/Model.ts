@@ -24,7 +24,10 @@ export class PromptBlocked extends Schema.TaggedError<PromptBlocked>()("PromptBl
 /** The provider refused our key. */
 export class BadCredentials extends Schema.TaggedError<BadCredentials>()("BadCredentials", {}) {}
 /** The provider says that our request is wrong. */
-export class RequestRefused extends Schema.TaggedError<RequestRefused>()("RequestRefused", {}) {}
+export class RequestRefused extends Schema.TaggedError<RequestRefused>()("RequestRefused", {
+  /** The parameter or message that the provider names, in its own words. */
+  param: Schema.optionalKey(Schema.String),
+}) {}
 /** The provider is overloaded or broken at the moment. */
 export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
   status: Schema.optionalKey(Schema.Int),
@@ -38,7 +41,11 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   limitMs: Schema.Number,
 }) {}
 /** The provider sent something that is not its own wire format. */
-export class BadOutput extends Schema.TaggedError<BadOutput>()("BadOutput", { why: Schema.String }) {}
+export class BadOutput extends Schema.TaggedError<BadOutput>()("BadOutput", {
+  why: Schema.String,
+  /** What a turn used that ended well and said nothing. */
+  empty: Schema.optionalKey(Usage),
+}) {}
 
 /** Every way in which a model turn fails. */
 export const ModelErrorReason = Schema.Union([

@@ -10,10 +10,10 @@ import type { ModelInfo } from "../../services/Model.ts";
 import { explain } from "./anthropic/errors.ts";
 import { lower, providerName, type Traits, traitsByName } from "./anthropic/request.ts";
 import { reading } from "./anthropic/response.ts";
+import { fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
 import { takenBy } from "./sampling.ts";
-import { sdkChunks } from "./sdkChunks.ts";
 import { type Deadlines, upstream } from "./upstream.ts";
 
 /** Where Anthropic itself answers; given explicitly, so that the SDK does not look for another place. */
@@ -105,6 +105,8 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
       // Attempts are counted and logged outside.
       maxRetries: 0,
       logLevel: "off",
+      openTelemetry: false,
+      fetch: fetchWithoutRedirects,
       timeout: options.deadlines.connectMs + sdkTimeoutSlackMs,
     }));
 
@@ -138,7 +140,10 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
       const body = yield* Effect.fromResult(lower(request, traits));
       const client = yield* connect;
       return upstream({
-        open: sdkChunks((signal) => client.messages.create(body, { signal }), explain),
+        open: sdkExchange(
+          (fetch) => client.withOptions({ fetch }).messages.create(body).asResponse(),
+          explain,
+        ),
         assembly: reading,
         deadlines: options.deadlines,
       });

@@ -8,13 +8,13 @@ import { Effect, Option, Redacted, Schema, Stream } from "effect";
 import type { GenerateContentParameters, GoogleGenAI } from "@google/genai/web";
 import { makeId } from "../../domain/ids.ts";
 import type { ModelInfo, ModelRequest } from "../../services/Model.ts";
+import { fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
 import { explain } from "./gemini/errors.ts";
 import { type GeminiRequest, lower, providerName, samplingKindOf } from "./gemini/request.ts";
 import { reading } from "./gemini/response.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
 import { takenBy } from "./sampling.ts";
-import { sdkChunks } from "./sdkChunks.ts";
 import { type Deadlines, upstream } from "./upstream.ts";
 
 /** The provider's own alias of its current small model; what a request without a model gets. */
@@ -51,12 +51,12 @@ const parameters = (
   { FunctionCallingConfigMode, ThinkingLevel }: Sdk,
   model: string,
   request: GeminiRequest,
-  abortSignal: AbortSignal,
+  fetch: typeof globalThis.fetch,
 ): GenerateContentParameters => ({
   model,
   contents: request.contents,
   config: {
-    abortSignal,
+    httpOptions: { fetch },
     ...request.sampling,
     ...(Option.isSome(request.system) ? { systemInstruction: request.system.value } : {}),
     ...(request.functions.length === 0 ? {} : { tools: [{ functionDeclarations: request.functions }] }),
@@ -117,15 +117,16 @@ export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect
       ...(options.vertex ? {} : { apiVersion: options.apiVersion }),
       // Given in any case, so that a stray environment variable cannot redirect the SDK.
       vertexai: options.vertex,
-      ...(Option.isSome(options.baseUrl) ? { httpOptions: { baseUrl: options.baseUrl.value } } : {}),
+      httpOptions: {
+        fetch: fetchWithoutRedirects,
+        ...(Option.isSome(options.baseUrl) ? { baseUrl: options.baseUrl.value } : {}),
+      },
     }),
   }));
 
   const known = knownModels.map((id) => info(id));
   const list = yield* connect.pipe(
-    Effect.flatMap(({ client }) =>
-      Effect.tryPromise({ try: (signal) => fetchList(client, signal), catch: (thrown) => explain(thrown, false) })
-    ),
+    Effect.flatMap(({ client }) => Effect.tryPromise({ try: (signal) => fetchList(client, signal), catch: explain })),
     Effect.timeout(listTimeoutMs),
     Effect.map((listed) => [...listed, ...known.filter(({ id }) => !listed.some((other) => other.id === id))]),
     Effect.catch((problem) =>
@@ -139,13 +140,14 @@ export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect
       const lowered = yield* Effect.fromResult(lower(request));
       const { client, loaded } = yield* connect;
       return upstream({
-        open: sdkChunks(
-          (signal) => client.models.generateContentStream(parameters(loaded, request.model, lowered, signal)),
+        open: sdkExchange(
+          (fetch) => client.models.generateContentStream(parameters(loaded, request.model, lowered, fetch)),
           explain,
         ),
         assembly: () =>
           reading({
             makeCallId: () => makeId("call"),
+            followsTools: request.messages.at(-1)?.role === "tool",
             callsMax: request.parameters.parallelToolCalls === false ? 1 : Number.POSITIVE_INFINITY,
           }),
         deadlines: options.deadlines,

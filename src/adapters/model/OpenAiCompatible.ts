@@ -7,11 +7,12 @@
  * `retry-after` header is lost mid-way, a cancelled stream ends like a finished one).
  */
 import { Cache, Effect, Exit, Option, Redacted, Schema, Stream } from "effect";
-import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http";
+import { FetchHttpClient, HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http";
 import { makeId } from "../../domain/ids.ts";
-import type { ModelInfo } from "../../services/Model.ts";
+import { version } from "../../domain/version.ts";
+import type { ModelInfo, ModelRequest } from "../../services/Model.ts";
+import { exchange, type Outgoing } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
-import { httpChunks } from "./httpChunks.ts";
 import { explain } from "./openai/errors.ts";
 import { type Flavour, lower } from "./openai/request.ts";
 import { reading } from "./openai/response.ts";
@@ -92,6 +93,9 @@ export const make = Effect.fnUntraced(function* (
   const fetchList = client.execute(authorized(HttpClientRequest.get(`${baseUrl}/models`))).pipe(
     Effect.flatMap(HttpClientResponse.filterStatusOk),
     Effect.flatMap(HttpClientResponse.schemaBodyJson(Listed)),
+    // The key goes to the configured place and nowhere else, and nothing of our own tracing goes with it.
+    Effect.provideService(FetchHttpClient.RequestInit, { redirect: "error" }),
+    Effect.provideService(HttpClient.TracerPropagationEnabled, false),
     Effect.timeout(listTimeoutMs),
     Effect.map(({ data }) => data.map((entry) => info(entry.id, entry.context_length ?? entry.max_model_len))),
     Effect.tapError((problem) => Effect.logWarning(`${options.name} did not list its models`, problem.message)),
@@ -112,16 +116,23 @@ export const make = Effect.fnUntraced(function* (
         },
       }));
 
+  const outgoing = (request: ModelRequest): Outgoing => ({
+    url: `${baseUrl}/chat/completions`,
+    headers: {
+      "content-type": "application/json",
+      accept: "text/event-stream",
+      "user-agent": `caisson/${version}`,
+      ...Option.match(options.apiKey, {
+        onNone: () => ({}),
+        onSome: (key) => ({ authorization: `Bearer ${Redacted.value(key)}` }),
+      }),
+    },
+    body: JSON.stringify(lower(request, flavour)),
+  });
+
   const stream: Provider["stream"] = (request) =>
     upstream({
-      open: httpChunks(
-        client,
-        authorized(HttpClientRequest.post(`${baseUrl}/chat/completions`)).pipe(
-          HttpClientRequest.accept("text/event-stream"),
-          HttpClientRequest.bodyJsonUnsafe(lower(request, flavour)),
-        ),
-        explain,
-      ),
+      open: exchange(outgoing(request), explain),
       assembly: () => reading({ provider: options.name, makeCallId: () => makeId("call") }),
       deadlines: options.deadlines,
     }).pipe(Stream.mapError(toFailure(options.name, request.model)));

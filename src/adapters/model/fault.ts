@@ -4,8 +4,8 @@
  * The pure parts of an adapter speak of faults; the adapter turns one into a `ModelError` or, when
  * the upstream has no such model, a `ModelNotFound`.
  */
-import { ModelError, type ModelErrorReason, ModelNotFound, Unavailable } from "../../services/Model.ts";
 import { cutText } from "../../domain/cutText.ts";
+import { ModelError, type ModelErrorReason, ModelNotFound, RequestRefused, Unavailable } from "../../services/Model.ts";
 
 /** What went wrong, or that the upstream does not know the model it was asked for. */
 export interface Fault {
@@ -24,6 +24,20 @@ export const fault = (reason: Fault["reason"], detail: string, cause?: unknown):
   detail: cutText(detail, detailCharactersMax),
   ...(cause === undefined ? {} : { cause }),
 });
+
+/** Characters of a parameter's name that are passed on. */
+const paramCharactersMax = 100;
+/** A path as providers write it, such as `messages[2].content.0`; anything else might tell internals. */
+const paramPath = /^[\w.[\]-]+$/;
+
+/** The fault of a provider that says that the request is wrong, and perhaps where. */
+export const refusedRequest = (detail: string, param?: string | null): Fault =>
+  fault(
+    new RequestRefused(
+      typeof param === "string" && param.length <= paramCharactersMax && paramPath.test(param) ? { param } : {},
+    ),
+    detail,
+  );
 
 /** Turns a fault into the error of the request it belongs to. */
 export const toFailure = (provider: string, model: string) => (found: Fault): ModelError | ModelNotFound =>

@@ -1,8 +1,12 @@
 /**
  * One model turn read from an upstream: opened, read with deadlines, handed to the pure reader.
+ *
+ * Deadlines count the provider's time, not ours: while this process is held up, no time passes for the
+ * provider, and what its deadline would cut is looked at once more.
  */
-import { Cause, Effect, Pull, type Result, type Scope, Stream } from "effect";
+import { type Array as Arr, Cause, Clock, Effect, Pull, type Result, type Scope, Stream } from "effect";
 import { type ModelEvent, TimedOut } from "../../services/Model.ts";
+import type { Arrivals } from "./Arrivals.ts";
 import { type Fault, fault } from "./fault.ts";
 
 /** How long each kind of wait may take, in milliseconds. */
@@ -20,22 +24,68 @@ export interface Assembly<State> {
   /** The state of one turn; `step` changes it in place. */
   readonly initial: State;
   readonly step: (state: State, chunk: unknown) => Result.Result<ReadonlyArray<ModelEvent>, Fault>;
-  /** The upstream ended: what was still held back, then `Finished`. */
-  readonly end: (state: State) => Result.Result<ReadonlyArray<ModelEvent>, Fault>;
+  /**
+   * The upstream ended: what was still held back, then `Finished`; `saidDone` tells whether it said
+   * itself that nothing follows.
+   */
+  readonly end: (state: State, saidDone: boolean) => Result.Result<ReadonlyArray<ModelEvent>, Fault>;
 }
 
 export interface UpstreamOptions<State> {
-  /** Sends the request and succeeds with its chunks once the headers are there; closing the scope cancels it. */
-  readonly open: Effect.Effect<Stream.Stream<unknown, Fault>, Fault, Scope.Scope>;
+  /** Sends the request and succeeds with what arrives once the headers are there; closing the scope cancels it. */
+  readonly open: Effect.Effect<Arrivals, Fault, Scope.Scope>;
   readonly assembly: () => Assembly<State>;
   readonly deadlines: Deadlines;
 }
 
-const within = <A, E, R>(work: Effect.Effect<A, E, R>, phase: TimedOut["phase"], limitMs: number) =>
-  Effect.timeoutOrElse(work, {
-    duration: limitMs,
-    orElse: () => Effect.fail(fault(new TimedOut({ phase, limitMs }), `nothing for ${limitMs} ms`)),
-  });
+/** A wait is slept in so many parts; of each, what it lasted too long is our own lag. */
+const partsOfWait = 8;
+
+const timedOut = (phase: TimedOut["phase"], limitMs: number): Fault =>
+  fault(new TimedOut({ phase, limitMs }), `nothing for ${limitMs} ms`);
+
+/** Lets the event loop take in what the sockets hold. */
+const loopTurn = Effect.callback<void>((resume) => {
+  const immediate = setImmediate(() => resume(Effect.void));
+  return Effect.sync(() => clearImmediate(immediate));
+});
+
+/** A wait for the provider: since when, and how long it may take; who waits again changes both in place. */
+interface Wait {
+  phase: TimedOut["phase"];
+  limitMs: number;
+  sinceMs: number;
+}
+
+/**
+ * Ends when a wait has lasted as long as it may, in time in which this process could have noticed an end.
+ *
+ * One of these lasts a whole turn, and costs nothing while events come.
+ */
+const outwaited = Effect.fnUntraced(function* (wait: Wait, isWaiting: () => boolean) {
+  const clock = yield* Clock.Clock;
+  let sinceMs = wait.sinceMs;
+  let lagMs = 0;
+  while (true) {
+    const startMs = clock.currentTimeMillisUnsafe();
+    const leftMs = sinceMs + lagMs + wait.limitMs - startMs;
+    if (leftMs > 0) {
+      const partMs = Math.min(leftMs, wait.limitMs / partsOfWait);
+      yield* Effect.sleep(partMs);
+      lagMs += Math.max(0, clock.currentTimeMillisUnsafe() - startMs - partMs);
+    } else {
+      yield* loopTurn;
+    }
+    if (wait.sinceMs !== sinceMs) {
+      sinceMs = wait.sinceMs;
+      lagMs = 0;
+    } else if (leftMs <= 0) {
+      if (isWaiting()) return timedOut(wait.phase, wait.limitMs);
+      // Not the provider but our own reader is slow.
+      sinceMs = wait.sinceMs = clock.currentTimeMillisUnsafe();
+    }
+  }
+});
 
 /**
  * Streams one turn from an upstream.
@@ -46,41 +96,61 @@ const within = <A, E, R>(work: Effect.Effect<A, E, R>, phase: TimedOut["phase"],
 export const upstream = <State>(options: UpstreamOptions<State>): Stream.Stream<ModelEvent, Fault> =>
   Stream.unwrap(Effect.gen(function* () {
     const { deadlines } = options;
+    const clock = yield* Clock.Clock;
     const assembly = options.assembly();
     const state = assembly.initial;
-    const chunks = yield* within(options.open, "connect", deadlines.connectMs);
-    const read = yield* Stream.toPull(chunks);
-    let begun = false;
+    const wait: Wait = {
+      phase: "connect",
+      limitMs: deadlines.connectMs,
+      sinceMs: clock.currentTimeMillisUnsafe(),
+    };
+    const arrivals = yield* Effect.raceFirst(
+      options.open,
+      Effect.flatMap(outwaited(wait, () => true), Effect.fail),
+    );
+    wait.phase = "first-event";
+    wait.limitMs = deadlines.firstEventMs;
+    wait.sinceMs = clock.currentTimeMillisUnsafe();
+    yield* Effect.forkScoped(
+      Effect.map(outwaited(wait, () => arrivals.isAwaited), (failure) => arrivals.fail(failure)),
+    );
     let ended = false;
     let failure: Fault | undefined;
 
-    const finished = Effect.suspend(() => {
+    const finished = Effect.sync((): ReadonlyArray<unknown> => {
       ended = true;
-      return Effect.succeed<ReadonlyArray<unknown>>([]);
+      return [];
     });
-    const pull = Effect.gen(function* () {
-      while (!ended && failure === undefined) {
-        const arrived = yield* within(
-          Pull.catchDone(read, () => finished),
-          begun ? "between-events" : "first-event",
-          begun ? deadlines.silenceMs : deadlines.firstEventMs,
-        );
-        begun = true;
-        const events: Array<ModelEvent> = [];
-        for (const chunk of arrived) {
-          const stepped = assembly.step(state, chunk);
-          if (stepped._tag === "Failure") {
-            // What came before a broken chunk is delivered first.
-            failure = stepped.failure;
-            break;
-          }
-          events.push(...stepped.success);
+    const read = Pull.catchDone(arrivals.read, () => finished);
+
+    /** The events of some chunks; what came before a broken one is delivered first. */
+    const assembled = (chunks: ReadonlyArray<unknown>): Array<ModelEvent> => {
+      const events: Array<ModelEvent> = [];
+      for (const chunk of chunks) {
+        const stepped = assembly.step(state, chunk);
+        if (stepped._tag === "Failure") {
+          failure = stepped.failure;
+          break;
         }
-        if (ended) events.push(...(yield* Effect.fromResult(assembly.end(state))));
-        const [head, ...rest] = events;
-        if (head !== undefined) return [head, ...rest] as const;
+        for (const event of stepped.success) events.push(event);
       }
-      return yield* (failure === undefined ? Cause.done() : Effect.fail(failure));
+      if (!ended) return events;
+      const last = assembly.end(state, arrivals.saidDone);
+      if (last._tag === "Failure") failure = last.failure;
+      else events.push(...last.success);
+      return events;
+    };
+
+    const pull: Pull.Pull<Arr.NonEmptyReadonlyArray<ModelEvent>, Fault> = Effect.suspend(() => {
+      if (failure !== undefined) return Effect.fail(failure);
+      if (ended) return Cause.done();
+      wait.sinceMs = clock.currentTimeMillisUnsafe();
+      return Effect.flatMap(read, (chunks) => {
+        wait.phase = "between-events";
+        wait.limitMs = deadlines.silenceMs;
+        const [head, ...rest] = assembled(chunks);
+        return head === undefined ? pull : Effect.succeed<Arr.NonEmptyReadonlyArray<ModelEvent>>([head, ...rest]);
+      });
     });
     return Stream.fromPull(Effect.succeed(pull));
   }));

@@ -2,19 +2,17 @@
  * Explaining: what the Anthropic SDK throws as a fault.
  *
  * An HTTP error has a status, headers and the body's `error.type`; an `error` event inside a stream
- * has the type only; anything else is the connection's or the JSON's.
+ * has the type only; anything else is the connection's.
  */
 import { Option, Schema } from "effect";
 import {
   BadCredentials,
-  BadOutput,
   ConnectionLost,
   ContextTooLong,
   QuotaExhausted,
   RateLimited,
-  RequestRefused,
 } from "../../../services/Model.ts";
-import { type Fault, fault, unavailable } from "../fault.ts";
+import { type Fault, fault, refusedRequest, unavailable } from "../fault.ts";
 
 const Thrown = Schema.Struct({
   status: Schema.optional(Schema.Number),
@@ -47,6 +45,9 @@ const statusByType: Readonly<Record<string, number>> = {
   overloaded_error: 529,
 };
 
+/** The API has no field for it: the message begins with the path of what is wrong. */
+const paramOf = (message: string): string | undefined => /^([a-z_][\w.]{0,100}): /.exec(message)?.[1];
+
 const httpFault = (status: number, { message, headers }: Thrown): Fault => {
   const wait = retryAfterMs(headers);
   switch (status) {
@@ -54,34 +55,40 @@ const httpFault = (status: number, { message, headers }: Thrown): Fault => {
       if (/credit balance|spend limit/i.test(message)) return fault(new QuotaExhausted(), message);
       return /prompt is too long|context (limit|window)/i.test(message)
         ? fault(new ContextTooLong(), message)
-        : fault(new RequestRefused(), message);
+        : refusedRequest(message, paramOf(message));
     case 401:
     case 403:
       return fault(new BadCredentials(), message);
     case 402:
       return fault(new QuotaExhausted(), message);
     case 404:
-      return /model/i.test(message) ? fault({ _tag: "UnknownModel" }, message) : fault(new RequestRefused(), message);
+      return /model/i.test(message) ? fault({ _tag: "UnknownModel" }, message) : refusedRequest(message);
     case 408:
     case 409:
       return unavailable(status, message, wait);
     case 429:
       return fault(new RateLimited(wait === undefined ? {} : { retryAfterMs: wait }), message);
     default:
-      return status >= 500 ? unavailable(status, message, wait) : fault(new RequestRefused(), message);
+      return status >= 500 ? unavailable(status, message, wait) : refusedRequest(message);
   }
 };
 
-/** Explains anything that the SDK or the fetch under it throws. */
+/** Explains what the SDK throws at an error answer; anything else it throws is the connection's. */
 export const explain = (thrown: unknown): Fault => {
   const known = Option.getOrUndefined(decodeThrown(thrown));
-  const status = known?.status ?? statusByType[known?.type ?? ""];
-  if (known !== undefined && status !== undefined) return httpFault(status, known);
+  if (known?.status !== undefined) return httpFault(known.status, known);
   const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  if (thrown instanceof SyntaxError) {
-    return fault(new BadOutput({ why: "the response is not a stream of JSON events" }), text, thrown);
-  }
-  return known?.type === undefined || known.type === null
-    ? fault(new ConnectionLost(), text, thrown)
-    : unavailable(500, text);
+  return fault(new ConnectionLost(), text, thrown);
+};
+
+const Inner = Schema.Struct({
+  type: Schema.optional(Schema.NullOr(Schema.String)),
+  message: Schema.optional(Schema.NullOr(Schema.String)),
+});
+const decodeInner = Schema.decodeUnknownOption(Inner);
+
+/** Explains an `error` event inside a stream, which has the type only; a new type is the server's fault. */
+export const explainBody = (error: unknown): Fault => {
+  const { type, message } = Option.getOrElse(decodeInner(error), (): typeof Inner.Type => ({}));
+  return httpFault(statusByType[type ?? ""] ?? 500, { message: message ?? JSON.stringify(error) ?? "" });
 };

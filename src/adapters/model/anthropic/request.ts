@@ -8,6 +8,7 @@ import { Option, Result, Schema } from "effect";
 import type { AssistantMessage, Message, ToolCall, UserMessage } from "../../../domain/Message.ts";
 import { type ModelParameters, type ModelRequest, RequestRefused } from "../../../services/Model.ts";
 import { type Fault, fault } from "../fault.ts";
+import { argumentsOf, type HistoryRules, legalHistory, legalName } from "../legalHistory.ts";
 
 /** The provider name in origins, errors and lists. */
 export const providerName = "anthropic";
@@ -30,6 +31,12 @@ const budgetLeast = 1024;
 
 /** Marks what stays the same from turn to turn, so that the provider reads it from its cache. */
 const cached = { cache_control: { type: "ephemeral" } } as const;
+
+/**
+ * The newest message is marked, and the one with which the last request ended: the provider looks for
+ * what it has cached no further back than 20 blocks, and a turn of ten calls is longer.
+ */
+const marksMax = 2;
 
 /** What a model's name tells of it; unknown names are taken for the newest kind. */
 export const traitsByName = (model: string): Traits => {
@@ -56,34 +63,34 @@ const ownOrigin = (carrier: { readonly origin?: ToolCall["origin"] }): OwnOrigin
 
 // Messages ---------------------------------------------------------------------------------------
 
-const decodeArguments = Schema.decodeUnknownOption(
-  Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)),
-);
-
-/** The API takes ids of these characters only; another provider's id is changed alike in call and result. */
-const idOf = (id: string): string => id.replace(/[^a-zA-Z0-9_-]/g, "_");
+/** *Source*: what the API says when it refuses a name or an id. */
+export const historyRules: HistoryRules = {
+  idIllegal: /[^a-zA-Z0-9_-]/g,
+  idLengthMax: 64,
+  nameIllegal: /[^a-zA-Z0-9_-]/g,
+  nameLengthMax: 64,
+  nameBeginsAnyhow: true,
+  needsUserEnds: true,
+};
 
 type ImageType = Anthropic.Base64ImageSource["media_type"];
 const imageTypes: ReadonlyArray<ImageType> = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
-const userBlocks = (message: UserMessage): Result.Result<Array<Block>, Fault> => {
-  const blocks: Array<Block> = [];
-  for (const part of message.parts) {
-    if (part._tag === "Text") {
-      if (part.text.trim() !== "") blocks.push({ type: "text", text: part.text });
-      continue;
-    }
+/** An image of a type that the API refuses is told of in words: refused, it would close its session for ever. */
+const userBlocks = (message: UserMessage): Array<Block> =>
+  message.parts.map((part): Block => {
+    if (part._tag === "Text") return { type: "text", text: part.text };
     const media_type = imageTypes.find((type) => type === part.mediaType);
-    if (media_type === undefined) {
-      return Result.fail(fault(new RequestRefused(), `images of type ${part.mediaType} are not read`));
-    }
-    blocks.push({ type: "image", source: { type: "base64", media_type, data: part.base64 } });
-  }
-  return Result.succeed(blocks);
-};
+    return media_type === undefined
+      ? { type: "text", text: `(An image of type ${part.mediaType.toWellFormed()}, which this model cannot be shown.)` }
+      : { type: "image", source: { type: "base64", media_type, data: part.base64 } };
+  });
 
-const assistantBlocks = (message: AssistantMessage): Array<Block> =>
-  message.parts.flatMap((part): Array<Block> => {
+const isThought = ({ type }: Block): boolean => type === "thinking" || type === "redacted_thinking";
+
+/** What the model said; the API takes no message that ends with a thought. */
+const assistantBlocks = (message: AssistantMessage): Array<Block> => {
+  const blocks = message.parts.flatMap((part): Array<Block> => {
     switch (part._tag) {
       case "Text":
         return part.text.trim() === "" ? [] : [{ type: "text", text: part.text }];
@@ -93,47 +100,46 @@ const assistantBlocks = (message: AssistantMessage): Array<Block> =>
         return signature === undefined ? [] : [{ type: "thinking", thinking: part.text, signature }];
       }
       case "ToolCall": {
-        const { id, name, argumentsJson } = part.call;
-        const input = Option.getOrElse(decodeArguments(argumentsJson), () => ({ malformed_arguments: argumentsJson }));
-        return [{ type: "tool_use", id: idOf(id), name, input }];
+        const { id, name } = part.call;
+        return [{ type: "tool_use", id, name, input: argumentsOf(part.call) }];
       }
     }
   });
+  return blocks.slice(0, blocks.findLastIndex((block) => !isThought(block)) + 1);
+};
 
 /** Lowers a history to alternating roles: results and what the user then said share one message, results first. */
-const messagesOf = (messages: ReadonlyArray<Message>): Result.Result<Array<Anthropic.MessageParam>, Fault> => {
+const messagesOf = (messages: ReadonlyArray<Message>): Array<Anthropic.MessageParam> => {
   const lowered: Array<{ role: "user" | "assistant"; content: Array<Block> }> = [];
   const add = (role: "user" | "assistant", blocks: Array<Block>) => {
     const last = lowered.at(-1);
     if (last?.role === role) last.content.push(...blocks);
     else if (blocks.length > 0) lowered.push({ role, content: [...blocks] });
   };
-  for (const message of messages) {
+  for (const message of legalHistory(messages, historyRules)) {
     switch (message.role) {
-      case "user": {
-        const blocks = userBlocks(message);
-        if (Result.isFailure(blocks)) return Result.fail(blocks.failure);
-        add("user", blocks.success);
+      case "user":
+        add("user", userBlocks(message));
         break;
-      }
       case "assistant":
         add("assistant", assistantBlocks(message));
         break;
       case "tool":
         add("user", [{
           type: "tool_result",
-          tool_use_id: idOf(message.callId),
-          ...(message.content === "" ? {} : { content: message.content }),
+          tool_use_id: message.callId,
+          ...(message.content.trim() === "" ? {} : { content: message.content }),
           ...(message.isError ? { is_error: true } : {}),
         }]);
     }
   }
-  const newest = lowered.at(-1)?.content;
-  const last = newest?.at(-1);
-  if (newest !== undefined && last !== undefined && last.type !== "thinking" && last.type !== "redacted_thinking") {
-    newest[newest.length - 1] = { ...last, ...cached };
+  for (const blocks of lowered.filter(({ role }) => role === "user").slice(-marksMax).map(({ content }) => content)) {
+    const last = blocks.at(-1);
+    if (last?.type === "text" || last?.type === "image" || last?.type === "tool_result") {
+      blocks[blocks.length - 1] = { ...last, ...cached };
+    }
   }
-  return Result.succeed(lowered);
+  return lowered;
 };
 
 // Parameters -------------------------------------------------------------------------------------
@@ -185,7 +191,7 @@ const choiceOf = ({ toolChoice, parallelToolCalls }: ModelParameters): Anthropic
     case "Required":
       return { type: "any", ...alone };
     case "Named":
-      return { type: "tool", name: toolChoice.name, ...alone };
+      return { type: "tool", name: legalName(toolChoice.name, historyRules), ...alone };
   }
 };
 
@@ -194,8 +200,8 @@ const toolsOf = ({ tools, parameters }: ModelRequest): Pick<Body, "tools" | "too
   const tool_choice = choiceOf(parameters);
   return {
     tools: tools.map(({ name, description, parameters: schema }): Anthropic.Tool => ({
-      name,
-      description,
+      name: legalName(name, historyRules),
+      description: description.toWellFormed(),
       input_schema: { ...schema, type: "object" },
     })),
     ...(tool_choice === undefined ? {} : { tool_choice }),
@@ -211,15 +217,17 @@ const jsonObjectWish = "Answer with a single JSON object and nothing else.";
  * *Details*: reasoning of other providers is left out. Temperature, top-p and seed are dropped: the
  * API refuses requests that name them, and most clients name a temperature without meaning it.
  *
- * *Fails with* `RequestRefused` for reasoning of a model that has none and for unknown image types.
+ * *Fails with* `RequestRefused` for reasoning of a model that has none.
  */
 export const lower = (request: ModelRequest, traits: Traits): Result.Result<Body, Fault> => {
   const { model, parameters } = request;
   const max_tokens = parameters.outputTokensMax ?? Math.min(outputTokensUsual, traits.outputTokensMax);
   const format = parameters.responseFormat;
-  const system = [request.system, format?._tag === "JsonObject" ? jsonObjectWish : ""].filter((text) => text !== "");
+  const system = [request.system, format?._tag === "JsonObject" ? jsonObjectWish : ""].filter((text) =>
+    text.trim() !== ""
+  );
   return Result.gen(function* () {
-    const messages = yield* messagesOf(request.messages);
+    const messages = messagesOf(request.messages);
     const { thinking, effort } = yield* thinkingOf(request, traits, max_tokens);
     const output_config: Anthropic.OutputConfig = {
       ...(effort === undefined ? {} : { effort }),
@@ -230,7 +238,9 @@ export const lower = (request: ModelRequest, traits: Traits): Result.Result<Body
       max_tokens,
       messages,
       stream: true,
-      ...(system.length === 0 ? {} : { system: [{ type: "text", text: system.join("\n\n"), ...cached }] }),
+      ...(system.length === 0
+        ? {}
+        : { system: [{ type: "text", text: system.join("\n\n").toWellFormed(), ...cached }] }),
       ...toolsOf(request),
       ...(thinking === undefined ? {} : { thinking }),
       ...(Object.keys(output_config).length === 0 ? {} : { output_config }),

@@ -8,12 +8,15 @@ import type { Usage } from "../../../domain/Usage.ts";
 import { BadOutput, ConnectionLost, type ModelEvent } from "../../../services/Model.ts";
 import { type Fault, fault } from "../fault.ts";
 import type { Assembly } from "../upstream.ts";
+import { explainBody } from "./errors.ts";
 import { type OwnOrigin, providerName } from "./request.ts";
 
 // Wire -------------------------------------------------------------------------------------------
 
-const Text = Schema.optional(Schema.NullOr(Schema.String));
-const Count = Schema.optional(Schema.NullOr(Schema.Number));
+/** A field that is absent or null where there is nothing to say. */
+const nullable = <S extends Schema.Constraint>(schema: S) => Schema.optional(Schema.NullOr(schema));
+const Text = nullable(Schema.String);
+const Count = nullable(Schema.Number);
 
 const Counts = Schema.Struct({
   input_tokens: Count,
@@ -25,9 +28,10 @@ const Counts = Schema.Struct({
 
 const Event = Schema.Struct({
   type: Schema.String,
-  index: Schema.optional(Schema.Number),
-  message: Schema.optional(Schema.Struct({ usage: Schema.optional(Counts) })),
-  content_block: Schema.optional(
+  error: Schema.optional(Schema.Unknown),
+  index: nullable(Schema.Number),
+  message: nullable(Schema.Struct({ usage: nullable(Counts) })),
+  content_block: nullable(
     Schema.Struct({
       type: Schema.String,
       text: Text,
@@ -38,7 +42,7 @@ const Event = Schema.Struct({
       input: Schema.optional(Schema.Unknown),
     }),
   ),
-  delta: Schema.optional(
+  delta: nullable(
     Schema.Struct({
       type: Text,
       text: Text,
@@ -48,7 +52,7 @@ const Event = Schema.Struct({
       stop_reason: Text,
     }),
   ),
-  usage: Schema.optional(Counts),
+  usage: nullable(Counts),
 });
 type Event = typeof Event.Type;
 const decodeEvent = Schema.decodeUnknownResult(Event);
@@ -144,17 +148,20 @@ const step = (state: State, raw: unknown): Result.Result<ReadonlyArray<ModelEven
   if (Result.isFailure(decoded)) {
     return Result.fail(fault(new BadOutput({ why: "an event is not of Anthropic's format" }), String(decoded.failure)));
   }
-  const event = decoded.success;
+  const { message, content_block: block, delta, usage, ...event } = decoded.success;
+  if (event.type === "error") return Result.fail(explainBody(event.error));
+  // The provider says with it that it is still there, and nothing of the turn.
+  if (event.type === "ping") return Result.succeed([]);
   state.events += 1;
   const index = event.index ?? 0;
-  if (event.message?.usage !== undefined) state.counts = merged(state.counts, event.message.usage);
-  if (event.usage !== undefined) state.counts = merged(state.counts, event.usage);
-  const events = event.content_block !== undefined
-    ? started(state, index, event.content_block)
-    : event.delta !== undefined
-    ? grown(state, index, event.delta)
+  const counts = message?.usage ?? usage;
+  if (counts !== undefined && counts !== null) state.counts = merged(state.counts, counts);
+  const events = block !== undefined && block !== null
+    ? started(state, index, block)
+    : delta !== undefined && delta !== null
+    ? grown(state, index, delta)
     : [];
-  state.stop = event.delta?.stop_reason ?? state.stop;
+  state.stop = delta?.stop_reason ?? (event.type === "message_stop" ? state.stop ?? "end_turn" : state.stop);
   if (events.length > 0 || state.calls.length > 0) state.shown = true;
   return Result.succeed(events);
 };

@@ -2,30 +2,31 @@
  * Explaining: what the Gemini SDK throws as a fault.
  *
  * The SDK keeps of an HTTP error its status and, as its message, the body's JSON text; response
- * headers are lost, so a wait comes from the body's `RetryInfo` only.
+ * headers are lost, so a wait comes from the body's `RetryInfo` only. Inside a stream an error is an event.
  */
 import { Option, Schema } from "effect";
 import {
   BadCredentials,
-  BadOutput,
   ConnectionLost,
   ContextTooLong,
   QuotaExhausted,
   RateLimited,
-  RequestRefused,
 } from "../../../services/Model.ts";
-import { type Fault, fault, unavailable } from "../fault.ts";
+import { type Fault, fault, refusedRequest, unavailable } from "../fault.ts";
 
 const ThrownByHttp = Schema.Struct({ name: Schema.Literal("ApiError"), status: Schema.Number, message: Schema.String });
 const decodeThrown = Schema.decodeUnknownOption(ThrownByHttp);
 
 const Body = Schema.Struct({
   error: Schema.Struct({
+    code: Schema.optional(Schema.NullOr(Schema.Number)),
     message: Schema.optional(Schema.String),
     status: Schema.optional(Schema.String),
     details: Schema.optional(
       Schema.Array(
         Schema.Struct({
+          /** Of `BadRequest`. */
+          fieldViolations: Schema.optional(Schema.Array(Schema.Struct({ field: Schema.optional(Schema.String) }))),
           /** Of `ErrorInfo`. */
           reason: Schema.optional(Schema.String),
           /** Of `RetryInfo`, such as "17.5s". */
@@ -54,10 +55,12 @@ const isSpent = (body: Body["error"]): boolean =>
     (detail.violations ?? []).some((violation) => /PerDay/i.test(violation.quotaId ?? ""))
   ) || /prepayment credits|billing|spending cap|limit: 0\b/i.test(body.message ?? "");
 
-const httpFault = (status: number, message: string): Fault => {
-  // A mid-stream error comes as "got status: UNAVAILABLE. {…}".
-  const text = message.slice(Math.max(0, message.indexOf("{")));
-  const body: Body["error"] = Option.match(decodeBody(text), { onNone: () => ({}), onSome: (found) => found.error });
+/** The field that the provider names as wrong. */
+const paramOf = (body: Body["error"]): string | undefined =>
+  (body.details ?? []).flatMap(({ fieldViolations = [] }) => fieldViolations).find(({ field }) => field !== undefined)
+    ?.field;
+
+const classify = (status: number, body: Body["error"], message: string): Fault => {
   const said = body.message ?? "";
   const wait = retryAfterMs(body);
   switch (status) {
@@ -67,7 +70,7 @@ const httpFault = (status: number, message: string): Fault => {
       }
       return /exceeds the maximum number of tokens|token count.{0,500}exceed/i.test(said)
         ? fault(new ContextTooLong(), message)
-        : fault(new RequestRefused(), message);
+        : refusedRequest(message, paramOf(body));
     case 401:
     case 403:
       return fault(new BadCredentials(), message);
@@ -82,20 +85,25 @@ const httpFault = (status: number, message: string): Fault => {
         ? fault(new QuotaExhausted(), message)
         : fault(new RateLimited(wait === undefined ? {} : { retryAfterMs: wait }), message);
     default:
-      return status >= 500 ? unavailable(status, message, wait) : fault(new RequestRefused(), message);
+      return status >= 500 ? unavailable(status, message, wait) : refusedRequest(message, paramOf(body));
   }
 };
 
-/** Whether what the SDK says is that the body does not read as Gemini's events, as opposed to being cut short. */
-const isForeignBody = (thrown: unknown, begun: boolean): boolean =>
-  thrown instanceof SyntaxError || (!begun && thrown instanceof Error && thrown.message.startsWith("Incomplete JSON"));
+/** Explains what the SDK throws at an error answer; anything else it throws is the connection's. */
+export const explain = (thrown: unknown): Fault => {
+  const http = Option.getOrUndefined(decodeThrown(thrown));
+  if (http === undefined) {
+    const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+    return fault(new ConnectionLost(), text, thrown);
+  }
+  const body = Option.getOrUndefined(decodeBody(http.message))?.error ?? {};
+  return classify(http.status, body, http.message);
+};
 
-/** Explains anything that the SDK or the fetch under it throws; `begun` when a chunk had come before. */
-export const explain = (thrown: unknown, begun: boolean): Fault => {
-  const http = decodeThrown(thrown);
-  if (Option.isSome(http)) return httpFault(http.value.status, http.value.message);
-  const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  return isForeignBody(thrown, begun)
-    ? fault(new BadOutput({ why: "the response is not a stream of JSON events" }), text, thrown)
-    : fault(new ConnectionLost(), text, thrown);
+const decodeInner = Schema.decodeUnknownOption(Body.fields.error);
+
+/** Explains an `error` that came inside a stream; a server's fault when it has no code. */
+export const explainBody = (error: unknown): Fault => {
+  const body = Option.getOrElse(decodeInner(error), (): Body["error"] => ({}));
+  return classify(body.code ?? 500, body, JSON.stringify(error));
 };

@@ -7,6 +7,7 @@ import { Option, Result, Schema } from "effect";
 import type { AssistantMessage, Message, ToolCall, ToolMessage, UserMessage } from "../../../domain/Message.ts";
 import { type ModelParameters, type ModelRequest, RequestRefused } from "../../../services/Model.ts";
 import { type Fault, fault } from "../fault.ts";
+import { argumentsOf, type HistoryRules, legalHistory, LegalIds, legalName } from "../legalHistory.ts";
 import { sampling, samplingFields, type SamplingKind } from "../sampling.ts";
 
 /** The provider name in origins, errors and lists. */
@@ -66,26 +67,28 @@ const signed = (origin: OwnOrigin) =>
 
 // Messages ---------------------------------------------------------------------------------------
 
-const decodeArguments = Schema.decodeUnknownOption(
-  Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)),
-);
-
-/** Gemini takes arguments as an object only: a malformed text from another provider travels inside one. */
-const argumentsOf = (call: ToolCall): Record<string, unknown> =>
-  Option.getOrElse(decodeArguments(call.argumentsJson), () => ({ malformed_arguments: call.argumentsJson }));
+/** *Source*: https://ai.google.dev/api/caching#FunctionDeclaration, whose names also hold of calls. */
+export const historyRules: HistoryRules = {
+  idIllegal: /[^\x21-\x7e]/g,
+  idLengthMax: 64,
+  nameIllegal: /[^a-zA-Z0-9_.:-]/g,
+  nameLengthMax: 64,
+  nameBeginsAnyhow: false,
+  needsUserEnds: true,
+};
 
 const userContent = (message: UserMessage): GeminiContent => ({
   role: "user",
   parts: message.parts.flatMap((part): Array<GeminiPart> =>
-    part._tag === "Image"
-      ? [{ inlineData: { mimeType: part.mediaType, data: part.base64 } }]
-      : part.text === ""
-      ? []
-      : [{ text: part.text }]
+    part._tag === "Image" ? [{ inlineData: { mimeType: part.mediaType, data: part.base64 } }] : [{ text: part.text }]
   ),
 });
 
-const modelContent = (message: AssistantMessage, signForeignCalls: boolean): GeminiContent => {
+const modelContent = (
+  message: AssistantMessage,
+  signForeignCalls: boolean,
+  idOf: (call: ToolCall) => string | undefined,
+): GeminiContent => {
   const parts = message.parts.flatMap((part): Array<GeminiPart> => {
     switch (part._tag) {
       case "Text": {
@@ -97,9 +100,12 @@ const modelContent = (message: AssistantMessage, signForeignCalls: boolean): Gem
         return signature.thoughtSignature === undefined ? [] : [{ text: part.text, thought: true, ...signature }];
       }
       case "ToolCall": {
-        const origin = ownOrigin(part.call);
-        const id = origin.id === undefined ? {} : { id: origin.id };
-        return [{ functionCall: { ...id, name: part.call.name, args: argumentsOf(part.call) }, ...signed(origin) }];
+        const ownId = idOf(part.call);
+        const id = ownId === undefined ? {} : { id: ownId };
+        return [{
+          functionCall: { ...id, name: part.call.name, args: { ...argumentsOf(part.call) } },
+          ...signed(ownOrigin(part.call)),
+        }];
       }
     }
   });
@@ -121,28 +127,31 @@ const responsePart = (message: ToolMessage, callId: string | undefined): GeminiP
 
 /**
  * Lowers a history. The results of one turn's calls share a content, as Gemini wants as many
- * responses in it as there were calls; contents left without parts are dropped.
+ * responses in it as there were calls; contents left without parts are dropped, and what the model said
+ * in several messages is one content, as calls must follow what is not the model's.
  */
 const contentsOf = (messages: ReadonlyArray<Message>, signForeignCalls: boolean): Array<GeminiContent> => {
   const contents: Array<GeminiContent> = [];
+  const ids = new LegalIds(historyRules);
   const callIds = new Map<string, string | undefined>();
+  const idOf = (call: ToolCall): string | undefined => {
+    const own = ownOrigin(call).id;
+    const id = own === undefined ? undefined : ids.next(own);
+    callIds.set(call.id, id);
+    return id;
+  };
   let previous: Message["role"] | undefined;
-  for (const message of messages) {
-    if (message.role === "assistant") {
-      for (const part of message.parts) {
-        if (part._tag === "ToolCall") callIds.set(part.call.id, ownOrigin(part.call).id);
-      }
-    }
-    if (message.role === "tool") {
-      const part = responsePart(message, callIds.get(message.callId));
-      const last = contents.at(-1);
-      if (previous === "tool" && last !== undefined) last.parts.push(part);
-      else contents.push({ role: "user", parts: [part] });
-    } else {
-      const content = message.role === "user" ? userContent(message) : modelContent(message, signForeignCalls);
-      if (content.parts.length === 0) continue;
-      contents.push(content);
-    }
+  for (const message of legalHistory(messages, historyRules)) {
+    const content: GeminiContent = message.role === "user"
+      ? userContent(message)
+      : message.role === "assistant"
+      ? modelContent(message, signForeignCalls, idOf)
+      : { role: "user", parts: [responsePart(message, callIds.get(message.callId))] };
+    if (content.parts.length === 0) continue;
+    const last = contents.at(-1);
+    const joins = last !== undefined && previous === message.role && message.role !== "user";
+    if (joins) last.parts.push(...content.parts);
+    else contents.push(content);
     previous = message.role;
   }
   return contents;
@@ -196,7 +205,7 @@ const callingOf = (request: ModelRequest): GeminiRequest["calling"] => {
     case "Required":
       return Option.some({ mode: "ANY" });
     case "Named":
-      return Option.some({ mode: "ANY", only: [choice.name] });
+      return Option.some({ mode: "ANY", only: [legalName(choice.name, historyRules)] });
   }
 };
 
@@ -224,10 +233,10 @@ const samplingOf = ({ model, parameters }: ModelRequest): GeminiRequest["samplin
 export const lower = (request: ModelRequest): Result.Result<GeminiRequest, Fault> =>
   Result.map(thinkingOf(request.model, request.parameters.reasoningEffort), (thinking) => ({
     contents: contentsOf(request.messages, generationOf(request.model) === "level"),
-    system: request.system === "" ? Option.none() : Option.some(request.system),
+    system: request.system === "" ? Option.none() : Option.some(request.system.toWellFormed()),
     functions: request.tools.map((tool) => ({
-      name: tool.name,
-      description: tool.description,
+      name: legalName(tool.name, historyRules),
+      description: tool.description.toWellFormed(),
       parametersJsonSchema: tool.parameters,
     })),
     calling: callingOf(request),

@@ -9,43 +9,44 @@ import { type Usage, zero } from "../../../domain/Usage.ts";
 import { BadOutput, ConnectionLost, type ModelEvent, PromptBlocked } from "../../../services/Model.ts";
 import { type Fault, fault } from "../fault.ts";
 import type { Assembly } from "../upstream.ts";
+import { explainBody } from "./errors.ts";
 import { type OwnOrigin, providerName } from "./request.ts";
 
 // Wire -------------------------------------------------------------------------------------------
 
-const Count = Schema.optional(Schema.NullOr(Schema.Number));
+/** A field that is absent or null where there is nothing to say. */
+const nullable = <S extends Schema.Constraint>(schema: S) => Schema.optional(Schema.NullOr(schema));
+const Count = nullable(Schema.Number);
 
 const Part = Schema.Struct({
-  text: Schema.optional(Schema.String),
-  thought: Schema.optional(Schema.Boolean),
-  thoughtSignature: Schema.optional(Schema.String),
-  functionCall: Schema.optional(
+  text: nullable(Schema.String),
+  thought: nullable(Schema.Boolean),
+  thoughtSignature: nullable(Schema.String),
+  functionCall: nullable(
     Schema.Struct({
-      id: Schema.optional(Schema.String),
+      id: nullable(Schema.String),
       name: Schema.String,
-      args: Schema.optional(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown))),
+      args: nullable(Schema.Record(Schema.String, Schema.Unknown)),
     }),
   ),
 });
 type Part = typeof Part.Type;
 
 const Chunk = Schema.Struct({
-  candidates: Schema.optional(
+  error: Schema.optional(Schema.Unknown),
+  candidates: nullable(
     Schema.Array(
       Schema.Struct({
-        content: Schema.optional(Schema.Struct({ parts: Schema.optional(Schema.Array(Part)) })),
-        finishReason: Schema.optional(Schema.NullOr(Schema.String)),
-        finishMessage: Schema.optional(Schema.NullOr(Schema.String)),
+        content: nullable(Schema.Struct({ parts: nullable(Schema.Array(Schema.NullOr(Part))) })),
+        finishReason: nullable(Schema.String),
+        finishMessage: nullable(Schema.String),
       }),
     ),
   ),
-  promptFeedback: Schema.optional(
-    Schema.Struct({
-      blockReason: Schema.optional(Schema.String),
-      blockReasonMessage: Schema.optional(Schema.String),
-    }),
+  promptFeedback: nullable(
+    Schema.Struct({ blockReason: nullable(Schema.String), blockReasonMessage: nullable(Schema.String) }),
   ),
-  usageMetadata: Schema.optional(
+  usageMetadata: nullable(
     Schema.Struct({
       promptTokenCount: Count,
       toolUsePromptTokenCount: Count,
@@ -64,6 +65,8 @@ interface State {
   calls: number;
   /** Something that a person or the loop can use has come. */
   shown: boolean;
+  /** Text or a call has come, not only thoughts. */
+  answered: boolean;
   finish: { reason: string; message: string } | undefined;
   blocked: string | undefined;
   usage: Usage;
@@ -84,15 +87,19 @@ export interface ReadingOptions {
   readonly makeCallId: () => string;
   /** Calls kept of one turn: 1 when the caller wants no parallel calls, which Gemini cannot be told. */
   readonly callsMax: number;
+  /** Whether the turn follows results of tools, after which Gemini sometimes stops without a word. */
+  readonly followsTools: boolean;
 }
 
+const isAbsent = (value: unknown): value is null | undefined => value === undefined || value === null;
+
 const partEvents = (state: State, part: Part, options: ReadingOptions): ReadonlyArray<ModelEvent> => {
-  const signature = part.thoughtSignature === undefined ? {} : { thoughtSignature: part.thoughtSignature };
-  if (part.functionCall !== undefined) {
+  const signature = isAbsent(part.thoughtSignature) ? {} : { thoughtSignature: part.thoughtSignature };
+  if (!isAbsent(part.functionCall)) {
     if (state.calls >= options.callsMax) return [];
     state.calls += 1;
     const { id, name, args } = part.functionCall;
-    const given = id === undefined || id === "" ? {} : { id };
+    const given = isAbsent(id) || id === "" ? {} : { id };
     const call = { id: given.id ?? options.makeCallId(), name, argumentsJson: JSON.stringify(args ?? {}) };
     // The origin stands even when it is empty: it tells a call of Gemini's from a foreign one.
     return [{
@@ -100,9 +107,9 @@ const partEvents = (state: State, part: Part, options: ReadingOptions): Readonly
       call: { ...call, origin: { provider: providerName, data: { ...given, ...signature } } },
     }];
   }
-  if (part.text === undefined) return [];
+  if (isAbsent(part.text)) return [];
   // A signature may come on a part with no text; it still has to be returned.
-  if (part.text === "" && part.thoughtSignature === undefined) return [];
+  if (part.text === "" && isAbsent(part.thoughtSignature)) return [];
   return [{
     _tag: part.thought === true ? "ReasoningDelta" : "TextDelta",
     text: part.text,
@@ -136,7 +143,7 @@ const malformed = new Set([
 const finished = (state: State, reason: "Stop" | "ToolCalls" | "OutputLimit" | "ContentFilter") =>
   Result.succeed<ReadonlyArray<ModelEvent>>([{ _tag: "Finished", reason, usage: state.usage }]);
 
-const end = (state: State): Result.Result<ReadonlyArray<ModelEvent>, Fault> => {
+const end = (state: State, { followsTools }: ReadingOptions): Result.Result<ReadonlyArray<ModelEvent>, Fault> => {
   if (state.blocked !== undefined && !state.shown) {
     return Result.fail(fault(new PromptBlocked({ why: state.blocked }), `the prompt was blocked: ${state.blocked}`));
   }
@@ -152,6 +159,9 @@ const end = (state: State): Result.Result<ReadonlyArray<ModelEvent>, Fault> => {
   }
   if (withheld.has(reason)) return finished(state, "ContentFilter");
   if (reason === "MAX_TOKENS") return finished(state, "OutputLimit");
+  if (reason === "STOP" && followsTools && !state.answered) {
+    return Result.fail(fault(new BadOutput({ why: "an empty answer", empty: state.usage }), "STOP without a word"));
+  }
   if (reason === "STOP" || state.shown) return finished(state, state.calls > 0 ? "ToolCalls" : "Stop");
   return Result.fail(fault(new BadOutput({ why: `finish reason ${reason}` }), message === "" ? reason : message));
 };
@@ -166,15 +176,19 @@ const step = (
     return Result.fail(fault(new BadOutput({ why: "a chunk is not of Gemini's format" }), String(decoded.failure)));
   }
   const chunk = decoded.success;
+  if (!isAbsent(chunk.error)) return Result.fail(explainBody(chunk.error));
   state.chunks += 1;
   const [candidate] = chunk.candidates ?? [];
-  if (chunk.usageMetadata !== undefined) state.usage = usageOf(chunk.usageMetadata);
-  if (chunk.promptFeedback?.blockReason !== undefined) {
+  if (!isAbsent(chunk.usageMetadata)) state.usage = usageOf(chunk.usageMetadata);
+  if (!isAbsent(chunk.promptFeedback?.blockReason)) {
     state.blocked = chunk.promptFeedback.blockReasonMessage ?? chunk.promptFeedback.blockReason;
   }
-  const events = (candidate?.content?.parts ?? []).flatMap((part) => partEvents(state, part, options));
+  const events = (candidate?.content?.parts ?? []).flatMap((part) =>
+    isAbsent(part) ? [] : partEvents(state, part, options)
+  );
+  if (events.some((event) => event._tag !== "ReasoningDelta")) state.answered = true;
   if (events.length > 0) state.shown = true;
-  if (candidate?.finishReason !== undefined && candidate.finishReason !== null) {
+  if (candidate !== undefined && !isAbsent(candidate.finishReason)) {
     state.finish = { reason: candidate.finishReason, message: candidate.finishMessage ?? "" };
   }
   return Result.succeed(events);
@@ -188,7 +202,7 @@ const step = (
  * `ConnectionLost`.
  */
 export const reading = (options: ReadingOptions): Assembly<State> => ({
-  initial: { chunks: 0, calls: 0, shown: false, finish: undefined, blocked: undefined, usage: zero },
+  initial: { chunks: 0, calls: 0, shown: false, answered: false, finish: undefined, blocked: undefined, usage: zero },
   step: (state, raw) => step(state, raw, options),
-  end,
+  end: (state) => end(state, options),
 });

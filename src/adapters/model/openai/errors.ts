@@ -2,22 +2,16 @@
  * Explaining: what an OpenAI-compatible server says when it cannot answer, as a fault.
  */
 import { Option, Schema } from "effect";
-import {
-  BadCredentials,
-  ContextTooLong,
-  PromptBlocked,
-  QuotaExhausted,
-  RateLimited,
-  RequestRefused,
-} from "../../../services/Model.ts";
-import { type Fault, fault, unavailable } from "../fault.ts";
-import type { HttpFailure } from "../httpChunks.ts";
+import { BadCredentials, ContextTooLong, PromptBlocked, QuotaExhausted, RateLimited } from "../../../services/Model.ts";
+import { type Fault, fault, refusedRequest, unavailable } from "../fault.ts";
+import type { HttpFailure } from "../exchange.ts";
 
 const Text = Schema.optional(Schema.NullOr(Schema.String));
 
 /** OpenAI's inner error object; some servers put a number in `code` or send the object bare. */
 const Inner = Schema.Struct({
   message: Text,
+  param: Schema.optional(Schema.Unknown),
   type: Text,
   code: Schema.optional(Schema.NullOr(Schema.Union([Schema.String, Schema.Number]))),
 });
@@ -55,7 +49,7 @@ const classify = (status: number, inner: Inner, detail: string, retryAfterMs: nu
     case 404:
       return /model/i.test(`${inner.code} ${inner.message}`)
         ? fault({ _tag: "UnknownModel" }, detail)
-        : fault(new RequestRefused(), detail);
+        : refused(inner, detail);
     case 408:
     case 409:
       return unavailable(status, detail, retryAfterMs);
@@ -66,9 +60,12 @@ const classify = (status: number, inner: Inner, detail: string, retryAfterMs: nu
     default:
       if (status >= 500) return unavailable(status, detail, retryAfterMs);
       if (isTooLong(inner)) return fault(new ContextTooLong(), detail);
-      return isBlocked(inner) ? blocked(inner, detail) : fault(new RequestRefused(), detail);
+      return isBlocked(inner) ? blocked(inner, detail) : refused(inner, detail);
   }
 };
+
+const refused = (inner: Inner, detail: string): Fault =>
+  refusedRequest(detail, typeof inner.param === "string" ? inner.param : undefined);
 
 const blocked = (inner: Inner, detail: string): Fault =>
   fault(new PromptBlocked({ why: String(inner.code ?? inner.type ?? "content policy") }), detail);

@@ -6,6 +6,7 @@
 import { Option, Schema } from "effect";
 import type { AssistantMessage, Message, ToolCall, UserMessage } from "../../../domain/Message.ts";
 import type { ModelParameters, ModelRequest } from "../../../services/Model.ts";
+import { argumentsOf, hasSurrogates, type HistoryRules, legalHistory, legalName } from "../legalHistory.ts";
 import { sampling, samplingFields } from "../sampling.ts";
 
 /** What an upstream's flavour of the format wants. */
@@ -33,6 +34,20 @@ const decodeOwnOrigin = Schema.decodeUnknownOption(OwnOrigin);
 const ownOrigin = (carrier: { readonly origin?: ToolCall["origin"] }, provider: string): OwnOrigin =>
   carrier.origin?.provider === provider ? Option.getOrElse(decodeOwnOrigin(carrier.origin.data), () => ({})) : {};
 
+/**
+ * What OpenAI itself checks; its imitators check less.
+ *
+ * *Source*: the document of Chat Completions; ids longer than this are refused by name.
+ */
+export const historyRules: HistoryRules = {
+  idIllegal: /[^\x21-\x7e]/g,
+  idLengthMax: 40,
+  nameIllegal: /[^a-zA-Z0-9_-]/g,
+  nameLengthMax: 64,
+  nameBeginsAnyhow: true,
+  needsUserEnds: false,
+};
+
 // Messages ---------------------------------------------------------------------------------------
 
 const userMessage = (message: UserMessage): Body => {
@@ -50,7 +65,16 @@ const userMessage = (message: UserMessage): Body => {
   };
 };
 
-const assistantMessage = (message: AssistantMessage, flavour: Flavour, inCurrentTurn: boolean): Body => {
+/** The model's own text of the arguments where it is legal, so that the prompt stays the one it wrote. */
+const argumentsText = (call: ToolCall): string => {
+  const parsed = argumentsOf(call);
+  return "malformed_arguments" in parsed || hasSurrogates(call.argumentsJson)
+    ? JSON.stringify(parsed)
+    : call.argumentsJson;
+};
+
+/** None for a message without a word or a call, which servers refuse. */
+const assistantMessage = (message: AssistantMessage, flavour: Flavour, inCurrentTurn: boolean): Option.Option<Body> => {
   let text = "";
   const calls: Array<Body> = [];
   const reasoning: Record<string, string> = {};
@@ -70,34 +94,43 @@ const assistantMessage = (message: AssistantMessage, flavour: Flavour, inCurrent
         calls.push({
           id: part.call.id,
           type: "function",
-          function: { name: part.call.name, arguments: part.call.argumentsJson },
+          function: { name: part.call.name, arguments: argumentsText(part.call) },
           ...(extra_content === undefined ? {} : { extra_content }),
         });
         break;
       }
     }
   }
-  return {
+  if (text === "" && calls.length === 0) return Option.none();
+  return Option.some({
     role: "assistant",
-    content: text === "" && calls.length > 0 ? null : text,
+    content: text === "" ? null : text,
     ...reasoning,
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
-  };
+  });
 };
 
-const messagesOf = (system: string, messages: ReadonlyArray<Message>, flavour: Flavour): ReadonlyArray<Body> => {
+const messagesOf = (
+  system: string,
+  stored: ReadonlyArray<Message>,
+  flavour: Flavour,
+): ReadonlyArray<Body> => {
+  const messages = legalHistory(stored, historyRules);
   const lastUser = messages.findLastIndex((message) => message.role === "user");
-  const lowered = messages.map((message, index): Body => {
+  const lowered: Array<Body> = system === "" ? [] : [{ role: "system", content: system.toWellFormed() }];
+  for (const [index, message] of messages.entries()) {
     switch (message.role) {
       case "user":
-        return userMessage(message);
+        lowered.push(userMessage(message));
+        break;
       case "assistant":
-        return assistantMessage(message, flavour, index > lastUser);
+        lowered.push(...Option.toArray(assistantMessage(message, flavour, index > lastUser)));
+        break;
       case "tool":
-        return { role: "tool", tool_call_id: message.callId, content: message.content };
+        lowered.push({ role: "tool", tool_call_id: message.callId, content: message.content });
     }
-  });
-  return system === "" ? lowered : [{ role: "system", content: system }, ...lowered];
+  }
+  return lowered;
 };
 
 // Parameters -------------------------------------------------------------------------------------
@@ -111,7 +144,7 @@ const choiceOf = (choice: NonNullable<ModelParameters["toolChoice"]>): unknown =
     case "Required":
       return "required";
     case "Named":
-      return { type: "function", function: { name: choice.name } };
+      return { type: "function", function: { name: legalName(choice.name, historyRules) } };
   }
 };
 
@@ -133,7 +166,11 @@ const toolsOf = ({ tools, parameters }: ModelRequest): Body =>
   tools.length === 0 ? {} : {
     tools: tools.map(({ name, description, parameters: schema }) => ({
       type: "function",
-      function: { name, description, parameters: schema },
+      function: {
+        name: legalName(name, historyRules),
+        description: description.toWellFormed(),
+        parameters: schema,
+      },
     })),
     ...(parameters.toolChoice === undefined ? {} : { tool_choice: choiceOf(parameters.toolChoice) }),
     ...(parameters.parallelToolCalls === undefined ? {} : { parallel_tool_calls: parameters.parallelToolCalls }),

@@ -1,14 +1,15 @@
 /**
  * Reading: Chat Completions chunks as model events, as strictly as the imitators of the format allow.
  *
- * Servers differ: call fragments without an index, or all with index 0; whole calls at once;
- * arguments as an object; reasoning under either of two names; an answer in one piece.
+ * Servers differ: reasoning under either of two names, an answer in one piece, finish reasons of their
+ * own; what they do to calls is told in `calls.ts`.
  */
-import { Option, Result, Schema } from "effect";
+import { Result, Schema } from "effect";
 import { type Usage, zero } from "../../../domain/Usage.ts";
-import { BadOutput, ConnectionLost, type ModelEvent } from "../../../services/Model.ts";
+import { BadOutput, ConnectionLost, type ModelEvent, Unavailable } from "../../../services/Model.ts";
 import { type Fault, fault } from "../fault.ts";
 import type { Assembly } from "../upstream.ts";
+import { Calls, Fragment } from "./calls.ts";
 import { explainBody } from "./errors.ts";
 import type { OwnOrigin } from "./request.ts";
 
@@ -17,14 +18,6 @@ import type { OwnOrigin } from "./request.ts";
 const Text = Schema.optional(Schema.NullOr(Schema.String));
 const Count = Schema.optional(Schema.NullOr(Schema.Number));
 
-const Fragment = Schema.Struct({
-  index: Schema.optional(Schema.NullOr(Schema.Number)),
-  id: Text,
-  function: Schema.optional(Schema.Struct({ name: Text, arguments: Schema.optional(Schema.Unknown) })),
-  extra_content: Schema.optional(Schema.Json),
-});
-type Fragment = typeof Fragment.Type;
-
 const Delta = Schema.Struct({
   content: Schema.optional(
     Schema.Union([Schema.Null, Schema.String, Schema.Array(Schema.Struct({ type: Schema.String, text: Text }))]),
@@ -32,7 +25,7 @@ const Delta = Schema.Struct({
   reasoning_content: Text,
   reasoning: Text,
   refusal: Text,
-  tool_calls: Schema.optional(Schema.NullOr(Schema.Array(Fragment))),
+  tool_calls: Schema.optional(Schema.NullOr(Schema.Array(Schema.NullOr(Fragment)))),
 });
 type Delta = typeof Delta.Type;
 
@@ -65,19 +58,10 @@ const decodeChunk = Schema.decodeUnknownResult(Chunk);
 
 // State ------------------------------------------------------------------------------------------
 
-interface Slot {
-  readonly index: number | undefined;
-  id: string;
-  name: string;
-  /** Fragments, joined once at the end. */
-  readonly argumentTexts: Array<string>;
-  extra: OwnOrigin;
-}
-
 interface State {
   chunks: number;
   shown: boolean;
-  readonly slots: Array<Slot>;
+  readonly calls: Calls;
   finish: string | undefined;
   usage: Usage;
   /** The field of the reasoning that is under way. */
@@ -97,56 +81,6 @@ const usageOf = (counts: NonNullable<(typeof Chunk.Type)["usage"]>): Usage => ({
   outputTokens: counts.completion_tokens ?? 0,
   reasoningTokens: counts.completion_tokens_details?.reasoning_tokens ?? 0,
 });
-
-// Calls ------------------------------------------------------------------------------------------
-
-/** The call a fragment belongs to: by index, then by id, then the newest; a new id is a new call whatever its index. */
-const slotOf = (slots: Array<Slot>, fragment: Fragment): Slot => {
-  const id = fragment.id ?? "";
-  const index = fragment.index ?? undefined;
-  const found = index === undefined
-    ? slots.findLast((slot) => (id === "" ? true : slot.id === id))
-    : slots.findLast((slot) => slot.index === index);
-  const opensAnother = found !== undefined && id !== "" && found.id !== "" && found.id !== id;
-  const namesAnother = found !== undefined && index === undefined && id === "" && found.name !== "" &&
-    (fragment.function?.name ?? "") !== "";
-  if (found !== undefined && !opensAnother && !namesAnother) return found;
-  const slot: Slot = { index, id, name: "", argumentTexts: [], extra: {} };
-  slots.push(slot);
-  return slot;
-};
-
-const gather = (state: State, fragment: Fragment): void => {
-  const slot = slotOf(state.slots, fragment);
-  if (slot.id === "") slot.id = fragment.id ?? "";
-  if (slot.name === "") slot.name = fragment.function?.name ?? "";
-  const given = fragment.function?.arguments;
-  if (typeof given === "string") slot.argumentTexts.push(given);
-  else if (given !== undefined && given !== null) slot.argumentTexts.push(JSON.stringify(given));
-  if (fragment.extra_content !== undefined) slot.extra = { extra_content: fragment.extra_content };
-};
-
-const decodesAsJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown));
-
-/** Some servers number the calls of each answer from 1: ids that short come again in the next turn. */
-const idLengthLeast = 6;
-
-/** The gathered calls; a call that the token limit cut in the middle of its arguments is not one. */
-const callEvents = (state: State, { provider, makeCallId }: ReadingOptions): ReadonlyArray<ModelEvent> =>
-  state.slots.flatMap((slot): Array<ModelEvent> => {
-    const joined = slot.argumentTexts.join("");
-    const argumentsJson = joined.trim() === "" ? "{}" : joined;
-    if (slot.name === "" || (state.finish === "length" && Option.isNone(decodesAsJson(argumentsJson)))) return [];
-    return [{
-      _tag: "ToolCall",
-      call: {
-        id: slot.id.length < idLengthLeast ? makeCallId() : slot.id,
-        name: slot.name,
-        argumentsJson,
-        origin: { provider, data: { ...slot.extra } },
-      },
-    }];
-  });
 
 // Steps ------------------------------------------------------------------------------------------
 
@@ -176,8 +110,8 @@ const deltaEvents = (state: State, delta: Delta, provider: string): ReadonlyArra
   }
   const text = contentOf(delta.content) + (delta.refusal ?? "");
   if (text !== "") events.push(...endOfReasoning(state, provider), { _tag: "TextDelta", text });
-  for (const fragment of delta.tool_calls ?? []) gather(state, fragment);
-  if (events.length > 0 || state.slots.length > 0) state.shown = true;
+  for (const fragment of delta.tool_calls ?? []) if (fragment !== null) state.calls.gather(fragment);
+  if (events.length > 0 || state.calls.count > 0) state.shown = true;
   return events;
 };
 
@@ -200,42 +134,71 @@ const step = (state: State, raw: unknown, provider: string): Result.Result<Reado
   return Result.succeed(events);
 };
 
-const end = (state: State, options: ReadingOptions): Result.Result<ReadonlyArray<ModelEvent>, Fault> => {
+type Finish = "Stop" | "ToolCalls" | "OutputLimit" | "ContentFilter";
+
+/** How an answer ended, by the names of OpenAI and of servers that have their own; "Failed" is a fault of the server. */
+const finishes: Readonly<Record<string, Finish | "Failed">> = {
+  stop: "Stop",
+  tool_calls: "Stop",
+  function_call: "Stop",
+  eos: "Stop",
+  eos_token: "Stop",
+  stop_sequence: "Stop",
+  end_turn: "Stop",
+  complete: "Stop",
+  length: "OutputLimit",
+  max_tokens: "OutputLimit",
+  max_length: "OutputLimit",
+  model_length: "OutputLimit",
+  content_filter: "ContentFilter",
+  safety: "ContentFilter",
+  sensitive: "ContentFilter",
+  refusal: "ContentFilter",
+  error: "Failed",
+  abort: "Failed",
+  aborted: "Failed",
+  cancelled: "Failed",
+  network_error: "Failed",
+  insufficient_system_resource: "Failed",
+};
+
+const end = (
+  state: State,
+  options: ReadingOptions,
+  saidDone: boolean,
+): Result.Result<ReadonlyArray<ModelEvent>, Fault> => {
   if (state.chunks === 0) {
     return Result.fail(fault(new BadOutput({ why: "the response has no events" }), "the response has no events"));
   }
-  if (state.finish === undefined) {
+  // A server that says that nothing follows has given its whole answer, finish reason or not.
+  const finish = state.finish ?? (saidDone ? "stop" : undefined);
+  if (finish === undefined) {
     return Result.fail(fault(new ConnectionLost(), "the stream ended before a finish reason"));
   }
-  const calls = callEvents(state, options);
-  const thought = endOfReasoning(state, options.provider);
-  const done = (reason: "Stop" | "ToolCalls" | "OutputLimit" | "ContentFilter") =>
-    Result.succeed<ReadonlyArray<ModelEvent>>([...thought, ...calls, { _tag: "Finished", reason, usage: state.usage }]);
-  switch (state.finish) {
-    case "length":
-      return done("OutputLimit");
-    case "content_filter":
-      return done("ContentFilter");
-    case "stop":
-    case "tool_calls":
-    case "function_call":
-      return done(calls.length > 0 ? "ToolCalls" : "Stop");
-    default:
-      return state.shown
-        ? done(calls.length > 0 ? "ToolCalls" : "Stop")
-        : Result.fail(fault(new BadOutput({ why: `finish reason ${state.finish}` }), state.finish));
+  const known = finishes[finish.toLowerCase()];
+  if (known === "Failed") return Result.fail(fault(new Unavailable({}), `finish reason ${finish}`));
+  if (known === undefined && !state.shown) {
+    return Result.fail(fault(new BadOutput({ why: `finish reason ${finish}` }), finish));
   }
+  const calls = state.calls.calls(options.provider, options.makeCallId, known === "OutputLimit");
+  const reason = (known ?? "Stop") === "Stop" && calls.length > 0 ? "ToolCalls" : known ?? "Stop";
+  return Result.succeed([
+    ...endOfReasoning(state, options.provider),
+    ...calls.map((call): ModelEvent => ({ _tag: "ToolCall", call })),
+    { _tag: "Finished", reason, usage: state.usage },
+  ]);
 };
 
 /**
  * Reads the chunks of one turn.
  *
- * *Details*: calls are given at the end, when their arguments are whole. An unknown finish reason
- * ends the turn like `stop` when the turn has shown something, and is `BadOutput` otherwise. A
- * stream without any finish reason was cut: `ConnectionLost`.
+ * *Details*: calls are given at the end, when their arguments are whole. Finish reasons of other servers
+ * are taken for what they mean; one that nobody knows ends the turn like `stop` when the turn has shown
+ * something, and is `BadOutput` otherwise. A stream without a finish reason and without `[DONE]` was cut:
+ * `ConnectionLost`.
  */
 export const reading = (options: ReadingOptions): Assembly<State> => ({
-  initial: { chunks: 0, shown: false, slots: [], finish: undefined, usage: zero, reasoningField: undefined },
+  initial: { chunks: 0, shown: false, calls: new Calls(), finish: undefined, usage: zero, reasoningField: undefined },
   step: (state, raw) => step(state, raw, options.provider),
-  end: (state) => end(state, options),
+  end: (state, saidDone) => end(state, options, saidDone),
 });

@@ -30,7 +30,12 @@ it.live("OpenAiCompatible.find knows what the server lists, with and without a t
     const takes = takenBy["openai-compatible"];
     const known = { id: "llama3", provider: "local", vision: true, takes, contextTokens: 8192 };
     assert.deepEqual(yield* found("llama3"), known);
-    assert.deepEqual(yield* found("vendor/model:free"), { id: "vendor/model:free", provider: "local", vision: true });
+    assert.deepEqual(yield* found("vendor/model:free"), {
+      id: "vendor/model:free",
+      provider: "local",
+      vision: true,
+      takes,
+    });
     assert.equal(yield* found("gpt-none"), null);
     assert.deepEqual((yield* provider.list).map(({ id }) => id), ["llama3:latest", "vendor/model"]);
     assert.equal(server.received.length, 1, "the list is asked for once");

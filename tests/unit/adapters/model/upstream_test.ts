@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { Deferred, Effect, Fiber, Result, Stream } from "effect";
+import { Effect, Fiber, Result, Stream } from "effect";
 import { TestClock } from "effect/testing";
+import { Arrivals } from "../../../../src/adapters/model/Arrivals.ts";
 import { type Fault, fault } from "../../../../src/adapters/model/fault.ts";
-import { sdkChunks } from "../../../../src/adapters/model/sdkChunks.ts";
 import { type Assembly, type Deadlines, upstream } from "../../../../src/adapters/model/upstream.ts";
 import { zero } from "../../../../src/domain/Usage.ts";
-import { BadOutput, ConnectionLost, type ModelEvent } from "../../../../src/services/Model.ts";
+import { BadOutput, type ModelEvent } from "../../../../src/services/Model.ts";
 import { it } from "../../../support/it.ts";
 
 const deadlines: Deadlines = { connectMs: 1000, firstEventMs: 2000, silenceMs: 3000 };
@@ -22,7 +22,17 @@ const assembly = (): Assembly<null> => ({
   end: () => Result.succeed([finished]),
 });
 
-type Open = Effect.Effect<Stream.Stream<unknown, Fault>, Fault>;
+type Open = Effect.Effect<Arrivals, Fault>;
+const flow = { pause: () => {}, resume: () => {} };
+const event = (value: string) => `data: ${JSON.stringify(value)}\n\n`;
+/** What has arrived when the headers come, and whether more may follow. */
+const arrived = (texts: ReadonlyArray<string>, ended: boolean): Open =>
+  Effect.sync(() => {
+    const arrivals = new Arrivals(flow);
+    arrivals.feed(texts.map(event).join(""));
+    if (ended) arrivals.end();
+    return arrivals;
+  });
 const run = Effect.fnUntraced(function* (open: Open) {
   const events: Array<ModelEvent> = [];
   const result = yield* upstream({ open, assembly, deadlines }).pipe(
@@ -34,9 +44,9 @@ const run = Effect.fnUntraced(function* (open: Open) {
 
 const waits: ReadonlyArray<readonly [string, Open, number, ReadonlyArray<ModelEvent>]> = [
   ["connect", Effect.never, 1000, []],
-  ["first-event", Effect.succeed(Stream.never), 2000, []],
-  ["between-events", Effect.succeed(Stream.concat(Stream.make("a"), Stream.never)), 3000, [text("a")]],
-  ["between-events", Effect.succeed(Stream.concat(Stream.make(""), Stream.never)), 3000, []],
+  ["first-event", arrived([], false), 2000, []],
+  ["between-events", arrived(["a"], false), 3000, [text("a")]],
+  ["between-events", arrived([""], false), 3000, []],
 ];
 for (const [phase, open, limitMs, expected] of waits) {
   it.effect(`upstream times out in phase ${phase} after exactly its deadline, keeping ${expected.length} events`, () =>
@@ -51,56 +61,21 @@ for (const [phase, open, limitMs, expected] of waits) {
 
 it.effect("upstream waits anew after every chunk, said or not", () =>
   Effect.gen(function* () {
-    const slow = Stream.make("a", "", "b").pipe(Stream.tap(() => Effect.sleep(1900)));
-    const fiber = yield* Effect.forkChild(run(Effect.succeed(slow)));
-    yield* TestClock.adjust(3 * 1900);
+    const arrivals = new Arrivals(flow);
+    const fiber = yield* Effect.forkChild(run(Effect.succeed(arrivals)));
+    for (const text of ["a", "", "b"]) {
+      yield* TestClock.adjust(1900);
+      arrivals.feed(event(text));
+    }
+    yield* TestClock.adjust(2900);
+    arrivals.end();
     assert.deepEqual(yield* Fiber.join(fiber), { events: [text("a"), text("b"), finished], reason: undefined });
   }));
 
 it.effect("upstream delivers what came in the same read before a chunk that cannot be read", () =>
   Effect.gen(function* () {
-    assert.deepEqual(yield* run(Effect.succeed(Stream.make("a", "b", "broken", "c"))), {
+    assert.deepEqual(yield* run(arrived(["a", "b", "broken", "c"], true)), {
       events: [text("a"), text("b")],
       reason: { _tag: "BadOutput", why: "broken" },
     });
-  }));
-
-it.effect("sdkChunks aborts the request when it is closed, without waiting for a read that never ends", () =>
-  Effect.gen(function* () {
-    const reading = yield* Deferred.make<void>();
-    let signal: AbortSignal | undefined;
-    /** An iterable like an SDK's: its `return` waits for the read that is pending. */
-    const iterable: AsyncIterable<unknown> = {
-      [Symbol.asyncIterator]: () => ({
-        next: () => {
-          Deferred.doneUnsafe(reading, Effect.void);
-          return new Promise(() => {});
-        },
-        return: () => new Promise(() => {}),
-      }),
-    };
-    const chunks = Stream.unwrap(sdkChunks((given) => {
-      signal = given;
-      return Promise.resolve(iterable);
-    }, () => fault(new ConnectionLost(), "")));
-    const fiber = yield* Effect.forkChild(Stream.runDrain(chunks));
-    yield* Deferred.await(reading);
-    assert.equal(signal?.aborted, false);
-    yield* Fiber.interrupt(fiber);
-    assert.equal(signal?.aborted, true);
-  }));
-
-it.effect("sdkChunks tells whether a chunk had come when the SDK throws", () =>
-  Effect.gen(function* () {
-    const failing = (chunks: number) =>
-      Stream.unwrap(sdkChunks(
-        () =>
-          Promise.resolve((async function* () {
-            for (let sent = 0; sent < chunks; sent++) yield await Promise.resolve(sent);
-            throw new Error("cut");
-          })()),
-        (_thrown, begun) => fault(new ConnectionLost(), `begun: ${begun}`),
-      )).pipe(Stream.runDrain, Effect.flip, Effect.map(({ detail }) => detail));
-    assert.equal(yield* failing(0), "begun: false");
-    assert.equal(yield* failing(1), "begun: true");
   }));

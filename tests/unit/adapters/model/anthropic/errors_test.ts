@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { explain } from "../../../../../src/adapters/model/anthropic/errors.ts";
+import { explain, explainBody } from "../../../../../src/adapters/model/anthropic/errors.ts";
 
 /** An error as the SDK throws it. */
 const thrown = (
@@ -28,20 +28,25 @@ const cases: ReadonlyArray<readonly [string, unknown, Record<string, unknown>]> 
     thrown(429, "rate_limit_error", "slow down", { "retry-after": "1.5" }),
     { _tag: "RateLimited", retryAfterMs: 1500 },
   ],
-  ["it is overloaded mid-stream", thrown(undefined, "overloaded_error", "Overloaded"), {
-    _tag: "Unavailable",
-    status: 529,
-  }],
-  ["it is limited mid-stream", thrown(undefined, "rate_limit_error", "slow down"), { _tag: "RateLimited" }],
-  ["a new kind of error comes mid-stream", thrown(undefined, "novel_error", "?"), { _tag: "Unavailable", status: 500 }],
   ["there is no connection", thrown(undefined, null, "Connection error."), { _tag: "ConnectionLost" }],
-  ["the JSON is broken", new SyntaxError("Unexpected token"), {
-    _tag: "BadOutput",
-    why: "the response is not a stream of JSON events",
+  ["a parameter is wrong", thrown(400, "invalid_request_error", "messages.0.content: no"), {
+    _tag: "RequestRefused",
+    param: "messages.0.content",
   }],
 ];
 for (const [what, error, expected] of cases) {
   Deno.test(`explain gives ${expected["_tag"]} when ${what}`, () => {
     assert.deepEqual({ ...explain(error).reason }, expected);
+  });
+}
+
+const midStream: ReadonlyArray<readonly [string, Record<string, unknown>]> = [
+  ["overloaded_error", { _tag: "Unavailable", status: 529 }],
+  ["rate_limit_error", { _tag: "RateLimited" }],
+  ["novel_error", { _tag: "Unavailable", status: 500 }],
+];
+for (const [type, expected] of midStream) {
+  Deno.test(`explainBody gives ${expected["_tag"]} when ${type} comes mid-stream`, () => {
+    assert.deepEqual({ ...explainBody({ type, message: "?" }).reason }, expected);
   });
 }

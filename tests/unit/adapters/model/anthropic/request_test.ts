@@ -48,7 +48,7 @@ Deno.test("lower returns thoughts with their signatures when they are its own, a
     ],
   });
   assert.deepEqual(messages, [
-    { role: "user", content: [{ type: "text", text: "go" }] },
+    { role: "user", content: [{ type: "text", text: "go", cache_control }] },
     {
       role: "assistant",
       content: [
@@ -147,18 +147,22 @@ Deno.test("lower asks for no budget when the turn goes on after another provider
   assert.equal(lowered({ messages, parameters: { reasoningEffort: "high" } }, budget).thinking, undefined);
 });
 
-Deno.test("lower refuses when the model cannot reason or cannot read an image", () => {
-  const refusals = [
-    lower(request({ parameters: { reasoningEffort: "high" } }), { thinking: "none", outputTokensMax: 4096 }),
-    lower(
-      request({ messages: [{ role: "user", parts: [{ _tag: "Image", mediaType: "image/tiff", base64: "AA" }] }] }),
-      adaptive,
-    ),
-  ];
-  for (const refused of refusals) {
-    assert.ok(Result.isFailure(refused));
-    assert.equal(refused.failure.reason._tag, "RequestRefused");
-  }
+Deno.test("lower refuses when the model cannot reason", () => {
+  const traits: Traits = { thinking: "none", outputTokensMax: 4096 };
+  const refused = lower(request({ parameters: { reasoningEffort: "high" } }), traits);
+  assert.ok(Result.isFailure(refused));
+  assert.equal(refused.failure.reason._tag, "RequestRefused");
+});
+
+Deno.test("lower tells in words of an image of a type that the provider refuses", () => {
+  const { messages } = lowered({
+    messages: [{ role: "user", parts: [{ _tag: "Image", mediaType: "image/tiff", base64: "AA" }] }],
+  });
+  assert.deepEqual(messages[0]?.content, [{
+    type: "text",
+    text: "(An image of type image/tiff, which this model cannot be shown.)",
+    cache_control,
+  }]);
 });
 
 const names: ReadonlyArray<readonly [string, Traits["thinking"]]> = [

@@ -13,7 +13,7 @@ const read = (...chunks: ReadonlyArray<unknown>) => {
     if (Result.isFailure(stepped)) return stepped.failure.reason;
     events.push(...stepped.success);
   }
-  const ended = end(initial);
+  const ended = end(initial, false);
   return Result.isFailure(ended) ? ended.failure.reason : [...events, ...ended.success];
 };
 const usage = { inputTokens: 20, cachedInputTokens: 5, outputTokens: 10, reasoningTokens: 3 };

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { explain } from "../../../../../src/adapters/model/gemini/errors.ts";
+import { explain, explainBody } from "../../../../../src/adapters/model/gemini/errors.ts";
 import { errorBody, retryInfo } from "../../../../support/geminiWire.ts";
 
 /** An error as the SDK throws it. */
-const thrown = (status: number, body: unknown, prefix = "") =>
-  Object.assign(new Error(`${prefix}${JSON.stringify(body)}`), { name: "ApiError", status });
+const thrown = (status: number, body: unknown) =>
+  Object.assign(new Error(JSON.stringify(body)), { name: "ApiError", status });
 const quota = (quotaId: string) => ({
   "@type": "type.googleapis.com/google.rpc.QuotaFailure",
   violations: [{ quotaId }],
@@ -46,9 +46,12 @@ const cases: ReadonlyArray<readonly [string, unknown, Record<string, unknown>]> 
     { _tag: "QuotaExhausted" },
   ],
   [
-    "the upstream breaks mid-stream",
-    thrown(503, errorBody(503, "UNAVAILABLE", "overloaded", [retryInfo("1s")]), "got status: UNAVAILABLE. "),
-    { _tag: "Unavailable", status: 503, retryAfterMs: 1000 },
+    "a field is wrong",
+    thrown(
+      400,
+      errorBody(400, "INVALID_ARGUMENT", "no", [{ fieldViolations: [{ field: "generation_config.top_k" }] }]),
+    ),
+    { _tag: "RequestRefused", param: "generation_config.top_k" },
   ],
   ["the body is a page", thrown(502, { error: { message: "<html>", code: 502 } }), {
     _tag: "Unavailable",
@@ -62,10 +65,15 @@ const cases: ReadonlyArray<readonly [string, unknown, Record<string, unknown>]> 
 ];
 for (const [what, error, expected] of cases) {
   Deno.test(`explain gives ${expected["_tag"]} when ${what}`, () => {
-    assert.deepEqual({ ...explain(error, false).reason }, expected);
+    assert.deepEqual({ ...explain(error).reason }, expected);
   });
 }
 
 Deno.test("explain keeps a bounded part of the provider's words when they are long", () => {
-  assert.ok(explain(thrown(500, { error: { message: "x".repeat(100_000) } }), false).detail.length <= 2001);
+  assert.ok(explain(thrown(500, { error: { message: "x".repeat(100_000) } })).detail.length <= 2001);
+});
+
+Deno.test("explainBody gives Unavailable and the wait when the upstream breaks mid-stream", () => {
+  const { error } = errorBody(503, "UNAVAILABLE", "overloaded", [retryInfo("1s")]);
+  assert.deepEqual({ ...explainBody(error).reason }, { _tag: "Unavailable", status: 503, retryAfterMs: 1000 });
 });

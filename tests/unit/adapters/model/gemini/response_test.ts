@@ -7,14 +7,14 @@ import { chunk, finish, functionCall, text, thought } from "../../../../support/
 /** Reads a whole turn; a failure is given as its reason. */
 const read = (chunks: ReadonlyArray<unknown>, callsMax = Number.POSITIVE_INFINITY) => {
   let made = 0;
-  const { initial, step, end } = reading({ makeCallId: () => `made-${++made}`, callsMax });
+  const { initial, step, end } = reading({ makeCallId: () => `made-${++made}`, callsMax, followsTools: false });
   const events: Array<ModelEvent> = [];
   for (const each of chunks) {
     const stepped = step(initial, each);
     if (Result.isFailure(stepped)) return stepped.failure.reason;
     events.push(...stepped.success);
   }
-  const ended = end(initial);
+  const ended = end(initial, false);
   return Result.isFailure(ended) ? ended.failure.reason : [...events, ...ended.success];
 };
 const usage = { inputTokens: 20, cachedInputTokens: 5, outputTokens: 10, reasoningTokens: 3 };

@@ -14,7 +14,7 @@ const read = (...chunks: ReadonlyArray<unknown>) => {
     if (Result.isFailure(stepped)) return stepped.failure.reason;
     events.push(...stepped.success);
   }
-  const ended = end(initial);
+  const ended = end(initial, false);
   return Result.isFailure(ended) ? ended.failure.reason : [...events, ...ended.success];
 };
 /** The calls of a turn as [id, name, arguments]. */

@@ -1,0 +1,225 @@
+/**
+ * One request to a provider and its answer, over HTTP.
+ *
+ * A vendor's SDK may make the request (URL, headers, body) and explain an error answer; the body of a
+ * good one is read here, the same way for every provider. Redirects are refused: a key and a prompt go
+ * to the configured place and nowhere else.
+ */
+import { Buffer } from "node:buffer";
+import * as http from "node:http";
+import * as https from "node:https";
+import { Clock, DateTime, Effect, Option, Schema, Scope } from "effect";
+import { BadOutput, ConnectionLost, RequestRefused } from "../../services/Model.ts";
+import { Arrivals } from "./Arrivals.ts";
+import { type Fault, fault } from "./fault.ts";
+
+/** An error page is read this far: far enough for any JSON envelope. */
+const errorBytesMax = 64 * 1024;
+
+/** An answer with a status that is no success. */
+export interface HttpFailure {
+  readonly status: number;
+  /** The first part of the body. */
+  readonly text: string;
+  /** What `retry-after-ms` or `retry-after` asked for. */
+  readonly retryAfterMs: number | undefined;
+}
+
+/** A request as it goes out. */
+export interface Outgoing {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+// Connections are kept for the next turn; a provider closes those that it no longer wants.
+const agents = { "http:": new http.Agent({ keepAlive: true }), "https:": new https.Agent({ keepAlive: true }) };
+
+const describe = (thrown: unknown): string =>
+  thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+const lost = (thrown: unknown): Fault => fault(new ConnectionLost(), describe(thrown), thrown);
+
+const isRedirect = (status: number): boolean => status >= 300 && status < 400;
+const isSuccess = (status: number): boolean => status >= 200 && status < 300;
+
+/** A connection as it stands for one turn: closing it lets the provider go, whatever it is doing. */
+class Connection {
+  #sent: http.ClientRequest | undefined;
+  #isClosed = false;
+
+  close(): void {
+    this.#isClosed = true;
+    this.#sent?.destroy();
+  }
+
+  /** Sends a request and gives the answer once its headers are there; rejects with a {@link Fault}. */
+  send(outgoing: Outgoing, mayRepeat = true): Promise<http.IncomingMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+    const url = new URL(outgoing.url);
+    const isSecure = url.protocol === "https:";
+    const sent = (isSecure ? https : http).request(url, {
+      method: "POST",
+      agent: isSecure ? agents["https:"] : agents["http:"],
+      headers: {
+        ...outgoing.headers,
+        "accept-encoding": "identity",
+        "content-length": String(Buffer.byteLength(outgoing.body)),
+      },
+    });
+    this.#sent = sent;
+    sent.on("response", resolve);
+    sent.on("error", (error) => {
+      // A kept connection may have been closed by the other side a moment ago; nothing was answered on it.
+      if (mayRepeat && sent.reusedSocket && !this.#isClosed) resolve(this.send(outgoing, false));
+      else reject(lost(error));
+    });
+    sent.end(outgoing.body);
+    return promise;
+  }
+}
+
+/** Reads the first part of an answer that is no success. */
+const boundedText = (incoming: http.IncomingMessage): Promise<string> => {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let text = "";
+  incoming.setEncoding("utf8");
+  incoming.on("data", (piece: string) => {
+    text += piece;
+    if (text.length < errorBytesMax) return;
+    text = text.slice(0, errorBytesMax);
+    incoming.destroy();
+    resolve(text);
+  });
+  incoming.on("end", () => resolve(text));
+  incoming.on("error", () => resolve(text));
+  incoming.on("close", () => resolve(text));
+  return promise;
+};
+
+/** Lets the body of an answer flow into a queue. */
+const arrivalsOf = (incoming: http.IncomingMessage): Arrivals => {
+  const arrivals = new Arrivals({ pause: () => incoming.pause(), resume: () => incoming.resume() });
+  incoming.setEncoding("utf8");
+  incoming.on("data", (text: string) => arrivals.feed(text));
+  incoming.on("end", () => arrivals.end());
+  incoming.on("error", (error) => arrivals.fail(lost(error)));
+  incoming.on("close", () => arrivals.fail(fault(new ConnectionLost(), "the connection was closed")));
+  return arrivals;
+};
+
+const redirected = (status: number): Fault =>
+  fault(new BadOutput({ why: "the response is a redirect" }), `HTTP ${status}: redirects are not followed`);
+
+const connect: Effect.Effect<Connection, never, Scope.Scope> = Effect.gen(function* () {
+  const connection = new Connection();
+  yield* Scope.addFinalizer(yield* Effect.scope, Effect.sync(() => connection.close()));
+  return connection;
+});
+
+// Direct -----------------------------------------------------------------------------------------
+
+const decodeSeconds = Schema.decodeUnknownOption(Schema.FiniteFromString);
+
+/** Reads how long to wait; a date counts from now, and a past one asks for nothing. */
+export const retryAfter = Effect.fnUntraced(function* (headers: http.IncomingHttpHeaders) {
+  const exact = Option.getOrUndefined(decodeSeconds(headers["retry-after-ms"]));
+  if (exact !== undefined && exact >= 0) return exact;
+  const value = headers["retry-after"];
+  if (value === undefined) return undefined;
+  const seconds = Option.getOrUndefined(decodeSeconds(value));
+  if (seconds !== undefined) return seconds >= 0 ? Math.ceil(seconds * 1000) : undefined;
+  const date = Option.getOrUndefined(DateTime.make(value));
+  return date === undefined ? undefined : Math.max(0, DateTime.toEpochMillis(date) - (yield* Clock.currentTimeMillis));
+});
+
+const isFault = (thrown: unknown): thrown is Fault =>
+  typeof thrown === "object" && thrown !== null && "reason" in thrown && "detail" in thrown;
+
+/**
+ * Sends a request and succeeds with what arrives once the headers of a good answer are there; closing
+ * the scope lets the provider go.
+ *
+ * *Fails with* what `explain` makes of a status that is no success, `BadOutput` for a redirect,
+ * `ConnectionLost` without a connection.
+ */
+export const exchange = (
+  outgoing: Outgoing,
+  explain: (failure: HttpFailure) => Fault,
+): Effect.Effect<Arrivals, Fault, Scope.Scope> =>
+  Effect.gen(function* () {
+    const connection = yield* connect;
+    const incoming = yield* Effect.tryPromise({
+      try: () => connection.send(outgoing),
+      catch: (thrown) => (isFault(thrown) ? thrown : lost(thrown)),
+    });
+    const status = incoming.statusCode ?? 0;
+    if (isSuccess(status)) return arrivalsOf(incoming);
+    if (isRedirect(status)) return yield* Effect.fail(redirected(status));
+    const text = yield* Effect.promise(() => boundedText(incoming));
+    return yield* Effect.fail(explain({ status, text, retryAfterMs: yield* retryAfter(incoming.headers) }));
+  });
+
+// Through an SDK ---------------------------------------------------------------------------------
+
+type Fetch = typeof globalThis.fetch;
+
+const headersOf = (init: RequestInit | undefined): Record<string, string> =>
+  Object.fromEntries(new Headers(init?.headers));
+
+/** What an SDK's call came to: the answer is kept from it when it is a good one. */
+interface Call {
+  /** Whether the SDK got as far as sending anything. */
+  wasSent: boolean;
+  failure: Fault | undefined;
+  arrivals: Arrivals | undefined;
+}
+
+const fetchFor = (connection: Connection, call: Call): Fetch => async (input, init) => {
+  call.wasSent = true;
+  try {
+    const body = init?.body;
+    if (typeof body !== "string") throw new TypeError("expected the SDK to send a text");
+    const url = input instanceof Request ? input.url : String(input);
+    const incoming = await connection.send({ url, headers: headersOf(init), body });
+    const status = incoming.statusCode ?? 0;
+    if (isRedirect(status)) throw redirected(status);
+    if (isSuccess(status)) {
+      call.arrivals = arrivalsOf(incoming);
+      return new Response("", { status });
+    }
+    const headers = new Headers();
+    for (const [name, value] of Object.entries(incoming.headers)) {
+      if (typeof value === "string") headers.set(name, value);
+    }
+    return new Response(await boundedText(incoming), { status, headers });
+  } catch (thrown) {
+    call.failure = isFault(thrown) ? thrown : lost(thrown);
+    throw new Error("the request failed", { cause: thrown });
+  }
+};
+
+/**
+ * Lets an SDK send a request, with a `fetch` of ours, and succeeds with what arrives.
+ *
+ * *Details*: of a good answer the SDK sees an empty body. What an SDK throws before it sends anything is
+ * the request's fault, not the provider's.
+ *
+ * *Fails with* what `explain` makes of what the SDK throws at an error answer; else as {@link exchange}.
+ */
+export const sdkExchange = (
+  open: (fetch: Fetch) => PromiseLike<unknown>,
+  explain: (thrown: unknown) => Fault,
+): Effect.Effect<Arrivals, Fault, Scope.Scope> =>
+  Effect.gen(function* () {
+    const connection = yield* connect;
+    const call: Call = { wasSent: false, failure: undefined, arrivals: undefined };
+    yield* Effect.tryPromise({
+      try: () => Promise.resolve(open(fetchFor(connection, call))),
+      catch: (thrown) =>
+        call.failure ?? (call.wasSent ? explain(thrown) : fault(new RequestRefused(), describe(thrown), thrown)),
+    });
+    return call.arrivals ?? (yield* Effect.fail(lost(new Error("the SDK answered without a request"))));
+  });
+
+/** A `fetch` that refuses redirects, for what is asked of a provider beside its turns. */
+export const fetchWithoutRedirects: Fetch = (input, init) => fetch(input, { ...init, redirect: "error" });

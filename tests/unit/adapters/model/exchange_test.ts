@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { Effect, Option, Redacted, Result, Stream } from "effect";
+import { FetchHttpClient } from "effect/http";
+import { TestClock } from "effect/testing";
+import * as Anthropic from "../../../../src/adapters/model/Anthropic.ts";
+import { exchange, type HttpFailure } from "../../../../src/adapters/model/exchange.ts";
+import { fault } from "../../../../src/adapters/model/fault.ts";
+import * as Gemini from "../../../../src/adapters/model/Gemini.ts";
+import * as OpenAiCompatible from "../../../../src/adapters/model/OpenAiCompatible.ts";
+import type { Provider } from "../../../../src/adapters/model/Provider.ts";
+import { user } from "../../../../src/domain/Message.ts";
+import { ConnectionLost } from "../../../../src/services/Model.ts";
+import { it } from "../../../support/it.ts";
+import { type Reply, serveWire } from "../../../support/wireServer.ts";
+
+/** Opens an answer as a server gives it; what `explain` was told of a failure. */
+const failureOf = Effect.fnUntraced(function* (reply: Reply) {
+  const server = yield* serveWire(() => reply);
+  const failures: Array<HttpFailure> = [];
+  yield* exchange({ url: `${server.url}/v1`, headers: {}, body: "{}" }, (failure) => {
+    failures.push(failure);
+    return fault(new ConnectionLost(), "told");
+  }).pipe(Effect.scoped, Effect.result);
+  return failures[0];
+});
+
+const waits: ReadonlyArray<readonly [Record<string, string>, number | undefined]> = [
+  [{ "retry-after-ms": "1500", "retry-after": "9" }, 1500],
+  [{ "retry-after": "2" }, 2000],
+  [{ "retry-after": "Thu, 01 Jan 1970 00:00:30 GMT" }, 20_000],
+  [{ "retry-after": "Thu, 01 Jan 1970 00:00:01 GMT" }, 0],
+  [{ "retry-after": "soon" }, undefined],
+  [{ "retry-after": "-1" }, undefined],
+  [{}, undefined],
+];
+for (const [headers, expected] of waits) {
+  it.effect(`exchange reads a wait of ${expected} ms from ${JSON.stringify(headers)}`, () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(10_000);
+      assert.deepEqual(yield* failureOf({ status: 429, headers, body: ["slow down"] }), {
+        status: 429,
+        text: "slow down",
+        retryAfterMs: expected,
+      });
+    }));
+}
+
+it.live("exchange reads an error page only so far", () =>
+  Effect.gen(function* () {
+    const body = Array.from({ length: 100 }, () => "x".repeat(16 * 1024));
+    assert.equal((yield* failureOf({ status: 500, body }))?.text.length, 64 * 1024);
+  }));
+
+const deadlines = { connectMs: 20_000, firstEventMs: 20_000, silenceMs: 20_000 };
+const apiKey = Redacted.make("test-key");
+const providers: ReadonlyArray<readonly [string, (url: string) => Effect.Effect<Provider>]> = [
+  [
+    "gemini-flash-latest",
+    (url) => Gemini.make({ apiKey, baseUrl: Option.some(url), apiVersion: "v1beta", vertex: false, deadlines }),
+  ],
+  ["claude-sonnet-5", (url) => Anthropic.make({ apiKey, baseUrl: Option.some(url), deadlines })],
+  [
+    "gpt-test",
+    (url) =>
+      OpenAiCompatible.make({ name: "openai", baseUrl: `${url}/v1`, apiKey: Option.some(apiKey), deadlines }).pipe(
+        Effect.provide(FetchHttpClient.layer),
+      ),
+  ],
+];
+
+for (const [model, make] of providers) {
+  it.live(`the provider of ${model} follows no redirect and sends nothing to another place, its list included`, () =>
+    Effect.gen(function* () {
+      const elsewhere = yield* serveWire(() => ({ body: [] }));
+      const server = yield* serveWire(() => ({ status: 307, headers: { location: `${elsewhere.url}/x` }, body: [] }));
+      const provider = yield* make(server.url);
+      const turn = yield* Stream.runDrain(
+        provider.stream({ model, system: "", messages: [user("Hello")], tools: [], parameters: {} }),
+      ).pipe(Effect.result);
+      const reason = Result.isFailure(turn) && turn.failure._tag === "ModelError" ? turn.failure.reason : undefined;
+      assert.deepEqual(reason?._tag === "BadOutput" ? reason.why : reason, "the response is a redirect");
+      yield* provider.list;
+      assert.ok(server.received.length >= 2, "the turn and the list were asked for");
+      assert.equal(elsewhere.received.length, 0);
+    }));
+
+  it.live(`the provider of ${model} tells nothing of our own tracing`, () =>
+    Effect.gen(function* () {
+      const server = yield* serveWire(() => ({ status: 404, body: ["{}"] }));
+      const provider = yield* make(server.url);
+      yield* Stream.runDrain(
+        provider.stream({ model, system: "", messages: [user("Hello")], tools: [], parameters: {} }),
+      ).pipe(Effect.ignore);
+      yield* provider.list;
+      for (const { headers } of server.received) {
+        for (const name of ["traceparent", "b3", "x-b3-traceid"]) assert.equal(headers[name], undefined, name);
+      }
+    }));
+}
