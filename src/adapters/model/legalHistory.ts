@@ -29,6 +29,8 @@ export interface HistoryRules {
   readonly nameBeginsAnyhow: boolean;
   /** Whether a history must begin and end with something other than the model's words. */
   readonly needsUserEnds: boolean;
+  /** The media types of images that it reads. */
+  readonly imageType: RegExp;
 }
 
 /** Stands for the result of a call that has none. */
@@ -156,9 +158,7 @@ class Mending {
   #add(message: Message): void {
     switch (message.role) {
       case "user": {
-        const parts = message.parts.flatMap((part): ReadonlyArray<UserPart> =>
-          part._tag === "Image" ? [part] : part.text.trim() === "" ? [] : [{ ...part, text: part.text.toWellFormed() }]
-        );
+        const parts = message.parts.flatMap((part) => this.#userPart(part));
         this.#legal.push(parts.length === 0 ? said(emptyMessage) : { role: "user", parts });
         return;
       }
@@ -171,6 +171,14 @@ class Mending {
           this.#legal.push(said(`Result of a tool call: ${message.content.toWellFormed()}`));
         }
     }
+  }
+
+  /** An image that the provider does not read is told of in words. */
+  #userPart(part: UserPart): ReadonlyArray<UserPart> {
+    if (part._tag === "Text") return part.text.trim() === "" ? [] : [{ ...part, text: part.text.toWellFormed() }];
+    if (this.rules.imageType.test(part.mediaType)) return [part];
+    const type = part.mediaType.toWellFormed();
+    return [{ _tag: "Text", text: `(An image of type ${type}, which this model cannot be shown.)` }];
   }
 
   #assistant(message: AssistantMessage): void {

@@ -71,19 +71,17 @@ export const historyRules: HistoryRules = {
   nameLengthMax: 64,
   nameBeginsAnyhow: true,
   needsUserEnds: true,
+  imageType: /^image\/(png|jpeg|gif|webp)$/,
 };
 
 type ImageType = Anthropic.Base64ImageSource["media_type"];
 const imageTypes: ReadonlyArray<ImageType> = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
-/** An image of a type that the API refuses is told of in words: refused, it would close its session for ever. */
 const userBlocks = (message: UserMessage): Array<Block> =>
   message.parts.map((part): Block => {
     if (part._tag === "Text") return { type: "text", text: part.text };
-    const media_type = imageTypes.find((type) => type === part.mediaType);
-    return media_type === undefined
-      ? { type: "text", text: `(An image of type ${part.mediaType.toWellFormed()}, which this model cannot be shown.)` }
-      : { type: "image", source: { type: "base64", media_type, data: part.base64 } };
+    const media_type = imageTypes.find((type) => type === part.mediaType) ?? "image/png";
+    return { type: "image", source: { type: "base64", media_type, data: part.base64 } };
   });
 
 const isThought = ({ type }: Block): boolean => type === "thinking" || type === "redacted_thinking";

@@ -75,6 +75,7 @@ export const historyRules: HistoryRules = {
   nameLengthMax: 64,
   nameBeginsAnyhow: false,
   needsUserEnds: true,
+  imageType: /^image\/(png|jpeg|webp|heic|heif|gif)$/,
 };
 
 const userContent = (message: UserMessage): GeminiContent => ({
@@ -111,7 +112,7 @@ const modelContent = (
   });
   const calls = parts.filter((part) => part.functionCall !== undefined);
   const [firstCall] = calls;
-  if (signForeignCalls && firstCall !== undefined && calls.every((part) => part.thoughtSignature === undefined)) {
+  if (signForeignCalls && firstCall !== undefined && firstCall.thoughtSignature === undefined) {
     firstCall.thoughtSignature = foreignSignature;
   }
   return { role: "model", parts };

@@ -46,6 +46,7 @@ export const historyRules: HistoryRules = {
   nameLengthMax: 64,
   nameBeginsAnyhow: true,
   needsUserEnds: false,
+  imageType: /^image\/[a-z0-9.+-]+$/,
 };
 
 // Messages ---------------------------------------------------------------------------------------
