@@ -136,7 +136,7 @@ const step = (state: State, raw: unknown, provider: string): Result.Result<Reado
 
 type Finish = "Stop" | "ToolCalls" | "OutputLimit" | "ContentFilter";
 
-/** How an answer ended, by the names of OpenAI and of servers that have their own; "Failed" is a fault of the server. */
+/** How an answer ended, by the names of OpenAI and of other servers; "Failed" is a fault of the server. */
 const finishes: Readonly<Record<string, Finish | "Failed">> = {
   stop: "Stop",
   tool_calls: "Stop",
