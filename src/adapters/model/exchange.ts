@@ -121,7 +121,7 @@ const connect: Effect.Effect<Connection, never, Scope.Scope> = Effect.gen(functi
 const decodeSeconds = Schema.decodeUnknownOption(Schema.FiniteFromString);
 
 /** Reads how long to wait; a date counts from now, and a past one asks for nothing. */
-export const retryAfter = Effect.fnUntraced(function* (headers: http.IncomingHttpHeaders) {
+const retryAfter = Effect.fnUntraced(function* (headers: http.IncomingHttpHeaders) {
   const exact = Option.getOrUndefined(decodeSeconds(headers["retry-after-ms"]));
   if (exact !== undefined && exact >= 0) return exact;
   const value = headers["retry-after"];
