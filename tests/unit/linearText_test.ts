@@ -5,8 +5,8 @@
  * text has a row below, one that no stranger's text reaches is left out with a reason.
  */
 import assert from "node:assert/strict";
-import { Effect, Stream } from "effect";
-import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http";
+import { Effect } from "effect";
+import { BodyReader } from "../../src/adapters/model/bodyReader.ts";
 import { understand, understoodCharsMax } from "../../src/adapters/model/offline/understand.ts";
 import { align } from "../../src/domain/alignment.ts";
 import { assistant, user } from "../../src/domain/Message.ts";
@@ -16,9 +16,6 @@ import { readRange } from "../../src/http/caisson/byteRange.ts";
 import { linkKeys, openPlace } from "../../src/http/caisson/sealedLinks.ts";
 import { decodeRequest } from "../../src/http/openai/decode.ts";
 import { readUserMessage } from "../../src/http/openai/contentParts.ts";
-import { httpChunks } from "../../src/adapters/model/httpChunks.ts";
-import { fault } from "../../src/adapters/model/fault.ts";
-import { Unavailable } from "../../src/services/Model.ts";
 import { type TextFunction, textFunctions } from "../support/textFunctions.ts";
 
 /** What attacks are made of: each is repeated until the text is long enough. */
@@ -114,8 +111,11 @@ const assertLinear = async (call: Call, name: string, length = lengthTried): Pro
 
 type AnyFunction = (...values: ReadonlyArray<unknown>) => unknown;
 
+const nameRules = { nameIllegal: /[^a-z]/g, nameLengthMax: 64, nameBeginsAnyhow: false };
+
 /** How functions are called that need more than a text in the first place. */
 const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>> = {
+  "src/adapters/model/legalHistory.ts legalName": (f, text) => f(text, nameRules),
   "src/adapters/identity/apiKeys.ts findKey": (f, text) => f([], text),
   "src/adapters/model/fault.ts fault": (f, text) => f({ _tag: "BadCredentials" }, text),
   "src/adapters/model/fault.ts unavailable": (f, text) => f(500, text),
@@ -229,30 +229,16 @@ const turnWith = (text: string) => ({
   finishedAtMs: 0,
 });
 
-/** Bytes of a piece in which a provider's body arrives. */
-const pieceBytes = 500;
+/** Characters of a piece in which a provider's body arrives. */
+const pieceCharacters = 500;
 
-/** A provider that answers with a body, in small pieces. */
-const answering = (body: string) =>
-  HttpClient.make((request) => {
-    const bytes = new TextEncoder().encode(body);
-    let at = 0;
-    const pieces = new ReadableStream<Uint8Array>({
-      pull: (controller) => {
-        if (at >= bytes.length) return controller.close();
-        controller.enqueue(bytes.subarray(at, at += pieceBytes));
-      },
-    });
-    const response = new Response(pieces, { headers: { "content-type": "text/event-stream" } });
-    return Effect.succeed(HttpClientResponse.fromWeb(request, response));
-  });
-
-const readStream = (body: string) =>
-  httpChunks(
-    answering(body),
-    HttpClientRequest.get("http://provider.test/"),
-    () => fault(new Unavailable({ status: 500 }), ""),
-  ).pipe(Effect.flatMap(Stream.runDrain), Effect.scoped, Effect.runPromiseExit);
+/** A provider's body, in small pieces. */
+const readStream = (body: string) => {
+  const reader = new BodyReader();
+  for (let at = 0; at < body.length; at += pieceCharacters) reader.feed(body.slice(at, at + pieceCharacters));
+  reader.end();
+  return reader.take();
+};
 
 /** What reads a wire: each gets the text where a stranger can put it. */
 const decoders: Readonly<Record<string, Call>> = {
