@@ -30,6 +30,8 @@ export class RunRecord {
   #pending: Array<string> = [];
   #pendingTag: "Text" | "Reasoning" = "Text";
   #turnFinished: ModelFinished | undefined;
+  /** The model has said something in this turn. */
+  #turnBegun = false;
   #usage: Usage.Usage = Usage.zero;
   #turns = 0;
   #outputBytes = 0;
@@ -55,6 +57,7 @@ export class RunRecord {
 
   beginTurn(): void {
     this.#turns += 1;
+    this.#turnBegun = false;
     this.#parts = [];
     this.#turnFinished = undefined;
   }
@@ -62,22 +65,11 @@ export class RunRecord {
   /** Takes in an event of the model and returns what the listener hears of it: nothing once the bound is passed. */
   accept(event: ModelEvent): ReadonlyArray<AgentEvent> {
     if (this.isOverOutputLimit) return [];
-    switch (event._tag) {
-      case "TextDelta":
-        this.#accumulate("Text", event);
-        return event.text === "" ? [] : [{ _tag: "TextDelta", text: event.text }];
-      case "ReasoningDelta":
-        this.#accumulate("Reasoning", event);
-        return event.text === "" ? [] : [{ _tag: "ReasoningDelta", text: event.text }];
-      case "ToolCall":
-        this.#flush();
-        this.#parts = [...this.#parts, { _tag: "ToolCall", call: event.call }];
-        return [];
-      case "Finished":
-        this.#turnFinished = event;
-        this.#usage = Usage.add(this.#usage, event.usage);
-        return [];
-    }
+    const heard = this.#heard(event);
+    if (this.#turnBegun) return heard;
+    // With the first word and not before, so that a turn costs no array of its own.
+    this.#turnBegun = true;
+    return [{ _tag: "TurnStarted", turn: this.#turns }, ...heard];
   }
 
   /** Ends the model turn and returns how it ended; undefined when the model never said so. */
@@ -85,13 +77,21 @@ export class RunRecord {
     readonly finished: ModelFinished | undefined;
     readonly calls: ReadonlyArray<ToolCall>;
     readonly text: string;
+    /** What the listener hears of it. */
+    readonly events: ReadonlyArray<AgentEvent>;
   } {
     this.#flush();
     const message: Message = { role: "assistant", parts: this.#parts };
     if (this.#parts.length > 0) this.#produced.push(message);
     const text = this.#parts.map((part) => (part._tag === "Text" ? part.text : "")).join("");
     this.#parts = [];
-    return { finished: this.#turnFinished, calls: toolCallsOf(message), text };
+    const finished = this.#turnFinished;
+    return {
+      finished,
+      calls: toolCallsOf(message),
+      text,
+      events: finished === undefined ? [] : [{ _tag: "TurnFinished", turn: this.#turns, usage: finished.usage }],
+    };
   }
 
   /** Forgets the model turn that just ended; its answer was a draft for another turn. */
@@ -124,6 +124,25 @@ export class RunRecord {
 
   finishedEvent(reason: FinishReason): AgentEvent {
     return { _tag: "RunFinished", reason, usage: this.#usage, turns: this.#turns };
+  }
+
+  #heard(event: ModelEvent): ReadonlyArray<AgentEvent> {
+    switch (event._tag) {
+      case "TextDelta":
+        this.#accumulate("Text", event);
+        return event.text === "" ? [] : [{ _tag: "TextDelta", text: event.text }];
+      case "ReasoningDelta":
+        this.#accumulate("Reasoning", event);
+        return event.text === "" ? [] : [{ _tag: "ReasoningDelta", text: event.text }];
+      case "ToolCall":
+        this.#flush();
+        this.#parts = [...this.#parts, { _tag: "ToolCall", call: event.call }];
+        return [];
+      case "Finished":
+        this.#turnFinished = event;
+        this.#usage = Usage.add(this.#usage, event.usage);
+        return [];
+    }
   }
 
   #accumulate(tag: "Text" | "Reasoning", event: Extract<ModelEvent, { _tag: "TextDelta" | "ReasoningDelta" }>): void {

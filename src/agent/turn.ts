@@ -6,10 +6,11 @@ import type { AgentEvent, FinishReason } from "../domain/AgentEvent.ts";
 import type { Message, ToolCall } from "../domain/Message.ts";
 import type { TurnStatus } from "../domain/Session.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
-import { BadOutput, ModelError, type ModelParameters, type ModelService } from "../services/Model.ts";
+import { BadOutput, ModelError, type ModelParameters, type ModelService, type ToolChoice } from "../services/Model.ts";
 import type { SessionsUnavailable } from "../services/Sessions.ts";
 import type { ToolboxError, Tools } from "../services/Toolbox.ts";
 import type { AgentError, AgentRequest } from "./AgentRequest.ts";
+import { type LiveOutput, withLiveOutput } from "./liveOutput.ts";
 import type { RunRecord } from "./RunRecord.ts";
 
 /** What the turns of one run share. */
@@ -63,11 +64,15 @@ export const store = (run: Run, status: TurnStatus): Effect.Effect<void, Session
 /** Whether there is anything to remember of a run that did not come to its end. */
 export const hasProduced = (run: Run): boolean => run.record.close(cutCall, run.isClientTool).length > 0;
 
-/** Stores the turn, then says that the run has finished. */
-export const finish = (run: Run, reason: FinishReason): Stream.Stream<AgentEvent, SessionsUnavailable> =>
-  Stream.fromEffect(Effect.map(store(run, statusOf[reason]), () => {
+/** Stores the turn, then says that the run has finished, after what is left to say of its last turn. */
+export const finish = (
+  run: Run,
+  reason: FinishReason,
+  before: ReadonlyArray<AgentEvent> = [],
+): Stream.Stream<AgentEvent, SessionsUnavailable> =>
+  Stream.fromIterableEffect(Effect.map(store(run, statusOf[reason]), () => {
     run.ending = reason;
-    return run.record.finishedEvent(reason);
+    return [...before, run.record.finishedEvent(reason)];
   }));
 
 /**
@@ -80,17 +85,32 @@ const wantsFormattedAnswer = ({ request, tools }: Run): boolean => {
     tools.declarations.length + request.clientTools.length > 0;
 };
 
-const parametersFor = ({ request, record }: Run, phase: "work" | "format"): ModelParameters => {
-  const { responseFormat, toolChoice, outputTokensMax, ...rest } = request.parameters;
-  const isFirst = record.turns === 1;
-  const insistent = toolChoice?._tag === "Required" || toolChoice?._tag === "Named";
+/**
+ * Whether a tool choice still governs a turn.
+ *
+ * *Details*: a choice that a tool of the client can meet holds until the client is called, which ends the run;
+ * one that only our tools can meet governs the first turn, or no run would ever end.
+ */
+const isChoiceInForce = ({ request, record, isClientTool }: Run, choice: ToolChoice): boolean => {
+  switch (choice._tag) {
+    case "Auto":
+    case "None":
+      return true;
+    case "Required":
+      return record.turns === 1 || request.clientTools.length > 0;
+    case "Named":
+      return record.turns === 1 || isClientTool(choice.name);
+  }
+};
+
+const parametersFor = (run: Run, phase: "work" | "format"): ModelParameters => {
+  const { responseFormat, toolChoice, outputTokensMax, ...rest } = run.request.parameters;
   return {
     ...rest,
     ...(outputTokensMax !== undefined && {
-      outputTokensMax: Math.max(1, outputTokensMax - record.usage.outputTokens),
+      outputTokensMax: Math.max(1, outputTokensMax - run.record.usage.outputTokens),
     }),
-    // A choice that insists on a call governs the first turn only, or no run would ever end.
-    ...(toolChoice !== undefined && phase === "work" && (isFirst || !insistent) && { toolChoice }),
+    ...(toolChoice !== undefined && phase === "work" && isChoiceInForce(run, toolChoice) && { toolChoice }),
     ...(responseFormat !== undefined && phase === "format" && { responseFormat }),
   };
 };
@@ -119,23 +139,25 @@ const modelTurn = (run: Run, phase: "work" | "format", hideText: boolean): Strea
     );
   });
 
+/** Runs a call; while it runs, what it prints is told live. */
 const execute = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxError> => {
   const started: AgentEvent = { _tag: "ToolCallStarted", call };
-  const finished = Effect.gen(function* () {
-    const startedAtMs = yield* Clock.currentTimeMillis;
-    const result = yield* run.tools.call(call);
-    const durationMs = (yield* Clock.currentTimeMillis) - startedAtMs;
-    run.record.addResult({
-      role: "tool",
-      callId: call.id,
-      name: call.name,
-      content: result.text,
-      isError: result.isError,
-      execution: { startedAtMs, durationMs },
+  const finished = (onOutput: LiveOutput["take"]) =>
+    Effect.gen(function* () {
+      const startedAtMs = yield* Clock.currentTimeMillis;
+      const result = yield* run.tools.call(call, { onOutput });
+      const durationMs = (yield* Clock.currentTimeMillis) - startedAtMs;
+      run.record.addResult({
+        role: "tool",
+        callId: call.id,
+        name: call.name,
+        content: result.text,
+        isError: result.isError,
+        execution: { startedAtMs, durationMs },
+      });
+      return { _tag: "ToolCallFinished", call, result, durationMs } satisfies AgentEvent;
     });
-    return { _tag: "ToolCallFinished", call, result, durationMs } satisfies AgentEvent;
-  });
-  return Stream.concat(Stream.make(started), Stream.fromEffect(finished));
+  return Stream.concat(Stream.make(started), withLiveOutput(call.id, finished));
 };
 
 const noEnding = (model: string) =>
@@ -151,26 +173,31 @@ const afterModel = (run: Run, formatting: boolean): Stream.Stream<AgentEvent, Ag
   Stream.suspend(() => {
     const { record, request } = run;
     if (record.isOverOutputLimit) return finish(run, "RunOutputLimit");
-    const { finished, calls, text } = record.endTurn();
+    const { finished, calls, text, events } = record.endTurn();
     if (finished === undefined) return Stream.fail(noEnding(request.model));
-    if (finished.reason === "OutputLimit" || finished.reason === "ContentFilter") return finish(run, finished.reason);
+    if (finished.reason === "OutputLimit" || finished.reason === "ContentFilter") {
+      return finish(run, finished.reason, events);
+    }
     if (calls.length === 0) {
       if (formatting && text !== "") {
         record.retractTurn();
-        return Stream.concat(modelTurn(run, "format", false), afterModel(run, false));
+        return Stream.fromArray(events).pipe(
+          Stream.concat(modelTurn(run, "format", false)),
+          Stream.concat(afterModel(run, false)),
+        );
       }
-      return text === "" ? sayNothing(run) : finish(run, "Stop");
+      return finish(run, "Stop", text === "" ? [{ _tag: "TextDelta", text: emptyAnswer }, ...events] : events);
     }
     const ours = calls.filter((call) => !run.isClientTool(call.name));
     const theirs = calls.filter((call) => run.isClientTool(call.name));
-    const executed = Stream.flatMap(Stream.fromIterable(ours), (call) => execute(run, call));
+    const executed = Stream.concat(
+      Stream.fromArray(events),
+      Stream.flatMap(Stream.fromIterable(ours), (call) => execute(run, call)),
+    );
     if (theirs.length === 0) return executed;
     const handedOver = Stream.fromIterable(theirs.map((call): AgentEvent => ({ _tag: "ClientToolCalled", call })));
     return executed.pipe(Stream.concat(handedOver), Stream.concat(finish(run, "ClientTools")));
   });
-
-const sayNothing = (run: Run): Stream.Stream<AgentEvent, SessionsUnavailable> =>
-  Stream.concat(Stream.make<[AgentEvent]>({ _tag: "TextDelta", text: emptyAnswer }), finish(run, "Stop"));
 
 /** Runs one turn; its last event is `RunFinished` when the run is over. */
 export const turn = (run: Run): Stream.Stream<AgentEvent, AgentError> => {

@@ -9,6 +9,21 @@ import { ToolCall } from "./Message.ts";
 import { ToolResult } from "./Tool.ts";
 import { Usage } from "./Usage.ts";
 
+/** The model begins to answer: everything up to its `TurnFinished` is of this turn. */
+export const TurnStarted = Schema.TaggedStruct("TurnStarted", {
+  /** Counted from 1 within the run. */
+  turn: Schema.Int,
+});
+export type TurnStarted = typeof TurnStarted.Type;
+
+/** The model has ended its turn; the calls that it made follow. Absent when the turn was cut. */
+export const TurnFinished = Schema.TaggedStruct("TurnFinished", {
+  turn: Schema.Int,
+  /** Of this turn alone. */
+  usage: Usage,
+});
+export type TurnFinished = typeof TurnFinished.Type;
+
 /** More of the answer. */
 export const TextDelta = Schema.TaggedStruct("TextDelta", { text: Schema.String });
 export type TextDelta = typeof TextDelta.Type;
@@ -20,6 +35,23 @@ export type ReasoningDelta = typeof ReasoningDelta.Type;
 /** One of our tools is about to run. */
 export const ToolCallStarted = Schema.TaggedStruct("ToolCallStarted", { call: ToolCall });
 export type ToolCallStarted = typeof ToolCallStarted.Type;
+
+/**
+ * One of our tools is still running, and this is more of what it prints.
+ *
+ * *Details*: for people who watch; the result holds the output whole, so a listener may leave every one of
+ * them out. They come at most every tenth of a second with at most 4,096 characters, and with at most 65,536
+ * in all for a call; none comes of a call that ends at once. A call that prints nothing says so once, with an
+ * empty text.
+ */
+export const ToolOutput = Schema.TaggedStruct("ToolOutput", {
+  callId: Schema.String,
+  stream: Schema.Literals(["stdout", "stderr"]),
+  text: Schema.String,
+  /** Characters that were left out before this text. */
+  omitted: Schema.optionalKey(Schema.Int),
+});
+export type ToolOutput = typeof ToolOutput.Type;
 
 /** One of our tools has run; always follows the `ToolCallStarted` of the same call id. */
 export const ToolCallFinished = Schema.TaggedStruct("ToolCallFinished", {
@@ -89,9 +121,12 @@ export type RunFinished = typeof RunFinished.Type;
  * ```
  */
 export const AgentEvent = Schema.Union([
+  TurnStarted,
+  TurnFinished,
   TextDelta,
   ReasoningDelta,
   ToolCallStarted,
+  ToolOutput,
   ToolCallFinished,
   ClientToolCalled,
   ArtifactsChanged,

@@ -17,6 +17,7 @@ const sizeOf = (event: AgentEvent): number => {
   switch (event._tag) {
     case "TextDelta":
     case "ReasoningDelta":
+    case "ToolOutput":
       return eventBytes + event.text.length;
     case "ToolCallStarted":
     case "ClientToolCalled":
@@ -25,10 +26,15 @@ const sizeOf = (event: AgentEvent): number => {
       return eventBytes + event.call.argumentsJson.length + event.result.text.length;
     case "ArtifactsChanged":
       return event.artifacts.reduce((sum, { url, path }) => sum + eventBytes + url.length + path.length, eventBytes);
+    case "TurnStarted":
+    case "TurnFinished":
     case "RunFinished":
       return eventBytes;
   }
 };
+
+/** Whether an event is something to answer with: that a model begins is not, it may still fail without a word. */
+const isSaid = ({ _tag }: AgentEvent): boolean => _tag !== "TurnStarted" && _tag !== "TurnFinished";
 
 /** Time has passed while a listener listened. */
 export interface Tick {
@@ -78,7 +84,7 @@ export class RunLog {
    * model that is always ready has said the rest.
    */
   append(batch: ReadonlyArray<AgentEvent>): Effect.Effect<void> {
-    const isFirst = !this.#begun;
+    const isFirst = !this.#begun && batch.some(isSaid);
     for (const event of batch) {
       const size = sizeOf(event);
       this.bytes += size;
@@ -86,7 +92,7 @@ export class RunLog {
       if (event._tag === "ToolCallStarted") this.toolsHaveRun = true;
       this.#events.push(event);
     }
-    this.#begun = true;
+    this.#begun ||= isFirst;
     this.#more.openUnsafe();
     if (this.#ahead < aheadBytesMax) return isFirst ? Effect.yieldNow : Effect.void;
     this.#room.closeUnsafe();

@@ -208,6 +208,61 @@ export const converterSuite = (name: string, layer: Layer.Layer<Converter>): voi
       assert.ok(unasked.every((chunk) => !Object.hasOwn(chunk, "usage") && chunk.choices.length === 1));
     }));
 
+  /** What a running command printed, in two looks. */
+  const watched: ReadonlyArray<AgentEvent> = [
+    { _tag: "TurnStarted", turn: 1 },
+    { _tag: "TurnFinished", turn: 1, usage },
+    { _tag: "ToolCallStarted", call: bash },
+    { _tag: "ToolOutput", callId: bash.id, stream: "stdout", text: "tick\n" },
+    { _tag: "ToolOutput", callId: bash.id, stream: "stderr", text: "tock\n", omitted: 7 },
+    { _tag: "ToolCallFinished", call: bash, result: { text: "whole", isError: false }, durationMs: 5 },
+    said("Done."),
+    finished(),
+  ];
+  const unwatched = watched.filter(({ _tag }) => _tag !== "ToolOutput");
+
+  effect(
+    `${name}: what a running call prints is streamed as a thought in reasoning and details, nowhere else`,
+    () =>
+      Effect.gen(function* () {
+        for (const view of View.literals) {
+          const live = reasoning(yield* convert(watched, { view }));
+          const rest = reasoning(yield* convert(unwatched, { view }));
+          const shown = "tick\n\n… 7 characters left out …\ntock\n";
+          if (view === "reasoning") assert.ok(live.includes(shown));
+          else if (view === "details") assert.match(live, /echo[\s\S]*tick\n\n… 7 characters left out …\ntock\n$/);
+          else assert.equal(live, rest);
+          assert.equal(content(yield* convert(watched, { view })), content(yield* convert(unwatched, { view })));
+        }
+      }),
+  );
+
+  effect(`${name}: a whole response says nothing of what was printed while a call ran`, () =>
+    Effect.gen(function* () {
+      const { fold } = yield* Converter;
+      for (const view of View.literals) {
+        assert.deepEqual(fold(options({ view }), watched), fold(options({ view }), unwatched));
+      }
+    }));
+
+  effect(`${name}: details says what runs when a call prints nothing`, () =>
+    Effect.gen(function* () {
+      const silent: AgentEvent = { _tag: "ToolOutput", callId: bash.id, stream: "stdout", text: "" };
+      const [started, ...rest] = unwatched.slice(2);
+      assert.ok(started !== undefined);
+      const events = [started, silent, ...rest];
+      assert.match(reasoning(yield* convert(events, { view: "details" })), /echo/);
+      assert.equal(
+        reasoning(yield* convert(events, { view: "reasoning" })),
+        reasoning(yield* convert(unwatched, { view: "reasoning" })),
+      );
+    }));
+
+  effect(`${name}: the boundaries of turns are nothing to answer with`, () =>
+    Effect.gen(function* () {
+      assert.deepEqual(yield* convert(watched.slice(0, 2)), []);
+    }));
+
   const endings: ReadonlyArray<readonly [FinishReason, string]> = [
     ["Stop", "stop"],
     ["ClientTools", "tool_calls"],

@@ -1,8 +1,8 @@
 /**
  * How each view shows the tool activity of a run.
  *
- * A view is a pure description: for a call and for its result, the parts that go into the answer,
- * into the reasoning, or into `tool_calls`. It knows neither chunks nor streams.
+ * A view is a pure description: for a call, for what it prints while it runs and for its result, the part that goes
+ * into the answer, into the reasoning, or into `tool_calls`. It knows neither chunks nor streams.
  */
 import {
   renderCallBlock,
@@ -10,7 +10,7 @@ import {
   renderResultBlock,
   renderResultThought,
 } from "../../domain/activityMarkup.ts";
-import type { ToolCallFinished } from "../../domain/AgentEvent.ts";
+import type { ToolCallFinished, ToolOutput } from "../../domain/AgentEvent.ts";
 import type { ToolCall } from "../../domain/Message.ts";
 import type { View } from "../../services/Converter.ts";
 
@@ -27,8 +27,16 @@ const reasoning = (text: string): Shown => ({ _tag: "Reasoning", text });
 
 interface Showing {
   readonly started: (call: ToolCall) => Shown;
+  /** What people read while a call runs, in a response that streams; `isFirst` for the first of a call. */
+  readonly running: (call: ToolCall, output: ToolOutput, isFirst: boolean) => string;
   readonly finished: (event: ToolCallFinished) => Shown;
 }
+
+const silent = () => "";
+
+/** What a call printed lately, and how much of it is not shown. */
+const renderOutput = ({ text, omitted }: ToolOutput): string =>
+  omitted === undefined ? text : `\n… ${omitted} characters left out …\n${text}`;
 
 const escapes: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -56,16 +64,24 @@ const renderDetails = ({ call, result }: ToolCallFinished): string =>
 export const showings: { readonly [K in View]: Showing } = {
   text: {
     started: (call) => content(renderCallBlock(call)),
+    running: silent,
     finished: (event) => content(renderResultBlock(event.result, event.call.id)),
   },
   tool_calls: {
     started: (call) => ({ _tag: "ToolCall", call }),
+    running: silent,
     finished: (event) => content(renderResultBlock(event.result, event.call.id)),
   },
   reasoning: {
     started: (call) => reasoning(renderCallThought(call)),
+    running: (_call, output) => renderOutput(output),
     finished: (event) => reasoning(renderResultThought(event.result)),
   },
-  details: { started: () => nothing, finished: (event) => content(renderDetails(event)) },
-  none: { started: () => nothing, finished: () => nothing },
+  details: {
+    started: () => nothing,
+    // A block cannot be shown before it is whole, but a call that takes its time can be thought of aloud.
+    running: (call, output, isFirst) => (isFirst ? renderCallThought(call) : "") + renderOutput(output),
+    finished: (event) => content(renderDetails(event)),
+  },
+  none: { started: () => nothing, running: silent, finished: () => nothing },
 };

@@ -53,6 +53,8 @@ class Gathered {
   add(events: ReadonlyArray<AgentEvent>): void {
     if (this.#characters > charactersMax) return;
     for (const event of events) {
+      // For those who watched: the result has it whole.
+      if (event._tag === "ToolOutput") continue;
       const text = JSON.stringify(event);
       this.#texts.push(text);
       this.#characters += text.length;

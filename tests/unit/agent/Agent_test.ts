@@ -10,7 +10,7 @@ import type { AgentEvent } from "../../../src/domain/AgentEvent.ts";
 import { type Message, textOf, user } from "../../../src/domain/Message.ts";
 import { OwnerKey } from "../../../src/domain/Owner.ts";
 import type { ToolResult } from "../../../src/domain/Tool.ts";
-import { ConnectionLost, ModelError } from "../../../src/services/Model.ts";
+import { ConnectionLost, ModelError, type ToolChoice } from "../../../src/services/Model.ts";
 import { SandboxError, SandboxLost } from "../../../src/services/Sandbox.ts";
 import { Toolbox, type Tools } from "../../../src/services/Toolbox.ts";
 import { it } from "../../support/it.ts";
@@ -88,14 +88,17 @@ it.effect("Agent.run streams the answer and stores the turn when the model just 
   const { opened, stored } = conversation();
   return Effect.gen(function* () {
     const events = yield* run(request(opened, { instructions: ["be brief"] }));
+    const usage = { inputTokens: 10, cachedInputTokens: 0, outputTokens: 5, reasoningTokens: 0 };
     assert.deepEqual(events, [
+      { _tag: "TurnStarted", turn: 1 },
       { _tag: "TextDelta", text: "Hel" },
       { _tag: "TextDelta", text: "lo" },
+      { _tag: "TurnFinished", turn: 1, usage },
       {
         _tag: "RunFinished",
         reason: "Stop",
         turns: 1,
-        usage: { inputTokens: 10, cachedInputTokens: 0, outputTokens: 5, reasoningTokens: 0 },
+        usage,
       },
     ]);
     assert.deepEqual(stored.map(({ status, produced }) => [status, produced.map(textOf)]), [["completed", ["Hello"]]]);
@@ -110,11 +113,15 @@ it.effect("Agent.run executes the calls of a turn in order and shows the model t
   return Effect.gen(function* () {
     const events = yield* run(request(opened));
     assert.deepEqual(tags(events), [
+      "TurnStarted",
+      "TurnFinished",
       "ToolCallStarted",
       "ToolCallFinished",
       "ToolCallStarted",
       "ToolCallFinished",
+      "TurnStarted",
       "TextDelta",
+      "TurnFinished",
       "RunFinished",
     ]);
     const [, second] = yield* asked;
@@ -131,7 +138,14 @@ it.effect("Agent.run ends with the client's calls after running its own when a t
   const { opened, stored } = conversation();
   return Effect.gen(function* () {
     const events = yield* run(request(opened, { clientTools: [clientTool] }));
-    assert.deepEqual(tags(events), ["ToolCallStarted", "ToolCallFinished", "ClientToolCalled", "RunFinished"]);
+    assert.deepEqual(tags(events), [
+      "TurnStarted",
+      "TurnFinished",
+      "ToolCallStarted",
+      "ToolCallFinished",
+      "ClientToolCalled",
+      "RunFinished",
+    ]);
     assert.equal(stored[0]?.status, "awaiting-client");
     assert.deepEqual(stored[0]?.produced.map(({ role }) => role), ["assistant", "tool"]);
   }).pipe(
@@ -203,7 +217,14 @@ it.effect("Agent.run fails after storing what was completed when the model is cu
     );
     assert.ok(Exit.isFailure(exit));
     assert.equal(Cause.squash(exit.cause), lost);
-    assert.deepEqual(tags(seen), ["ToolCallStarted", "ToolCallFinished", "TextDelta"]);
+    assert.deepEqual(tags(seen), [
+      "TurnStarted",
+      "TurnFinished",
+      "ToolCallStarted",
+      "ToolCallFinished",
+      "TurnStarted",
+      "TextDelta",
+    ]);
     assert.equal(stored[0]?.status, "failed");
     assert.deepEqual(stored[0]?.produced.map(textOf), ["", '{"command":"x"}', "Half an ans"]);
   }).pipe(Effect.provide(agent([
@@ -267,12 +288,84 @@ it.effect("Agent.run asks for the wished format in a last turn without tools whe
   ])));
 });
 
-it.effect("Agent.run insists on a tool in the first turn only when the client requires one", () => {
-  const { opened } = conversation();
+/** A tool choice, whether the client has a tool, and whether the choice is passed on in each of three turns. */
+const choices: ReadonlyArray<readonly [ToolChoice, boolean, ReadonlyArray<boolean>]> = [
+  [{ _tag: "Auto" }, true, [true, true, true]],
+  [{ _tag: "None" }, true, [true, true, true]],
+  [{ _tag: "Required" }, false, [true, false, false]],
+  [{ _tag: "Required" }, true, [true, true, true]],
+  [{ _tag: "Named", name: "execute_bash" }, true, [true, false, false]],
+  [{ _tag: "Named", name: "get_weather" }, true, [true, true, true]],
+];
+for (const [toolChoice, hasClientTool, passed] of choices) {
+  const name = toolChoice._tag === "Named" ? `the tool ${toolChoice.name}` : toolChoice._tag;
+  it.effect(
+    `Agent.run holds ${name} ${hasClientTool ? "with" : "without"} a client's tool as long as only it can be met`,
+    () => {
+      const { opened } = conversation();
+      const changes = { parameters: { toolChoice }, clientTools: hasClientTool ? [clientTool] : [] };
+      return Effect.gen(function* () {
+        yield* run(request(opened, changes));
+        assert.deepEqual((yield* asked).map(({ parameters }) => parameters.toolChoice !== undefined), passed);
+      }).pipe(Effect.provide(agent([
+        Scripted.calls(bash("1", "x")),
+        Scripted.calls(bash("2", "x")),
+        hasClientTool ? Scripted.calls(Scripted.toolCall("3", "get_weather", {})) : Scripted.answers("ok"),
+      ])));
+    },
+  );
+}
+
+it.effect("Agent.run tells live what a call prints, within its bounds, and stores only the result", () => {
+  const { opened, stored } = conversation();
+  const talking = toolbox((_call, { onOutput } = {}) =>
+    Effect.gen(function* () {
+      onOutput?.("stdout", "one\n");
+      yield* Effect.sleep("150 millis");
+      onOutput?.("stderr", "two\n");
+      yield* Effect.sleep("150 millis");
+      for (let line = 0; line < 100_000; line++) onOutput?.("stdout", `${line}\n`);
+      yield* Effect.sleep("150 millis");
+      onOutput?.("stdout", "last");
+      return result("whole");
+    })
+  );
   return Effect.gen(function* () {
-    yield* run(request(opened, { parameters: { toolChoice: { _tag: "Required" } } }));
-    assert.deepEqual((yield* asked).map(({ parameters }) => parameters.toolChoice?._tag), ["Required", undefined]);
-  }).pipe(Effect.provide(agent([Scripted.calls(bash("1", "x")), Scripted.answers("ok")])));
+    const running = yield* Effect.forkChild(run(request(opened)));
+    yield* TestClock.adjust("10 seconds");
+    const events = yield* Fiber.join(running);
+    const outputs = events.flatMap((event) => event._tag === "ToolOutput" ? [event] : []);
+    assert.deepEqual(outputs.slice(0, 2).map(({ stream, text }) => [stream, text]), [
+      ["stdout", "one\n"],
+      ["stderr", "two\n"],
+    ]);
+    const [head, tail] = outputs.slice(2);
+    assert.ok(head !== undefined && tail !== undefined);
+    assert.ok(head.text.startsWith("0\n1\n") && tail.text.endsWith("99999\n"));
+    assert.equal(head.text.length + tail.text.length, 4_096);
+    assert.equal(tail.omitted, 588_890 - 4_096, "100,000 numbers, a line each");
+    assert.equal(outputs.length, 4, "what is printed at the end is in the result");
+    const finishedAt = events.findIndex(({ _tag }) => _tag === "ToolCallFinished");
+    assert.ok(events.slice(finishedAt).every(({ _tag }) => _tag !== "ToolOutput"));
+    assert.deepEqual(stored[0]?.produced.map(textOf), ["", "whole", "ok"]);
+  }).pipe(Effect.provide(agent([Scripted.calls(bash("1", "x")), Scripted.answers("ok")], talking, {
+    runOutputBytesMax: 100,
+  })));
+});
+
+it.effect("Agent.run tells once that a call which prints nothing is running, and nothing of one that ends at once", () => {
+  const { opened } = conversation();
+  const slow = toolbox(({ argumentsJson }) =>
+    Effect.as(argumentsJson.includes("slow") ? Effect.sleep("1 minute") : Effect.void, result("done"))
+  );
+  return Effect.gen(function* () {
+    const running = yield* Effect.forkChild(run(request(opened)));
+    yield* TestClock.adjust("2 minutes");
+    const events = yield* Fiber.join(running);
+    assert.deepEqual(events.filter(({ _tag }) => _tag === "ToolOutput"), [
+      { _tag: "ToolOutput", callId: "2", stream: "stdout", text: "" },
+    ]);
+  }).pipe(Effect.provide(agent([Scripted.calls(bash("1", "fast"), bash("2", "slow")), Scripted.answers("ok")], slow)));
 });
 
 it.effect("Agent.run says so when the model ends without an answer", () => {

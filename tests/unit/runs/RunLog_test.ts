@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Duration, Effect, Exit, Fiber, Stream } from "effect";
 import { TestClock } from "effect/testing";
 import type { AgentEvent } from "../../../src/domain/AgentEvent.ts";
+import { ShuttingDown } from "../../../src/runs/RunError.ts";
 import { RunLog } from "../../../src/runs/RunLog.ts";
 import { it } from "../../support/it.ts";
 
@@ -58,4 +59,15 @@ it.effect("RunLog keeps everything for late listeners when told so, and nothing 
       const late = yield* Stream.runCollect(log.events);
       assert.deepEqual(late.map((event) => event._tag === "TextDelta" ? event.text : ""), expected);
     }
+  }));
+
+it.effect("RunLog.begun does not take the beginning of a turn for an answer", () =>
+  Effect.gen(function* () {
+    const failure = new ShuttingDown();
+    const log = new RunLog({ keeps: false });
+    yield* log.append([{ _tag: "TurnStarted", turn: 1 }]);
+    const waiting = yield* Effect.forkChild(Effect.flip(log.begun), { startImmediately: true });
+    assert.equal(waiting.pollUnsafe(), undefined);
+    log.end(Exit.fail(failure));
+    assert.equal(yield* Fiber.join(waiting), failure);
   }));
