@@ -1,68 +1,65 @@
 /**
  * Caisson as a library: a Model of one's own, composed with the layers that come ready-made.
  *
- * Run it with `deno task example`. It needs neither a key nor Docker.
+ * A file goes in with a question, the run sorts it in the sandbox, and the file that it made comes out. Run it with
+ * `deno task example`. It needs neither a key nor Docker.
  */
-import { Effect, Layer, Ref, Stream } from "effect";
-import { Agent, app, Conversation, Message, Model, Settings, Usage } from "@caisson/caisson";
+import { Effect, Layer, Stream } from "effect";
+import { app, Message, Model, Runs, Sandbox, Settings, Usage } from "@caisson/caisson";
 
-/** A model that always counts the files of its workspace and then says what it saw. */
-const counting = Layer.effect(
+const info: Model.ModelInfo = { id: "sorting", provider: "example", vision: false };
+
+const finished = (reason: "Stop" | "ToolCalls"): Model.ModelEvent => ({ _tag: "Finished", reason, usage: Usage.zero });
+
+/** A model that sorts whatever file it is told of, and then says what it saw. */
+const sorting = Layer.succeed(
   Model.Model,
-  Effect.gen(function* () {
-    const turns = yield* Ref.make(0);
-    const finished = (reason: "Stop" | "ToolCalls"): Model.ModelEvent => ({
-      _tag: "Finished",
-      reason,
-      usage: Usage.zero,
-    });
-    return Model.Model.of({
-      defaultModel: Effect.succeed("counting"),
-      list: Effect.succeed([{ id: "counting", provider: "example", vision: false }]),
-      find: (id) => Effect.succeed({ id, provider: "example", vision: false }),
-      stream: ({ messages }) =>
-        Stream.unwrap(Effect.map(Ref.getAndUpdate(turns, (turn) => turn + 1), (turn) => {
-          const last = messages.at(-1);
-          return Stream.fromIterable<Model.ModelEvent>(
-            turn === 0
-              ? [
-                {
-                  _tag: "ToolCall",
-                  call: { id: "1", name: "execute_bash", argumentsJson: '{"command":"touch a b c; ls | wc -l"}' },
-                },
-                finished("ToolCalls"),
-              ]
-              : [
-                { _tag: "TextDelta", text: `I saw: ${last === undefined ? "nothing" : Message.textOf(last)}` },
-                finished("Stop"),
-              ],
-          );
-        })),
-    });
+  Model.Model.of({
+    defaultModel: Effect.succeed(info.id),
+    list: Effect.succeed([info]),
+    find: () => Effect.succeed(info),
+    stream: ({ messages }) => {
+      const last = messages.at(-1);
+      const said = last === undefined ? "" : Message.textOf(last);
+      const path = /\/workspace\/uploads\/[^\]\s]+/.exec(said)?.[0];
+      const command = `sort ${path} | tee sorted.txt`;
+      return Stream.fromIterable<Model.ModelEvent>(
+        last?.role === "user"
+          ? [
+            { _tag: "ToolCall", call: { id: "1", name: "execute_bash", argumentsJson: JSON.stringify({ command }) } },
+            finished("ToolCalls"),
+          ]
+          : [{ _tag: "TextDelta", text: `The command said: ${said}` }, finished("Stop")],
+      );
+    },
   }),
 );
 
+const owner = { principal: "example", user: "ada", ephemeral: false };
+
 const program = Effect.gen(function* () {
-  const agent = yield* Agent.Agent;
-  const owner = { principal: "example", user: "ada", ephemeral: true };
-  const conversation = yield* Conversation.open({ owner, messages: [Message.user("How many files are there?")] });
-  const events = agent.run({
+  const runs = yield* Runs.Runs;
+  const list = Message.attachment("list.txt", new TextEncoder().encode("pear\napple\nfig\n"));
+  const run = yield* runs.start({
     owner,
-    conversation,
-    model: "counting",
-    instructions: [],
-    parameters: {},
-    clientTools: [],
-    useTools: true,
+    model: info.id,
+    messages: [{ ...Message.user("Sort this."), attachments: [list] }],
   });
-  yield* Stream.runForEach(events, (event) => Effect.sync(() => console.log(JSON.stringify(event))));
+  yield* Stream.runForEach(run.events, (event) =>
+    Effect.gen(function* () {
+      console.log(JSON.stringify(event));
+      if (event._tag !== "ArtifactsChanged") return;
+      const handle = yield* (yield* Sandbox.Sandbox).open(owner);
+      for (const { path } of event.artifacts) {
+        const bytes = yield* Stream.runCollect(handle.readBytes(path));
+        console.log(`${path}:\n${new TextDecoder().decode(new Uint8Array(bytes.flatMap((piece) => [...piece])))}`);
+      }
+    }));
 });
 
-const layers = app.agent.pipe(
-  Layer.provide(app.toolbox),
-  Layer.provide([counting, app.sandbox]),
-  Layer.merge(app.sessions),
-  Layer.provide(Settings.layerWith({ sandbox: "embedded", sessions: "memory" })),
+const layers = app.runs.pipe(
+  Layer.provideMerge(Layer.mergeAll(sorting, app.sandbox)),
+  Layer.provide(Settings.layerWith({ sandbox: "embedded", sessions: "memory", runsPerUserMax: 1 })),
 );
 
-await Effect.runPromise(Effect.provide(program, layers));
+await Effect.runPromise(Effect.scoped(Effect.provide(program, layers)));

@@ -1,10 +1,11 @@
 /**
  * Telling what files a run made or changed.
  *
- * Looking happens once, between the run's last word and its `RunFinished`, and only when a tool ran.
- * Failing to look never fails a run that has succeeded.
+ * Looking begins when the model has a word to say after its tools, so that it is done while the answer is still
+ * written, and only when a tool ran; what a further tool makes stale is looked for again. Failing to look never
+ * fails a run that has succeeded.
  */
-import { Clock, Effect, Stream } from "effect";
+import { Array as Arr, Cause, Clock, Effect, Fiber, Scope, Stream } from "effect";
 import type { AgentEvent, RunFinished } from "../domain/AgentEvent.ts";
 import {
   type Artifact,
@@ -68,6 +69,15 @@ const look = Effect.fnUntraced(function* (
   );
 });
 
+/** Whose files are looked at, and how they are told. */
+export interface ArtifactWatch {
+  readonly sandbox: SandboxService;
+  readonly owner: Owner;
+  readonly describe: Describe;
+}
+
+type Pulling<E> = Effect.Effect<Arr.NonEmptyReadonlyArray<AgentEvent>, E | Cause.Done>;
+
 /**
  * Puts an `ArtifactsChanged` before the `RunFinished` of a run that changed files.
  *
@@ -95,31 +105,69 @@ const look = Effect.fnUntraced(function* (
  */
 export const announceArtifacts = <E>(
   events: Stream.Stream<AgentEvent, E>,
-  options: { readonly sandbox: SandboxService; readonly owner: Owner; readonly describe: Describe },
+  options: ArtifactWatch,
 ): Stream.Stream<AgentEvent, E> =>
-  Stream.unwrap(Effect.map(Clock.currentTimeMillis, (startedAtMs) => {
-    let toolsRan = false;
-    let ending: RunFinished | undefined;
-    const before = Stream.filter(events, (event) => {
-      if (event._tag === "ToolCallFinished") toolsRan = true;
-      if (event._tag !== "RunFinished") return true;
-      ending = event;
-      return false;
+  // The workspace of an ephemeral owner is gone when the run is over: nothing could be fetched.
+  options.owner.ephemeral ? events : Stream.transformPull(events, (pull, scope) => watch(pull, scope, options));
+
+const watch = Effect.fnUntraced(function* <E>(pull: Pulling<E>, scope: Scope.Scope, options: ArtifactWatch) {
+  const startedAtMs = yield* Clock.currentTimeMillis;
+  /** A tool has run that no look has seen. */
+  let isStale = false;
+  let looking: Fiber.Fiber<ReadonlyArray<Artifact>> | undefined;
+  let ending: RunFinished | undefined;
+  const found = Effect.suspend(() => look(options.sandbox, options.owner, startedAtMs, options.describe)).pipe(
+    Effect.scoped,
+    Effect.timeout(lookingDeadline),
+    Effect.catch((error) => Effect.as(Effect.logWarning("artifacts could not be listed", error), [])),
+  );
+
+  const abandon = Effect.suspend(() => {
+    const fiber = looking;
+    looking = undefined;
+    return fiber === undefined ? Effect.void : Fiber.interrupt(fiber);
+  });
+  const begin = Effect.gen(function* () {
+    yield* abandon;
+    isStale = false;
+    looking = yield* Effect.forkIn(found, scope);
+  });
+  /** What a batch means for the look: nearly always nothing, and then it costs no effect. */
+  const heed = (batch: ReadonlyArray<AgentEvent>): Effect.Effect<void> | undefined => {
+    let meant: Effect.Effect<void> | undefined;
+    for (const { _tag } of batch) {
+      if (_tag === "ToolCallStarted" && looking !== undefined) meant = abandon;
+      if (_tag === "ToolCallFinished") isStale = true;
+      if (_tag === "TextDelta" && isStale) meant = begin;
+    }
+    return meant;
+  };
+  const told = Effect.fnUntraced(function* (last: RunFinished) {
+    if (isStale) yield* begin;
+    const artifacts = looking === undefined ? [] : yield* Fiber.join(looking);
+    return artifacts.length === 0
+      ? Arr.make<[AgentEvent]>(last)
+      : Arr.make<[AgentEvent, AgentEvent]>({ _tag: "ArtifactsChanged", artifacts }, last);
+  });
+
+  const next: Pulling<E> = Effect.suspend(() => {
+    if (ending !== undefined) {
+      const last = ending;
+      ending = undefined;
+      return told(last);
+    }
+    return Effect.flatMap(pull, (batch) => {
+      const meant = heed(batch);
+      const last = Arr.lastNonEmpty(batch);
+      if (last._tag !== "RunFinished" || (looking === undefined && !isStale && meant === undefined)) {
+        return meant === undefined ? Effect.succeed(batch) : Effect.as(meant, batch);
+      }
+      // What was said is passed on before anybody waits for files.
+      ending = last;
+      const before = batch.slice(0, -1);
+      const passedOn = Arr.isReadonlyArrayNonEmpty(before) ? Effect.succeed(before) : next;
+      return meant === undefined ? passedOn : Effect.andThen(meant, passedOn);
     });
-    const found = Effect.suspend(() => look(options.sandbox, options.owner, startedAtMs, options.describe)).pipe(
-      Effect.scoped,
-      Effect.timeout(lookingDeadline),
-      Effect.catch((error) => Effect.as(Effect.logWarning("artifacts could not be listed", error), [])),
-    );
-    const after = Stream.suspend((): Stream.Stream<AgentEvent> => {
-      if (ending === undefined) return Stream.empty;
-      const last: AgentEvent = ending;
-      // The workspace of an ephemeral owner is gone when the run is over: nothing could be fetched.
-      if (!toolsRan || options.owner.ephemeral) return Stream.make(last);
-      return Stream.unwrap(Effect.map(found, (artifacts): Stream.Stream<AgentEvent> =>
-        artifacts.length === 0
-          ? Stream.make(last)
-          : Stream.make<[AgentEvent, AgentEvent]>({ _tag: "ArtifactsChanged", artifacts }, last)));
-    });
-    return Stream.concat(before, after);
-  }));
+  });
+  return next;
+});

@@ -43,6 +43,17 @@ it.live("README's TypeScript client gets the answer to its question", () =>
     assert.match(decodeTypescript(module).said, /no file|not/i);
   }));
 
+it.live("README's library program runs with its file and ends with the model's answer", () =>
+  Effect.gen(function* () {
+    const program = shown(/## As a library[\s\S]*?```ts\n([\s\S]*?)```/)
+      // Its own user's workspace would stay behind.
+      .replace("ephemeral: false", "ephemeral: true") +
+      `const events = await Effect.runPromise(program);
+       export const said = events.map((event) => event._tag === "TextDelta" ? event.text : "").join("");`;
+    const module: unknown = yield* Effect.promise(() => import(`data:text/typescript,${encodeURIComponent(program)}`));
+    assert.equal(decodeTypescript(module).said, "Hello, Ada.");
+  }));
+
 Deno.test("README's deno.json for other projects names the versions that this one has", () => {
   const text = Schema.Record(Schema.String, Schema.String);
   const own = Schema.decodeUnknownSync(

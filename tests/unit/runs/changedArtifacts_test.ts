@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Effect, Fiber, Stream } from "effect";
 import { TestClock } from "effect/testing";
-import { announceArtifacts } from "../../../src/runs/changedArtifacts.ts";
+import { announceArtifacts, describeByPath } from "../../../src/runs/changedArtifacts.ts";
 import type { AgentEvent } from "../../../src/domain/AgentEvent.ts";
 import { zero } from "../../../src/domain/Usage.ts";
 import type { Owner } from "../../../src/domain/Owner.ts";
@@ -93,3 +93,32 @@ it.effect("announceArtifacts tells at most twenty files of a run", () =>
     const tags = yield* announced([...ran, ending], () => Effect.succeed(many));
     assert.equal(tags[2]?.length, 20);
   }));
+
+it.effect("announceArtifacts looks while the answer is still said, and again when another tool has run", () =>
+  Effect.gen(function* () {
+    const looks: Array<string> = [];
+    const said: AgentEvent = { _tag: "TextDelta", text: "…" };
+    const seen = (name: string) => Effect.sync(() => void looks.push(name));
+    const step = (event: AgentEvent, name: string) => Stream.fromEffect(Effect.as(seen(name), event));
+    const events = Stream.fromIterable(ran).pipe(
+      Stream.concat(step(said, "first word")),
+      Stream.concat(Stream.fromEffect(Effect.as(Effect.sleep("10 seconds"), said))),
+      Stream.concat(Stream.fromIterable(ran)),
+      Stream.concat(step(said, "word after another tool")),
+      Stream.concat(Stream.fromEffect(Effect.as(Effect.sleep("10 seconds"), said))),
+      Stream.concat(step(ending, "end")),
+    );
+    const sandbox = yield* Sandbox;
+    const changedFiles: SandboxHandle["changedFiles"] = () =>
+      Effect.as(Effect.andThen(seen("look"), Effect.sleep("3 seconds")), [entry(`/workspace/${looks.length}.txt`)]);
+    const open = (who: Owner) => Effect.map(sandbox.open(who), (handle) => ({ ...handle, changedFiles }));
+    const running = yield* Effect.forkChild(
+      Stream.runCollect(announceArtifacts(events, { sandbox: { ...sandbox, open }, owner, describe: describeByPath })),
+    );
+    yield* TestClock.adjust("21 seconds");
+    const out = yield* Fiber.join(running);
+    assert.deepEqual(looks, ["first word", "look", "word after another tool", "look", "end"]);
+    const told = out.flatMap((event) => event._tag === "ArtifactsChanged" ? event.artifacts : []);
+    assert.deepEqual(told.map(({ url }) => url), ["sandbox:/workspace/3.txt"]);
+    assert.equal(out.at(-1)?._tag, "RunFinished");
+  }).pipe(Effect.provide(fakeSandbox().layer)));
