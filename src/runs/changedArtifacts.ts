@@ -5,7 +5,7 @@
  * written, and only when a tool ran; what a further tool makes stale is looked for again. Failing to look never
  * fails a run that has succeeded.
  */
-import { Array as Arr, Cause, Clock, Effect, Fiber, Scope, Stream } from "effect";
+import { Array as Arr, type Cause, Clock, Effect, Fiber, type Scope, Stream } from "effect";
 import type { AgentEvent, RunFinished } from "../domain/AgentEvent.ts";
 import {
   type Artifact,
