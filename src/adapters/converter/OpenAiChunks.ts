@@ -38,21 +38,26 @@ const start = (options: ConversionOptions): Conversion => {
     ...noUsage,
   });
 
-  const frame = (piece: Piece): ReadonlyArray<ChatChunk> => {
-    if (piece._tag === "Delta") return [chunk(piece.delta, null)];
-    const last = chunk({}, piece.reason);
-    return options.includeUsage ? [last, { ...envelope, choices: [], usage: piece.usage }] : [last];
+  const frame = (piece: Piece, into: Array<ChatChunk>): void => {
+    if (piece._tag === "Delta") {
+      into.push(chunk(piece.delta, null));
+      return;
+    }
+    into.push(chunk({}, piece.reason));
+    if (options.includeUsage) into.push({ ...envelope, choices: [], usage: piece.usage });
   };
 
   return {
     step: (event) => {
-      const happened = items(event);
-      // That a turn begins or ends is nothing to answer with.
-      if (happened.length === 0) return [];
-      const framed = happened.flatMap((event) => pieces.step(event)).flatMap(frame);
-      if (begun) return framed;
-      begun = true;
-      return [chunk({ role: "assistant", content: "" }, null), ...framed];
+      const framed: Array<ChatChunk> = [];
+      for (const happened of items(event)) {
+        if (!begun) {
+          begun = true;
+          framed.push(chunk({ role: "assistant", content: "" }, null));
+        }
+        for (const piece of pieces.step(happened)) frame(piece, framed);
+      }
+      return framed;
     },
   };
 };
