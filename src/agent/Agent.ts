@@ -7,6 +7,7 @@
 import { Cause, Context, Duration, Effect, Exit, Layer, Stream } from "effect";
 import { Settings } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
+import { sessionDigest } from "../domain/ids.ts";
 import { inWords } from "../domain/Message.ts";
 import { Model } from "../services/Model.ts";
 import { Toolbox, type Tools } from "../services/Toolbox.ts";
@@ -109,6 +110,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
         tools,
         system: [prompt, ...request.instructions].filter((part) => part !== "").join("\n\n"),
         before: [...request.conversation.history, ...request.conversation.fresh].map(inWords),
+        cacheKey: request.owner.ephemeral ? undefined : sessionDigest(request.conversation.key),
         record: new RunRecord(settings.runOutputBytesMax),
         isClientTool: (name) => clientToolNames.has(name),
         stored: false,

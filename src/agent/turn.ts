@@ -21,6 +21,8 @@ export interface Run {
   readonly system: string;
   /** What the model reads before what this run produces. */
   readonly before: ReadonlyArray<Message>;
+  /** What the requests of one conversation share; absent where there will be no other. */
+  readonly cacheKey: string | undefined;
   readonly record: RunRecord;
   readonly isClientTool: (name: string) => boolean;
   /** Set once the turn is in the session, so that no finalizer stores it twice. */
@@ -128,6 +130,7 @@ const modelTurn = (run: Run, phase: "work" | "format", hideText: boolean): Strea
       messages: [...run.before, ...record.produced],
       tools,
       parameters: parametersFor(run, phase),
+      ...(run.cacheKey !== undefined && { cacheKey: run.cacheKey }),
     }).pipe(
       Stream.takeWhile(() => !record.isOverOutputLimit),
       // Whole arrays at a time: a burst of the model stays a burst on the wire.

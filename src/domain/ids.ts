@@ -3,6 +3,7 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import { type Owner, OwnerKey } from "./Owner.ts";
+import type { SessionKey } from "./Session.ts";
 
 /** Random bytes in an identifier: 144 bits cannot be guessed. */
 const idBytes = 18;
@@ -50,3 +51,7 @@ export const ownerKey = (owner: Owner): OwnerKey => {
   keys.set(owner, key);
   return key;
 };
+
+/** A word that stands for a session where its name must not be read, such as at a provider. */
+export const sessionDigest = ({ owner, id }: SessionKey): string =>
+  createHash("sha256").update(JSON.stringify([owner, id])).digest("hex").slice(0, 32);

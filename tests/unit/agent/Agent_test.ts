@@ -288,6 +288,24 @@ it.effect("Agent.run asks for the wished format in a last turn without tools whe
   ])));
 });
 
+it.effect("Agent.run gives every model turn of a conversation one cache key that names nobody, an ephemeral owner none", () => {
+  const { opened } = conversation();
+  const passing = { principal: "p", user: "u", ephemeral: true };
+  return Effect.gen(function* () {
+    yield* run(request(opened));
+    yield* run(request(opened));
+    yield* run(request(opened, { owner: passing }));
+    const [first, ...others] = (yield* asked).map(({ cacheKey }) => cacheKey);
+    assert.match(first ?? "", /^[0-9a-f]{32}$/);
+    assert.deepEqual(others, [first, first, undefined]);
+  }).pipe(Effect.provide(agent([
+    Scripted.calls(bash("1", "x")),
+    Scripted.answers("ok"),
+    Scripted.answers("ok"),
+    Scripted.answers("ok"),
+  ])));
+});
+
 /** A tool choice, whether the client has a tool, and whether the choice is passed on in each of three turns. */
 const choices: ReadonlyArray<readonly [ToolChoice, boolean, ReadonlyArray<boolean>]> = [
   [{ _tag: "Auto" }, true, [true, true, true]],

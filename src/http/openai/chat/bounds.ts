@@ -2,6 +2,7 @@
  * What a request may not have too many of, and what may not stand beside each other: refused as OpenAI
  * refuses it, before anything is decoded.
  */
+import { headOf } from "../../../domain/cutText.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
 
 type Body = Readonly<Record<string, unknown>>;
@@ -82,7 +83,7 @@ export const contradictionIn = (body: Body): InvalidRequest | undefined => {
     }
     const unknown = Object.keys(options).find((name) => !streamOptionNames.has(name));
     if (unknown !== undefined) {
-      const param = `stream_options.${unknown.slice(0, metadataKeyMax)}`;
+      const param = `stream_options.${headOf(unknown, metadataKeyMax)}`;
       return wrong(param, `Unknown parameter: '${param}'`, "unknown_parameter");
     }
   }
