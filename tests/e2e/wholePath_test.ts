@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { Effect, Layer, Logger, Option, Redacted, Schedule } from "effect";
 import { HttpServer } from "effect/http";
-import OpenAI from "openai";
+import OpenAI from "npm:openai@7.57.0";
 import { agentApi } from "../../src/app.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
 import { dockerode, skipWithoutEngine } from "../support/engine.ts";

@@ -38,6 +38,7 @@ it.live("README's TypeScript client gets the answer to its question", () =>
     const base = yield* served({ model: Offline.layer });
     const program = shown(/```ts ignore\n(import OpenAI[\s\S]*?)```/)
       .replace("http://127.0.0.1:8000", base)
+      .replace(`"openai"`, `"npm:openai@7.57.0"`)
       .replace(/console\.log\((.*)\);/, "export const said = $1;");
     const module: unknown = yield* Effect.promise(() => import(`data:text/typescript,${encodeURIComponent(program)}`));
     assert.match(decodeTypescript(module).said, /no file|not/i);

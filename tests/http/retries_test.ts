@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect, createServer, type Socket } from "node:net";
 import { Deferred, Effect, Fiber } from "effect";
-import OpenAI from "openai";
+import OpenAI from "npm:openai@7.57.0";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";

@@ -26,6 +26,7 @@ const conformance = (...args: ReadonlyArray<string>) =>
       args: [
         "run",
         "--cached-only",
+        "--lock=tests/deno.lock",
         "--allow-net=127.0.0.1,localhost,[::]",
         "--allow-read",
         "--allow-env",

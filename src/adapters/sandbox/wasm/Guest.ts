@@ -4,7 +4,7 @@
 import { Data, Effect, Schema, type Scope } from "effect";
 import { FileError } from "../../../services/Sandbox.ts";
 import { type Child, spawn } from "../local/childProcess.ts";
-import { flagPaths, type Prepared } from "./prepared.ts";
+import { flagPaths, guestLock, type Prepared } from "./prepared.ts";
 import { encodeMessage, type GuestOptions, type GuestRequest, type RawMessage, readMessages } from "./wire.ts";
 
 const guestEntry = new URL("./guest/main.ts", import.meta.url).href;
@@ -88,6 +88,8 @@ const spawnGuest = (
       "--no-prompt",
       // The lock file names the very packages that `prepare.ts` fetched; without it a cold cache cannot resolve them.
       "--cached-only",
+      guestLock,
+      "--frozen",
       "--no-remote",
       "--deny-import",
       // The shell's globbing reads this variable and fails when it may not.

@@ -2,6 +2,7 @@
  * Gets a machine ready for WebAssembly guests, once: packages fetched, memory image made.
  */
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Effect, Schema, Semaphore } from "effect";
 import { RuntimeUnavailable, SandboxError } from "../../../services/Sandbox.ts";
 import { runToEnd } from "../local/childProcess.ts";
@@ -15,6 +16,8 @@ export interface Prepared {
 }
 
 const prepareEntry = new URL("./guest/prepare.ts", import.meta.url).href;
+/** The packages of guests alone; with the lock file of the project Deno would fetch those of its tests as well. */
+export const guestLock = `--lock=${fileURLToPath(new URL("./guest/deno.lock", import.meta.url))}`;
 /**
  * Fetching 40 MB of packages on a slow line; with them here it takes a fraction of a second, or a few to
  * make the image.
@@ -44,6 +47,8 @@ const run = Effect.fnUntraced(function* (directory: string) {
         "run",
         "--quiet",
         "--no-prompt",
+        guestLock,
+        "--frozen",
         "--allow-read",
         `--allow-write=${flagPaths([root])}`,
         prepareEntry,

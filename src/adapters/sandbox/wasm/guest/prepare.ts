@@ -4,8 +4,8 @@
  *
  * Usage: prepare.ts DIRECTORY
  */
-import "just-bash";
-import { loadPyodide, version } from "pyodide";
+import "npm:just-bash@3.4.2";
+import { loadPyodide, version } from "npm:pyodide@314.0.7";
 
 const directory = Deno.args[0] ?? ".";
 const snapshot = `${directory}/python-${version}.snapshot`;
@@ -26,6 +26,6 @@ if (!await exists(snapshot)) {
   // Two servers may prepare at once: each renames a whole image over the other's equal one.
   await Deno.rename(temporary, snapshot);
 }
-const pyodide = new URL(".", import.meta.resolve("pyodide")).pathname;
+const pyodide = new URL(".", import.meta.resolve("npm:pyodide@314.0.7")).pathname;
 await Deno.stdout.write(new TextEncoder().encode(JSON.stringify({ snapshot, pyodide })));
 Deno.exit(0);

@@ -3,8 +3,14 @@
  *
  * Its standard library is all there is. It sees the guest's mounts and nothing of JavaScript.
  */
-import { bytesOutput, type CommandContext, defineCommand, latin1FromBytes, unsafeBytesFromLatin1 } from "just-bash";
-import { loadPyodide, type PyodideAPI } from "pyodide";
+import {
+  bytesOutput,
+  type CommandContext,
+  defineCommand,
+  latin1FromBytes,
+  unsafeBytesFromLatin1,
+} from "npm:just-bash@3.4.2";
+import { loadPyodide, type PyodideAPI } from "npm:pyodide@314.0.7";
 import type { Mount } from "./paths.ts";
 import { runnerSource } from "./runner.ts";
 import { makeDeadline } from "./deadline.ts";

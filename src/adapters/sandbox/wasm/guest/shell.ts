@@ -1,7 +1,7 @@
 /**
  * The simulated bash of the guest: one fresh shell per command over the guest's mounts.
  */
-import { Bash, type IFileSystem, MountableFs, OverlayFs, ReadWriteFs } from "just-bash";
+import { Bash, type IFileSystem, MountableFs, OverlayFs, ReadWriteFs } from "npm:just-bash@3.4.2";
 import type { Mount } from "./paths.ts";
 import type { Python } from "./python.ts";
 
