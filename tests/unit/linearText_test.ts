@@ -160,6 +160,7 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/http/caisson/sealedLinks.ts": "tried as a decoder below",
   "src/http/caisson/uploads.ts readUpload": "a stream, bounded by the body",
   "src/http/openai/contentParts.ts readUserMessage": "tried as a decoder below",
+  "src/web/body.ts parseJson": "tried as a chat request's body below",
   "src/http/openai/decode.ts decodeRequest": "tried as a decoder below",
   "src/http/openai/attempt.ts readAttempt": "hashes a body that was read",
 };
@@ -210,8 +211,8 @@ for (const each of found.filter((each) => !isLeftOut(each) && !each.file.startsW
   });
 }
 
-Deno.test("the comparison finds a pattern that takes quadratic time", () =>
-  assert.rejects(assertLinear((text) => /[^x]+!/.test(text), "quadratic", 8_000), /repeated to/));
+Deno.test("the comparison finds a pattern that takes more than linear time", () =>
+  assert.rejects(assertLinear((text) => /[^x]*[^x]*!/.test(text), "quadratic", 400), /repeated to/));
 
 // Decoders ---------------------------------------------------------------------------------------
 
