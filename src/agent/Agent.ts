@@ -14,6 +14,7 @@ import { Toolbox, type Tools } from "../services/Toolbox.ts";
 import { UsageLedger } from "../services/UsageLedger.ts";
 import type { AgentError, AgentRequest } from "./AgentRequest.ts";
 import { endAfter } from "./endAfter.ts";
+import { withIssuedIds } from "./issuedCalls.ts";
 import { RunRecord } from "./RunRecord.ts";
 import { Spending } from "./Spending.ts";
 import { finish, hasProduced, type Run, store, turn } from "./turn.ts";
@@ -106,7 +107,9 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
       const clientToolNames = new Set(request.clientTools.map(({ name }) => name));
       const run: Run = {
         request,
-        model,
+        model: request.ownConversation === undefined
+          ? model
+          : withIssuedIds(model, request.ownConversation.issueCallId),
         tools,
         system: [prompt, ...request.instructions].filter((part) => part !== "").join("\n\n"),
         before: [...request.conversation.history, ...request.conversation.fresh].map(inWords),

@@ -8,6 +8,7 @@ import type { SessionsUnavailable } from "../services/Sessions.ts";
 import type { ToolboxError } from "../services/Toolbox.ts";
 import type { SpendingLimitReached } from "../services/UsageLedger.ts";
 import type { Conversation } from "./Conversation.ts";
+import type { OwnConversation } from "./OwnConversation.ts";
 
 /** Everything an agent can fail with; code that fails in the sandbox is not among it. */
 export type AgentError = ModelError | ModelNotFound | ToolboxError | SessionsUnavailable | SpendingLimitReached;
@@ -16,6 +17,8 @@ export type AgentError = ModelError | ModelNotFound | ToolboxError | SessionsUna
 export interface AgentRequest {
   readonly owner: Owner;
   readonly conversation: Conversation;
+  /** Absent, the owner was named and calls keep the ids that the model gave them. */
+  readonly ownConversation?: OwnConversation;
   /** Public model name. */
   readonly model: string;
   /** The client's system and developer texts, in order; they stand after our own prompt. */

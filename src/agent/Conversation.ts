@@ -11,6 +11,7 @@ import { type Message, toolCallsOf, withoutContent } from "../domain/Message.ts"
 import type { Owner } from "../domain/Owner.ts";
 import type { SessionKey, Turn, TurnStatus } from "../domain/Session.ts";
 import type { Usage } from "../domain/Usage.ts";
+import type { OwnConversation } from "./OwnConversation.ts";
 import { Sessions, type SessionsUnavailable } from "../services/Sessions.ts";
 
 /** How a run ended, as its session remembers it. */
@@ -47,11 +48,22 @@ export interface OpenRequest {
   readonly sessionId?: string;
   /** The client is known to send the whole conversation every time. */
   readonly sendsWholeHistory?: boolean;
+  /**
+   * The owner is this conversation and begins with it: a turn without a call is not stored, because nothing would ever
+   * lead to it again.
+   */
+  readonly ownConversation?: Pick<OwnConversation, "isNew">;
   /** The client's messages in order, without its instructions. */
   readonly messages: ReadonlyArray<Message>;
 }
 
 const defaultSession = "default";
+
+/** Whether a client sends what came before, as those do that remember by themselves. */
+const resendsHistory = (messages: ReadonlyArray<Message>): boolean => {
+  const said = messages.findIndex((message) => message.role === "user");
+  return said >= 0 && messages.slice(said).some((message) => message.role === "assistant");
+};
 
 /** Gives answers to calls the names of the calls; a client that sends only its answer cannot know them. */
 const nameAnswers = (history: ReadonlyArray<Message>, fresh: ReadonlyArray<Message>): ReadonlyArray<Message> => {
@@ -91,12 +103,15 @@ const nameAnswers = (history: ReadonlyArray<Message>, fresh: ReadonlyArray<Messa
  */
 export const open = Effect.fnUntraced(
   function* (
-    { owner, sessionId, sendsWholeHistory = false, messages }: OpenRequest,
+    { owner, sessionId, sendsWholeHistory = false, ownConversation, messages }: OpenRequest,
   ): Effect.fn.Return<Conversation, SessionsUnavailable, Sessions> {
     const sessions = yield* Sessions;
     const key: SessionKey = { owner: ownerKey(owner), id: sessionId ?? defaultSession };
     const turns = owner.ephemeral ? [] : (yield* sessions.load(key)).turns;
-    const { parent, history, fresh: said } = align(turns, messages, { sendsWholeHistory });
+    const resent = resendsHistory(messages);
+    // A client that resent its history to this session before does so always: its lone message begins anew.
+    const remembers = sendsWholeHistory || (sessionId === undefined && turns.some((turn) => turn.resent === true));
+    const { parent, history, fresh: said } = align(turns, messages, { sendsWholeHistory: remembers });
     const id = makeId("turn");
     const startedAtMs = yield* Clock.currentTimeMillis;
     const saying = (fresh: ReadonlyArray<Message>): Conversation => ({
@@ -107,8 +122,11 @@ export const open = Effect.fnUntraced(
       store: Effect.fnUntraced(function* ({ produced, ...outcome }: TurnOutcome) {
         const finishedAtMs = yield* Clock.currentTimeMillis;
         const messages = [...fresh.map(withoutContent), ...produced];
-        const turn = { ...outcome, id, messages, startedAtMs, finishedAtMs };
-        return owner.ephemeral ? { ...turn, parent: null } : yield* sessions.append(key, { ...turn, parent });
+        const turn = { ...outcome, id, messages, startedAtMs, finishedAtMs, ...(resent && { resent }) };
+        const leadsNowhere = ownConversation?.isNew === true && !produced.some((said) => toolCallsOf(said).length > 0);
+        return owner.ephemeral || leadsNowhere
+          ? { ...turn, parent: null }
+          : yield* sessions.append(key, { ...turn, parent });
       }),
     });
     return saying(nameAnswers(history, said));

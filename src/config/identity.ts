@@ -1,7 +1,7 @@
 /**
  * Who a caller is: keys, tokens, and a proxy that vouches for its users.
  */
-import { flag, optionalText, optionalUrl, type Row, secret, text } from "./rows.ts";
+import { choice, flag, optionalText, optionalUrl, type Row, secret, text } from "./rows.ts";
 
 /** The rows of this area, by the name the code uses. */
 export const identityRows = {
@@ -27,6 +27,12 @@ export const identityRows = {
   jwtIssuer: optionalText("CAISSON_JWT_ISSUER", { why: "Issuer a JWT must name; required with a secret or a JWKS." }),
   jwtAudience: optionalText("CAISSON_JWT_AUDIENCE", {
     why: "Audience a JWT must name; required with a secret or a JWKS.",
+  }),
+  unnamed: choice("CAISSON_UNNAMED", {
+    choices: ["conversation", "key", "request"],
+    default: "conversation",
+    why: "Who owns a completion that names neither user nor session: its conversation, found again by the ids of its " +
+      "tool calls; everyone unnamed under one key; or the request, with which all ends.",
   }),
   insecure: flag("CAISSON_INSECURE_ALLOW_ANONYMOUS", {
     default: false,

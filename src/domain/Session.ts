@@ -28,6 +28,8 @@ export const Turn = Schema.Struct({
   /** What the client newly said, then assistant and tool messages in order. */
   messages: Schema.Array(Message),
   status: TurnStatus,
+  /** The request came with the history before it, as clients do that remember by themselves. */
+  resent: Schema.optionalKey(Schema.Boolean),
   model: Schema.String,
   usage: Usage,
   startedAtMs: Schema.Number,

@@ -24,14 +24,51 @@ export interface UserClaims {
 const defaultUser = "";
 
 /** A principal's name in its owners; the kind is part of it, so a key and a JWT subject never meet. */
-const principalName = (principal: Principal): string =>
+export const principalName = (principal: Principal): string =>
   principal.kind === "anonymous" ? principal.kind : `${principal.kind}:${principal.name}`;
+
+/** Who owns what a request makes that names no user: its conversation, all under the key, or the request itself. */
+export type Unnamed = "conversation" | "key" | "request";
+
+/**
+ * The owner of a request that names nobody and that no conversation owns.
+ *
+ * *Details*: `key` makes everything unnamed under one principal one user, `request` ends with the request. Where
+ * conversations own themselves this is asked for what belongs to none, such as a list of sessions: a principal with a
+ * credential then means its default user, and anonymous nobody.
+ */
+export const unnamedOwner = (identity: Identity, unnamed: Unnamed): Owner => {
+  const principal = principalName(identity.principal);
+  const once = unnamed === "request" || (unnamed === "conversation" && identity.principal.kind === "anonymous");
+  return once
+    ? { principal, user: makeId("once"), ephemeral: true }
+    : { principal, user: defaultUser, ephemeral: false };
+};
+
+/**
+ * The owner of a request that names a session and no user.
+ *
+ * *Details*: a principal's default user, under whom its sessions are listed. Anonymous has none, because strangers who
+ * share a machine would share it: there a session that is named owns itself.
+ */
+export const sessionOwner = (identity: Identity, sessionId: string, unnamed: Unnamed): Owner =>
+  identity.principal.kind === "anonymous" && unnamed === "conversation"
+    ? { principal: principalName(identity.principal), user: `session:${sessionId}`, ephemeral: false }
+    : unnamedOwner(identity, unnamed);
+
+/** The user that a request names, verified or claimed; undefined when it names nobody. */
+const namedUser = (identity: Identity, claims: UserClaims): string | undefined =>
+  [identity.verifiedUser, claims.user, claims.safetyIdentifier, claims.xUserId]
+    .find((name) => name !== undefined && name !== null && name.trim() !== "") ?? undefined;
+
+/** Whether a request names its user. */
+export const namesUser = (identity: Identity, claims: UserClaims): boolean => namedUser(identity, claims) !== undefined;
 
 /**
  * The owner a request acts for: `user`, then `safety_identifier`, then `x-user-id`, within its principal.
  *
- * *Details*: a verified user outranks all three. Blank names count as absent. When nobody is named, a
- * principal with a credential gets its default user and anonymous gets a new one for this request only.
+ * *Details*: a verified user outranks all three. Blank names count as absent. When nobody is named, it is
+ * {@link unnamedOwner}'s.
  *
  * *Example* (keep the users of two keys apart):
  *
@@ -47,14 +84,15 @@ const principalName = (principal: Principal): string =>
  * assert.equal(ownerOf({ principal: { kind: "anonymous", name: "anonymous" } }).ephemeral, true);
  * ```
  */
-export const ownerOf = (identity: Identity, claims: UserClaims = {}): Owner => {
-  const principal = principalName(identity.principal);
-  const named = [identity.verifiedUser, claims.user, claims.safetyIdentifier, claims.xUserId]
-    .find((name) => name !== undefined && name !== null && name.trim() !== "");
-  if (named !== undefined && named !== null) return { principal, user: named, ephemeral: false };
-  return identity.principal.kind === "anonymous"
-    ? { principal, user: makeId("once"), ephemeral: true }
-    : { principal, user: defaultUser, ephemeral: false };
+export const ownerOf = (
+  identity: Identity,
+  claims: UserClaims = {},
+  unnamed: Unnamed = "conversation",
+): Owner => {
+  const user = namedUser(identity, claims);
+  return user === undefined
+    ? unnamedOwner(identity, unnamed)
+    : { principal: principalName(identity.principal), user, ephemeral: false };
 };
 
 const loopbackNames: ReadonlySet<string> = new Set(["localhost", "::1", "[::1]"]);

@@ -6,6 +6,7 @@
  */
 import { Context, type Duration, Effect, Layer, type Scope, Stream } from "effect";
 import { Agent } from "../agent/Agent.ts";
+import type { OwnConversation } from "../agent/OwnConversation.ts";
 import * as Conversation from "../agent/Conversation.ts";
 import { Settings } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
@@ -38,6 +39,8 @@ export interface RunRequest {
   readonly sessionId?: string;
   /** The client is known to send the whole conversation every time. */
   readonly sendsWholeHistory?: boolean;
+  /** The owner is the conversation itself, because the request named nobody. */
+  readonly ownConversation?: OwnConversation;
   /** The client's system and developer texts, in order; they stand after our own prompt. */
   readonly instructions?: ReadonlyArray<string>;
   readonly parameters?: ModelParameters;
@@ -146,6 +149,7 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
           parameters: request.parameters ?? {},
           clientTools: request.clientTools ?? [],
           useTools,
+          ...(request.ownConversation !== undefined && { ownConversation: request.ownConversation }),
         });
         return events.pipe(
           countTokens(limits, owner),

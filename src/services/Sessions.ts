@@ -56,6 +56,12 @@ export interface SessionsService {
    * fails here as the next completion would.
    */
   readonly check: Effect.Effect<void, SessionsUnavailable>;
+  /**
+   * A secret that lives as long as the store and is the same for every process on it.
+   *
+   * *Details*: it signs what must be known again after a restart and by other instances. It never leaves the server.
+   */
+  readonly secret: Effect.Effect<string, SessionsUnavailable>;
   /** Removes a session and says whether there was one. */
   readonly remove: (key: SessionKey) => Effect.Effect<boolean, SessionsUnavailable>;
 }

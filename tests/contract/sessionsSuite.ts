@@ -200,6 +200,16 @@ export const sessionsSuite = <R = never>(
       assert.equal((yield* sessions.load(key)).turns.length, 1);
     }));
 
+  test("secret is long and the same whenever it is asked for", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const [one, ...others] = yield* Effect.all([sessions.secret, sessions.secret, sessions.secret], {
+        concurrency: "unbounded",
+      });
+      assert.ok(one.length >= 40);
+      assert.ok(others.every((other) => other === one));
+    }));
+
   test("load returns no turns when a session was idle for the timeout", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions;

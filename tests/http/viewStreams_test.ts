@@ -54,7 +54,7 @@ const cases: Readonly<Record<string, Case>> = {
 
 const bodyOf = async (view: View, { steps, settings = {}, body = {} }: Case, stream: boolean): Promise<string> => {
   const sandbox = fakeSandbox(() => Effect.succeed(outcome("3\n")));
-  const app = makeApp({ steps, settings, sandbox });
+  const app = makeApp({ steps, settings: { unnamed: "request", ...settings }, sandbox });
   try {
     const messages = [{ role: "user", content: "How many files?" }];
     const request = { messages, ...body, stream, ...(stream ? {} : { stream_options: null }) };

@@ -9,6 +9,7 @@ import { Effect } from "effect";
 import { BodyReader } from "../../src/adapters/model/bodyReader.ts";
 import { understand, understoodCharsMax } from "../../src/adapters/model/offline/understand.ts";
 import { align } from "../../src/domain/alignment.ts";
+import { conversationKeys, conversationOfHistory } from "../../src/domain/conversationIds.ts";
 import { assistant, user } from "../../src/domain/Message.ts";
 import { zero } from "../../src/domain/Usage.ts";
 import { renderCallBlock, renderResultBlock } from "../../src/domain/activityMarkup.ts";
@@ -112,6 +113,7 @@ const assertLinear = async (call: Call, name: string, length = lengthTried): Pro
 type AnyFunction = (...values: ReadonlyArray<unknown>) => unknown;
 
 const nameRules = { nameIllegal: /[^a-z]/g, nameLengthMax: 64, nameBeginsAnyhow: false };
+const ownKeys = conversationKeys("secret");
 
 /** How functions are called that need more than a text in the first place. */
 const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>> = {
@@ -123,6 +125,10 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
   "src/adapters/skills/frontmatter.ts parseSkill": (f, text) => f(text, "folder"),
   "src/domain/activityMarkup.ts renderResultBlock": (f, text) => f({ text, isError: false }, text),
   "src/domain/Attachment.ts attachment": (f, text) => f(text, new Uint8Array()),
+  "src/domain/conversationIds.ts conversationOwner": (f, text) => f(ownKeys, text, text),
+  "src/domain/conversationIds.ts issueCallId": (f, text) => f(ownKeys, text, text),
+  "src/domain/conversationIds.ts conversationOfHistory": (f, text) => f(ownKeys, text, []),
+  "src/domain/identity.ts sessionOwner": (f, text) => f({ principal: { name: text, kind: "anonymous" } }, text, "key"),
   "src/domain/cutText.ts headOf": (f, text) => f(text, 1_000),
   "src/domain/cutText.ts tailOf": (f, text) => f(text, 1_000),
   "src/domain/cutText.ts cutText": (f, text) => f(text, 1_000),
@@ -252,6 +258,7 @@ const decoders: Readonly<Record<string, Call>> = {
       readUserMessage([{ type: "image_url", image_url: { url: text } }], "messages.0.content", 1_000_000),
     ),
   "a resent answer": (text) => align([turnWith("a")], [user("hi"), assistant(text), user("more")]),
+  "ids in a resent answer": (text) => conversationOfHistory(ownKeys, "p", [user(text), assistant(text)]),
   "a stored answer": (text) => align([turnWith(text)], [user("hi"), assistant(`${text} `), user("more")]),
   "a call's arguments": (text) => renderCallBlock({ id: text, name: text, argumentsJson: `{"a":${json(text)}}` }),
   "a call's command": (text) =>

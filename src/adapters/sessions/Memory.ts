@@ -8,6 +8,7 @@ import { Settings } from "../../config.ts";
 import type { OwnerKey } from "../../domain/Owner.ts";
 import { type NewTurn, placeTurn, type Session, type SessionKey, type Turn } from "../../domain/Session.ts";
 import { Sessions, type SessionsService, type SessionSummary } from "../../services/Sessions.ts";
+import { makeSecret } from "./storeSecret.ts";
 import { tryStore } from "./tryStore.ts";
 import { sessionsPerOwnerMax, sweepIntervalMs } from "./bounds.ts";
 
@@ -129,6 +130,7 @@ const make = Effect.gen(function* () {
 
   const store: Omit<SessionsService, "check"> = {
     kind: "memory",
+    secret: Effect.succeed(makeSecret()),
     load: (key: SessionKey) =>
       Effect.map(Clock.currentTimeMillis, (nowMs): Session => {
         const entry = entries.use(key, nowMs);

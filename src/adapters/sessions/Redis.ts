@@ -12,8 +12,9 @@ import type { OwnerKey } from "../../domain/Owner.ts";
 import type { NewTurn, Session, SessionKey } from "../../domain/Session.ts";
 import { Sessions, type SessionsService, type SessionSummary, SessionsUnavailable } from "../../services/Sessions.ts";
 import * as RedisConnection from "../redis/RedisConnection.ts";
-import { appendScript, listScript, loadScript, removeScript } from "./redisScripts.ts";
+import { appendScript, listScript, loadScript, removeScript, secretScript } from "./redisScripts.ts";
 import { decodeTurn } from "./storedTurn.ts";
+import { makeSecret } from "./storeSecret.ts";
 import { tryStore } from "./tryStore.ts";
 import { TurnCache } from "./TurnCache.ts";
 
@@ -25,6 +26,7 @@ const decodeLoaded = Schema.decodeUnknownSync(Schema.Union([
 const decodeListed = Schema.decodeUnknownSync(
   Schema.Array(Schema.Tuple([Schema.String, Schema.Int, Schema.Number, Schema.Number])),
 );
+const decodeSecret = Schema.decodeUnknownSync(Schema.String);
 const decodeRemoved = Schema.decodeUnknownSync(Schema.Int);
 
 const unavailable = (operation: string) => (cause: unknown) =>
@@ -44,6 +46,7 @@ const make = Effect.gen(function* () {
   const load = redis.eval(loadScript);
   const list = redis.eval(listScript);
   const remove = redis.eval(removeScript);
+  const secretOf = redis.eval(secretScript);
 
   const nameOf = (key: SessionKey): string => `${key.owner} ${key.id}`;
 
@@ -56,6 +59,7 @@ const make = Effect.gen(function* () {
 
   const store: Omit<SessionsService, "check"> = {
     kind: "redis",
+    secret: Effect.suspend(() => run("secret", secretOf(makeSecret()), (answer) => decodeSecret(answer))),
     load: Effect.fnUntraced(function* (key: SessionKey) {
       const nowMs = yield* Clock.currentTimeMillis;
       const name = nameOf(key);

@@ -15,6 +15,7 @@ import {
   type SessionSummary,
   type SessionsUnavailable,
 } from "../../services/Sessions.ts";
+import { makeSecret } from "./storeSecret.ts";
 import { tryStore } from "./tryStore.ts";
 import { sessionsPerOwnerMax, sweepIntervalMs } from "./bounds.ts";
 import { type Database, makeSqliteFile } from "./sqliteFile.ts";
@@ -44,6 +45,8 @@ const decodeSummary = Schema.decodeUnknownSync(Schema.Struct({
   created_ms: Schema.Number,
   used_ms: Schema.Number,
 }));
+
+const decodeSecret = Schema.decodeUnknownSync(Schema.Struct({ value: Schema.String }));
 
 const summaryOf = (row: unknown): SessionSummary => {
   const { owner, id, turns, created_ms, used_ms } = decodeSummary(row);
@@ -84,6 +87,13 @@ const create = (database: Database, key: SessionKey, nowMs: number): Life => {
 
 const hasTurn = (database: Database, serial: number, id: string): boolean =>
   database.get("SELECT 1 FROM turns WHERE session = ? AND id = ?", serial, id) !== undefined;
+
+/** The secret of the store; the first process to ask makes it. */
+const secretOf = (database: Database): string =>
+  database.transaction(() => {
+    database.run("INSERT INTO secrets (name, value) VALUES ('store', ?) ON CONFLICT DO NOTHING", makeSecret());
+    return decodeSecret(database.get("SELECT value FROM secrets WHERE name = 'store'")).value;
+  });
 
 // Store ------------------------------------------------------------------------------------------
 
@@ -147,6 +157,7 @@ const make = Effect.gen(function* () {
 
   const store: Omit<SessionsService, "check"> = {
     kind: "sqlite",
+    secret: file.use("secret", secretOf),
     load: Effect.fnUntraced(function* (key: SessionKey) {
       const nowMs = yield* Clock.currentTimeMillis;
       return yield* file.use("load", (database): Session => {

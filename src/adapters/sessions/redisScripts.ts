@@ -154,3 +154,15 @@ return life and 1 or 0
 `,
   },
 ).withReturnType<unknown>();
+
+/** Returns the secret of the store, which is the given one when there was none. */
+export const secretScript = Redis.script(
+  (secret: string) => ["caisson:secret", secret],
+  {
+    numberOfKeys: 1,
+    lua: `
+redis.call('SET', KEYS[1], ARGV[1], 'NX')
+return redis.call('GET', KEYS[1])
+`,
+  },
+).withReturnType<unknown>();

@@ -40,6 +40,7 @@ const migrations: ReadonlyArray<string> = [
     UNIQUE (session, id)
   ) STRICT;
   `,
+  "CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;",
 ];
 
 /**

@@ -5,7 +5,13 @@ import { Context, Effect, Layer, Redacted, Schema } from "effect";
 import { HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api";
 import { HttpServerRequest } from "effect/http";
 import { Settings } from "../../config.ts";
-import { type Identity as Identified, ownerOf } from "../../domain/identity.ts";
+import {
+  type Identity as Identified,
+  namesUser,
+  ownerOf,
+  type Unnamed,
+  type UserClaims,
+} from "../../domain/identity.ts";
 import type { Owner } from "../../domain/Owner.ts";
 import { Identity, type IdentityService, Unauthorized } from "../../services/Identity.ts";
 import { ForeignOrigin, isForeignPage, originsOf } from "../../web/origins.ts";
@@ -30,6 +36,8 @@ export interface CallerService {
   readonly identity: Identified;
   /** The owner that the request acts for, within the caller's principal. */
   readonly ownerOf: (named?: NamedUsers) => Owner;
+  /** Whether the request names a user: in its body or query, in a header, or by a proxy's signature. */
+  readonly namesUser: (named?: NamedUsers) => boolean;
 }
 
 /** The sender of the current request. */
@@ -75,7 +83,11 @@ export class FileAuthorization extends HttpApiMiddleware.Service<FileAuthorizati
  *
  * *Details*: where nobody needs a credential, a web page of another origin is refused whatever it asks.
  */
-const identify = Effect.fnUntraced(function* (identity: IdentityService, allowedOrigins: ReadonlySet<string>) {
+const identify = Effect.fnUntraced(function* (
+  identity: IdentityService,
+  allowedOrigins: ReadonlySet<string>,
+  unnamed: Unnamed,
+) {
   const { headers } = yield* HttpServerRequest.HttpServerRequest;
   const who = yield* identity.identify({
     authorization: headers["authorization"],
@@ -92,10 +104,15 @@ const identify = Effect.fnUntraced(function* (identity: IdentityService, allowed
       code: "invalid_value",
     });
   }
+  const claimsOf = (named: NamedUsers): UserClaims => ({
+    user: named.user,
+    safetyIdentifier: named.safety_identifier,
+    xUserId: headerUser?.name,
+  });
   const caller: CallerService = {
     identity: who,
-    ownerOf: (named = {}) =>
-      ownerOf(who, { user: named.user, safetyIdentifier: named.safety_identifier, xUserId: headerUser?.name }),
+    ownerOf: (named = {}) => ownerOf(who, claimsOf(named), unnamed),
+    namesUser: (named = {}) => namesUser(who, claimsOf(named)),
   };
   return caller;
 });
@@ -103,9 +120,9 @@ const identify = Effect.fnUntraced(function* (identity: IdentityService, allowed
 /** Both middlewares over the Identity port. */
 export const layer = Layer.unwrap(Effect.gen(function* () {
   const identity = yield* Identity;
-  const { corsOrigins } = yield* Settings;
+  const { corsOrigins, unnamed } = yield* Settings;
   const allowedOrigins = originsOf(corsOrigins);
-  const known = identify(identity, allowedOrigins);
+  const known = identify(identity, allowedOrigins, unnamed);
   return Layer.mergeAll(
     Layer.succeed(
       Authorization,

@@ -4,9 +4,11 @@
 import { Effect } from "effect";
 import { HttpServerRequest } from "effect/http";
 import { Settings } from "../../../config.ts";
+import { sessionOwner } from "../../../domain/identity.ts";
 import { makeId } from "../../../domain/ids.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import type { RunRequest } from "../../../runs/Runs.ts";
+import { makeFindUnnamedOwner, type UnnamedOwner } from "../../../runs/unnamedOwners.ts";
 import type { ConversionOptions } from "../../../services/Converter.ts";
 import { Model } from "../../../services/Model.ts";
 import { ArtifactLinks } from "../../caisson/ArtifactLinks.ts";
@@ -43,6 +45,7 @@ export const makeReadChat = Effect.gen(function* () {
   const links = yield* ArtifactLinks;
   const models = yield* Model;
   const settings = yield* Settings;
+  const findUnnamedOwner = yield* makeFindUnnamedOwner;
   const bounds = { messagesMax: settings.messagesMax, attachmentBytesMax: settings.artifactMbMax * mebibyte };
 
   return Effect.gen(function* () {
@@ -56,8 +59,8 @@ export const makeReadChat = Effect.gen(function* () {
     const body = yield* decodeRequest(text);
     const { answerOnly, ...said } = yield* toRunRequest(body, bounds);
 
-    const named = body.model ?? (yield* models.defaultModel);
-    const { model, view: suffix } = splitModel(named);
+    const modelName = body.model ?? (yield* models.defaultModel);
+    const { model, view: suffix } = splitModel(modelName);
     const view = yield* chooseView({
       header: headers[viewHeader],
       metadata: body.metadata?.["view"],
@@ -67,12 +70,18 @@ export const makeReadChat = Effect.gen(function* () {
 
     const ui = readChatUi(headers);
     const isTask = isBackgroundTask(ui, said.messages);
-    const user = caller.ownerOf(body);
+    const session = yield* chooseSession(headers, body.metadata, ui);
+    const { owner: user, ownConversation }: UnnamedOwner = caller.namesUser(body) || isTask
+      ? { owner: caller.ownerOf(body) }
+      : session.sessionId !== undefined
+      ? { owner: sessionOwner(caller.identity, session.sessionId, settings.unnamed) }
+      : yield* findUnnamedOwner(caller.identity, said.messages);
     const owner = isTask ? ownerOfTask(user) : user;
     const linkBase = links.baseOf(request);
     const run: RunRequest = {
       ...said,
-      ...(yield* chooseSession(headers, body.metadata, ui)),
+      ...session,
+      ...(ownConversation !== undefined && { ownConversation, sendsWholeHistory: true }),
       owner,
       model,
       useTools: !isTask,
@@ -85,12 +94,12 @@ export const makeReadChat = Effect.gen(function* () {
       shown: {
         // Our own calls are not shown as `tool_calls` where the client must answer its own.
         view: view === "tool_calls" && said.clientTools.length > 0 ? "text" : view,
-        model: named,
+        model: modelName,
         includeUsage: body.stream_options?.include_usage ?? false,
         answerOnly,
       },
       notApplied: yield* notApplied(body, models.find(model)),
-      user: user.user === "" ? user.principal : `${user.principal}/${user.user}`,
+      user: ownConversation !== undefined || user.user === "" ? user.principal : `${user.principal}/${user.user}`,
     };
     return chat;
   });
