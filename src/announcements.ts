@@ -39,6 +39,7 @@ export const sandbox = Layer.effectDiscard(
     const { info } = yield* Sandbox;
     const missing = info.controls.filter(({ applied }) => !applied);
     yield* Effect.logInfo(`sandbox: ${info.kind}, ${info.why}`);
+    for (const warning of info.warnings ?? []) yield* Effect.logWarning(`sandbox: ${warning}`);
     for (const control of missing) {
       yield* Effect.logWarning(`sandbox control not applied: ${control.name}`, control.detail);
     }

@@ -5,7 +5,7 @@
  * program can take some, replace others and keep the rest.
  */
 import process from "node:process";
-import { Effect, Layer, Option, Result } from "effect";
+import { Effect, Layer, Option } from "effect";
 import * as OpenAiChunks from "./adapters/converter/OpenAiChunks.ts";
 import * as Identity from "./adapters/identity/Configured.ts";
 import * as Limits from "./adapters/limits/Configured.ts";
@@ -13,9 +13,7 @@ import * as Model from "./adapters/model/Configured.ts";
 import { loadTable } from "./adapters/model/modelTable.ts";
 import * as PromptTexts from "./adapters/promptTexts/Files.ts";
 import * as RunLedger from "./adapters/runs/Configured.ts";
-import * as Docker from "./adapters/sandbox/docker/Docker.ts";
-import { probe } from "./adapters/sandbox/docker/probe.ts";
-import * as Embedded from "./adapters/sandbox/Embedded.ts";
+import * as SandboxChoice from "./adapters/sandbox/choice.ts";
 import * as Remote from "./adapters/sandbox/Remote.ts";
 import * as Sessions from "./adapters/sessions/Configured.ts";
 import * as Skills from "./adapters/skills/Disk.ts";
@@ -72,19 +70,9 @@ const logging = (toStderr: boolean) =>
  * The Sandbox port: Docker when the settings say so, or when they leave the choice and an engine
  * answers; the embedded sandbox otherwise. Closing it stops every sandbox.
  *
- * *Fails with* `SandboxError` when the chosen runtime cannot be used.
+ * *Fails with* `SandboxError` when the chosen runtime cannot be used, or an engine that is named.
  */
-export const sandbox = Layer.unwrap(
-  Effect.gen(function* () {
-    const { sandbox: choice } = yield* Settings;
-    if (choice === "docker") return Docker.layer;
-    if (choice === "embedded") return Embedded.layer;
-    const found = yield* probe;
-    if (Result.isSuccess(found)) return Docker.layer;
-    yield* Effect.logInfo(`no container engine: ${found.failure}; code runs in the embedded sandbox`);
-    return Embedded.layer;
-  }),
-);
+export const sandbox = SandboxChoice.layer;
 
 /**
  * The Sessions port over the configured store. *Fails with* `SessionsUnavailable` when it cannot be

@@ -35,7 +35,7 @@ const keysFile = (machine: Machine): string =>
 /** The engine sockets that may be asked; to connect is to write. */
 const sockets = ({ setting }: Machine): ReadonlyArray<string> => {
   const named = socketPath(setting("DOCKER_HOST") ?? "");
-  return named === undefined ? usualSockets : [named];
+  return named === undefined ? usualSockets({ home: setting("HOME"), runtime: setting("XDG_RUNTIME_DIR") }) : [named];
 };
 
 /** The nearest directory without a comma: in a list of Deno's a comma always ends a path. */

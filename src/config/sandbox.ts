@@ -11,7 +11,13 @@ export const sandboxRows = {
     why: "Which sandbox runs code; auto takes Docker when an engine answers, the embedded one otherwise.",
   }),
   dockerHost: optionalText("DOCKER_HOST", {
-    why: "Socket of the container engine as unix:///path; unset, the usual paths of Docker are tried.",
+    why:
+      "Socket of the container engine as unix:///path; an engine that is named and cannot be used is refused. Unset, " +
+      "the usual paths of Docker, Podman, Docker Desktop, OrbStack, Colima and Rancher Desktop are tried.",
+  }),
+  homePath: optionalText("HOME", { why: "Directory below which the container engine of one user is looked for." }),
+  runtimePath: optionalText("XDG_RUNTIME_DIR", {
+    why: "Directory below which a container engine without root is looked for.",
   }),
   executorImage: text("MCP_EXECUTOR_IMAGE", {
     default: "mcp-code-executor:latest",

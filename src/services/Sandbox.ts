@@ -118,6 +118,8 @@ export interface SandboxInfo {
   readonly controls: ReadonlyArray<SandboxControl>;
   /** What the model must know about this sandbox, one short sentence each (network, limits, software). */
   readonly notes: ReadonlyArray<string>;
+  /** Wishes of the operator that are not met, a sentence each: which setting, and why. */
+  readonly warnings?: ReadonlyArray<string>;
 }
 
 /** The state of the sandboxes for `/health`. */

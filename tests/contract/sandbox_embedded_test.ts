@@ -2,7 +2,7 @@
  * The Sandbox contract on both forms of the embedded adapter.
  */
 import assert from "node:assert/strict";
-import { Effect, Fiber, Layer } from "effect";
+import { Context, Effect, Fiber, Layer, Option } from "effect";
 import { layer, layerBubblewrap, layerWasm } from "../../src/adapters/sandbox/Embedded.ts";
 import { makePrepare } from "../../src/adapters/sandbox/wasm/prepared.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
@@ -121,16 +121,45 @@ it.layer(withData({}, () => layer)).live(
     }),
 );
 
+const asRoot = {
+  skip: bubblewrapSkip !== undefined ? `bubblewrap: ${bubblewrapSkip}` : Deno.uid() !== 0 ? "needs root" : undefined,
+};
+
 it.layer(withData({ toolsPath: closedDirectory() }, () => layer)).live(
-  "Embedded.layer falls back to WebAssembly when bubblewrap cannot reach what it must show",
+  "Embedded.layer warns of a directory that the users of sandboxes do not get to, and works without it",
   () =>
     Effect.gen(function* () {
       const { info } = yield* Sandbox;
-      assert.match(info.why, /^WebAssembly.*bubblewrap cannot be used: .*Permission denied/);
+      assert.match(info.why, /^bubblewrap/);
+      assert.match(
+        (info.warnings ?? []).join("\n"),
+        /^MCP_TOOLS_PATH names .* mode 0700: chmod o\+x .*\/tools is empty/m,
+      );
     }),
-  {
-    skip: bubblewrapSkip !== undefined ? `bubblewrap: ${bubblewrapSkip}` : Deno.uid() !== 0 ? "needs root" : undefined,
-  },
+  asRoot,
+);
+
+it.live(
+  "Embedded.layer warns of a data directory that keeps bubblewrap from working, and of what is not heeded",
+  () =>
+    Effect.gen(function* () {
+      const parent = yield* Effect.acquireRelease(
+        Effect.promise(() => Deno.makeTempDir({ prefix: "caisson-closed-" })),
+        (path) => Effect.promise(() => Deno.remove(path, { recursive: true })),
+      );
+      Deno.chmodSync(parent, 0o700);
+      const settings = Settings.layerWith({ dataPath: `${parent}/data`, dockerRuntime: Option.some("runsc") });
+      const services = yield* Layer.build(Layer.provide(layer, settings));
+      const { info } = Context.get(services, Sandbox);
+      assert.match(info.why, /^WebAssembly.*bubblewrap cannot be used: CAISSON_DATA_PATH/);
+      const warnings = (info.warnings ?? []).join("\n");
+      assert.match(
+        warnings,
+        /^bubblewrap is there and cannot be used.*CAISSON_DATA_PATH names .* has mode 0700: chmod o\+x/m,
+      );
+      assert.match(warnings, /^CAISSON_DOCKER_RUNTIME is set and not heeded/m);
+    }),
+  asRoot,
 );
 
 /** What the WebAssembly form does in its own way, and the cases it cannot share with the others. */

@@ -3,13 +3,14 @@
  * works, else WebAssembly. A probe at start decides; nothing ever runs in the server's own process.
  */
 import { resolve } from "node:path";
-import { Duration, Effect, Layer, type Scope } from "effect";
-import { Settings, type SettingsService } from "../../config.ts";
+import { Duration, Effect, Layer, Option, type Scope } from "effect";
+import { Settings, type SettingsService, settingsTable } from "../../config.ts";
 import type { Owner, OwnerKey } from "../../domain/Owner.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import {
+  RuntimeUnavailable,
   Sandbox,
-  type SandboxError,
+  SandboxError,
   type SandboxHandle,
   type SandboxInfo,
   type SandboxService,
@@ -20,12 +21,11 @@ import { bubblewrapControls, bubblewrapNotes, uidOf } from "./bubblewrap/command
 import { makePrepare } from "./wasm/prepared.ts";
 import { startWasm } from "./wasm/Wasm.ts";
 import { wasmControls, wasmNotes } from "./wasm/info.ts";
-import { makeWorkspaces, shownDirectory, type Workspaces } from "./local/workspaces.ts";
+import { closedToOthers } from "./local/passage.ts";
+import { shownDirectories } from "./local/shownDirectories.ts";
+import { makeWorkspaces, type Workspaces } from "./local/workspaces.ts";
 
 const installed = (settings: Pick<SettingsService, "dataPath">) => resolve(settings.dataPath, "embedded");
-
-const shownDirectories = (settings: Pick<SettingsService, "skillsPath" | "toolsPath">) =>
-  Effect.all({ tools: shownDirectory(settings.toolsPath), skills: shownDirectory(settings.skillsPath) });
 
 /** What a form adds to the life cycle that both share. */
 interface Form {
@@ -64,8 +64,15 @@ const makeService = Effect.fnUntraced(function* (
   };
 });
 
-/** The WebAssembly form, whatever else the machine has; its packages are prepared in the background. */
-export const layerWasm = (why: string): Layer.Layer<Sandbox, never, Settings> =>
+/**
+ * The WebAssembly form, whatever else the machine has; its packages are prepared in the background.
+ *
+ * *Details*: `why` is one sentence for the operator, `warnings` are wishes passed over on the way here.
+ */
+export const layerWasm = (
+  why: string,
+  warnings: ReadonlyArray<string> = [],
+): Layer.Layer<Sandbox, never, Settings> =>
   Layer.effect(
     Sandbox,
     Effect.gen(function* () {
@@ -73,7 +80,8 @@ export const layerWasm = (why: string): Layer.Layer<Sandbox, never, Settings> =>
       const prepare = makePrepare(installed(settings));
       // Not the directory of the other form: links that real bash made there are not ours to follow.
       const workspaces = makeWorkspaces(resolve(settings.dataPath, "workspaces-wasm"));
-      const shared = { settings, prepare, workspaces, ...(yield* shownDirectories(settings)) };
+      const shown = yield* shownDirectories(settings);
+      const shared = { settings, prepare, workspaces, ...shown };
       let trouble: string | undefined;
       yield* prepare.pipe(
         Effect.catch((error) => {
@@ -83,7 +91,13 @@ export const layerWasm = (why: string): Layer.Layer<Sandbox, never, Settings> =>
         Effect.forkScoped,
       );
       return yield* makeService(settings, {
-        info: { kind: "embedded", why, controls: wasmControls(settings), notes: wasmNotes(settings) },
+        info: {
+          kind: "embedded",
+          why,
+          controls: wasmControls(settings),
+          notes: wasmNotes(settings),
+          warnings: [...warnings, ...unheeded(settings), ...shown.warnings],
+        },
         workspaces,
         start: (owner, key) =>
           Effect.map(startWasm(shared, owner, key), (handle) => {
@@ -101,15 +115,27 @@ export const layerWasm = (why: string): Layer.Layer<Sandbox, never, Settings> =>
  * *Fails with* `SandboxError`, reason `RuntimeUnavailable`, when a sandbox cannot be made on this
  * machine; its `detail` says why in words for people.
  */
-export const layerBubblewrap = (why: string): Layer.Layer<Sandbox, SandboxError, Settings> =>
+export const layerBubblewrap = (
+  why: string,
+  warnings: ReadonlyArray<string> = [],
+): Layer.Layer<Sandbox, SandboxError, Settings> =>
   Layer.effect(
     Sandbox,
     Effect.gen(function* () {
       const settings = yield* Settings;
       const supervisor = resolve(installed(settings), "supervisor");
       const { asRoot } = yield* installSupervisor(supervisor);
+      // The user of a sandbox must get to what is bound into it.
+      const closed = asRoot ? yield* closedToOthers(supervisor) : undefined;
+      if (closed !== undefined) {
+        return yield* new SandboxError({
+          reason: new RuntimeUnavailable(),
+          detail: `${settingsTable.dataPath.key} names ${settings.dataPath}, which ${closed}`,
+        });
+      }
       const workspaces = makeWorkspaces(resolve(settings.dataPath, "workspaces"), asRoot ? uidOf : undefined);
-      const shared = { settings, workspaces, supervisor, asRoot, ...(yield* shownDirectories(settings)) };
+      const shown = yield* shownDirectories(settings, asRoot ? closedToOthers : undefined);
+      const shared = { settings, workspaces, supervisor, asRoot, ...shown };
       yield* probeBubblewrap(shared);
       return yield* makeService(settings, {
         info: {
@@ -117,6 +143,7 @@ export const layerBubblewrap = (why: string): Layer.Layer<Sandbox, SandboxError,
           why,
           controls: bubblewrapControls(settings, asRoot),
           notes: bubblewrapNotes(settings),
+          warnings: [...warnings, ...unheeded(settings), ...shown.warnings],
         },
         workspaces,
         start: (owner, key) => startBubblewrap(shared, owner, key),
@@ -125,11 +152,39 @@ export const layerBubblewrap = (why: string): Layer.Layer<Sandbox, SandboxError,
     }),
   );
 
-/** The embedded sandbox: bubblewrap when a probe makes a sandbox with it, else WebAssembly. */
-export const layer: Layer.Layer<Sandbox, SandboxError, Settings> = layerBubblewrap(
-  "bubblewrap: real bash and the host's python3 in namespaces of their own",
-).pipe(
-  Layer.catch((error) =>
-    layerWasm(`WebAssembly in a permissionless process, for bubblewrap cannot be used: ${error.detail}`)
-  ),
-);
+/** Settings that only a container engine heeds, and that differ from their default. */
+const unheeded = (settings: Pick<SettingsService, "dockerRuntime" | "executorImage" | "sandboxPoolSize">) => {
+  const { dockerRuntime, executorImage, sandboxPoolSize } = settingsTable;
+  const set = [
+    ...(Option.isSome(settings.dockerRuntime) ? [dockerRuntime.key] : []),
+    ...(settings.executorImage === executorImage.fallback ? [] : [executorImage.key]),
+    ...(settings.sandboxPoolSize === sandboxPoolSize.fallback ? [] : [sandboxPoolSize.key]),
+  ];
+  return set.map((key) => `${key} is set and not heeded: only a container engine can`);
+};
+
+/** Whether a program is not on this machine, or this process was not granted to run it: nobody wished for it then. */
+const isAbsent = ({ cause }: SandboxError): boolean =>
+  cause instanceof Error &&
+  (cause.cause instanceof Deno.errors.NotFound || cause.cause instanceof Deno.errors.NotCapable);
+
+/**
+ * The embedded sandbox: bubblewrap when a probe makes a sandbox with it, else WebAssembly.
+ *
+ * *Details*: where bubblewrap is installed and cannot be used, a warning says why, for the walls of
+ * WebAssembly are others.
+ */
+export const layerWith = (warnings: ReadonlyArray<string>): Layer.Layer<Sandbox, SandboxError, Settings> =>
+  layerBubblewrap("bubblewrap: real bash and the host's python3 in namespaces of their own", warnings).pipe(
+    Layer.catch((error) =>
+      layerWasm(
+        `WebAssembly in a permissionless process, for bubblewrap cannot be used: ${error.detail}`,
+        isAbsent(error)
+          ? warnings
+          : [...warnings, `bubblewrap is there and cannot be used, so code runs in WebAssembly: ${error.detail}`],
+      )
+    ),
+  );
+
+/** The embedded sandbox that was asked for. */
+export const layer = layerWith([]);

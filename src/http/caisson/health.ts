@@ -24,6 +24,7 @@ export const HealthOut = Schema.Struct({
     detail: Schema.String,
     open: Schema.Int,
     not_applied: Schema.Array(Schema.Struct({ control: Schema.String, detail: Schema.String })),
+    warnings: Schema.Array(Schema.String).annotate({ description: "Settings that are not met, a sentence each." }),
   }),
   sessions: Schema.Struct({ store: Schema.String }),
 }).annotate({ identifier: "Health" });
@@ -68,6 +69,7 @@ export const make = Effect.gen(function* () {
         open,
         not_applied: info.controls.filter(({ applied }) => !applied)
           .map(({ name, detail }) => ({ control: name, detail })),
+        warnings: [...info.warnings ?? []],
       },
       sessions: { store: sessions.kind },
     };

@@ -12,6 +12,7 @@ import {
   type SandboxHealth,
   type SandboxService,
 } from "../../../services/Sandbox.ts";
+import { shownDirectories } from "../local/shownDirectories.ts";
 import { Deaths } from "../owned/deaths.ts";
 import * as PerOwner from "../owned/PerOwner.ts";
 import { type LinkedSandbox, openReplaceable } from "../owned/replaceable.ts";
@@ -163,6 +164,7 @@ const make = Effect.gen(function* (): Effect.gen.Return<
       why: `${describe(engine.version)} answers at ${engine.socketPath}`,
       controls: controlsOf(context),
       notes: notesOf(settings),
+      warnings: (yield* shownDirectories(settings)).warnings,
     },
     health: Effect.all({ open: owners.count, pooled: starting.pooled }).pipe(
       Effect.flatMap((counts) =>

@@ -103,12 +103,11 @@ type LabelMap = Readonly<Record<string, string>> | null;
 
 /** The engine of `DOCKER_HOST`, or the first one that answers at the usual sockets. */
 export class Engine extends Context.Service<Engine, EngineService>()("caisson/adapters/sandbox/docker/Engine") {
-  /** *Fails with* `EngineError` of kind `Unavailable` or `Denied` when no engine answers. */
+  /** *Fails with* `EngineError` when no engine answers, as `locate` does. */
   static readonly layer: Layer.Layer<Engine, EngineError, Settings> = Layer.effect(
     Engine,
     Effect.gen(function* () {
-      const { dockerHost } = yield* Settings;
-      const found = yield* locate(dockerHost);
+      const found = yield* locate(yield* Settings);
       const { default: Docker } = yield* Effect.tryPromise({
         // @ts-types="@types/dockerode"
         try: () => import("dockerode"),

@@ -6,13 +6,15 @@ import { RuntimeUnavailable, SandboxError, StartFailed } from "../../../services
 import { headOf } from "../../../domain/cutText.ts";
 
 /**
- * `Unavailable`: nobody answers at the socket. `Denied`: this process may not use it. `NotFound`,
+ * `Unavailable`: nobody answers at the socket. `Denied`: the machine does not let this user use it.
+ * `NotGranted`: Deno was not told to let this process use it. `NotFound`,
  * `Conflict`: the engine's own 404 and 409. `Refused`: it understood and will not. `Fault`: its 5xx,
  * or an answer that is not what its API promises. `Timeout`: no answer in time.
  */
 export const EngineErrorKind = Schema.Literals([
   "Unavailable",
   "Denied",
+  "NotGranted",
   "NotFound",
   "Conflict",
   "Refused",
@@ -48,7 +50,8 @@ const kindOf = (status: number | undefined, code: string | undefined, name: stri
   if (status === 404) return "NotFound";
   if (status === 409) return "Conflict";
   if (status !== undefined) return status >= 500 ? "Fault" : "Refused";
-  if (code === "EACCES" || code === "EPERM" || name === "NotCapable") return "Denied";
+  if (name === "NotCapable") return "NotGranted";
+  if (code === "EACCES" || code === "EPERM") return "Denied";
   if (code === "ENOENT" || code === "ECONNREFUSED" || code === "ENOTSOCK") return "Unavailable";
   return code === "ECONNRESET" ? "Timeout" : "Fault";
 };
@@ -67,9 +70,12 @@ export const fromThrown = (operation: string, thrown: unknown): EngineError =>
     },
   });
 
+/** Nobody can be asked, as opposed to one who was asked and did not do it. */
+const outOfReach: ReadonlySet<EngineErrorKind> = new Set(["Unavailable", "Denied", "NotGranted"]);
+
 /** Says an engine failure in the words of the Sandbox port. */
 export const toSandboxError = (error: EngineError): SandboxError =>
   new SandboxError({
-    reason: error.kind === "Unavailable" || error.kind === "Denied" ? new RuntimeUnavailable() : new StartFailed(),
+    reason: outOfReach.has(error.kind) ? new RuntimeUnavailable() : new StartFailed(),
     detail: error.message,
   });

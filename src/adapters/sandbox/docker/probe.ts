@@ -4,7 +4,7 @@
 import { Effect, Option, Result, Schema } from "effect";
 import { request } from "node:http";
 import { socketPath as pathOf, usualSockets } from "../../../config/engineSockets.ts";
-import { Settings } from "../../../config.ts";
+import { Settings, type SettingsService } from "../../../config.ts";
 import { EngineError, fromThrown } from "./EngineError.ts";
 import { headOf } from "../../../domain/cutText.ts";
 
@@ -73,9 +73,16 @@ const versionAt = (socketPath: string): Effect.Effect<EngineVersion, EngineError
     ),
   );
 
-const socketsOf = (dockerHost: Option.Option<string>): Result.Result<ReadonlyArray<string>, EngineError> =>
-  Option.match(dockerHost, {
-    onNone: () => Result.succeed(usualSockets),
+/** The settings that say where an engine may be. */
+export type EngineSettings = Pick<SettingsService, "dockerHost" | "homePath" | "runtimePath">;
+
+const socketsOf = (settings: EngineSettings): Result.Result<ReadonlyArray<string>, EngineError> =>
+  Option.match(settings.dockerHost, {
+    onNone: () =>
+      Result.succeed(usualSockets({
+        home: Option.getOrUndefined(settings.homePath),
+        runtime: Option.getOrUndefined(settings.runtimePath),
+      })),
     onSome: (host) => {
       const path = pathOf(host);
       return path === undefined
@@ -90,25 +97,35 @@ const socketsOf = (dockerHost: Option.Option<string>): Result.Result<ReadonlyArr
     },
   });
 
-/** The first engine that answers; the failure names every socket that was tried. */
-export const locate = Effect.fnUntraced(function* (dockerHost: Option.Option<string>) {
-  const sockets = yield* Effect.fromResult(socketsOf(dockerHost));
-  const failures: Array<EngineError> = [];
+/** How much a failure tells: an engine that is there but may not be used beats one that is absent. */
+const tells = ({ kind }: EngineError): number =>
+  kind === "Denied" ? 3 : kind === "Unavailable" ? 0 : kind === "NotGranted" ? 1 : 2;
+
+/**
+ * The first engine that answers at one of the sockets.
+ *
+ * *Fails with* `EngineError` that names the socket with the most telling failure, or every socket when
+ * nobody is at any of them.
+ */
+export const locateAt = Effect.fnUntraced(function* (sockets: ReadonlyArray<string>) {
+  const failures: Array<{ readonly socketPath: string; readonly error: EngineError }> = [];
   for (const socketPath of sockets) {
     const version = yield* Effect.result(versionAt(socketPath));
     if (Result.isSuccess(version)) return { socketPath, version: version.success };
-    failures.push(version.failure);
+    failures.push({ socketPath, error: version.failure });
   }
-  // The most telling failure: an engine that is there but may not be used beats one that is absent.
-  const telling = failures.find((failure) => failure.kind !== "Unavailable") ?? failures[0];
+  const [telling] = failures.toSorted((left, right) => tells(right.error) - tells(left.error));
   return yield* new EngineError({
     operation: "locate",
-    kind: telling?.kind ?? "Unavailable",
-    detail: failures.length === 1 && telling !== undefined
-      ? `${sockets[0]}: ${telling.detail}`
-      : `no engine at ${sockets.join(", ")}${telling === undefined ? "" : ` (${telling.detail})`}`,
+    kind: telling?.error.kind ?? "Unavailable",
+    detail: telling === undefined || (failures.length > 1 && tells(telling.error) === 0)
+      ? `no engine at ${sockets.join(", ")}`
+      : `${telling.socketPath}: ${telling.error.detail}`,
   });
 });
+
+/** The engine that `DOCKER_HOST` names, or the first at the usual sockets. *Fails with* `EngineError`. */
+export const locate = (settings: EngineSettings) => Effect.flatMap(Effect.fromResult(socketsOf(settings)), locateAt);
 
 /** An engine that answers, or why there is none. */
 export interface Probe {
@@ -124,8 +141,7 @@ export interface Probe {
  * *Details*: never fails; the failure of the result is one sentence for people.
  */
 export const probe: Effect.Effect<Result.Result<Probe, string>, never, Settings> = Effect.gen(function* () {
-  const { dockerHost } = yield* Settings;
-  const found = yield* Effect.result(locate(dockerHost));
+  const found = yield* Effect.result(locate(yield* Settings));
   return Result.mapBoth(found, {
     onSuccess: ({ socketPath, version }) => ({ socketPath, version, summary: describe(version) }),
     onFailure: (error) => `${error.kind}: ${error.detail}`,

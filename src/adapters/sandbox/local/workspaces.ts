@@ -102,15 +102,3 @@ export const makeWorkspaces = (root: string, uidOf?: (key: OwnerKey) => number):
     remove: (key) => removeDirectory(pathOf(key)),
   };
 };
-
-/** The real path of a directory that may be shown inside, or nothing when there is none. */
-export const shownDirectory = (path: string): Effect.Effect<string | undefined> =>
-  Effect.promise(async () => {
-    try {
-      const real = await Deno.realPath(path);
-      return (await Deno.stat(real)).isDirectory ? real : undefined;
-    } catch {
-      // Absent or not readable by the server: there is nothing to show.
-      return undefined;
-    }
-  });

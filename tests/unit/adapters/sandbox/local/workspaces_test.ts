@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Effect } from "effect";
 import { TestClock } from "effect/testing";
-import { makeWorkspaces, shownDirectory } from "../../../../../src/adapters/sandbox/local/workspaces.ts";
+import { makeWorkspaces } from "../../../../../src/adapters/sandbox/local/workspaces.ts";
 import { ownerKey } from "../../../../../src/domain/ids.ts";
 import { it } from "../../../../support/it.ts";
 
@@ -56,13 +56,4 @@ it.effect("Workspaces.sweep removes what scopes of a crashed server left, and no
     yield* TestClock.setTime(86_400_001);
     yield* workspaces.sweep;
     assert.deepEqual(namesIn(root).toSorted(), [ownerKey(owner), "scoped-new"].toSorted());
-  }));
-
-it.live("shownDirectory answers nothing when a path is absent or no directory", () =>
-  Effect.gen(function* () {
-    const root = yield* temporary;
-    Deno.writeTextFileSync(`${root}/file`, "");
-    assert.equal(yield* shownDirectory(`${root}/absent`), undefined);
-    assert.equal(yield* shownDirectory(`${root}/file`), undefined);
-    assert.equal(yield* shownDirectory(root), Deno.realPathSync(root));
   }));
