@@ -9,6 +9,7 @@ import { Api } from "./api.ts";
 import { ArtifactLinks } from "./caisson/ArtifactLinks.ts";
 import * as artifacts from "./caisson/artifacts.ts";
 import { Bodies } from "../web/body.ts";
+import { LoopWatch } from "../web/LoopWatch.ts";
 import * as Caller from "./frame/Caller.ts";
 import * as Failures from "./frame/failures.ts";
 import * as chatCompletions from "./openai/chat/chatCompletions.ts";
@@ -42,7 +43,12 @@ const methodTable = (() => {
 const System = HttpApiBuilder.group(
   Api,
   "system",
-  (handlers) => Effect.map(health.make, (check) => handlers.handle("health", () => check)),
+  (handlers) =>
+    Effect.map(health.make, ({ health, live, ready }) =>
+      handlers
+        .handle("health", () => health)
+        .handle("live", () => live)
+        .handle("ready", () => ready)),
 );
 
 const V1 = HttpApiBuilder.group(
@@ -107,14 +113,10 @@ const cors = (origins: string) => {
 };
 
 /** Everything that must stand around the endpoints, with the bounds of the settings. */
-const Frame = Layer.unwrap(
-  Effect.map(Settings, ({ bodyBytesMax, corsOrigins }) =>
-    Layer.mergeAll(
-      requestLog,
-      envelope(methodTable, bodyBytesMax),
-      cors(corsOrigins),
-    )),
-);
+const Frame = Layer.unwrap(Effect.gen(function* () {
+  const { bodyBytesMax, corsOrigins } = yield* Settings;
+  return Layer.mergeAll(requestLog(yield* LoopWatch), envelope(methodTable, bodyBytesMax), cors(corsOrigins));
+}));
 
 /** The routes of the whole API, to be served by any host. */
 export const layer = Layer.mergeAll(
@@ -124,4 +126,4 @@ export const layer = Layer.mergeAll(
   ),
   HttpApiScalar.layer(Api, { path: docsPath }),
   Frame,
-);
+).pipe(Layer.provide(LoopWatch.layer));

@@ -4,11 +4,12 @@
  * Node's server on Deno, because it reports a client that goes away while its request is still being
  * worked on; Deno's own does not for bodies over half a kilobyte, and such a run would live on.
  */
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer";
 import { Duration, Effect, Layer } from "effect";
-import { HttpRouter } from "effect/http";
+import { HttpRouter, HttpServer } from "effect/http";
 import { Settings } from "../config.ts";
+import { Runs } from "../runs/Runs.ts";
 import { Identity } from "../services/Identity.ts";
 import * as Router from "./router.ts";
 
@@ -17,26 +18,57 @@ const headersTimeoutMs = 60_000;
 /** Time a client has to send a whole request, in milliseconds; a large body on a slow line needs it. */
 const requestTimeoutMs = 300_000;
 
-/** The listening socket, from the settings; it refuses to serve strangers beyond loopback. */
-export const layerSocket = Layer.unwrap(
+/** Time a kept connection stays open between requests, in milliseconds; proxies pool theirs for a minute. */
+const keepAliveTimeoutMs = 75_000;
+/** Wait for answers that are being written when every run has ended. */
+const lastWritesMax = Duration.seconds(2);
+
+/** Lets go of connections that are still kept, before the server waits for the last of them. */
+const closesConnections = (server: Server) =>
+  Layer.effectDiscard(
+    Effect.andThen(
+      HttpServer.HttpServer,
+      Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections())),
+    ),
+  );
+
+/** Ends the runs first of all, so that their clients are told before the server waits for its connections. */
+const drained = Layer.effectDiscard(Effect.gen(function* () {
+  const runs = yield* Runs;
+  const { shutdownGraceSeconds } = yield* Settings;
+  yield* Effect.addFinalizer(() => runs.drain(Duration.seconds(shutdownGraceSeconds)));
+}));
+
+/**
+ * Serves the application until its scope closes; it refuses to serve strangers beyond loopback.
+ *
+ * *Details*: closing begins no new run, lets running ones end within the grace of the settings and interrupts
+ * the rest; a stream then ends with its error frame, and what has not begun is answered 503. The sockets close
+ * afterwards.
+ *
+ * *Fails with* `ServeError` when the address is taken, `OpenDoorRefused` when it would serve strangers.
+ */
+export const serve = Layer.unwrap(
   Effect.gen(function* () {
-    const { apiHost, apiPort, shutdownGraceSeconds } = yield* Settings;
+    const { apiHost, apiPort } = yield* Settings;
     const identity = yield* Identity;
     yield* identity.mayListen(apiHost);
-    return NodeHttpServer.layer(
-      () => createServer({ headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs }),
-      { host: apiHost, port: apiPort, gracefulShutdownTimeout: Duration.seconds(shutdownGraceSeconds) },
+    const server = createServer({
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
+    });
+    const served = HttpRouter.serve(Router.layer, { disableLogger: true, routerConfig: Router.routerConfig });
+    return drained.pipe(
+      Layer.provideMerge(served),
+      Layer.provideMerge(closesConnections(server)),
+      Layer.provideMerge(
+        NodeHttpServer.layer(() => server, {
+          host: apiHost,
+          port: apiPort,
+          gracefulShutdownTimeout: lastWritesMax,
+        }),
+      ),
     );
   }),
 );
-
-/**
- * Serves the application until its scope closes.
- *
- * *Details*: closing stops accepting, lets running requests end within the grace of the settings and
- * interrupts the rest.
- */
-export const serve = HttpRouter.serve(Router.layer, {
-  disableLogger: true,
-  routerConfig: Router.routerConfig,
-}).pipe(Layer.provideMerge(layerSocket));

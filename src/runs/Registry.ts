@@ -45,6 +45,9 @@ const endingOf = (entry: RunEntry, exit: Exit.Exit<void, RunError>): Effect.Effe
 export class Registry {
   readonly #joinable = new Joinable();
   readonly #running = new Set<RunEntry>();
+  #draining = false;
+  /** Draining has ended what was left: a run that was beginning at that moment ends as soon as it has. */
+  #cut = false;
 
   constructor(
     /** Runs live in it: when it closes every run is interrupted. */
@@ -63,9 +66,13 @@ export class Registry {
    * *Details*: the run ends with its last listener, as described above; ending it waits until its command
    * is dead.
    *
-   * *Fails with* `IdempotencyKeyReused` when the key came with another request before.
+   * *Fails with* `IdempotencyKeyReused` when the key came with another request before, `ShuttingDown` when
+   * nothing new is begun.
    */
-  enter(attempt: Attempt, plan: RunPlan): Effect.Effect<RunEntry, IdempotencyKeyReused, Scope.Scope> {
+  enter(
+    attempt: Attempt,
+    plan: RunPlan,
+  ): Effect.Effect<RunEntry, IdempotencyKeyReused | ShuttingDown, Scope.Scope> {
     return Effect.acquireRelease(
       Effect.gen({ self: this }, function* () {
         const nowMs = yield* Clock.currentTimeMillis;
@@ -73,6 +80,7 @@ export class Registry {
         if (found !== undefined && found.attempt.fingerprint !== attempt.fingerprint) {
           return yield* new IdempotencyKeyReused();
         }
+        if (found === undefined && this.#draining) return yield* new ShuttingDown();
         const entry = found ?? (yield* this.#start(attempt, plan, nowMs));
         entry.listeners++;
         entry.log.attended();
@@ -80,6 +88,34 @@ export class Registry {
       }),
       (entry) => this.#leave(entry),
     );
+  }
+
+  /**
+   * Begins nothing new, waits for what runs, and ends what is left when the time has passed; its listeners
+   * hear `ShuttingDown` and have heard it when this returns.
+   */
+  drain(grace: Duration.Duration): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#draining = true;
+      const ended = Effect.forEach([...this.#running], ({ fiber }) => fiber ? Fiber.await(fiber) : Effect.void, {
+        concurrency: "unbounded",
+        discard: true,
+      });
+      return Effect.timeoutOption(ended, grace).pipe(
+        Effect.andThen(Effect.suspend(() => {
+          this.#cut = true;
+          return Effect.forEach([...this.#running], (entry) => this.#interrupt(entry), {
+            concurrency: "unbounded",
+            discard: true,
+          });
+        })),
+      );
+    });
+  }
+
+  /** Whether nothing new is begun. */
+  get draining(): boolean {
+    return this.#draining;
   }
 
   /** Ends a run by somebody's wish and waits until its command is dead; its listeners hear `RunCancelled`. */
@@ -114,9 +150,9 @@ export class Registry {
         Effect.ignoreCause,
         // At once, up to its first event: the listener then finds it there and waits for nothing.
         Effect.forkIn(this.scope, { startImmediately: true }),
-        Effect.map((fiber) => {
+        Effect.flatMap((fiber) => {
           entry.fiber = fiber;
-          return entry;
+          return this.#cut ? Effect.as(this.#interrupt(entry), entry) : Effect.succeed(entry);
         }),
       );
     });

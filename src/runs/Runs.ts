@@ -23,7 +23,7 @@ import { announceArtifacts, type Describe, describeByPath } from "./changedArtif
 import { countTokens } from "./countTokens.ts";
 import { placeAttachments } from "./attachments.ts";
 import { Registry } from "./Registry.ts";
-import type { IdempotencyKeyReused, RunError } from "./RunError.ts";
+import type { IdempotencyKeyReused, RunError, ShuttingDown } from "./RunError.ts";
 import type { Tick } from "./RunLog.ts";
 import { doneElsewhere, recorded } from "./shared.ts";
 import { unansweredCall } from "./toolAnswers.ts";
@@ -87,11 +87,23 @@ export interface RunsService {
    * client may come back; then the upstream request is cancelled, the command killed, its place free, and
    * what was completed is in the session.
    *
-   * *Fails with* `IdempotencyKeyReused` when the key of the attempt came with another request before.
+   * *Fails with* `IdempotencyKeyReused` when the key of the attempt came with another request before, and with
+   * `ShuttingDown` once {@link drain} has begun.
    */
-  readonly start: (request: RunRequest) => Effect.Effect<RunHandle, IdempotencyKeyReused, Scope.Scope>;
+  readonly start: (
+    request: RunRequest,
+  ) => Effect.Effect<RunHandle, IdempotencyKeyReused | ShuttingDown, Scope.Scope>;
   /** Runs that have not come to their end. */
   readonly running: Effect.Effect<number>;
+  /**
+   * Begins no more runs, waits for those there are, and ends what is left when the time has passed.
+   *
+   * *Details*: whoever listens to an ended run has heard `ShuttingDown` when this returns, so that a door can
+   * tell its clients before it closes.
+   */
+  readonly drain: (grace: Duration.Duration) => Effect.Effect<void>;
+  /** Whether draining has begun. */
+  readonly draining: Effect.Effect<boolean>;
 }
 
 /**
@@ -185,6 +197,11 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
       } satisfies RunHandle;
     });
 
-    return Runs.of({ start, running: Effect.sync(() => registry.running) });
+    return Runs.of({
+      start,
+      running: Effect.sync(() => registry.running),
+      drain: (grace) => registry.drain(grace),
+      draining: Effect.sync(() => registry.draining),
+    });
   }),
 );

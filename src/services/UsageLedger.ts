@@ -76,16 +76,22 @@ export interface DayUsage {
 
 // Port -------------------------------------------------------------------------------------------
 
+/** Days of one report; each is a file to read. */
+export const reportDaysMax = 92;
+
 /** What a ledger offers. */
 export interface UsageLedgerService {
   /** Counts what a run has just used against today, while it still runs. */
   readonly charge: (spender: Spender, amount: Spent) => Effect.Effect<void>;
   /** What was charged today, finished or not, by the user and by its principal. */
   readonly today: (spender: Spender) => Effect.Effect<{ readonly user: Spent; readonly principal: Spent }>;
+  /** Tries to write where runs are written. *Fails with* `UsageLedgerUnavailable`: the disk is full, or not ours. */
+  readonly check: Effect.Effect<void, UsageLedgerUnavailable>;
   /** Writes a run that ended; a line that cannot be written is logged instead. It charges nothing. */
   readonly record: (line: LedgerLine) => Effect.Effect<void>;
   /**
-   * What a principal used, by day and model, oldest first; both days are included.
+   * What a principal used, by day and model, oldest first; both days are included, and no more than the last
+   * {@link reportDaysMax} are told.
    *
    * *Fails with* `UsageLedgerUnavailable`.
    */
@@ -116,6 +122,7 @@ export const UsageLedger: Context.Reference<UsageLedgerService> = Context.Refere
   defaultValue: (): UsageLedgerService => ({
     charge: () => Effect.void,
     today: () => Effect.succeed({ user: nothing, principal: nothing }),
+    check: Effect.void,
     record: () => Effect.void,
     report: () => Effect.succeed([]),
   }),

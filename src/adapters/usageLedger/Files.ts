@@ -11,6 +11,7 @@ import {
   type DayUsage,
   LedgerLine,
   nothing,
+  reportDaysMax,
   type Spender,
   type Spent,
   UsageLedger,
@@ -22,6 +23,9 @@ import {
 const folder = "ledger";
 /** Readable by the server's own user only: lines tell who used how much. */
 const fileMode = 0o600;
+
+/** What is written to see whether anything can be: a block, so that a full disk shows. */
+const probeBytes = 4_096;
 
 const decodeLine = Schema.decodeUnknownOption(Schema.fromJsonString(LedgerLine));
 
@@ -77,14 +81,15 @@ const linesOf = (directory: string, day: string): Stream.Stream<LedgerLine, Usag
     Stream.map(({ value }) => value),
   );
 
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** The days from one to another, the last of them when there are too many. Days are counted, never compared as text. */
 const daysBetween = (from: string, to: string): ReadonlyArray<string> => {
-  const first = Option.getOrUndefined(DateTime.make(from));
-  const days: Array<string> = [];
-  for (let next = first; next !== undefined && dayOf(DateTime.toEpochMillis(next)) <= to;) {
-    days.push(dayOf(DateTime.toEpochMillis(next)));
-    next = DateTime.add(next, { days: 1 });
-  }
-  return days;
+  const [first, last] = [DateTime.make(from), DateTime.make(to)];
+  if (Option.isNone(first) || Option.isNone(last)) return [];
+  const lastMs = DateTime.toEpochMillis(last.value);
+  const count = Math.min(Math.floor((lastMs - DateTime.toEpochMillis(first.value)) / dayMs) + 1, reportDaysMax);
+  return Array.from({ length: Math.max(0, count) }, (_, index) => dayOf(lastMs - (count - 1 - index) * dayMs));
 };
 
 const tokensOf = ({ usage }: LedgerLine): number => usage.inputTokens + usage.outputTokens;
@@ -125,7 +130,18 @@ export const make = Effect.fnUntraced(function* (directory: string): Effect.fn.R
       catch: unavailable,
     });
 
+  const probe = `${directory}/.check`;
+  const check = Effect.tryPromise({
+    try: async () => {
+      await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+      await Deno.writeFile(probe, new Uint8Array(probeBytes), { mode: fileMode });
+      await Deno.remove(probe);
+    },
+    catch: unavailable,
+  });
+
   return {
+    check: writing.withPermits(1)(check),
     charge: (spender, amount) => Effect.map(totals, (day) => day.add(spender, amount)),
     today: (spender) => Effect.map(totals, (day) => day.of(spender)),
     record: (line) =>

@@ -7,7 +7,7 @@ import { Authorization, FileAuthorization, UserName } from "../frame/Caller.ts";
 import { failsWith } from "../frame/failures.ts";
 import { ArtifactList, ArtifactOut, ContentQuery, ListQuery, UploadQuery } from "./artifacts.ts";
 import { ExecutionList } from "./executions.ts";
-import { HealthOut } from "./health.ts";
+import { HealthOut, LiveOut, NotReadyOut, ReadyOut } from "./health.ts";
 import { SessionDeleted, SessionDetail, SessionList } from "./sessions.ts";
 import { UsageQuery, UsageReport } from "./usage.ts";
 import { describeUpload } from "./uploads.ts";
@@ -17,6 +17,10 @@ export class SystemGroup extends HttpApiGroup.make("system", { topLevel: true })
   .add(
     HttpApiEndpoint.get("health", "/health", { success: HealthOut })
       .annotate(OpenApi.Summary, "See whether the service works, part by part"),
+    HttpApiEndpoint.get("live", "/health/live", { success: LiveOut })
+      .annotate(OpenApi.Summary, "See whether the process answers at all"),
+    HttpApiEndpoint.get("ready", "/health/ready", { success: [ReadyOut, NotReadyOut] })
+      .annotate(OpenApi.Summary, "See whether requests should be sent here now"),
   )
   .annotateMerge(OpenApi.annotations({ title: "System", description: "Needs no key." })) {}
 

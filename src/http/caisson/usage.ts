@@ -6,14 +6,12 @@
 import { Clock, DateTime, Effect, Option, Schema } from "effect";
 import { WireUsage } from "../../domain/ChatChunk.ts";
 import { add, type Usage, zero } from "../../domain/Usage.ts";
-import { UsageLedger } from "../../services/UsageLedger.ts";
+import { reportDaysMax, UsageLedger } from "../../services/UsageLedger.ts";
 import { Caller } from "../frame/Caller.ts";
 import { InvalidRequest } from "../frame/errors.ts";
 
 /** Days that are told when the caller names none. */
 const daysUsual = 30;
-/** Days that may be asked for at once: each is a file to read. */
-const daysMax = 92;
 
 /** The days that are asked for. */
 export const UsageQuery = Schema.Struct({
@@ -64,10 +62,10 @@ const range = Effect.fnUntraced(function* (query: typeof UsageQuery.Type) {
   const usual = DateTime.formatIsoDateUtc(DateTime.subtract(to, { days: daysUsual - 1 }));
   const from = yield* dayOf("from", query.from ?? usual);
   const days = (DateTime.toEpochMillis(to) - DateTime.toEpochMillis(from)) / (24 * 60 * 60 * 1000) + 1;
-  if (days < 1 || days > daysMax) {
+  if (days < 1 || days > reportDaysMax) {
     return yield* new InvalidRequest({
       param: "from",
-      why: `from must be at most ${daysMax - 1} days before to, and not after it`,
+      why: `from must be at most ${reportDaysMax - 1} days before to, and not after it`,
       code: null,
     });
   }

@@ -8,6 +8,7 @@ import { makeId } from "../../domain/ids.ts";
 import { BodyTooLarge, BodyUnreadable, UnsupportedMediaType } from "../../web/BodyError.ts";
 import { InternalError } from "../../runs/RunError.ts";
 import { type HttpError, MethodNotAllowed, UnknownUrl } from "./errors.ts";
+import type { LoopWatchService } from "../../web/LoopWatch.ts";
 import { RequestNotes } from "./RequestNotes.ts";
 import { failed } from "./respond.ts";
 
@@ -79,37 +80,44 @@ export const envelope = (table: MethodTable, bodyBytesMax: number) =>
 const clientGone = 499;
 
 /** Gives every request an id and ends it with one line in the log, when its last byte was sent. */
-export const requestLog = HttpRouter.middleware((app) =>
-  Effect.gen(function* () {
-    const request = yield* HttpServerRequest.HttpServerRequest;
-    const given = request.headers["x-request-id"];
-    const id = given !== undefined && requestId.test(given) ? given : makeId("req");
-    const notes: RequestNotes = {};
-    const startedMs = yield* Clock.currentTimeMillis;
-    let status: number = clientGone;
-    yield* Effect.addFinalizer((exit): Effect.Effect<void, never, Scope.Scope> =>
-      Effect.gen(function* () {
-        const endedMs = yield* Clock.currentTimeMillis;
-        yield* Effect.annotateLogs(Effect.logInfo("request"), {
-          request_id: id,
-          method: request.method,
-          path: request.url.split("?")[0],
-          status,
-          duration_ms: endedMs - startedMs,
-          ...(notes.user === undefined ? {} : { user: notes.user }),
-          ...(notes.model === undefined ? {} : { model: notes.model }),
-          outcome: notes.outcome ?? (exit._tag === "Failure" ? "disconnected" : "sent"),
-        });
-      })
-    );
-    const response = yield* app.pipe(
-      Effect.provideService(RequestNotes, notes),
-      Effect.annotateLogs("request_id", id),
-    );
-    status = response.status;
-    const nowMs = yield* Clock.currentTimeMillis;
-    return HttpServerResponse.setHeaders(response, {
-      "x-request-id": id,
-      "openai-processing-ms": String(nowMs - startedMs),
-    });
-  }), { global: true });
+export const requestLog = (watch: LoopWatchService) =>
+  HttpRouter.middleware((app) =>
+    Effect.gen(function* () {
+      const request = yield* HttpServerRequest.HttpServerRequest;
+      const given = request.headers["x-request-id"];
+      const id = given !== undefined && requestId.test(given) ? given : makeId("req");
+      const notes: RequestNotes = {};
+      const startedMs = yield* Clock.currentTimeMillis;
+      let status: number = clientGone;
+      const leave = watch.enter({
+        method: request.method,
+        path: request.url.split("?")[0] ?? "",
+        bytes: Number(request.headers["content-length"] ?? 0),
+      });
+      yield* Effect.addFinalizer((exit): Effect.Effect<void, never, Scope.Scope> =>
+        Effect.gen(function* () {
+          leave();
+          const endedMs = yield* Clock.currentTimeMillis;
+          yield* Effect.annotateLogs(Effect.logInfo("request"), {
+            request_id: id,
+            method: request.method,
+            path: request.url.split("?")[0],
+            status,
+            duration_ms: endedMs - startedMs,
+            ...(notes.user === undefined ? {} : { user: notes.user }),
+            ...(notes.model === undefined ? {} : { model: notes.model }),
+            outcome: notes.outcome ?? (exit._tag === "Failure" ? "disconnected" : "sent"),
+          });
+        })
+      );
+      const response = yield* app.pipe(
+        Effect.provideService(RequestNotes, notes),
+        Effect.annotateLogs("request_id", id),
+      );
+      status = response.status;
+      const nowMs = yield* Clock.currentTimeMillis;
+      return HttpServerResponse.setHeaders(response, {
+        "x-request-id": id,
+        "openai-processing-ms": String(nowMs - startedMs),
+      });
+    }), { global: true });

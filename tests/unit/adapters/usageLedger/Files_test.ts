@@ -82,3 +82,27 @@ it.effect("Files.record keeps what others may not read, and survives a directory
     yield* Effect.promise(() => Deno.writeTextFile(`${path}/file`, ""));
     yield* (yield* Files.make(`${path}/file`)).record(line(day0));
   }));
+
+it.effect("Files.report ends for days at the end of time, out of order, and too many", () =>
+  Effect.gen(function* () {
+    const ledger = yield* Files.make(yield* directory);
+    yield* ledger.record(line(day0));
+    const ranges = [
+      ["9999-12-31", "9999-12-31"],
+      ["0001-01-01", "9999-12-31"],
+      ["2026-01-02", "2026-01-01"],
+      ["nonsense", "+275760-09-13"],
+    ] as const;
+    for (const [from, to] of ranges) assert.deepEqual(yield* ledger.report("p", { from, to }), [], `${from} ${to}`);
+    assert.equal((yield* ledger.report("p", { from: "0001-01-01", to: "2026-01-01" })).length, 1);
+  }));
+
+it.effect("Files.check writes, leaves nothing, and fails where nothing can be written", () =>
+  Effect.gen(function* () {
+    const path = yield* directory;
+    yield* (yield* Files.make(path)).check;
+    assert.deepEqual([...Deno.readDirSync(path)], []);
+    Deno.writeTextFileSync(`${path}/file`, "");
+    const error = yield* Effect.flip((yield* Files.make(`${path}/file/ledger`)).check);
+    assert.equal(error._tag, "UsageLedgerUnavailable");
+  }));
