@@ -2,13 +2,11 @@ import assert from "node:assert/strict";
 import { Option, Redacted } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import type { ModelRequest } from "../../src/services/Model.ts";
+import { captured } from "../fixtures/backgroundRequests.ts";
 import { withApp } from "../support/app.ts";
 import { fakeSandbox } from "../support/fakeSandbox.ts";
 
-const title = {
-  role: "user",
-  content: "### Task:\nGenerate a concise title.\n### Chat History:\n<chat_history>\nUSER: hi\n</chat_history>",
-};
+const title = captured[0]?.messages[0] ?? assert.fail();
 
 const chatHeaders = { "x-openwebui-chat-id": "chat-1", "x-openwebui-user-id": "ann" };
 

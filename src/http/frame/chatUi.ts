@@ -6,7 +6,8 @@
  * must not start a sandbox or enter the chat's session.
  */
 import type { Headers } from "effect/http";
-import { type Message, textOf } from "../../domain/Message.ts";
+import type { Message } from "../../domain/Message.ts";
+import { isBackgroundRequest } from "./backgroundRequests.ts";
 
 /** What a chat UI says beside the request. */
 export interface ChatUi {
@@ -31,19 +32,12 @@ export const readChatUi = (headers: Headers.Headers): ChatUi => ({
   task: named(headers, "x-openwebui-task"),
 });
 
-/** How the default prompts of Open WebUI's background tasks begin, and what they quote the chat in. */
-const taskPrompt = { opening: "### Task:", quote: "<chat_history>" } as const;
-
 /**
- * Whether a request is a chat UI's background task.
- *
- * *Details*: the task header says so; without it, a lone user message in the form of Open WebUI's
- * default task prompts does.
+ * Whether a request is a client's background task: its header says so, or the request as a whole is one that a client
+ * makes for itself.
  */
-export const isBackgroundTask = (ui: ChatUi, messages: ReadonlyArray<Message>): boolean => {
-  if (ui.task !== undefined) return true;
-  const [only, ...others] = messages;
-  if (only === undefined || others.length > 0 || only.role !== "user") return false;
-  const text = textOf(only).trimStart();
-  return text.startsWith(taskPrompt.opening) && text.includes(taskPrompt.quote);
-};
+export const isBackgroundTask = (
+  ui: ChatUi,
+  messages: ReadonlyArray<Message>,
+  instructions: ReadonlyArray<string>,
+): boolean => ui.task !== undefined || isBackgroundRequest(messages, instructions);

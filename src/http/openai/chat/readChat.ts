@@ -69,7 +69,7 @@ export const makeReadChat = Effect.gen(function* () {
     });
 
     const ui = readChatUi(headers);
-    const isTask = isBackgroundTask(ui, said.messages);
+    const isTask = isBackgroundTask(ui, said.messages, said.instructions ?? []);
     const session = yield* chooseSession(headers, body.metadata, ui);
     const { owner: user, ownConversation }: UnnamedOwner = caller.namesUser(body) || isTask
       ? { owner: caller.ownerOf(body) }
