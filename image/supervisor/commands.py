@@ -167,6 +167,8 @@ class Commands:
             code = 126
         if flags & runners.SURVIVORS:
             command.flags |= wire.SURVIVORS
+        if flags & runners.LEFT_BEHIND:
+            command.flags |= wire.LEFT_BEHIND
         if flags & runners.KILLED and not command.told_to_die:
             command.flags |= wire.RUNNER_LOST
         self._finish(command, code)
@@ -198,8 +200,9 @@ class Commands:
         for is_stderr in (False, True):
             self._on_output(command.runner, is_stderr, READS_AT_END)
         flags = command.flags
-        if self.oom.read() > command.oom_before and (command.alone or code == 137):
-            flags |= wire.OOM_KILLED
+        if self.oom.read() > command.oom_before:
+            # Of several commands at once, the kernel does not say whose process it was.
+            flags |= wire.OOM_KILLED if command.alone or code == 137 else wire.OOM_BESIDE
         for capture, tail_kind, saved_flag in (
             (command.stdout, wire.STDOUT_TAIL, wire.STDOUT_SAVED),
             (command.stderr, wire.STDERR_TAIL, wire.STDERR_SAVED),

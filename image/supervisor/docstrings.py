@@ -7,11 +7,8 @@ both and whose death harms nobody.
 import errno
 import os
 import resource
-import signal
-import struct
 
 import files
-import processes
 import wire
 
 SOURCE_BYTES_MAX = 1 << 20
@@ -20,36 +17,13 @@ PARSE_SECONDS_MAX = 10
 DOCSTRING_BYTES_MAX = 256 << 10
 NAMES_SHOWN_MAX = 20
 
-# What the child tells its parent: a wire code, 0 for a docstring, and text.
-RESULT = struct.Struct(">H")
 
-
-def fork(path, name, settings, fds_first_free):
-    """Starts a child that looks a docstring up; returns its pid and the pipe of its answer."""
-    answer, out = os.pipe2(os.O_CLOEXEC)
-    try:
-        pid = os.fork()
-    except OSError:
-        os.close(answer)
-        os.close(out)
-        raise
-    if pid:
-        os.close(out)
-        os.set_blocking(answer, False)
-        return pid, answer
-    try:
-        os.dup2(out, fds_first_free)
-        os.closerange(0, fds_first_free)
-        os.closerange(fds_first_free + 1, 1 << 16)
-        processes.die_with_parent(signal.SIGKILL)
-        _lower(resource.RLIMIT_CPU, PARSE_SECONDS_MAX)
-        _lower(resource.RLIMIT_AS, PARSE_MEMORY_BYTES_MAX)
-        code, text = _answer(path, name, settings)
-        view = memoryview(RESULT.pack(code) + text.encode("utf-8", "replace")[:DOCSTRING_BYTES_MAX])
-        while view:
-            view = view[os.write(fds_first_free, view) :]
-    finally:
-        os._exit(0)
+def answer(path, name, settings):
+    """Returns a worker's answer about a name in a file; bounds the worker first."""
+    _lower(resource.RLIMIT_CPU, PARSE_SECONDS_MAX)
+    _lower(resource.RLIMIT_AS, PARSE_MEMORY_BYTES_MAX)
+    code, text = _answer(path, name, settings)
+    return code, text.encode("utf-8", "replace")[:DOCSTRING_BYTES_MAX]
 
 
 def _lower(limit, most):

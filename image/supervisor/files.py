@@ -29,10 +29,11 @@ ARTIFACTS_FOLDER = ".caisson/artifacts"
 REPLY_BYTES_MAX = wire.PAYLOAD_BYTES_MAX - 4096
 
 _OPEN_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_READ_TEXT_HEAD = struct.Struct(">QII")
+_READ_TEXT_HEAD = struct.Struct(">QQII")
 _READ_BYTES_HEAD = struct.Struct(">QQ")
 _CHANGED_HEAD = struct.Struct(">QI")
 ALL_LINES = 0xFFFFFFFF
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def artifacts_folder(workspace):
@@ -60,8 +61,10 @@ def make_artifacts_folder(folder):
 
 
 def decode_path(raw, workspace):
-    """Turns a path of the wire into an absolute one."""
+    """Turns a path of the wire into an absolute one; as in a shell, `~` is the workspace."""
     path = os.fsdecode(raw)
+    if path == "~" or path.startswith("~/"):
+        path = path[2:].lstrip("/") or "."
     if not path or "\0" in path:
         raise OSError(errno.EINVAL, "not a path")
     return os.path.join(workspace, path)
@@ -82,11 +85,25 @@ def open_regular(path):
     return fd
 
 
+def _followed(path, workspace):
+    """Returns where a write to a path goes: through a link to what it names, as long as that is in the workspace."""
+    if not os.path.islink(path):
+        return path
+    target = os.path.realpath(path)
+    if os.path.islink(target):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    root = os.path.realpath(workspace)
+    if os.path.commonpath([root, target]) != root:
+        raise wire.Refused(wire.LEADS_OUT, "the link leads out of the workspace")
+    return target
+
+
 class Write:
     """A file being written beside its place, which it takes when it is whole."""
 
-    def __init__(self, path):
+    def __init__(self, path, workspace):
         mode = 0o644
+        path = _followed(path, workspace)
         try:
             target = os.stat(path)
             if stat.S_ISDIR(target.st_mode):
@@ -95,7 +112,7 @@ class Write:
                 raise wire.Refused(wire.UNSUPPORTED_FILE, "not a regular file")
             mode = stat.S_IMODE(target.st_mode)
         except FileNotFoundError:
-            pass  # A new file, or a link to nothing that this write replaces.
+            pass  # A new file.
         if path.endswith("/"):
             raise IsADirectoryError(errno.EISDIR, "is a directory")
         directory = os.path.dirname(path)
@@ -118,7 +135,7 @@ class Write:
         self.size += len(data)
 
     def commit(self):
-        """Puts the file in its place, replacing what stood there, a link included."""
+        """Puts the file in its place, replacing what stood there."""
         os.close(self._fd)
         self._fd = None
         os.rename(self._temporary, self._path)
@@ -138,8 +155,8 @@ class Write:
 
 
 def read_text(payload, workspace, reply):
-    """Replies with lines of a file, or with the entries of a directory."""
-    first, count, bound = _READ_TEXT_HEAD.unpack_from(payload)
+    """Replies with lines of a file from a byte of the first one on, or with the entries of a directory."""
+    first, column, count, bound = _READ_TEXT_HEAD.unpack_from(payload)
     bound = min(bound, REPLY_BYTES_MAX)
     path = decode_path(payload[_READ_TEXT_HEAD.size :], workspace)
     try:
@@ -149,12 +166,14 @@ def read_text(payload, workspace, reply):
         return
     try:
         at = yield from _find_line(fd, first)
-        page, more = yield from _read_lines(fd, at, count, bound)
+        page, flags = yield from _read_lines(fd, at + column, count, bound)
+        is_utf16 = b"\0" in page and os.pread(fd, 2, 0) in _UTF16_MARKS
     finally:
         os.close(fd)
     if b"\0" in page:
-        raise wire.Refused(wire.NOT_TEXT, "not a text file")
-    reply(wire.OK, bytes([more]) + page)
+        why = "UTF-16 text; `iconv -f UTF-16 -t UTF-8` makes it readable" if is_utf16 else "not a text file"
+        raise wire.Refused(wire.NOT_TEXT, why)
+    reply(wire.OK, bytes([flags]) + page)
 
 
 def _find_line(fd, first):
@@ -178,7 +197,7 @@ def _find_line(fd, first):
 
 
 def _read_lines(fd, at, count, bound):
-    """Returns at most `count` lines in at most `bound` bytes, and whether the file goes on after them.
+    """Returns at most `count` lines in at most `bound` bytes, and flags that say how the file goes on after them.
 
     A page ends with a whole line, unless its first line alone is longer than the bound.
     """
@@ -208,8 +227,9 @@ def _read_lines(fd, at, count, bound):
             del page[last + 1 :]
         else:
             _trim_to_character(page)
+            return bytes(page), wire.MORE_FOLLOWS | wire.CUT_IN_LINE
     more = len(page) < whole or bool(os.pread(fd, 1, at + len(page)))
-    return bytes(page), more
+    return bytes(page), wire.MORE_FOLLOWS if more else 0
 
 
 def _trim_to_character(page):

@@ -14,7 +14,7 @@ import sys
 import processes
 
 STATUS = struct.Struct(">iB")  # exit code, flags
-KILLED, SURVIVORS, NO_SHELL, ENDING = 1, 2, 4, 8
+KILLED, SURVIVORS, NO_SHELL, ENDING, LEFT_BEHIND = 1, 2, 4, 8, 16
 
 # Seconds in which a tree must be dead; a fork bomb at its pids limit takes about 20 ms.
 KILL_SECONDS_MAX = 3.0
@@ -89,13 +89,15 @@ def run(argv, environment, workspace, once):
                 killed = True
                 break
             processes.reap(shell.on_reaped)
-        clean = processes.reap(shell.on_reaped) or processes.kill_descendants(
-            KILL_SECONDS_MAX, on_reaped=shell.on_reaped
-        )
+        clean, left_behind = processes.reap(shell.on_reaped), False
+        if not clean:
+            left_behind = not killed and bool(processes.descendants(os.getpid()))
+            clean = processes.kill_descendants(KILL_SECONDS_MAX, on_reaped=shell.on_reaped)
         code = -signal.SIGKILL if shell.code is None else shell.code
         # A shell killed while it waited left its command unread, and the next one must not run it.
         ending = once or killed or not clean or code < 0
         flags = (KILLED if killed else 0) | (0 if clean else SURVIVORS) | (ENDING if ending else 0)
+        flags |= LEFT_BEHIND if left_behind else 0
         os.write(STATUS_FD, STATUS.pack(code if code >= 0 else 128 - code, flags))
         if ending:
             break

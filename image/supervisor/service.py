@@ -13,7 +13,9 @@ from collections import deque
 import docstrings
 import files
 import processes
+import usage
 import wire
+import worker
 from commands import Commands
 from pool import FIRST_FREE_FD
 
@@ -26,7 +28,7 @@ _LIMITS = [
     for name in ("RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_FSIZE", "RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK")
 ]
 # Frames that begin something under their id, which must be free.
-_BEGINNINGS = {wire.EXEC, wire.WRITE, wire.READ_TEXT, wire.READ_BYTES, wire.DOCSTRING, wire.CHANGED}
+_BEGINNINGS = {wire.EXEC, wire.WRITE, wire.READ_TEXT, wire.READ_BYTES, wire.DOCSTRING, wire.CHANGED, wire.USAGE}
 
 
 class Loop:
@@ -78,7 +80,7 @@ class Service:
         self.writes = {}
         self.reads = {}
         self.jobs = deque()  # (id, generator) of file work that is not finished
-        self.lookups = {}  # id → (pid, pipe, deadline, bytes so far)
+        self.lookups = {}  # id → (pid, pipe, deadline, bytes so far, what silence means)
         self.greeted = False
         self.limits = _limits()
         os.set_blocking(in_fd, False)
@@ -95,6 +97,7 @@ class Service:
             wire.CREDIT: self._credit,
             wire.DOCSTRING: self._docstring,
             wire.CHANGED: self._changed,
+            wire.USAGE: self._usage,
             wire.PING: lambda ident, _: self.outbox.send(wire.PONG, ident),
         }
 
@@ -114,7 +117,7 @@ class Service:
         if wake is not None and now >= wake:
             self.commands.on_time(now)
         self._run_jobs()
-        for ident, (pid, _, deadline, _) in list(self.lookups.items()):
+        for ident, (pid, _, deadline, _, _) in list(self.lookups.items()):
             if now >= deadline:
                 os.kill(pid, signal.SIGKILL)
                 self._end_lookup(ident)
@@ -221,7 +224,7 @@ class Service:
         whole, length = struct.unpack_from(">BH", payload)
         self._limit_file_operations()
         files.make_artifacts_folder(self.settings.artifacts)
-        write = files.Write(files.decode_path(payload[3 : 3 + length], self.settings.workspace))
+        write = files.Write(files.decode_path(payload[3 : 3 + length], self.settings.workspace), self.settings.workspace)
         try:
             write.append(memoryview(payload)[3 + length :])
             if whole:
@@ -313,19 +316,33 @@ class Service:
         elif unfinished:
             self.jobs.append((ident, job))
 
-    # Docstrings ----------------------------------------------------------------------------------
+    # Workers -------------------------------------------------------------------------------------
 
     def _docstring(self, ident, payload):
         (length,) = struct.unpack_from(">H", payload)
+        path, name = payload[2 : 2 + length], payload[2 + length :].decode("utf-8")
+        silence = (wire.NOT_PYTHON, "too large or too deeply nested to parse")
+        self._look_up(
+            ident, lambda: docstrings.answer(path, name, self.settings), docstrings.PARSE_SECONDS_MAX, silence
+        )
+
+    def _usage(self, ident, payload):
+        (entries_max,) = struct.unpack_from(">I", payload)
+        silence = (errno.ETIMEDOUT, "the workspace could not be measured in time")
+        self._look_up(
+            ident, lambda: usage.answer(self.settings.workspace, entries_max), usage.MEASURE_SECONDS_MAX, silence
+        )
+
+    def _look_up(self, ident, work, seconds_max, silence):
+        """Answers with what a worker finds, or with `silence` when it ends without a word."""
         self._limit_file_operations()
-        name = payload[2 + length :].decode("utf-8")
-        pid, pipe = docstrings.fork(payload[2 : 2 + length], name, self.settings, FIRST_FREE_FD)
+        pid, pipe = worker.fork(work, FIRST_FREE_FD)
         self.loop.workers.add(pid)
-        self.lookups[ident] = (pid, pipe, time.monotonic() + docstrings.PARSE_SECONDS_MAX, bytearray())
+        self.lookups[ident] = (pid, pipe, time.monotonic() + seconds_max, bytearray(), silence)
         self.loop.watch(pipe, lambda: self._on_lookup(ident))
 
     def _on_lookup(self, ident):
-        _, pipe, _, answer = self.lookups[ident]
+        _, pipe, _, answer, _ = self.lookups[ident]
         try:
             data = os.read(pipe, wire.PIECE_BYTES)
         except BlockingIOError:
@@ -335,13 +352,13 @@ class Service:
             self._end_lookup(ident)
 
     def _end_lookup(self, ident):
-        answer = self.lookups[ident][3]
+        answer, silence = self.lookups[ident][3:]
         self._forget_lookup(ident)
-        if len(answer) < docstrings.RESULT.size:
-            self.outbox.fail(ident, wire.NOT_PYTHON, "too large or too deeply nested to parse")
+        if len(answer) < worker.RESULT.size:
+            self.outbox.fail(ident, *silence)
             return
-        (code,) = docstrings.RESULT.unpack_from(answer)
-        body = bytes(answer[docstrings.RESULT.size :])
+        (code,) = worker.RESULT.unpack_from(answer)
+        body = bytes(answer[worker.RESULT.size :])
         if code:
             self.outbox.fail(ident, code, body.decode("utf-8", "replace"))
         else:

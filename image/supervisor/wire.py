@@ -9,7 +9,7 @@ import os
 import struct
 from collections import deque
 
-VERSION = 1
+VERSION = 2
 PREAMBLE = b"\x00\xffcaisson-supervisor-1\xff\x00\n"
 HEADER = struct.Struct(">IBI")
 
@@ -24,7 +24,7 @@ OUTBOX_BYTES_LOW = 1 << 18
 WRITEV_BUFFERS = 64
 
 # Server to supervisor
-EXEC, STDIN, CANCEL, WRITE, CHUNK, COMMIT, READ_TEXT, READ_BYTES, CREDIT, DOCSTRING, CHANGED, PING = range(1, 13)
+EXEC, STDIN, CANCEL, WRITE, CHUNK, COMMIT, READ_TEXT, READ_BYTES, CREDIT, DOCSTRING, CHANGED, PING, USAGE = range(1, 14)
 # Supervisor to server
 STDOUT, STDERR, STDOUT_TAIL, STDERR_TAIL, EXIT, OK, ERROR, DATA, HELLO, PONG, TAKEN = range(65, 76)
 
@@ -35,9 +35,15 @@ EXIT_BODY = struct.Struct(">iHQQ")  # exit code, flags, bytes of stdout and of s
 TIMED_OUT, OOM_KILLED, CANCELLED, SURVIVORS, RUNNER_LOST, STDOUT_SAVED, STDERR_SAVED, SAVED_IN_PART = (
     1 << bit for bit in range(8)
 )
+# Somebody's process was killed for want of memory while this command ran beside others; processes that the
+# command left behind were ended with it.
+OOM_BESIDE, LEFT_BEHIND = 256, 512
+
+# First byte of a page of text
+MORE_FOLLOWS, CUT_IN_LINE = 1, 2
 
 # Error codes beside errno
-NOT_TEXT, UNSUPPORTED_FILE, NOT_PYTHON, NO_SUCH_FUNCTION, TOO_LARGE = range(1001, 1006)
+NOT_TEXT, UNSUPPORTED_FILE, NOT_PYTHON, NO_SUCH_FUNCTION, TOO_LARGE, LEADS_OUT = range(1001, 1007)
 ERROR_TEXT_BYTES_MAX = 500
 
 

@@ -8,7 +8,7 @@ import { Effect, Schema } from "effect";
 import type { ExecutionOutcome } from "../domain/Execution.ts";
 import type { ToolCall } from "../domain/Message.ts";
 import type { ToolResult } from "../domain/Tool.ts";
-import type { FileError, SandboxError, SandboxHandle } from "../services/Sandbox.ts";
+import type { FileError, FileText, SandboxError, SandboxHandle } from "../services/Sandbox.ts";
 import type { ToolCallOptions } from "../services/Toolbox.ts";
 import {
   agentTools,
@@ -85,14 +85,19 @@ const handlers: Readonly<
     };
   }),
   read_file: Effect.fnUntraced(function* (call, acquire) {
-    const { file_path: path, offset = 0, line_count: lineCount } = yield* decodeReadFile(call.argumentsJson);
+    const { file_path: path, offset = 0, line_count: lineCount, column } = yield* decodeReadFile(call.argumentsJson);
     const sandbox = yield* acquire;
-    const { text, truncated } = yield* sandbox.readText(path, {
+    const page = yield* sandbox.readText(path, {
       offset,
       ...(lineCount !== undefined && { lineCount }),
+      ...(column !== undefined && { column }),
     });
-    const note = truncated ? `\n[cut here: read on with offset ${offset + linesIn(text)}]` : "";
-    return { text: text + note, isError: false, structured: { text, truncated } };
+    const remarks = [page.note, readOn(page, offset)].filter((remark) => remark !== undefined);
+    return {
+      text: page.text + remarks.map((remark) => `\n[${remark}]`).join(""),
+      isError: false,
+      structured: { ...page },
+    };
   }),
   read_docstring: Effect.fnUntraced(function* (call, acquire) {
     const { file_path: path, function_name: name } = yield* decodeReadDocstring(call.argumentsJson);
@@ -100,6 +105,15 @@ const handlers: Readonly<
     const docstring = yield* sandbox.readDocstring(path, name);
     return { text: docstring, isError: false, structured: { docstring } };
   }),
+};
+
+/** How to read on after a page, in words; nothing when it was the last. */
+const readOn = ({ text, truncated, next }: FileText, offset: number): string | undefined => {
+  if (!truncated) return undefined;
+  if (next?.column !== undefined) {
+    return `cut here inside line ${next.offset}: read on with offset ${next.offset} and column ${next.column}`;
+  }
+  return `cut here: read on with offset ${next?.offset ?? offset + linesIn(text)}`;
 };
 
 const linesIn = (text: string): number => text.split("\n").length - (text.endsWith("\n") ? 1 : 0);

@@ -70,6 +70,13 @@ export const sandboxRows = {
     unit: "MiB",
     why: "Size of a workspace.",
   }),
+  sandboxEntriesMax: integer("CAISSON_SANDBOX_ENTRIES_MAX", {
+    default: 250_000,
+    least: 1_000,
+    most: 10_000_000,
+    unit: "entries",
+    why: "Files, directories and links in a workspace; a disk has only so many inodes for all.",
+  }),
   sandboxOutputBytesMax: integer("CAISSON_SANDBOX_OUTPUT_BYTES_MAX", {
     default: 64 * 1024,
     least: 1024,

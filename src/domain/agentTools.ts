@@ -87,8 +87,18 @@ export const readFile = tool({
     line_count: Schema.optionalKey(
       Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annotate({ description: "Number of lines, all when absent" }),
     ),
+    column: Schema.optionalKey(
+      Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).annotate({
+        description: "Byte of the first line to begin at; only where a page that was cut inside a long line says so",
+      }),
+    ),
   }),
-  output: Schema.Struct({ text: Schema.String, truncated: Schema.Boolean }),
+  output: Schema.Struct({
+    text: Schema.String,
+    truncated: Schema.Boolean,
+    next: Schema.optionalKey(Schema.Struct({ offset: Schema.Int, column: Schema.optionalKey(Schema.Int) })),
+    note: Schema.optionalKey(Schema.String),
+  }),
   annotations: { readOnly: true, destructive: false, idempotent: true },
 });
 

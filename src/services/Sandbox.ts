@@ -132,14 +132,20 @@ export interface SandboxHealth {
 /** A page of a text file or a directory listing. */
 export interface FileText {
   readonly text: string;
-  /** More follows: ask again with a larger offset. */
+  /** More follows: ask again from `next`. */
   readonly truncated: boolean;
+  /** Where to read on when more follows; a column when the page ends inside a line. */
+  readonly next?: { readonly offset: number; readonly column?: number };
+  /** What the reader must know of the page, one sentence: for example that its letters are a guess. */
+  readonly note?: string;
 }
 
 /** Which lines of a file to read. */
 export interface ReadTextOptions {
   /** 0-based first line. */
   readonly offset: number;
+  /** Bytes of the first line to leave out, as a page that was cut inside it said; 0 when absent. */
+  readonly column?: number;
   /** Lines to return; all that fit the bound when absent. */
   readonly lineCount?: number;
 }
@@ -157,7 +163,7 @@ export interface FileEntry {
 /**
  * An owner's sandbox, valid while the scope that opened it is open.
  *
- * Paths may be relative to `/workspace`. Every effect is interruptible: interrupting `execute`
+ * Paths may be relative to `/workspace`, which `~` means as well. Every effect is interruptible: interrupting `execute`
  * kills the command's whole process tree before the interruption completes.
  */
 export interface SandboxHandle {
@@ -170,7 +176,8 @@ export interface SandboxHandle {
    */
   readonly execute: (request: ExecutionRequest) => Effect.Effect<ExecutionOutcome, SandboxError>;
   /**
-   * Writes a whole file atomically, creating parents, and returns the bytes written.
+   * Writes a whole file atomically, creating parents, and returns the bytes written. A link is followed
+   * within the workspace; one that leads out of it is refused.
    *
    * *Fails with* `FileError` when the path is refused or there is no space, `SandboxError`.
    */

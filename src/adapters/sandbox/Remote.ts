@@ -6,6 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { Effect, Layer, Option, Schema, Stream } from "effect";
+import { readFile } from "../../domain/agentTools.ts";
 import { makeId, ownerKey } from "../../domain/ids.ts";
 import type { ExecutionOutcome, ExecutionRequest } from "../../domain/Execution.ts";
 import type { Owner } from "../../domain/Owner.ts";
@@ -23,7 +24,7 @@ const wordsMax = 500;
 /** A helper command touches a few files; one that takes longer hangs. */
 const helperTimeoutMs = 60_000;
 
-const decodeOutput = Schema.decodeUnknownEffect(Schema.Struct({ text: Schema.String, truncated: Schema.Boolean }));
+const decodeOutput = Schema.decodeUnknownEffect(readFile.output);
 const decodeDocstring = Schema.decodeUnknownEffect(Schema.Struct({ docstring: Schema.String }));
 
 const unavailable = (detail: string, cause?: unknown) =>
@@ -40,6 +41,9 @@ const foreign = (error: Schema.SchemaError) => unavailable("the tool server's re
 
 /** Quotes a text for bash so that no character of it is special. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** A path as an argument; as in the tools, `~` is the workspace. */
+const quotedPath = (path: string): string => quoted(path.replace(/^~(?=\/|$)/, "/workspace"));
 
 const decodeReason = Schema.decodeUnknownOption(FileError.fields.reason);
 
@@ -107,7 +111,7 @@ const handleOver = (tools: Tools, id: string): SandboxHandle => {
     id,
     execute,
     writeFile: Effect.fnUntraced(function* (path, content) {
-      const target = quoted(path);
+      const target = quotedPath(path);
       const partial = quoted(`${path}.${makeId("part")}`);
       yield* helper(path, `mkdir -p -- "$(dirname -- ${target})" && : > ${partial}`);
       for (let at = 0; at < content.byteLength; at += writePieceBytes) {
@@ -117,12 +121,9 @@ const handleOver = (tools: Tools, id: string): SandboxHandle => {
       yield* helper(path, `mv -fT -- ${partial} ${target}`);
       return content.byteLength;
     }),
-    readText: Effect.fnUntraced(function* (path, { offset, lineCount }) {
-      const result = yield* fileCall(path, "read_file", {
-        file_path: path,
-        offset,
-        ...(lineCount !== undefined && { line_count: lineCount }),
-      });
+    readText: Effect.fnUntraced(function* (path, { lineCount, ...from }) {
+      const lines = lineCount === undefined ? from : { ...from, line_count: lineCount };
+      const result = yield* fileCall(path, "read_file", { file_path: path, ...lines });
       return yield* Effect.mapError(decodeOutput(result.structured), foreign);
     }),
     readBytes: (path, range) => {
@@ -131,7 +132,7 @@ const handleOver = (tools: Tools, id: string): SandboxHandle => {
         range?.offset ?? 0,
         Effect.fnUntraced(function* (at: number) {
           const wanted = Math.min(readPieceBytes, end - at);
-          const command = `set -o pipefail; tail -c +${at + 1} -- ${quoted(path)} | head -c ${wanted} | base64 -w0`;
+          const command = `set -o pipefail; tail -c +${at + 1} -- ${quotedPath(path)} | head -c ${wanted} | base64 -w0`;
           // tail is ended by head's early exit, which pipefail reports as SIGPIPE: no failure of the read.
           const text = yield* helper(path, `{ ${command}; } || [ $? = 141 ]`);
           const bytes = new Uint8Array(Buffer.from(text, "base64"));

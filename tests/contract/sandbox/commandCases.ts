@@ -116,6 +116,50 @@ export const commandCases = ({ it, withHandle }: Cases): void => {
       assert.deepEqual(both.map((outcome) => outcome.stdout), ["met\n", "met\n"]);
     }), { needs: "concurrentCommands" });
 
+  withHandle(
+    "execute says that what a command left in the background ended with it",
+    (handle) =>
+      Effect.gen(function* () {
+        const outcome = yield* run(handle, "sleep 5555 & echo begun");
+        assert.equal(ok(outcome), "begun\n");
+        assert.match(outcome.note ?? "", /background were ended/);
+        assert.equal((yield* run(handle, "sleep 0.01 & wait; seq 100000 | head -n 1; cat <(echo x)")).note, undefined);
+      }),
+    { needs: "realProcesses" },
+  );
+
+  withHandle(
+    "execute reports an out-of-memory kill in a pipeline and in a command of seconds, whoever the owner",
+    (handle) =>
+      Effect.gen(function* () {
+        const hog = `python3 -c 'a = []\nwhile True: a.append(bytearray(1 << 20))'`;
+        for (const command of [`${hog} | cat`, `sleep 2.5; ${hog}; echo on`, `(${hog}) || true`]) {
+          const outcome = yield* run(handle, command);
+          assert.equal(outcome.oomKilled, true, command);
+        }
+        const owner = freshOwner();
+        const outcome = yield* cleaned([owner], using(owner, (lasting) => run(lasting, `sleep 2.5; ${hog} | cat`)));
+        assert.equal(outcome.oomKilled, true);
+      }),
+    { needs: "memoryBound", settings: { sandboxMemoryMb: 192 } },
+  );
+
+  it("execute stops a command that makes too many files and names them", () => {
+    const owner = freshOwner();
+    const flood = "for i in $(seq 100000); do : > f$i; done; sleep 20";
+    return cleaned(
+      [owner],
+      using(owner, (handle) =>
+        Effect.gen(function* () {
+          const outcome = yield* run(handle, flood);
+          assert.equal(outcome.exitCode, 153);
+          assert.match(outcome.note ?? "", /more than 2000 files/);
+          ok(yield* run(handle, "find . -name 'f*' -delete; sleep 1.5"));
+          assert.equal((yield* run(handle, "true")).note, undefined);
+        })),
+    );
+  }, { needs: "realProcesses", settings: { sandboxEntriesMax: 2_000 } });
+
   withHandle("execute leaves no process behind when it is interrupted", (handle) =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(

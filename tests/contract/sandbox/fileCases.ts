@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { Effect } from "effect";
+import type { FileText } from "../../../src/services/Sandbox.ts";
 import { type Cases, collect, eventually, failureOf, ok, run, text } from "./SandboxCases.ts";
 
 /** Registers them for one adapter. */
@@ -37,10 +38,75 @@ export const fileCases = ({ withHandle, withLinks }: Cases): void => {
       assert.deepEqual(yield* handle.readText("lines.txt", { offset: 1, lineCount: 2 }), {
         text: "one\ntwo\n",
         truncated: true,
+        next: { offset: 3 },
       });
       assert.deepEqual(yield* handle.readText("lines.txt", { offset: 3 }), { text: "three", truncated: false });
       assert.deepEqual(yield* handle.readText("lines.txt", { offset: 9 }), { text: "", truncated: false });
     }));
+
+  withHandle("readText is readable on when a page ends inside a line", (handle) =>
+    Effect.gen(function* () {
+      // Letters of three bytes, so that pages do not end between letters by chance.
+      const long = "日本語".repeat(400_000);
+      yield* handle.writeFile("long.txt", text(`first\n${long}\nlast\n`));
+      const pages: Array<string> = [];
+      let next: FileText["next"] = { offset: 0 };
+      while (next !== undefined) {
+        const page: FileText = yield* handle.readText("long.txt", next);
+        assert.equal(page.truncated, page.next !== undefined);
+        pages.push(page.text);
+        next = page.next;
+      }
+      assert.ok(pages.length > 2, `${pages.length} pages`);
+      assert.equal(pages.join(""), `first\n${long}\nlast\n`);
+    }));
+
+  withHandle("readText says so when text is not UTF-8", (handle) =>
+    Effect.gen(function* () {
+      yield* handle.writeFile("latin.txt", Uint8Array.from([0x63, 0x61, 0x66, 0xe9, 0x0a]));
+      const told = yield* Effect.result(handle.readText("latin.txt", { offset: 0 }));
+      if (told._tag === "Success") {
+        assert.equal(told.success.text, "café\n");
+        assert.match(told.success.note ?? "", /not UTF-8/);
+      } else assert.match(told.failure.message, /not UTF-8/);
+      yield* handle.writeFile("utf16.txt", Uint8Array.from([0xff, 0xfe, 0x61, 0, 0x0a, 0]));
+      const refused = yield* Effect.flip(handle.readText("utf16.txt", { offset: 0 }));
+      assert.ok(refused._tag === "FileError" && refused.reason === "NotText");
+      assert.match(refused.why, /UTF-16/);
+    }));
+
+  withHandle("file operations take ~ for the workspace, as bash does", (handle) =>
+    Effect.gen(function* () {
+      yield* handle.writeFile("~/notes/a.py", text('def f():\n  """Said."""\n'));
+      assert.match(ok(yield* run(handle, "cat ~/notes/a.py /workspace/notes/a.py")), /def f[^]*def f/);
+      assert.match((yield* handle.readText("~/notes/a.py", { offset: 0 })).text, /def f/);
+      assert.match((yield* handle.readText("~", { offset: 0 })).text, /notes/);
+      assert.equal((yield* collect(handle.readBytes("~/notes/a.py"))).length, 23);
+      assert.equal(yield* handle.readDocstring("~/notes/a.py", "f"), "Said.");
+    }));
+
+  withLinks(
+    "writeFile goes through a link within the workspace, and through none that leads out of it",
+    (handle) =>
+      Effect.gen(function* () {
+        ok(
+          yield* run(
+            handle,
+            "mkdir real; echo old > real/file; ln -s real/file link; ln -s link again; ln -s real/new fresh",
+          ),
+        );
+        ok(yield* run(handle, "ln -s /tmp/out out; ln -s ../tmp/out dots; ln -s round round; echo kept > /tmp/out"));
+        for (const [through, to] of [["link", "real/file"], ["again", "real/file"], ["fresh", "real/new"]] as const) {
+          yield* handle.writeFile(through, text(through));
+          assert.equal(ok(yield* run(handle, `cat ${to}; test -L ${through} && echo link`)), `${through}link\n`);
+        }
+        for (const path of ["out", "dots"]) {
+          assert.equal(yield* failureOf(handle.writeFile(path, text("x"))), "PermissionDenied");
+        }
+        yield* failureOf(handle.writeFile("round", text("x")));
+        assert.equal(ok(yield* run(handle, "cat /tmp/out")), "kept\n");
+      }),
+  );
 
   withHandle("readText lists entries when the path is a directory", (handle) =>
     Effect.gen(function* () {

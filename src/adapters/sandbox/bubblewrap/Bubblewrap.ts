@@ -11,6 +11,7 @@ import { connect } from "../supervisor/SupervisorLink.ts";
 import { bubblewrapArgs, type BubblewrapPlaces, type BubblewrapSettings, uidOf } from "./command.ts";
 import { runToEnd, spawn } from "../local/childProcess.ts";
 import { fromChild } from "./webChannel.ts";
+import { watchWorkspace } from "../owned/workspaceWatch.ts";
 import type { Workspaces } from "../local/workspaces.ts";
 
 const supervisorSource = new URL("../../../../image/supervisor/", import.meta.url);
@@ -114,8 +115,12 @@ export const startBubblewrap = Effect.fnUntraced(
         })
       ),
     );
+    const watched = yield* watchWorkspace(link, {
+      mb: shared.settings.sandboxWorkspaceMb,
+      entries: shared.settings.sandboxEntriesMax,
+    });
     return {
-      handle: { ...link, id: makeId("bwrap") },
+      handle: { ...link, ...watched, id: makeId("bwrap") },
       isClosed: Effect.sync(link.isClosed),
     };
   },

@@ -17,7 +17,13 @@ export interface BubblewrapPlaces {
 /** The settings that bound a bubblewrap sandbox or that it cannot heed. */
 export type BubblewrapSettings = Pick<
   SettingsService,
-  "sandboxFileMb" | "sandboxMemoryMb" | "sandboxNetwork" | "sandboxOpenFilesMax" | "sandboxPidsMax"
+  | "sandboxEntriesMax"
+  | "sandboxFileMb"
+  | "sandboxMemoryMb"
+  | "sandboxNetwork"
+  | "sandboxOpenFilesMax"
+  | "sandboxPidsMax"
+  | "sandboxWorkspaceMb"
 >;
 
 /** User and group inside, as in every Caisson sandbox. */
@@ -155,7 +161,12 @@ export const bubblewrapControls = (settings: BubblewrapSettings, asRoot: boolean
   { name: "pids", applied: true, detail: `${settings.sandboxPidsMax} processes (RLIMIT_NPROC of the sandbox's user)` },
   { name: "open files", applied: true, detail: `${settings.sandboxOpenFilesMax} per process` },
   { name: "file size", applied: true, detail: `${settings.sandboxFileMb} MiB per file` },
-  { name: "disk", applied: false, detail: "the workspace is a directory of the host without a quota" },
+  {
+    name: "disk",
+    applied: false,
+    detail: `the workspace is a directory of the host without a quota; ${settings.sandboxWorkspaceMb} MiB and ` +
+      `${settings.sandboxEntriesMax} entries are checked while and after commands run, and more stops them`,
+  },
 ];
 
 /** What the model must know about the bubblewrap form. */

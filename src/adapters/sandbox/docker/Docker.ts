@@ -17,7 +17,7 @@ import { Deaths } from "../owned/deaths.ts";
 import * as PerOwner from "../owned/PerOwner.ts";
 import { type LinkedSandbox, openReplaceable } from "../owned/replaceable.ts";
 import * as StartLine from "../owned/startLine.ts";
-import { watchWorkspace } from "../owned/workspaceWatch.ts";
+import { watchWorkspace, type WorkspaceBounds } from "../owned/workspaceWatch.ts";
 import { type ContainerContext, type ContainerSettings, controlsOf } from "./container.ts";
 import { contentsNotes } from "./contents.ts";
 import { Engine, type EngineInfo, type EngineService } from "./Engine.ts";
@@ -64,8 +64,8 @@ const owned = Effect.fnUntraced(function* (
   running: RunningSandbox,
   options: {
     readonly onDeath: () => void;
-    /** Bound of the workspace in MiB where nothing else bounds it. */
-    readonly measuredMb: number | undefined;
+    /** What the workspace may hold where nothing beneath it bounds that. */
+    readonly bounds: WorkspaceBounds | undefined;
   },
 ): Effect.fn.Return<LinkedSandbox, never, Scope.Scope> {
   let released = false;
@@ -82,9 +82,9 @@ const owned = Effect.fnUntraced(function* (
       released = true;
     })
   );
-  const link = options.measuredMb === undefined
+  const link = options.bounds === undefined
     ? running.link
-    : { ...running.link, ...(yield* watchWorkspace(running.link, options.measuredMb)) };
+    : { ...running.link, ...(yield* watchWorkspace(running.link, options.bounds)) };
   return { id: running.id, link, isClosed: Effect.sync(running.link.isClosed) };
 });
 
@@ -148,7 +148,10 @@ const make = Effect.gen(function* (): Effect.gen.Return<
     const running = yield* starting.start(owner, key);
     return yield* owned(running, {
       onDeath: () => deaths.remember(owner, key),
-      measuredMb: volumeQuota || owner.ephemeral ? undefined : settings.sandboxWorkspaceMb,
+      bounds: owner.ephemeral ? undefined : {
+        entries: settings.sandboxEntriesMax,
+        ...(!volumeQuota && { mb: settings.sandboxWorkspaceMb }),
+      },
     });
   });
   const owners = yield* PerOwner.make<LinkedSandbox>({

@@ -38,6 +38,7 @@ export type ContainerSettings = Pick<
   | "dockerRuntime"
   | "executorImage"
   | "sandboxCpus"
+  | "sandboxEntriesMax"
   | "sandboxFileMb"
   | "sandboxMemoryMb"
   | "sandboxNetwork"
@@ -90,6 +91,10 @@ export const memorySizes = (settings: ContainerSettings) => ({
 
 /** Says what the engine would otherwise forbid in a memory file system and not in a volume: to run what lies there. */
 const executable = "exec";
+
+/** Bounds the entries of a memory file system, each of which costs kernel memory; Podman does not take the option. */
+const entriesOption = ({ settings, version }: ContainerContext): string =>
+  isPodman(version) ? "" : `,nr_inodes=${settings.sandboxEntriesMax}`;
 
 /** Prints `ok` where a program can be written to a directory and run from it. */
 const runsPrograms = (directory: string): string =>
@@ -230,9 +235,12 @@ export const controlRows: ReadonlyArray<ControlRow> = [
     name: "/tmp",
     promise: ({ settings }) =>
       `in memory, ${memorySizes(settings).tmp} MiB, programs run, no devices, no set-user-id programs`,
-    host: ({ settings }) => ({
-      Tmpfs: { "/tmp": `rw,${executable},nosuid,nodev,size=${memorySizes(settings).tmp}m,mode=1777` },
-      ShmSize: memorySizes(settings).shm * mib,
+    host: (context) => ({
+      Tmpfs: {
+        "/tmp": `rw,${executable},nosuid,nodev,size=${memorySizes(context.settings).tmp}m,mode=1777` +
+          entriesOption(context),
+      },
+      ShmSize: memorySizes(context.settings).shm * mib,
     }),
     proof: ({ settings }) =>
       `o=$(awk '$2=="/tmp" {print $3","$4}' /proc/mounts); case ",$o," in *,tmpfs,*) ;; *) echo "found $o";; esac; ` +
@@ -242,7 +250,10 @@ export const controlRows: ReadonlyArray<ControlRow> = [
   },
   {
     name: "workspace of a request",
-    promise: ({ settings }) => `in memory, ${memorySizes(settings).workspace} MiB, programs run, gone with the request`,
+    promise: ({ settings }) =>
+      `in memory, ${
+        memorySizes(settings).workspace
+      } MiB and ${settings.sandboxEntriesMax} entries, programs run, gone with the request`,
     proof: ({ settings }) =>
       `[ "$(stat -f -c %T /workspace)" = tmpfs ] && { ${
         equal("df -m --output=size /workspace | tail -n 1 | tr -d ' '", memorySizes(settings).workspace)
@@ -252,9 +263,10 @@ export const controlRows: ReadonlyArray<ControlRow> = [
     name: "workspace of a user",
     promise: ({ settings, volumeQuota }) =>
       volumeQuota
-        ? `a volume of ${settings.sandboxWorkspaceMb} MiB, bounded by the file system`
-        : `a volume; ${settings.sandboxWorkspaceMb} MiB are checked while and after commands run, ` +
-          `and more stops the commands and refuses writes`,
+        ? `a volume of ${settings.sandboxWorkspaceMb} MiB, bounded by the file system; ${settings.sandboxEntriesMax} ` +
+          `entries are checked while and after commands run, and more stops the commands and refuses writes`
+        : `a volume; ${settings.sandboxWorkspaceMb} MiB and ${settings.sandboxEntriesMax} entries are checked while ` +
+          `and after commands run, and more stops the commands and refuses writes`,
     lacks: ({ volumeQuota }) =>
       volumeQuota ? undefined : "this engine cannot bound the size of a volume: its storage has no project quotas",
     proof: () => runsPrograms("/workspace"),
@@ -316,7 +328,9 @@ export const containerOptions = (
   // Podman refuses a user on a tmpfs; there the mode of the image's own directory decides.
   const workspaceUser = isPodman(context.version) ? "" : `,uid=${sandboxUid},gid=${sandboxUid}`;
   const memoryWorkspace = {
-    "/workspace": `rw,${executable},nosuid,nodev,size=${sizes.workspace}m,mode=1777${workspaceUser}`,
+    "/workspace": `rw,${executable},nosuid,nodev,size=${sizes.workspace}m,mode=1777${workspaceUser}${
+      entriesOption(context)
+    }`,
   };
   return {
     name: request.name,

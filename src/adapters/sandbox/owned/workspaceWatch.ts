@@ -1,13 +1,27 @@
 /**
- * Bounding a workspace on an engine that cannot.
+ * Bounding a workspace where nothing beneath it can.
  *
- * The size is measured from inside while and shortly after commands run. Over the limit, running
- * commands are stopped and writes are refused until something is deleted. User code that hides from
- * the measurement can delay it, which is why the control is reported as not applied.
+ * Its size and the number of its entries are measured from inside while and shortly after commands run. Over
+ * a limit, running commands are stopped and writes are refused until something is deleted. User code that
+ * hides from the measurement can delay it, which is why the control is reported as not applied.
  */
-import { Deferred, Effect, Latch, type Scope } from "effect";
+import { Deferred, Duration, Effect, Latch, type Scope } from "effect";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
 import { FileError, type SandboxError } from "../../../services/Sandbox.ts";
+
+/** What a workspace may hold. */
+export interface WorkspaceBounds {
+  /** MiB of disk; absent where the file system bounds them. */
+  readonly mb?: number;
+  /** Files, directories and links. */
+  readonly entries: number;
+}
+
+/** What a workspace holds. */
+interface Used {
+  readonly bytes: number;
+  readonly entries: number;
+}
 
 /** The two operations the watch stands before. */
 interface Watched {
@@ -17,6 +31,8 @@ interface Watched {
 
 /** What the watch needs of a sandbox. */
 interface Guarded extends Watched {
+  /** Measures the workspace, counting entries no further than asked; `FileError` when there was no telling. */
+  readonly usage: (entriesMax: number) => Effect.Effect<Used, SandboxError | FileError>;
   /** Runs a command and kills it when `stop` completes first, keeping what it printed. */
   readonly executeUntil: (
     request: ExecutionRequest,
@@ -26,20 +42,28 @@ interface Guarded extends Watched {
 
 /** Pause between measurements: what a disk can take in it is the most that a workspace overshoots by. */
 const pauseMs = 1_000;
-/** A measurement that takes longer says nothing. */
-const measureMsMax = 5_000;
+/** The part of the time that measuring may take: a workspace of many files is looked at less often. */
+const measureShare = 0.2;
+/** Entries counted, as a multiple of what may be there: between the two, growth can be told from deletion. */
+const countedOfBound = 2;
 /** The exit code of a shell whose program was stopped for writing more than it may (128 + SIGXFSZ). */
 const exitCodeOverLimit = 153;
 
 const mib = 1024 * 1024;
 
-/** What is known of one workspace: its size as last measured, and who must hear that it broke its limit. */
+/** What is known of one workspace: what it last held, and who must hear that it broke its bounds. */
 class Gauge {
-  private usedBytes = 0;
+  /** Entries are counted no further than this. */
+  readonly countedMax: number;
+  private used: Used = { bytes: 0, entries: 0 };
   private running = 0;
   private breach = Deferred.makeUnsafe<void>();
+  private readonly bytesMax: number;
 
-  constructor(private readonly limitMb: number) {}
+  constructor(private readonly bounds: WorkspaceBounds) {
+    this.bytesMax = bounds.mb === undefined ? Number.POSITIVE_INFINITY : bounds.mb * mib;
+    this.countedMax = bounds.entries * countedOfBound;
+  }
 
   get isBusy(): boolean {
     return this.running > 0;
@@ -56,31 +80,31 @@ class Gauge {
   /** Completes at the next breach. */
   readonly broken: Effect.Effect<void> = Effect.suspend(() => Deferred.await(this.breach));
 
-  /** *within → over*: a workspace that grew over its limit under running commands stops them. */
-  measured(bytes: number): void {
-    // What was over the limit before must not stop the command that deletes it.
-    const allowed = Math.max(this.limitMb * mib, this.usedBytes);
-    this.usedBytes = bytes;
-    if (bytes <= allowed || !this.isBusy) return;
+  /** *within → over*: a workspace that grew over its bounds under running commands stops them. */
+  measured(now: Used): void {
+    const before = this.used;
+    this.used = now;
+    // What was over a bound before must not stop the command that deletes it, as far as that can be seen.
+    const isOver = now.bytes > Math.max(this.bytesMax, before.bytes) ||
+      now.entries > Math.max(this.bounds.entries, before.entries) || now.entries >= this.countedMax;
+    if (!isOver || !this.isBusy) return;
     const broken = this.breach;
     this.breach = Deferred.makeUnsafe<void>();
     Deferred.doneUnsafe(broken, Effect.void);
   }
 
-  /** What a workspace over its limit is told. */
+  /** What a workspace over its bounds is told. */
   get overNote(): string | undefined {
-    if (this.usedBytes <= this.limitMb * mib) return undefined;
-    const used = Math.ceil(this.usedBytes / mib);
-    return `The workspace holds ${used} MiB, over its limit of ${this.limitMb} MiB: delete files, writes are refused.`;
+    const { bytes, entries } = this.used;
+    const held = [
+      ...(bytes > this.bytesMax ? [`${Math.ceil(bytes / mib)} MiB, over its limit of ${this.bounds.mb} MiB`] : []),
+      ...(entries > this.bounds.entries ? [`more than ${this.bounds.entries} files and directories`] : []),
+    ];
+    return held.length === 0
+      ? undefined
+      : `The workspace holds ${held.join(" and ")}: delete files, writes are refused.`;
   }
 }
-
-/** Measures from inside, in bytes; nothing when there was no telling. */
-const measure = (guarded: Guarded): Effect.Effect<number | undefined, SandboxError> =>
-  guarded.execute({ command: "du -sxB1 /workspace 2>/dev/null | cut -f1", timeoutMs: measureMsMax }).pipe(
-    Effect.map(({ stdout }) => Number.parseInt(stdout, 10)),
-    Effect.map((bytes) => Number.isSafeInteger(bytes) ? bytes : undefined),
-  );
 
 /** Runs a command that a breach stops, and says so in its outcome. */
 const executeWatched = (guarded: Guarded, gauge: Gauge, request: ExecutionRequest) => {
@@ -107,16 +131,21 @@ const executeWatched = (guarded: Guarded, gauge: Gauge, request: ExecutionReques
 /** Watches one sandbox for the current scope. */
 export const watchWorkspace = Effect.fnUntraced(function* (
   guarded: Guarded,
-  limitMb: number,
+  bounds: WorkspaceBounds,
 ): Effect.fn.Return<Watched, never, Scope.Scope> {
-  const gauge = new Gauge(limitMb);
+  const gauge = new Gauge(bounds);
   const active = yield* Latch.make(false);
+  let pause = pauseMs;
+  const measure = guarded.usage(gauge.countedMax).pipe(
+    Effect.map((used) => gauge.measured(used)),
+    Effect.catchTag("FileError", (error) => Effect.logDebug(`the workspace was not measured: ${error.message}`)),
+  );
   yield* Effect.gen(function* () {
     yield* active.await;
-    yield* Effect.sleep(pauseMs);
+    yield* Effect.sleep(pause);
     yield* active.close;
-    const bytes = yield* measure(guarded);
-    if (bytes !== undefined) gauge.measured(bytes);
+    const [took] = yield* Effect.timed(measure);
+    pause = Math.max(pauseMs, Duration.toMillis(took) / measureShare);
     if (gauge.isBusy) yield* active.open;
   }).pipe(
     // The link died: the sandbox is replaced, and its replacement has a watch of its own.

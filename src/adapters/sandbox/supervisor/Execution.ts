@@ -138,5 +138,11 @@ const noteOf = (flags: number): string =>
   [
     flags & ExitFlag.runnerLost ? "The process that watches over the command was killed; its tree was ended." : "",
     flags & ExitFlag.survivors ? "Some processes of the command could not be ended." : "",
+    flags & ExitFlag.oomBeside
+      ? "While this command ran beside others, the kernel killed a process of the sandbox for want of memory."
+      : "",
+    flags & ExitFlag.leftBehind
+      ? "Processes that the command left in the background were ended with it: they do not outlive their command."
+      : "",
     flags & ExitFlag.savedInPart ? "The saved output holds only its beginning." : "",
   ].filter((sentence) => sentence !== "").join(" ");

@@ -7,11 +7,11 @@
 import { randomBytes } from "node:crypto";
 import { Deferred, Duration, Effect, type Scope, type Stream } from "effect";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
-import { SandboxError, type SandboxHandle, StartFailed } from "../../../services/Sandbox.ts";
+import { type FileError, SandboxError, type SandboxHandle, StartFailed } from "../../../services/Sandbox.ts";
 import type { ByteChannel } from "./ByteChannel.ts";
 import { execute, executeUntil, executeWithInput, withLastDeadline } from "./execute.ts";
-import { changedFiles, readDocstring, readText, writeFile } from "./files.ts";
-import { Ask, decodeCount, preamble, protocolVersion, Tell } from "./frames.ts";
+import { changedFiles, readDocstring, readText, usage, writeFile } from "./files.ts";
+import { Ask, decodeCount, preamble, protocolVersion, Tell, type Usage } from "./frames.ts";
 import { LinkSession, lost } from "./LinkSession.ts";
 import { readBytes } from "./readBytes.ts";
 
@@ -22,6 +22,12 @@ export interface SupervisorLink extends Omit<SandboxHandle, "id"> {
   readonly isClosed: () => boolean;
   /** One round trip through the supervisor's loop. *Fails with* `SandboxLost` when it takes too long. */
   readonly ping: Effect.Effect<void, SandboxError>;
+  /**
+   * Measures the workspace, counting entries no further than asked.
+   *
+   * *Fails with* `FileError` when it takes too long, `SandboxError`.
+   */
+  readonly usage: (entriesMax: number) => Effect.Effect<Usage, SandboxError | FileError>;
   /** Runs a command as `execute` does and kills it when `stop` completes first; what it printed is kept. */
   readonly executeUntil: (
     request: ExecutionRequest,
@@ -145,6 +151,7 @@ export const connect = Effect.fnUntraced(function* (
     readBytes: readBytes(filesContext),
     readDocstring: readDocstring(filesContext),
     changedFiles: changedFiles(filesContext, workspace, lost),
+    usage: usage(filesContext, workspace, lost),
     ping: ping(session),
     closed: Deferred.await(closed),
     isClosed: () => session.failure !== undefined,

@@ -31,6 +31,7 @@ const byOwnCode: ReadonlyMap<number, Reason> = new Map([
   [1003, "NotPython"],
   [1004, "NoSuchFunction"],
   [1005, "TooLarge"],
+  [1006, "PermissionDenied"],
 ]);
 
 /** Turns an error frame into the error of a file operation. */

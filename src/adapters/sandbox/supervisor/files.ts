@@ -121,6 +121,7 @@ export const readText = (context: FilesContext) => (path: string, options: ReadT
   Effect.gen(function* () {
     const name = yield* encodePath(path);
     const offset = wholeNumber(options.offset, Number.MAX_SAFE_INTEGER);
+    const column = wholeNumber(options.column ?? 0, Number.MAX_SAFE_INTEGER);
     const count = options.lineCount === undefined
       ? Frames.allLines
       : wholeNumber(options.lineCount, Frames.allLines - 1);
@@ -132,12 +133,59 @@ export const readText = (context: FilesContext) => (path: string, options: ReadT
         void context.session.send(
           Ask.readText,
           id,
-          ...Frames.encodeReadText(name, offset, count, context.textBytesMax),
+          ...Frames.encodeReadText(name, { offset, column, count }, context.textBytesMax),
         ),
     );
-    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(answer.subarray(1));
-    return { text, truncated: answer[0] === 1 } satisfies FileText;
+    return pageOf(answer.subarray(1), answer[0] ?? 0, { offset, column });
   });
+
+/** Words for text that is shown in another way than it was written. */
+const foreignNote =
+  "This file is not UTF-8; it is shown as Windows-1252 (Latin-1), which is a guess. `iconv -f WINDOWS-1252 -t UTF-8` converts it.";
+
+/** The page that an answer holds, where to read on, and whether its letters are a guess. */
+const pageOf = (
+  bytes: Uint8Array,
+  flags: number,
+  from: { readonly offset: number; readonly column: number },
+): FileText => {
+  const decoded = decodeLetters(bytes);
+  if ((flags & Frames.PageFlag.moreFollows) === 0) return { ...decoded, truncated: false };
+  const next = (flags & Frames.PageFlag.cutInLine) === 0
+    ? { offset: from.offset + linesIn(decoded.text) }
+    : { offset: from.offset, column: from.column + bytes.length };
+  return { ...decoded, truncated: true, next };
+};
+
+const linesIn = (text: string): number => text.split("\n").length - (text === "" || text.endsWith("\n") ? 1 : 0);
+
+const decodeLetters = (bytes: Uint8Array): { readonly text: string; readonly note?: string } => {
+  try {
+    return { text: new TextDecoder("utf-8", { ignoreBOM: true, fatal: true }).decode(bytes) };
+  } catch {
+    // Not UTF-8; every byte is a letter in this encoding.
+    return { text: new TextDecoder("windows-1252").decode(bytes), note: foreignNote };
+  }
+};
+
+/** Measures the workspace, counting entries no further than `entriesMax`. */
+export const usage =
+  (context: FilesContext, workspace: string, broken: (detail: string) => SandboxError) =>
+  (entriesMax: number): Effect.Effect<Frames.Usage, SandboxError | FileError> =>
+    Effect.flatMap(
+      request(
+        context,
+        workspace,
+        answerSlackBytes,
+        (id) => void context.session.send(Ask.usage, id, Frames.encodeUsage(wholeNumber(entriesMax, 0xffff_ffff))),
+      ),
+      (answer) => {
+        const found = Frames.decodeUsage(answer);
+        return found === undefined
+          ? Effect.fail(broken("the size of the workspace is malformed"))
+          : Effect.succeed(found);
+      },
+    );
 
 /** Longest docstring the supervisor returns. */
 const docstringBytesMax = 256 * 1024;

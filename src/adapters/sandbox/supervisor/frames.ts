@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 
 /** Version of the protocol, which the supervisor's hello must name. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** Sent first: the supervisor skips whatever an engine delivers before it. */
 export const preamble: Uint8Array = Buffer.from("\x00\xffcaisson-supervisor-1\xff\x00\n", "latin1");
@@ -37,6 +37,7 @@ export const Ask = {
   docstring: 10,
   changed: 11,
   ping: 12,
+  usage: 13,
 } as const;
 export type Ask = (typeof Ask)[keyof typeof Ask];
 
@@ -65,6 +66,8 @@ export const ExitFlag = {
   stdoutSaved: 32,
   stderrSaved: 64,
   savedInPart: 128,
+  oomBeside: 256,
+  leftBehind: 512,
 } as const;
 
 // Encoding ---------------------------------------------------------------------------------------
@@ -111,19 +114,22 @@ export const encodeWrite = (path: Uint8Array, isWhole: boolean): ReadonlyArray<U
   return [head, path];
 };
 
+/** Flags in the first byte of a page of text. */
+export const PageFlag = { moreFollows: 1, cutInLine: 2 } as const;
+
 /** Stands for "all lines" in a read. */
 export const allLines = 0xffff_ffff;
 
 export const encodeReadText = (
   path: Uint8Array,
-  offset: number,
-  count: number,
+  lines: { readonly offset: number; readonly column: number; readonly count: number },
   bytesMax: number,
 ): ReadonlyArray<Uint8Array> => {
-  const head = Buffer.allocUnsafe(16);
-  head.writeBigUInt64BE(BigInt(offset), 0);
-  head.writeUInt32BE(count, 8);
-  head.writeUInt32BE(bytesMax, 12);
+  const head = Buffer.allocUnsafe(24);
+  head.writeBigUInt64BE(BigInt(lines.offset), 0);
+  head.writeBigUInt64BE(BigInt(lines.column), 8);
+  head.writeUInt32BE(lines.count, 16);
+  head.writeUInt32BE(bytesMax, 20);
   return [head, path];
 };
 
@@ -144,6 +150,12 @@ export const encodeDocstring = (path: Uint8Array, name: Uint8Array): ReadonlyArr
   const head = Buffer.allocUnsafe(2);
   head.writeUInt16BE(path.length, 0);
   return [head, path, name];
+};
+
+export const encodeUsage = (entriesMax: number): Uint8Array => {
+  const body = Buffer.allocUnsafe(4);
+  body.writeUInt32BE(entriesMax, 0);
+  return body;
 };
 
 export const encodeChanged = (sinceMs: number, limit: number): Uint8Array => {
@@ -237,6 +249,21 @@ export const decodeError = (payload: Uint8Array): { readonly code: number; reado
   payload.length < 2
     ? undefined
     : { code: asBuffer(payload).readUInt16BE(0), text: new TextDecoder().decode(payload.subarray(2)) };
+
+/** What a workspace holds. */
+export interface Usage {
+  /** Bytes of disk. */
+  readonly bytes: number;
+  /** Files, directories and links, counted no further than was asked. */
+  readonly entries: number;
+}
+
+/** Decodes the answer to a usage frame; undefined when it is malformed. */
+export const decodeUsage = (payload: Uint8Array): Usage | undefined => {
+  if (payload.length !== 16) return undefined;
+  const body = asBuffer(payload);
+  return { bytes: Number(body.readBigUInt64BE(0)), entries: Number(body.readBigUInt64BE(8)) };
+};
 
 /** Decodes a count of up to eight bytes; undefined when it is malformed. */
 export const decodeCount = (payload: Uint8Array): number | undefined => {

@@ -11,7 +11,11 @@ import { type GuestRequest, pieceBytes } from "./wire.ts";
 const fileTimeout = "60 seconds";
 
 const written = answerOf(Schema.Struct({ bytes: Schema.Int }));
-const text = answerOf(Schema.Struct({ text: Schema.String, truncated: Schema.Boolean }));
+const text = answerOf(Schema.Struct({
+  text: Schema.String,
+  truncated: Schema.Boolean,
+  next: Schema.optionalKey(Schema.Struct({ offset: Schema.Int, column: Schema.optionalKey(Schema.Int) })),
+}));
 const piece = answerOf(Schema.Struct({}));
 const docstring = answerOf(Schema.Struct({ text: Schema.String }));
 const changed = answerOf(Schema.Struct({
@@ -54,8 +58,13 @@ export const files = (slot: GuestSlot): Omit<SandboxHandle, "id" | "execute"> =>
 
   return {
     writeFile: (path, content) => ask(path, written, { op: "write", path }, ({ head }) => head.bytes, content),
-    readText: (path, { offset, lineCount }) =>
-      ask(path, text, { op: "text", path, offset, lineCount: lineCount ?? null }, ({ head }) => head),
+    readText: (path, { offset, lineCount, column }) =>
+      ask(
+        path,
+        text,
+        { op: "text", path, offset, lineCount: lineCount ?? null, column: column ?? 0 },
+        ({ head }) => head,
+      ),
     readBytes: (path, range) => {
       const end = range?.length === undefined ? Number.POSITIVE_INFINITY : range.offset + range.length;
       return Stream.paginate(range?.offset ?? 0, (offset) => {

@@ -23,7 +23,13 @@ export interface GuestOptions {
 export type GuestRequest =
   | { readonly op: "execute"; readonly command: string; readonly timeoutMs: number }
   | { readonly op: "write"; readonly path: string }
-  | { readonly op: "text"; readonly path: string; readonly offset: number; readonly lineCount: number | null }
+  | {
+    readonly op: "text";
+    readonly path: string;
+    readonly offset: number;
+    readonly lineCount: number | null;
+    readonly column: number;
+  }
   | { readonly op: "bytes"; readonly path: string; readonly offset: number; readonly length: number }
   | { readonly op: "docstring"; readonly path: string; readonly name: string }
   | { readonly op: "changed"; readonly sinceMs: number; readonly limit: number };

@@ -17,13 +17,21 @@ const walkedMax = 200_000;
 /** Where full outputs are kept; not what a run made. */
 export const outputFolder = ".caisson";
 
+/** A page of text and, when more follows, where to read on. */
+interface Page {
+  readonly text: string;
+  readonly truncated: boolean;
+  readonly next?: { readonly offset: number; readonly column?: number };
+}
+
 export interface Files {
   readonly write: (path: string, content: Uint8Array) => Promise<number>;
   readonly text: (
     path: string,
     offset: number,
     lineCount: number | null,
-  ) => Promise<{ readonly text: string; readonly truncated: boolean }>;
+    column: number,
+  ) => Promise<Page>;
   readonly bytes: (path: string, offset: number, length: number) => Promise<Uint8Array>;
   readonly changed: (
     sinceMs: number,
@@ -87,7 +95,7 @@ async function* walk(root: string): AsyncGenerator<{ readonly host: string; read
   }
 }
 
-const list = async (host: string, offset: number, lineCount: number | null) => {
+const list = async (host: string, offset: number, lineCount: number | null): Promise<Page> => {
   const names: Array<string> = [];
   for await (const entry of Deno.readDir(host)) {
     names.push(entry.isDirectory ? `${entry.name}/` : entry.name);
@@ -95,21 +103,32 @@ const list = async (host: string, offset: number, lineCount: number | null) => {
   }
   names.sort();
   const page = names.slice(offset, lineCount === null ? undefined : offset + lineCount);
+  const truncated = offset + page.length < names.length || names.length >= entriesMax;
   return {
     text: page.map((name) => `${name}\n`).join(""),
-    truncated: offset + page.length < names.length || names.length >= entriesMax,
+    truncated,
+    ...(truncated && { next: { offset: offset + page.length } }),
   };
 };
 
-/** Reads the lines from `offset` on, piece by piece, until the page or the bound is full. */
-const page = async (file: Deno.FsFile, offset: number, lineCount: number | null) => {
+/** Reads lines from a byte of the line `offset` on, piece by piece, until the page or the bound is full. */
+const page = async (
+  file: Deno.FsFile,
+  offset: number,
+  lineCount: number | null,
+  column = 0,
+): Promise<Page> => {
   const kept: Array<Uint8Array> = [];
   let keptBytes = 0;
   let line = 0;
+  /** Bytes of the current line that are behind us, those before `column` included. */
+  let lineBytes = 0;
   const last = lineCount === null ? Number.POSITIVE_INFINITY : offset + lineCount;
   let truncated = false;
+  let isUtf16: boolean | undefined;
   for (let piece = await readPiece(file); piece !== undefined && !truncated; piece = await readPiece(file)) {
-    if (piece.includes(0)) throw new Refused("NotText", "the file is not text");
+    isUtf16 ??= hasUtf16Mark(piece);
+    if (piece.includes(0)) throw new Refused("NotText", isUtf16 ? utf16Words : "the file is not text");
     let start = 0;
     while (start < piece.length) {
       if (line >= last || keptBytes >= textBytesMax) {
@@ -119,18 +138,34 @@ const page = async (file: Deno.FsFile, offset: number, lineCount: number | null)
       const newline = piece.indexOf(10, start);
       const end = newline === -1 ? piece.length : newline + 1;
       if (line >= offset) {
-        const part = piece.subarray(start, Math.min(end, start + textBytesMax - keptBytes));
+        const skipped = line === offset ? Math.min(Math.max(0, column - lineBytes), end - start) : 0;
+        const part = piece.subarray(start + skipped, Math.min(end, start + skipped + textBytesMax - keptBytes));
         kept.push(part);
         keptBytes += part.length;
-        if (part.length < end - start) truncated = true;
+        lineBytes += skipped + part.length;
+        if (skipped + part.length < end - start) truncated = true;
       }
-      if (newline !== -1) line++;
-      start = end;
       if (truncated) break;
+      if (newline !== -1) {
+        line++;
+        lineBytes = 0;
+      }
+      start = end;
     }
   }
-  return { text: decodeText(kept, truncated), truncated };
+  const text = decodeText(kept, truncated);
+  if (!truncated) return { text, truncated };
+  // What was left out of the last character is read again.
+  const at = lineBytes === 0 ? 0 : lineBytes - (keptBytes - new TextEncoder().encode(text).length);
+  return { text, truncated, next: { offset: line, ...(at > 0 && { column: at }) } };
 };
+
+/** Told where a page holds NUL bytes because each letter is two of them. */
+const utf16Words = 'UTF-16 text; Python reads it with open(path, encoding="utf-16")';
+
+/** Whether bytes begin with the mark of UTF-16, in either order. */
+const hasUtf16Mark = ([first, second]: Uint8Array): boolean =>
+  (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
 
 const readPiece = async (file: Deno.FsFile): Promise<Uint8Array | undefined> => {
   const buffer = new Uint8Array(scanBytes);
@@ -207,11 +242,11 @@ export const makeFiles = (mounts: ReadonlyArray<Mount>, options: GuestOptions): 
     return content.length;
   };
 
-  const text = async (path: string, offset: number, lineCount: number | null) => {
+  const text = async (path: string, offset: number, lineCount: number | null, column: number) => {
     const host = await locate(path, false);
     if ((await Deno.stat(host)).isDirectory) return await list(host, offset, lineCount);
     using file = await openFile(host);
-    return await page(file, offset, lineCount);
+    return await page(file, offset, lineCount, column);
   };
 
   const bytes = async (path: string, offset: number, length: number) => {

@@ -63,7 +63,7 @@ const answer = async (request: GuestRequest, body: Uint8Array): Promise<{ head: 
     case "write":
       return { head: { bytes: await files.write(request.path, body) } };
     case "text":
-      return { head: await files.text(request.path, request.offset, request.lineCount) };
+      return { head: await files.text(request.path, request.offset, request.lineCount, request.column) };
     case "bytes":
       return {
         head: {},

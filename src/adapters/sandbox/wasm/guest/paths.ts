@@ -30,11 +30,11 @@ export class Refused extends Error {
   }
 }
 
-/** A path inside the sandbox without dots and doubled slashes; a relative one is under `/workspace`. */
+/** A path inside the sandbox without dots and doubled slashes; a relative one, or `~`, is under `/workspace`. */
 export const normalise = (path: string): string => {
   if (path === "" || path.includes("\0")) throw new Refused("InvalidPath", "not a usable path");
   const parts: Array<string> = [];
-  for (const part of (path.startsWith("/") ? path : `/workspace/${path}`).split("/")) {
+  for (const part of (path.startsWith("/") ? path : `/workspace/${path.replace(/^~(?=\/|$)/, "")}`).split("/")) {
     if (part === "..") parts.pop();
     else if (part !== "" && part !== ".") parts.push(part);
   }

@@ -58,8 +58,8 @@ Deno.test("containerOptions applies every control when the workspace is in memor
       { Name: "core", Soft: 0, Hard: 0 },
     ],
     Tmpfs: {
-      "/tmp": "rw,exec,nosuid,nodev,size=128m,mode=1777",
-      "/workspace": "rw,exec,nosuid,nodev,size=512m,mode=1777,uid=1000,gid=1000",
+      "/tmp": "rw,exec,nosuid,nodev,size=128m,mode=1777,nr_inodes=250000",
+      "/workspace": "rw,exec,nosuid,nodev,size=512m,mode=1777,uid=1000,gid=1000,nr_inodes=250000",
     },
     ShmSize: 64 * 1024 * 1024,
     LogConfig: { Type: "none", Config: {} },

@@ -21,10 +21,12 @@ const outcome = (stdout: string): ExecutionOutcome => ({
 
 /** A sandbox whose workspace is as full as the test says and whose `wait` ends when told. */
 const fake = Effect.gen(function* () {
-  const state = { usedMb: 0, stopped: 0 };
+  const state = { usedMb: 0, entries: 0, stopped: 0 };
   const go = yield* Deferred.make<void>();
   const watched = yield* watchWorkspace({
-    execute: () => Effect.sync(() => outcome(`${state.usedMb * mib}\n`)),
+    execute: () => Effect.die("nothing runs unwatched"),
+    usage: (entriesMax) =>
+      Effect.sync(() => ({ bytes: state.usedMb * mib, entries: Math.min(state.entries, entriesMax) })),
     executeUntil: (request, stop) =>
       request.command === "wait"
         ? Effect.raceFirst(
@@ -36,7 +38,7 @@ const fake = Effect.gen(function* () {
         )
         : Effect.succeed(outcome("ran")),
     writeFile: (_path, content) => Effect.succeed(content.length),
-  }, 10);
+  }, { mb: 10, entries: 100 });
   return { state, go, watched };
 });
 
@@ -75,6 +77,22 @@ it.effect("watchWorkspace lets a command go on when the workspace was over its l
     const ended = yield* Fiber.join(fiber);
     assert.deepEqual([ended.stdout, state.stopped], ["done", 0]);
     assert.match(ended.note ?? "", /over its limit/);
+  }));
+
+it.effect("watchWorkspace stops a command that makes too many files, and one that goes on beyond what is counted", () =>
+  Effect.gen(function* () {
+    const { state, watched } = yield* fake;
+    for (const entries of [101, 150, 1_000_000, 2_000_000]) {
+      const fiber = yield* Effect.forkChild(watched.execute(command("wait")));
+      state.entries = entries;
+      yield* TestClock.adjust("1 second");
+      assert.match((yield* Fiber.join(fiber)).note ?? "", /filled the workspace.*more than 100 files/);
+    }
+    assert.equal(state.stopped, 4);
+    state.entries = 99;
+    yield* watched.execute(command("rm"));
+    yield* TestClock.adjust("1 second");
+    assert.equal((yield* watched.execute(command("ls"))).note, undefined);
   }));
 
 it.effect("watchWorkspace adds nothing to an outcome when there is room", () =>

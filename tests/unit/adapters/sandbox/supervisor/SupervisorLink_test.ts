@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { Duration, Effect, Exit, Fiber, Stream } from "effect";
 import { TestClock } from "effect/testing";
 import type { ByteChannel, ChannelListener } from "../../../../../src/adapters/sandbox/supervisor/ByteChannel.ts";
-import { headerBytes, preamble, Tell } from "../../../../../src/adapters/sandbox/supervisor/frames.ts";
+import { headerBytes, preamble, protocolVersion, Tell } from "../../../../../src/adapters/sandbox/supervisor/frames.ts";
 import { connect } from "../../../../../src/adapters/sandbox/supervisor/SupervisorLink.ts";
 import { SandboxError } from "../../../../../src/services/Sandbox.ts";
 import { it } from "../../../../support/it.ts";
@@ -28,7 +28,7 @@ const ids = (bytes: Buffer): ReadonlySet<number> => {
   return found;
 };
 
-const hello = frame(Tell.hello, 0, Buffer.from([0, 1]));
+const hello = frame(Tell.hello, 0, Buffer.from([0, protocolVersion]));
 
 const exit = (code: number) => {
   const body = Buffer.alloc(22);

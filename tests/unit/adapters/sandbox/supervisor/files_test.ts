@@ -33,14 +33,15 @@ it.live("writeFile creates parents, keeps the mode and leaves nothing else behin
     assert.deepEqual(readdirSync(`${workspace}/a/b`), ["c.txt"]);
   }));
 
-it.live("writeFile replaces a link instead of writing through it", () =>
+it.live("writeFile neither follows nor replaces a link that leads out of the workspace", () =>
   Effect.gen(function* () {
     const { link, workspace, tools } = yield* hostSupervisor();
     writeFileSync(`${tools}/target`, "untouched");
     symlinkSync(`${tools}/target`, `${workspace}/link`);
-    yield* link.writeFile("link", bytes("new"));
-    assert.equal(readFileSync(`${tools}/target`, "utf8"), "untouched");
-    assert.equal(readFileSync(`${workspace}/link`, "utf8"), "new");
+    const refused = yield* Effect.flip(link.writeFile("link", bytes("new")));
+    assert.ok(refused._tag === "FileError" && refused.reason === "PermissionDenied");
+    assert.match(refused.why, /leads out of the workspace/);
+    assert.equal(readFileSync(`${workspace}/link`, "utf8"), "untouched");
   }));
 
 it.live("writeFile and readBytes carry large binary content unchanged", () =>
@@ -66,16 +67,24 @@ it.live("readText pages by lines and says whether more follows", () =>
     const read = (offset: number, lineCount?: number) =>
       link.readText("t", { offset, ...(lineCount === undefined ? {} : { lineCount }) });
     assert.deepEqual(yield* read(0), { text: "0\n1\n2\n3", truncated: false });
-    assert.deepEqual(yield* read(1, 2), { text: "1\n2\n", truncated: true });
+    assert.deepEqual(yield* read(1, 2), { text: "1\n2\n", truncated: true, next: { offset: 3 } });
     assert.deepEqual(yield* read(2, 2), { text: "2\n3", truncated: false });
-    assert.deepEqual(yield* read(0, 0), { text: "", truncated: true });
+    assert.deepEqual(yield* read(0, 0), { text: "", truncated: true, next: { offset: 0 } });
     assert.deepEqual(yield* read(9), { text: "", truncated: false });
     writeFileSync(`${workspace}/t`, `${"a".repeat(40)}\n${"b".repeat(40)}\n`);
-    assert.deepEqual(yield* read(0), { text: `${"a".repeat(40)}\n`, truncated: true });
+    assert.deepEqual(yield* read(0), { text: `${"a".repeat(40)}\n`, truncated: true, next: { offset: 1 } });
     writeFileSync(`${workspace}/t`, "é".repeat(60));
-    assert.deepEqual(yield* read(0), { text: "é".repeat(32), truncated: true });
+    assert.deepEqual(yield* read(0), {
+      text: "é".repeat(32),
+      truncated: true,
+      next: { offset: 0, column: 64 },
+    });
     writeFileSync(`${workspace}/t`, `x${"é".repeat(60)}`);
-    assert.deepEqual(yield* read(0), { text: `x${"é".repeat(31)}`, truncated: true });
+    assert.deepEqual(yield* read(0), {
+      text: `x${"é".repeat(31)}`,
+      truncated: true,
+      next: { offset: 0, column: 63 },
+    });
     writeFileSync(`${workspace}/t`, "");
     assert.deepEqual(yield* read(0), { text: "", truncated: false });
   }));
@@ -98,7 +107,11 @@ it.live("readText lists a directory sorted with a slash after directories", () =
     for (const name of ["b", "a", "é"]) writeFileSync(`${workspace}/${name}`, "");
     mkdirSync(`${workspace}/sub`);
     assert.deepEqual(yield* link.readText(".", { offset: 0 }), { text: "a\nb\nsub/\né\n", truncated: false });
-    assert.deepEqual(yield* link.readText(workspace, { offset: 1, lineCount: 1 }), { text: "b\n", truncated: true });
+    assert.deepEqual(yield* link.readText(workspace, { offset: 1, lineCount: 1 }), {
+      text: "b\n",
+      truncated: true,
+      next: { offset: 2 },
+    });
   }));
 
 it.live("file operations fail with the reason when the path is not what they need", () =>
