@@ -27,6 +27,8 @@ export class BadCredentials extends Schema.TaggedError<BadCredentials>()("BadCre
 export class RequestRefused extends Schema.TaggedError<RequestRefused>()("RequestRefused", {
   /** The parameter or message that the provider names, in its own words. */
   param: Schema.optionalKey(Schema.String),
+  /** What is refused and what to do, in words of ours that a caller may read; never a provider's own text. */
+  why: Schema.optionalKey(Schema.String),
 }) {}
 /** The provider is overloaded or broken at the moment. */
 export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {

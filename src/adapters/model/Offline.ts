@@ -78,14 +78,16 @@ const cutText = (text: string, { parameters }: ModelRequest): Cut => {
   return stopped.length > most ? { text: headOf(stopped, most), limited: true } : { text: stopped, limited: false };
 };
 
-const refused = (detail: string) =>
-  new ModelError({ provider: info.provider, model: info.id, reason: new RequestRefused(), detail });
+const refused = (param: string, why: string) =>
+  new ModelError({ provider: info.provider, model: info.id, reason: new RequestRefused({ param, why }), detail: why });
 
 const turn = (request: ModelRequest): Effect.Effect<ReadonlyArray<ModelEvent>, ModelError> => {
   const format = request.parameters.responseFormat?._tag ?? "Text";
-  if (format === "JsonSchema") return Effect.fail(refused("rules cannot fill a JSON schema; use response_format text"));
+  if (format === "JsonSchema") {
+    return Effect.fail(refused("response_format", "rules cannot fill a JSON schema; ask for text or a JSON object"));
+  }
   const decided = decide(request);
-  if ("why" in decided) return Effect.fail(refused(decided.why));
+  if ("why" in decided) return Effect.fail(refused("tool_choice", decided.why));
   const { call } = decided;
   const said = format === "JsonObject" && call === undefined ? JSON.stringify({ answer: decided.text }) : decided.text;
   const { text, limited } = cutText(said, request);

@@ -21,8 +21,11 @@ export const modelRows: Rows<ModelError | ModelNotFound> = {
     param: () => "messages",
   }),
   "ModelError.RequestRefused": invalid(400, "provider_refused_request", "The provider refuses a parameter.", {
-    message: ({ provider, model }) =>
-      `${provider} refuses this request for ${model}: a parameter or a message is not supported by it.`,
+    message: ({ provider, model, reason }) =>
+      reason.why === undefined
+        ? `${provider} refuses this request for ${model}: a parameter or a message is not supported by it.`
+        : `${model} cannot answer this: ${reason.why}.`,
+    param: ({ reason }) => reason.param ?? null,
   }),
   "ModelError.RateLimited": {
     status: 429,

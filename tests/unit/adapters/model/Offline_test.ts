@@ -161,7 +161,10 @@ it.effect("Offline.stream refuses when a call is required that it cannot make, o
       const result = yield* Effect.result(events(request([user("Hello")], { parameters })));
       assert.ok(Result.isFailure(result));
       assert.ok(result.failure._tag === "ModelError");
-      assert.equal(result.failure.reason._tag, "RequestRefused");
+      const { reason } = result.failure;
+      assert.ok(reason._tag === "RequestRefused");
+      assert.match(reason.param ?? "", /^(?:tool_choice|response_format)$/);
+      assert.match(reason.why ?? "", /schema|understands/);
     }
   }));
 
@@ -199,4 +202,21 @@ it.effect("Offline.stream answers a chat UI's background task with the JSON it a
     assert.equal(yield* say("title"), '{"title":"Execute: print( a b ) and"}');
     assert.equal(yield* say("tags"), '{"tags":[]}');
     assert.equal(yield* say("follow_ups"), '{"follow_ups":[]}');
+  }));
+
+it.effect("Offline.stream says why it does not read a message that is too long, and reads a long block", () =>
+  Effect.gen(function* () {
+    const long = yield* events(request([user(`Run ls. ${"word ".repeat(2_000)}`)]));
+    assert.match(textOf(long), /has 100\d\d characters outside fenced code blocks; I read up to 4000/);
+    const code = "x = 1\n".repeat(20_000);
+    const block = yield* events(request([user(`Run this:\n\`\`\`python\n${code}print(x)\n\`\`\``)]));
+    assert.equal(callsOf(block).length, 1);
+    const huge = yield* events(request([user("`".repeat(2_000_000))]));
+    assert.match(textOf(huge), /has 2000000 characters; I read messages of up to 1000000/);
+  }));
+
+it.effect("Offline.stream quotes many lines in a fence that none of them closes", () =>
+  Effect.gen(function* () {
+    const { text } = yield* play([user("Run `cat a.md`")], () => outcome("# a\n```\ncode\n```\n"));
+    assert.match(text, /^The command printed:\n\n````\n# a\n```\ncode\n```\n````/);
   }));
