@@ -2,7 +2,7 @@
  * The HTTP application: every endpoint, and what stands around them.
  */
 import { Effect, Layer } from "effect";
-import { HttpApi, HttpApiBuilder, HttpApiScalar } from "effect/http-api";
+import { HttpApi, HttpApiBuilder } from "effect/http-api";
 import { HttpRouter } from "effect/http";
 import { Settings } from "../config.ts";
 import { Api } from "./api.ts";
@@ -10,6 +10,7 @@ import { ArtifactLinks } from "./caisson/ArtifactLinks.ts";
 import * as artifacts from "./caisson/artifacts.ts";
 import { Bodies } from "../web/body.ts";
 import { LoopWatch } from "../web/LoopWatch.ts";
+import * as docs from "./docs/routes.ts";
 import * as Caller from "./frame/Caller.ts";
 import * as Failures from "./frame/failures.ts";
 import * as chatCompletions from "./openai/chat/chatCompletions.ts";
@@ -20,16 +21,15 @@ import { envelope, requestLog } from "./frame/requestFrame.ts";
 import * as sessions from "./caisson/sessions.ts";
 import * as usage from "./caisson/usage.ts";
 
-/** Where the OpenAPI document and its page are. */
-const documentPath = "/openapi.json";
-const docsPath = "/docs";
-
 /** Bounds of the router itself: an artifact's id holds its sealed path, which may be 4,096 bytes long. */
 export const routerConfig = { maxParamLength: 8_192 } as const;
 
 /** The methods of every path, from the API's own declarations. */
 const methodTable = (() => {
-  const table = new Map<string, Array<string>>([[documentPath, ["GET", "HEAD"]], [docsPath, ["GET", "HEAD"]]]);
+  const table = new Map<string, Array<string>>([
+    [docs.documentPath, ["GET", "HEAD"]],
+    [docs.docsPath, ["GET", "HEAD"]],
+  ]);
   HttpApi.reflect(Api, {
     onGroup: () => {},
     onEndpoint: ({ endpoint }) => {
@@ -120,10 +120,10 @@ const Frame = Layer.unwrap(Effect.gen(function* () {
 
 /** The routes of the whole API, to be served by any host. */
 export const layer = Layer.mergeAll(
-  HttpApiBuilder.layer(Api, { openapiPath: documentPath }).pipe(
+  HttpApiBuilder.layer(Api).pipe(
     Layer.provide([System, V1, StoredSessions, Artifacts, Usage]),
-    Layer.provide([ArtifactLinks.layer, Bodies.layer, Caller.layer, Failures.layer]),
+    Layer.provide([Bodies.layer, Caller.layer, Failures.layer]),
   ),
-  HttpApiScalar.layer(Api, { path: docsPath }),
+  docs.layer,
   Frame,
-).pipe(Layer.provide(LoopWatch.layer));
+).pipe(Layer.provide([ArtifactLinks.layer, LoopWatch.layer]));

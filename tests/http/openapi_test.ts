@@ -37,14 +37,6 @@ Deno.test("GET /openapi.json describes the stream, the credential and the harmle
     assert.ok(!JSON.stringify(document).includes("x-effect-stream"));
   }));
 
-Deno.test("GET /docs is a page that needs nothing from elsewhere", () =>
-  withApp({}, async (app) => {
-    const response = await app.get("/docs");
-    const page = await response.text();
-    assert.match(response.headers.get("content-type") ?? "", /^text\/html/);
-    assert.ok(!/<(?:script|link)[^>]+(?:src|href)="https?:/.test(page));
-  }));
-
 for (const wrongness of [0, 0.05, 0.3]) {
   Deno.test(`requests made from /openapi.json with ${wrongness * 100}% wrong values are never answered 500`, () =>
     withApp({ steps: Array.from({ length: requests }, () => Scripted.answers("fine")) }, async (app) => {

@@ -41,8 +41,14 @@ const streamSchema: Json = {
 const chat = ["paths", "/v1/chat/completions", "post"] as const;
 const schemas = ["components", "schemas"] as const;
 
+/** A request that works as it stands, whatever models there are. */
+const example: Json = {
+  messages: [{ role: "user", content: "Run this and tell me what it prints: echo $((6 * 7))" }],
+};
+
 const edits: ReadonlyArray<readonly [ReadonlyArray<string>, (at: Json) => Json]> = [
   [[...chat, "responses", "200", "content", "text/event-stream"], () => ({ schema: streamSchema })],
+  [[...chat, "requestBody", "content", "application/json"], (media) => ({ ...media, example })],
   [[...schemas, "CreateChatCompletionRequest", "properties"], (known) => ({ ...known, ...harmlessProperties() })],
   [schemas, ({ CreateChatCompletionStreamResponseEncoded: _encoded, ...others }) => others],
 ];

@@ -1,0 +1,90 @@
+/**
+ * `/docs` is a page of our own: it asks nobody anything, shows every operation, and its samples work.
+ */
+import assert from "node:assert/strict";
+import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import { document } from "../../src/http/docs/document.ts";
+import { sample } from "../../src/http/docs/page.ts";
+import { type App, withApp } from "../support/app.ts";
+
+const pageOf = async (app: App) => {
+  const response = await app.get("/docs", { host: "localhost:8000" });
+  return { response, text: await response.text() };
+};
+
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation }))
+);
+
+Deno.test("GET /docs loads nothing and runs nothing, by its own policy", () =>
+  withApp({}, async (app) => {
+    const { response, text } = await pageOf(app);
+    assert.match(response.headers.get("content-type") ?? "", /^text\/html/);
+    const policy = response.headers.get("content-security-policy") ?? "";
+    assert.match(policy, /^default-src 'none'; style-src 'sha256-/);
+    assert.ok(!/<script|<link|<img|<iframe|@import|url\(|\sstyle=|\son\w+=/i.test(text));
+    for (const [address] of text.matchAll(/https?:\/\/[^\s'"<&]+/g)) {
+      assert.ok(address.startsWith("http://localhost:8000"), address);
+    }
+    const style = /<style>([^]*?)<\/style>/.exec(text)?.[1] ?? "";
+    const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(style));
+    assert.ok(policy.includes(btoa(String.fromCharCode(...new Uint8Array(hash)))));
+  }));
+
+Deno.test("GET /docs shows every operation with its summary, chat first", () =>
+  withApp({}, async (app) => {
+    const { text } = await pageOf(app);
+    for (const { path, operation } of operations) {
+      assert.ok(text.includes(path) && text.includes(operation.summary), path);
+    }
+    const order = document.tags.map(({ name }) => text.indexOf(`<h2>${name}</h2>`));
+    assert.deepEqual(order, order.toSorted((a, b) => a - b));
+    assert.equal(document.tags[0]?.name, "Chat");
+  }));
+
+Deno.test("a host that is none does not reach the page", () =>
+  withApp({}, async (app) => {
+    const text = await (await app.get("/docs", { host: '"><script>' })).text();
+    assert.ok(!text.includes("<script>"));
+  }));
+
+/** Reads a sample as a shell would: its address, method, headers and body. */
+const requestOf = (command: string): Request => {
+  const words = [...command.replaceAll("\\\n", " ").matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)]
+    .map(([, single, double, plain]) => single ?? double ?? plain ?? "");
+  const after = (flag: string) => words.flatMap((word, index) => words[index - 1] === flag ? [word] : []);
+  const headers = new Headers(
+    after("-H").map((header): [string, string] => {
+      const [name = "", value = ""] = header.split(/:\s*/);
+      return [name, value];
+    }),
+  );
+  const form = new FormData();
+  for (const field of after("-F")) form.set("file", new File(["a,b"], field.replace("file=@", "")));
+  const body = after("-d")[0] ?? (after("-F").length > 0 ? form : undefined);
+  const method = after("-X")[0] ?? (body === undefined ? "GET" : "POST");
+  return new Request(words[1] ?? "", { method, headers, ...(body === undefined ? {} : { body }) });
+};
+
+for (const { path, method, operation } of operations) {
+  Deno.test(`the sample of ${method} ${path} works`, () =>
+    withApp({ steps: [Scripted.answers("42")] }, async (app) => {
+      const response = await app.send(requestOf(sample("http://localhost:8000", path, method, operation)));
+      // What a path names by a word of the reader is not there.
+      assert.equal(response.status, path.includes("{") ? 404 : 200, await response.text());
+    }));
+}
+
+Deno.test("GET /docs and /openapi.json are compressed for clients that take it", () =>
+  withApp({}, async (app) => {
+    for (const path of ["/docs", "/openapi.json"]) {
+      const plain = await (await app.get(path)).text();
+      const response = await app.get(path, { "accept-encoding": "br, gzip;q=0.5" });
+      assert.equal(response.headers.get("content-encoding"), "gzip");
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      assert.ok(bytes.length < plain.length / 3, `${bytes.length} of ${plain.length}`);
+      const text = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+      assert.equal(text, plain);
+      assert.equal((await app.get(path, { "accept-encoding": "gzip;q=0" })).headers.get("content-encoding"), null);
+    }
+  }));
