@@ -14,11 +14,9 @@ import { loadTable } from "./adapters/model/modelTable.ts";
 import * as PromptTexts from "./adapters/promptTexts/Files.ts";
 import * as RunLedger from "./adapters/runs/Configured.ts";
 import * as SandboxChoice from "./adapters/sandbox/choice.ts";
-import * as Remote from "./adapters/sandbox/Remote.ts";
 import * as Sessions from "./adapters/sessions/Configured.ts";
 import * as Skills from "./adapters/skills/Disk.ts";
 import * as Combined from "./adapters/toolbox/Combined.ts";
-import * as McpClient from "./adapters/toolbox/McpClient.ts";
 import * as ToolsLibrary from "./adapters/toolsLibrary/Disk.ts";
 import * as UsageLedger from "./adapters/usageLedger/Files.ts";
 import * as Agent from "./agent/Agent.ts";
@@ -28,8 +26,6 @@ import { environment } from "./config/environment.ts";
 import { Settings } from "./config.ts";
 import * as Api from "./http/server.ts";
 import * as Logging from "./logging.ts";
-import * as McpHttp from "./mcp/http.ts";
-import * as McpStdio from "./mcp/stdio.ts";
 import * as Runs from "./runs/Runs.ts";
 
 // Settings and logs ------------------------------------------------------------------------------
@@ -149,6 +145,20 @@ export const toolbox = LocalToolbox.layer.pipe(
   Layer.provide(Layer.mergeAll(Skills.layer, ToolsLibrary.layer, PromptTexts.layer)),
 );
 
+/** Loads a module when a layer of it is built: what a process does not use costs it neither time nor memory. */
+const loaded = <M>(load: () => Promise<M>) => Effect.promise(load);
+
+/** Tools and sandboxes behind the server at a URL; the MCP client comes with them. */
+const behindServer = (url: string) =>
+  Layer.unwrap(
+    Effect.map(
+      loaded(() =>
+        Promise.all([import("./adapters/sandbox/remote/Remote.ts"), import("./adapters/toolbox/McpClient.ts")])
+      ),
+      ([Remote, McpClient]) => Layer.merge(Remote.layer(url), Combined.layer(McpClient.layer(url))),
+    ),
+  );
+
 /**
  * Tools and sandboxes together: in this process, or both behind the server of `MCP_SERVER_URL`, so that
  * this process needs no access to an engine at all.
@@ -157,7 +167,7 @@ export const execution = Layer.unwrap(
   Effect.map(Settings, ({ mcpServerUrl }) =>
     Option.match(mcpServerUrl, {
       onNone: () => Layer.provideMerge(Combined.layer(toolbox), sandbox),
-      onSome: (url) => Layer.provideMerge(Remote.layer, Combined.layer(McpClient.layer(url))),
+      onSome: behindServer,
     })),
 );
 
@@ -222,10 +232,13 @@ export const agentApi = Layer.mergeAll(
 /** What the MCP server needs: tools and sandboxes of its own process, whatever `MCP_SERVER_URL` says. */
 const mcpServices = Layer.mergeAll(Layer.provideMerge(toolbox, sandbox), identity, limits, Skills.layer);
 
+const mcpHttpDoor = Layer.unwrap(Effect.map(loaded(() => import("./mcp/http.ts")), ({ layer }) => layer));
+const mcpStdioDoor = Layer.unwrap(Effect.map(loaded(() => import("./mcp/stdio.ts")), ({ layer }) => layer));
+
 /** The MCP server over streamable HTTP, listening until its scope closes. */
 export const mcpHttp = Layer.mergeAll(
   Announce.sandbox,
-  Layer.provideMerge(Announce.door("MCP server", Announce.connectToMcp), McpHttp.layer),
+  Layer.provideMerge(Announce.door("MCP server", Announce.connectToMcp), mcpHttpDoor),
 ).pipe(
   Layer.provide(mcpServices),
   Layer.merge(announceSettings),
@@ -233,7 +246,7 @@ export const mcpHttp = Layer.mergeAll(
 );
 
 /** The MCP server over standard streams, until the client goes. */
-export const mcpStdio = Layer.mergeAll(Announce.sandbox, McpStdio.layer).pipe(
+export const mcpStdio = Layer.mergeAll(Announce.sandbox, mcpStdioDoor).pipe(
   Layer.provide(mcpServices),
   Layer.merge(announceSettings),
   Layer.provideMerge(logging(true)),

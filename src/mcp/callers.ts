@@ -5,6 +5,7 @@ import { Context, Effect, Layer } from "effect";
 import { ownerOf } from "../domain/identity.ts";
 import type { Owner } from "../domain/Owner.ts";
 import { Identity, type IdentityUnavailable, type Unauthorized } from "../services/Identity.ts";
+import { ephemeralHeader } from "../services/toolServerCaller.ts";
 import { userInHeaders, userNameMax } from "../web/userHeaders.ts";
 import { HeaderRefused } from "./errors.ts";
 
@@ -32,9 +33,6 @@ export interface CallersService {
 }
 
 type Headers = Readonly<Record<string, string | undefined>>;
-
-/** A caller that itself serves a one-request user says so, and the sandbox ends with the session. */
-export const ephemeralHeader = "x-caisson-ephemeral";
 
 /**
  * The one-request user of a name: an owner apart from the lasting user of that name, whose files would

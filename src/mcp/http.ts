@@ -3,7 +3,7 @@
  */
 import { createServer } from "node:http";
 import { DateTime, Duration, Effect, Layer } from "effect";
-import { HttpRouter, HttpServerResponse } from "effect/http";
+import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http";
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer";
 import { Settings } from "../config.ts";
 import { Identity } from "../services/Identity.ts";
@@ -14,9 +14,10 @@ import { Bodies } from "../web/body.ts";
 import { makeAddressCheck } from "./addresses.ts";
 import { Callers } from "./callers.ts";
 import { makeEndpoint } from "./endpoint.ts";
+import { SandboxRequests, sandboxRoutes } from "./sandboxRoutes.ts";
 import { McpSessions } from "./sessions.ts";
 import { skillRoutes } from "./skillRoutes.ts";
-import { layer as surfacesLayer } from "./surfaces.ts";
+import { layerHttp as surfacesLayer } from "./surfaces.ts";
 
 /**
  * The routes of the MCP server.
@@ -26,7 +27,7 @@ import { layer as surfacesLayer } from "./surfaces.ts";
 export const routes: Layer.Layer<
   never,
   never,
-  HttpRouter.HttpRouter | McpSessions | Callers | Identity | Limits | Sandbox | Settings
+  HttpRouter.HttpRouter | McpSessions | SandboxRequests | Callers | Identity | Limits | Sandbox | Settings
 > = HttpRouter.use(Effect.fnUntraced(function* (router) {
   const settings = yield* Settings;
   const sandbox = yield* Sandbox;
@@ -34,15 +35,15 @@ export const routes: Layer.Layer<
   const callers = yield* Callers;
   const { anonymous } = yield* Identity;
   const checkAddress = makeAddressCheck(settings, anonymous);
-  yield* router.add(
-    "*",
-    "/mcp",
-    makeEndpoint({ sessions, callers, limits: yield* Limits, bodies: yield* Bodies, checkAddress, settings }),
-  );
-  const { catalogue, one } = skillRoutes(
-    yield* Skills,
-    (request) => Effect.andThen(checkAddress(request), callers.of(request.headers)),
-  );
+  const limits = yield* Limits;
+  const bodies = yield* Bodies;
+  const admit = (request: HttpServerRequest.HttpServerRequest) =>
+    Effect.andThen(checkAddress(request), callers.of(request.headers));
+  yield* router.add("*", "/mcp", makeEndpoint({ sessions, callers, limits, bodies, checkAddress, settings }));
+  const { declaration, request } = sandboxRoutes(yield* SandboxRequests, limits, admit);
+  yield* router.add("GET", "/sandbox", declaration);
+  yield* router.add("POST", "/sandbox/v1/:name", request);
+  const { catalogue, one } = skillRoutes(yield* Skills, admit);
   if (!anonymous) yield* router.add("POST", "/register", keysNotOAuth);
   yield* router.add("GET", "/skills", catalogue);
   yield* router.add("GET", "/skills/:name", one);
@@ -75,11 +76,21 @@ const keysNotOAuth = Effect.succeed(HttpServerResponse.jsonUnsafe({
 /** Wait for answers that are being written when every session has ended. */
 const lastWritesMax = Duration.seconds(2);
 
-/** Ends the sessions first of all, before the server waits for its connections, which their streams keep open. */
+/**
+ * Time that a kept connection may rest, in milliseconds: longer than proxies and pools keep theirs, so that
+ * it is never this side that closes one under a request.
+ */
+const keepAliveTimeoutMs = 75_000;
+
+/** Ends what runs first of all, before the server waits for its connections, which streams keep open. */
 const drained = Layer.effectDiscard(Effect.gen(function* () {
   const sessions = yield* McpSessions;
+  const requests = yield* SandboxRequests;
   const { shutdownGraceSeconds } = yield* Settings;
-  yield* Effect.addFinalizer(() => sessions.drain(Duration.seconds(shutdownGraceSeconds)));
+  const grace = Duration.seconds(shutdownGraceSeconds);
+  yield* Effect.addFinalizer(() =>
+    Effect.all([sessions.drain(grace), requests.commands.drain(grace)], { concurrency: 2, discard: true })
+  );
 }));
 
 /**
@@ -95,7 +106,7 @@ export const layerSurfaces = Layer.unwrap(Effect.gen(function* () {
   const settings = yield* Settings;
   const identity = yield* Identity;
   yield* identity.mayListen(settings.mcpHost);
-  const server = createServer();
+  const server = createServer({ keepAliveTimeout: keepAliveTimeoutMs });
   // A client that keeps a connection open would otherwise still talk to a server that answers no more.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()));
   const served = HttpRouter.serve(routes, { disableLogger: true }).pipe(
@@ -108,7 +119,11 @@ export const layerSurfaces = Layer.unwrap(Effect.gen(function* () {
       }),
     ),
   );
-  return drained.pipe(Layer.provideMerge(served), Layer.provide(McpSessions.layer));
+  return drained.pipe(
+    Layer.provideMerge(served),
+    Layer.provide(McpSessions.layer),
+    Layer.provide(SandboxRequests.layer),
+  );
 }));
 
 /** The MCP server with the tools and the prompt of the agent, listening. */

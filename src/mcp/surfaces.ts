@@ -2,7 +2,9 @@
  * The production surface: tools and prompt of the session's owner, from the agent's own toolbox.
  */
 import { Effect, Layer } from "effect";
+import type { ServerCapabilities } from "@modelcontextprotocol/sdk/types";
 import type { Owner } from "../domain/Owner.ts";
+import { sandboxDeclaration, sandboxProtocol } from "../services/sandboxProtocol.ts";
 import { Skills } from "../services/Skills.ts";
 import { Toolbox } from "../services/Toolbox.ts";
 import { promptMethods } from "./promptMethods.ts";
@@ -15,36 +17,53 @@ const instructions = "These tools run bash and Python and keep files in a sealed
   "The prompt agent_system_prompt says what is installed and which skills there are.";
 
 /**
- * Surfaces over the Toolbox port.
+ * Surfaces over the Toolbox port; `experimental` are the capabilities beside those of the protocol.
  *
  * *Details*: tools are opened for each call, so that a session that only stays connected keeps no
  * sandbox running. A one-request owner's sandbox ends with its last user, so its tools are held as long as
  * the session.
  */
-export const layer: Layer.Layer<Surfaces, never, Toolbox> = Layer.effect(
-  Surfaces,
-  Effect.gen(function* () {
-    const toolbox = yield* Toolbox;
-    const skills = yield* Skills;
+const layerWith = (
+  experimental: ServerCapabilities["experimental"],
+): Layer.Layer<Surfaces, never, Toolbox> =>
+  Layer.effect(
+    Surfaces,
+    Effect.gen(function* () {
+      const toolbox = yield* Toolbox;
+      const skills = yield* Skills;
 
-    const perCall = (owner: Owner): WithTools => (use) => Effect.scoped(Effect.flatMap(toolbox.open(owner), use));
+      const perCall = (owner: Owner): WithTools => (use) => Effect.scoped(Effect.flatMap(toolbox.open(owner), use));
 
-    const perSession = (owner: Owner) =>
-      Effect.map(Effect.exit(toolbox.open(owner)), (tools): WithTools => (use) => Effect.flatMap(tools, use));
+      const perSession = (owner: Owner) =>
+        Effect.map(Effect.exit(toolbox.open(owner)), (tools): WithTools => (use) => Effect.flatMap(tools, use));
 
-    return Surfaces.of({
-      open: Effect.fnUntraced(function* (owner) {
-        const withTools = owner.ephemeral ? yield* perSession(owner) : perCall(owner);
-        return {
-          capabilities: { tools: {}, prompts: {}, resources: {}, logging: {} },
-          instructions,
-          methods: new Map([
-            ...toolMethods(withTools),
-            ...promptMethods(toolbox.systemPrompt(owner)),
-            ...resourceMethods(skills),
-          ]),
-        };
-      }),
-    });
-  }),
-);
+      return Surfaces.of({
+        open: Effect.fnUntraced(function* (owner) {
+          const withTools = owner.ephemeral ? yield* perSession(owner) : perCall(owner);
+          return {
+            capabilities: {
+              tools: {},
+              prompts: {},
+              resources: {},
+              logging: {},
+              ...(experimental !== undefined && { experimental }),
+            },
+            instructions,
+            methods: new Map([
+              ...toolMethods(withTools),
+              ...promptMethods(toolbox.systemPrompt(owner)),
+              ...resourceMethods(skills),
+            ]),
+          };
+        }),
+      });
+    }),
+  );
+
+/** Surfaces over the Toolbox port. */
+export const layer = layerWith(undefined);
+
+/** The same, declaring the private requests that stand beside `/mcp`. */
+export const layerHttp = layerWith({
+  [sandboxProtocol.name]: { ...sandboxDeclaration, path: `/${sandboxProtocol.path}` },
+});

@@ -150,6 +150,9 @@ export interface ReadTextOptions {
   readonly lineCount?: number;
 }
 
+/** What becomes a file: all of it, or a stream of it that nobody needs to hold as a whole. */
+export type FileContent = Uint8Array | Stream.Stream<Uint8Array, SandboxError | FileError>;
+
 /** A file in the workspace. */
 export interface FileEntry {
   /** Absolute path inside the sandbox. */
@@ -179,9 +182,13 @@ export interface SandboxHandle {
    * Writes a whole file atomically, creating parents, and returns the bytes written. A link is followed
    * within the workspace; one that leads out of it is refused.
    *
-   * *Fails with* `FileError` when the path is refused or there is no space, `SandboxError`.
+   * *Details*: a stream is taken as fast as the sandbox writes; when it fails, or the effect is interrupted,
+   * what was there before stays.
+   *
+   * *Fails with* `FileError` when the path is refused or there is no space, `SandboxError`, and as the
+   * content does.
    */
-  readonly writeFile: (path: string, content: Uint8Array) => Effect.Effect<number, SandboxError | FileError>;
+  readonly writeFile: (path: string, content: FileContent) => Effect.Effect<number, SandboxError | FileError>;
   /**
    * Reads text by lines without loading the whole file; a directory is listed, a line an entry.
    *

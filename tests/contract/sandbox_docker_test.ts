@@ -33,6 +33,7 @@ sandboxSuite("Docker", layerWith, {
   selfKill: true,
   durableWorkspace: true,
   ownLifecycle: true,
+  ownPrincipals: true,
   symbolicLinks: true,
 }, options);
 

@@ -64,6 +64,7 @@ sandboxSuite("Embedded (WebAssembly)", (changes) => withData(changes, layerWasm)
   selfKill: false,
   durableWorkspace: true,
   ownLifecycle: true,
+  ownPrincipals: true,
 });
 
 /** Why the bubblewrap form cannot be tested here, if it cannot. */
@@ -85,6 +86,7 @@ sandboxSuite("Embedded (bubblewrap)", (changes) => withData(changes, layerBubble
   selfKill: true,
   durableWorkspace: true,
   ownLifecycle: true,
+  ownPrincipals: true,
 }, { skip: bubblewrapSkip === undefined ? undefined : `bubblewrap: ${bubblewrapSkip}` });
 
 const bubblewrap = it.layer(withData({ sandboxMemoryMb: 256 }, layerBubblewrap));

@@ -16,6 +16,7 @@ import { ownerOf } from "../../src/domain/identity.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import { Callers } from "../../src/mcp/callers.ts";
 import { routes } from "../../src/mcp/http.ts";
+import { SandboxRequests } from "../../src/mcp/sandboxRoutes.ts";
 import { McpSessions } from "../../src/mcp/sessions.ts";
 import { layer as surfacesLayer } from "../../src/mcp/surfaces.ts";
 import { makeApp } from "./app.ts";
@@ -93,6 +94,7 @@ export const makeTarget = async (): Promise<AttackTarget> => {
       Layer.provide(Callers.layer),
       Layer.provide(Limits.layerMemory),
       Layer.provide(Configured.layer),
+      Layer.provide(SandboxRequests.layer),
       Layer.provide(McpSessions.layer),
       Layer.provide(surfacesLayer),
       Layer.provide(toolbox),

@@ -1,11 +1,12 @@
 /**
  * A sandbox without an engine for tests above the port: files in memory, commands from a table.
  */
+import { Buffer } from "node:buffer";
 import { Effect, Layer, Option, Stream } from "effect";
 import type { ExecutionOutcome, ExecutionRequest } from "../../src/domain/Execution.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
-import { FileError, Sandbox, type SandboxHandle } from "../../src/services/Sandbox.ts";
+import { type FileContent, FileError, Sandbox, type SandboxHandle } from "../../src/services/Sandbox.ts";
 
 /** The end of a command that printed something. */
 export const outcome = (stdout: string, exitCode = 0): ExecutionOutcome => ({
@@ -19,6 +20,12 @@ export const outcome = (stdout: string, exitCode = 0): ExecutionOutcome => ({
   stdoutBytes: stdout.length,
   stderrBytes: 0,
 });
+
+/** The bytes of a file's content, whichever way they come. */
+export const contentOf = (content: FileContent) =>
+  content instanceof Uint8Array
+    ? Effect.succeed(content)
+    : Effect.map(Stream.runCollect(content), (pieces) => new Uint8Array(Buffer.concat(pieces)));
 
 /** What happened in a fake sandbox. */
 export interface FakeSandbox {
@@ -54,9 +61,9 @@ export const fakeSandbox = (
         return execute(request);
       },
       writeFile: (path, content) =>
-        Effect.sync(() => {
-          files.set(at(path), content);
-          return content.length;
+        Effect.map(contentOf(content), (bytes) => {
+          files.set(at(path), bytes);
+          return bytes.length;
         }),
       readText: (path) =>
         Effect.map(read(path), (bytes) => ({ text: new TextDecoder().decode(bytes), truncated: false })),

@@ -4,7 +4,6 @@
 import { Effect, Layer } from "effect";
 import { Settings } from "../../config.ts";
 import { Toolbox } from "../../services/Toolbox.ts";
-import { make as makeFurther } from "./FurtherServers.ts";
 
 /**
  * Adds the tools of `CAISSON_MCP_SERVERS` to a toolbox; without any it is the toolbox itself.
@@ -19,7 +18,9 @@ export const layer = <E, R>(inner: Layer.Layer<Toolbox, E, R>): Layer.Layer<Tool
       const toolbox = yield* Toolbox;
       const { mcpServers } = yield* Settings;
       if (Object.keys(mcpServers).length === 0) return toolbox;
-      const further = yield* makeFurther(mcpServers);
+      // The MCP client is only loaded where there is a server to speak to.
+      const { make } = yield* Effect.promise(() => import("./FurtherServers.ts"));
+      const further = yield* make(mcpServers);
       return Toolbox.of({
         ...toolbox,
         open: Effect.fnUntraced(function* (owner) {

@@ -27,6 +27,8 @@ export interface SandboxCapabilities {
   readonly durableWorkspace: boolean;
   /** The adapter itself starts, counts and stops sandboxes; otherwise somebody behind it does. */
   readonly ownLifecycle: boolean;
+  /** Sandboxes count for their owner's principal; otherwise all of a process count for its own. */
+  readonly ownPrincipals: boolean;
 }
 
 /** Builds the adapter under test with some settings changed. */

@@ -167,7 +167,7 @@ export const ownerCases = ({ it, bare, capabilities }: Cases, layerWith: Sandbox
       assert.ok(error.reason._tag === "NoCapacity" && error.reason.scope === "principal" && error.reason.limit === 1);
       yield* sandbox.open(other);
     });
-  }, { settings: { sandboxesPerPrincipalMax: 1, sandboxPoolSize: 0 } });
+  }, { needs: "ownPrincipals", settings: { sandboxesPerPrincipalMax: 1, sandboxPoolSize: 0 } });
 
   it("info and health say what is in use", () =>
     Effect.gen(function* () {

@@ -10,8 +10,9 @@ import * as Limits from "../../../src/adapters/limits/Counted.ts";
 import { Settings, type SettingsService } from "../../../src/config.ts";
 import { Callers } from "../../../src/mcp/callers.ts";
 import { routes } from "../../../src/mcp/http.ts";
+import { SandboxRequests } from "../../../src/mcp/sandboxRoutes.ts";
 import { McpSessions } from "../../../src/mcp/sessions.ts";
-import { layer as surfacesLayer } from "../../../src/mcp/surfaces.ts";
+import { layerHttp as surfacesLayer } from "../../../src/mcp/surfaces.ts";
 import type { Surfaces } from "../../../src/mcp/Surface.ts";
 import { Identity, Unauthorized } from "../../../src/services/Identity.ts";
 import { type FakeToolbox, makeFakeToolbox } from "./fakeToolbox.ts";
@@ -62,6 +63,7 @@ export const makeServer = (options: Options = {}): Effect.Effect<TestServer, nev
         Layer.provide(Callers.layer),
         Layer.provide(Limits.layerMemory),
         Layer.provide(options.identity ?? anonymous),
+        Layer.provide(SandboxRequests.layer),
         Layer.provide(McpSessions.layer),
         Layer.provide(options.surfaces ?? Layer.provide(surfacesLayer, toolbox.layer)),
         Layer.provide(toolbox.layer),

@@ -14,6 +14,7 @@ import {
   type SandboxService,
 } from "../../../src/services/Sandbox.ts";
 import { Toolbox } from "../../../src/services/Toolbox.ts";
+import { contentOf } from "../../support/fakeSandbox.ts";
 import { it } from "../../support/it.ts";
 
 const owner: Owner = { principal: "p", user: "u", ephemeral: false };
@@ -90,7 +91,7 @@ it.effect("Tools.call runs a command with the default timeout and reports only t
 });
 
 it.effect("Tools.call writes text as UTF-8 and says how many bytes it wrote", () => {
-  const { layer } = sandbox({ writeFile: (_path, content) => Effect.succeed(content.byteLength) });
+  const { layer } = sandbox({ writeFile: (_path, content) => Effect.map(contentOf(content), ({ length }) => length) });
   return Effect.gen(function* () {
     const result = yield* call("write_file", { file_path: "a.txt", content: "häß" });
     assert.equal(result.text, "Successfully wrote 5 bytes to a.txt");

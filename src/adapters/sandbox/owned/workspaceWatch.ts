@@ -7,7 +7,7 @@
  */
 import { Deferred, Duration, Effect, Latch, type Scope } from "effect";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
-import { FileError, type SandboxError } from "../../../services/Sandbox.ts";
+import { type FileContent, FileError, type SandboxError } from "../../../services/Sandbox.ts";
 
 /** What a workspace may hold. */
 export interface WorkspaceBounds {
@@ -26,7 +26,7 @@ interface Used {
 /** The two operations the watch stands before. */
 interface Watched {
   readonly execute: (request: ExecutionRequest) => Effect.Effect<ExecutionOutcome, SandboxError>;
-  readonly writeFile: (path: string, content: Uint8Array) => Effect.Effect<number, SandboxError | FileError>;
+  readonly writeFile: (path: string, content: FileContent) => Effect.Effect<number, SandboxError | FileError>;
 }
 
 /** What the watch needs of a sandbox. */

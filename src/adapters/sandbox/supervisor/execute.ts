@@ -30,18 +30,19 @@ const takenBytesMax = 16 * 4;
 /** A limit on the wire is 32 bits of milliseconds. */
 const timeoutMsMax = 0xffff_ffff;
 
+/** Fails the link after a time, unless it is interrupted before. */
+export const lastDeadline = (session: LinkSession, after: Duration.Duration, what: string): Effect.Effect<never> =>
+  // Also where nothing else may be interrupted, the clock must stop once what is waited for is done.
+  Effect.interruptible(Effect.flatMap(Effect.sleep(after), () => {
+    session.fail(lost(`the supervisor did not answer in time: ${what}`));
+    return Effect.never;
+  }));
+
 /** Fails the link when an effect takes longer than it may; the effect then sees the link's error. */
 export const withLastDeadline =
   (session: LinkSession, after: Duration.Duration, what: string) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.raceFirst(
-      effect,
-      // Also where nothing else may be interrupted, the clock must stop once the effect is done.
-      Effect.interruptible(Effect.flatMap(Effect.sleep(after), () => {
-        session.fail(lost(`the supervisor did not answer in time: ${what}`));
-        return Effect.never;
-      })),
-    );
+    Effect.raceFirst(effect, lastDeadline(session, after, what));
 
 const refusal = (command: Uint8Array): string | undefined =>
   command.includes(0)

@@ -2,15 +2,16 @@
  * File operations on a link, each a request that ends with one answer or a bounded stream.
  */
 import { Buffer } from "node:buffer";
-import { type Duration, Effect, Schema } from "effect";
+import { type Duration, Effect, Schema, Stream } from "effect";
 import {
+  type FileContent,
   type FileEntry,
   FileError,
   type FileText,
   type ReadTextOptions,
   type SandboxError,
 } from "../../../services/Sandbox.ts";
-import { withLastDeadline } from "./execute.ts";
+import { lastDeadline, withLastDeadline } from "./execute.ts";
 import { toFileError } from "./fileErrors.ts";
 import * as Frames from "./frames.ts";
 import { type LinkSession, piecesOf } from "./LinkSession.ts";
@@ -42,12 +43,21 @@ export const encodePath = (path: string): Effect.Effect<Uint8Array, FileError> =
   return Effect.succeed(bytes);
 };
 
-/** Sends a request and waits for its one answer; interrupted, it tells the supervisor to give up. */
+/** What a file operation is called in the error of a supervisor that does not answer. */
+const operation = "a file operation";
+
+/**
+ * Sends a request and waits for its one answer; interrupted, or when its sending fails, it tells the
+ * supervisor to give up.
+ *
+ * *Details*: the wait for the answer is bounded from when all is sent: the sandbox is not to blame for a
+ * slow source.
+ */
 const request = (
   context: FilesContext,
   path: string,
   answerBytesMax: number,
-  send: (id: number) => void | Effect.Effect<void>,
+  send: (id: number) => void | Effect.Effect<void, SandboxError | FileError>,
 ): Effect.Effect<Uint8Array, SandboxError | FileError> =>
   Effect.suspend(() => {
     const { session } = context;
@@ -79,9 +89,9 @@ const request = (
       settle = resume;
     });
     const sending = send(id);
-    return (sending === undefined ? answer : Effect.raceFirst(answer, Effect.andThen(sending, Effect.never))).pipe(
-      withLastDeadline(session, context.answerTimeout, "a file operation"),
-      Effect.onInterrupt(() =>
+    const overdue = lastDeadline(session, context.answerTimeout, operation);
+    return Effect.raceFirst(answer, sending === undefined ? overdue : Effect.andThen(sending, overdue)).pipe(
+      Effect.onError(() =>
         Effect.sync(() => {
           if (session.release(id)) session.send(Ask.cancel, id);
         })
@@ -89,28 +99,42 @@ const request = (
     );
   });
 
-/** Writes a file; content of more than a piece goes in several, as fast as the transport takes them. */
-export const writeFile = (context: FilesContext) => (path: string, content: Uint8Array) =>
-  Effect.gen(function* () {
-    const { session } = context;
-    const name = yield* encodePath(path);
-    const isWhole = content.length <= Frames.pieceBytes;
+/** Sends content in pieces, as fast as the transport takes them, as long as anybody waits for the answer. */
+const sendPieces = Effect.fnUntraced(
+  function* ({ session, answerTimeout }: FilesContext, id: number, content: Uint8Array) {
     const drained = Effect.callback<void>((resume) => {
       const stop = session.whenDrained(() => resume(Effect.void));
       return Effect.sync(stop);
-    });
+    }).pipe(withLastDeadline(session, answerTimeout, operation));
+    for (const piece of piecesOf(content)) {
+      if (!session.isPending(id)) return;
+      if (!session.send(Ask.chunk, id, piece)) yield* drained;
+    }
+  },
+);
+
+/** Writes a file; content of more than a piece goes in several, and so does a stream. */
+export const writeFile = (context: FilesContext) => (path: string, content: FileContent) =>
+  Effect.gen(function* () {
+    const { session } = context;
+    const name = yield* encodePath(path);
+    let sent = 0;
+    const send = (id: number, piece: Uint8Array) => {
+      sent += piece.length;
+      return sendPieces(context, id, piece);
+    };
     const answer = yield* request(context, path, 0, (id) => {
-      if (isWhole) return void session.send(Ask.write, id, ...Frames.encodeWrite(name, true), content);
+      if (content instanceof Uint8Array && content.length <= Frames.pieceBytes) {
+        sent = content.length;
+        return void session.send(Ask.write, id, ...Frames.encodeWrite(name, true), content);
+      }
       session.send(Ask.write, id, ...Frames.encodeWrite(name, false));
-      return Effect.gen(function* () {
-        for (const piece of piecesOf(content)) {
-          if (!session.isPending(id)) return;
-          if (!session.send(Ask.chunk, id, piece)) yield* drained;
-        }
-        session.send(Ask.commit, id);
-      });
+      const pieces = content instanceof Uint8Array
+        ? send(id, content)
+        : Stream.runForEach(content, (piece) => send(id, piece));
+      return Effect.andThen(pieces, Effect.sync(() => void session.send(Ask.commit, id)));
     });
-    return Frames.decodeCount(answer) ?? content.length;
+    return Frames.decodeCount(answer) ?? sent;
   });
 
 /** The nearest whole number from 0 to `most`. */

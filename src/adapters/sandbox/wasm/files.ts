@@ -1,14 +1,43 @@
 /**
  * Files in a guest's workspace, each operation one request.
  */
+import { Buffer } from "node:buffer";
 import { Effect, Option, Schema, Stream } from "effect";
-import { FileError, SandboxError, type SandboxHandle, SandboxLost } from "../../../services/Sandbox.ts";
+import {
+  type FileContent,
+  FileError,
+  SandboxError,
+  type SandboxHandle,
+  SandboxLost,
+} from "../../../services/Sandbox.ts";
 import { type AnswerDecoder, answerOf } from "./Guest.ts";
 import type { GuestSlot } from "./guestSlot.ts";
 import { type GuestRequest, pieceBytes } from "./wire.ts";
 
 /** File work is bounded by sizes, so a guest that is still busy after this is stuck. */
 const fileTimeout = "60 seconds";
+
+/** A guest takes a file in one message, so one that comes as a stream is held as a whole: bytes of the largest. */
+const heldBytesMax = 256 * 1024 * 1024;
+
+const whole = Effect.fnUntraced(function* (path: string, content: FileContent) {
+  if (content instanceof Uint8Array) return content;
+  const pieces: Array<Uint8Array> = [];
+  let length = 0;
+  yield* Stream.runForEach(content, (piece) => {
+    length += piece.length;
+    if (length > heldBytesMax) {
+      return new FileError({
+        path,
+        reason: "TooLarge",
+        why: `a file of this sandbox has at most ${heldBytesMax} bytes`,
+      });
+    }
+    pieces.push(piece);
+    return Effect.void;
+  });
+  return Buffer.concat(pieces, length);
+});
 
 const written = answerOf(Schema.Struct({ bytes: Schema.Int }));
 const text = answerOf(Schema.Struct({
@@ -57,7 +86,11 @@ export const files = (slot: GuestSlot): Omit<SandboxHandle, "id" | "execute"> =>
     ask(path, piece, { op: "bytes", path, offset, length }, ({ body }) => body);
 
   return {
-    writeFile: (path, content) => ask(path, written, { op: "write", path }, ({ head }) => head.bytes, content),
+    writeFile: (path, content) =>
+      Effect.flatMap(
+        whole(path, content),
+        (bytes) => ask(path, written, { op: "write", path }, ({ head }) => head.bytes, bytes),
+      ),
     readText: (path, { offset, lineCount, column }) =>
       ask(
         path,

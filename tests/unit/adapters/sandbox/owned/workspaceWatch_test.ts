@@ -3,6 +3,7 @@ import { Deferred, Effect, Fiber } from "effect";
 import { TestClock } from "effect/testing";
 import { watchWorkspace } from "../../../../../src/adapters/sandbox/owned/workspaceWatch.ts";
 import type { ExecutionOutcome } from "../../../../../src/domain/Execution.ts";
+import { contentOf } from "../../../../support/fakeSandbox.ts";
 import { it } from "../../../../support/it.ts";
 
 const mib = 1024 * 1024;
@@ -37,7 +38,7 @@ const fake = Effect.gen(function* () {
           }),
         )
         : Effect.succeed(outcome("ran")),
-    writeFile: (_path, content) => Effect.succeed(content.length),
+    writeFile: (_path, content) => Effect.map(contentOf(content), ({ length }) => length),
   }, { mb: 10, entries: 100 });
   return { state, go, watched };
 });

@@ -60,6 +60,30 @@ it.live("writeFile and readBytes carry large binary content unchanged", () =>
     assert.equal((yield* link.execute({ command: "wc -c < big.bin", timeoutMs: 5000 })).stdout, `${content.length}\n`);
   }));
 
+it.live("writeFile takes a stream of any length, and leaves what was there when the stream fails", () =>
+  Effect.gen(function* () {
+    const { link, workspace } = yield* hostSupervisor();
+    const piece = (n: number) => new Uint8Array(100_000).fill(n);
+    const content = Stream.map(Stream.range(0, 49), piece);
+    assert.equal(yield* link.writeFile("big.bin", content), 5_000_000);
+    assert.ok(
+      readFileSync(`${workspace}/big.bin`).equals(Buffer.concat(Array.from({ length: 50 }, (_, n) => piece(n)))),
+    );
+    assert.equal(yield* link.writeFile("empty", Stream.empty), 0);
+    const broken = new FileError({ path: "big.bin", reason: "Other", why: "the source broke" });
+    const failed = yield* Effect.flip(link.writeFile("big.bin", Stream.concat(content, Stream.fail(broken))));
+    assert.equal(failed, broken);
+    assert.equal(statSync(`${workspace}/big.bin`).size, 5_000_000);
+    yield* link.execute({ command: "true", timeoutMs: 5000 });
+    assert.deepEqual(readdirSync(workspace).filter((name) => !name.startsWith(".caisson")).toSorted(), [
+      "big.bin",
+      "empty",
+    ]);
+    // A refusal ends a stream that would never end by itself.
+    const endless = Stream.forever(Stream.make(piece(1)));
+    assert.equal(yield* reasonOf(link.writeFile("big.bin/below", endless)), "NotADirectory");
+  }));
+
 it.live("readText pages by lines and says whether more follows", () =>
   Effect.gen(function* () {
     const { link, workspace } = yield* hostSupervisor({ textBytesMax: 64 });

@@ -1,0 +1,98 @@
+/**
+ * The Sandbox port of a process whose sandboxes live behind a tool server.
+ *
+ * With a tool server of ours, everything is a private request in the name of the owner. A foreign one has
+ * tools only: it keeps no files for this process.
+ */
+import { Effect, Layer, Stream } from "effect";
+import { FetchHttpClient, HttpClient } from "effect/http";
+import { Settings } from "../../../config.ts";
+import { ownerKey } from "../../../domain/ids.ts";
+import type { Owner } from "../../../domain/Owner.ts";
+import { FileError, Sandbox, type SandboxHandle, type SandboxInfo } from "../../../services/Sandbox.ts";
+import { makeDiscovery } from "./discovery.ts";
+import { type Exchange, unavailable } from "./exchange.ts";
+import { askHealth, askReset, handleOf, openHold } from "./handle.ts";
+
+const info: SandboxInfo = {
+  kind: "remote",
+  why: "MCP_SERVER_URL is set: the sandboxes are that server's",
+  controls: [{
+    name: "tool server",
+    applied: true,
+    detail: "limits and hardening are those of the tool server; its own /health and log have them",
+  }],
+  notes: [],
+};
+
+const noFiles = (path: string) =>
+  new FileError({ path, reason: "Other", why: "the tool server keeps no files for this process" });
+
+const noCommands = unavailable("the tool server offers tools only; no command can be run beside them");
+
+/** What is there of an owner's sandbox behind a foreign server: no files, and nothing that changed. */
+const toolsOnlyHandle = (owner: Owner): SandboxHandle => ({
+  id: `tools-only-${ownerKey(owner)}`,
+  execute: () => Effect.fail(noCommands),
+  writeFile: (path) => Effect.fail(noFiles(path)),
+  readText: (path) => Effect.fail(noFiles(path)),
+  readBytes: (path) => Stream.fail(noFiles(path)),
+  readDocstring: (path) => Effect.fail(noFiles(path)),
+  changedFiles: () => Effect.succeed([]),
+});
+
+/** In whose name the sandboxes' health is asked for; no owner's name looks like it. */
+const nobody: Owner = { principal: "caisson", user: "health", ephemeral: false };
+
+/** Longest wait for the health of the sandboxes. */
+const healthMax = "2 seconds";
+
+/**
+ * Sandboxes behind the tool server at `url`, with `CAISSON_MCP_API_KEY` as the credential.
+ *
+ * *Details*: lifecycle, limits and hardening are that server's. The sandbox of an open handle is held there by
+ * a request that lasts as long. A redirect is refused: the credential is for this server alone.
+ */
+export const layer = (url: string): Layer.Layer<Sandbox, never, Settings> =>
+  Layer.effect(
+    Sandbox,
+    Effect.gen(function* () {
+      const { mcpApiKey } = yield* Settings;
+      const exchange: Exchange = { client: yield* HttpClient.HttpClient, mcpUrl: url, key: mcpApiKey };
+      const offer = yield* makeDiscovery(exchange);
+
+      return Sandbox.of({
+        info,
+        health: Effect.gen(function* () {
+          if ((yield* offer)._tag === "ToolsOnly") {
+            return { healthy: true, detail: "behind a tool server that offers tools only", open: 0 };
+          }
+          return yield* askHealth(exchange, nobody, {});
+        }).pipe(
+          Effect.timeout(healthMax),
+          Effect.catch((error) =>
+            Effect.as(Effect.logDebug("the tool server's sandboxes are not known", error), {
+              healthy: false,
+              detail: "the tool server does not answer",
+              open: 0,
+            })
+          ),
+        ),
+        open: Effect.fnUntraced(function* (owner) {
+          if ((yield* offer)._tag === "ToolsOnly") return toolsOnlyHandle(owner);
+          return handleOf(exchange, owner, yield* openHold(exchange, owner));
+        }),
+        reset: Effect.fnUntraced(function* (owner) {
+          if ((yield* offer)._tag === "ToolsOnly") return;
+          yield* Effect.catchTag(
+            askReset(exchange, owner, {}),
+            "FileError",
+            (error) => unavailable(`resetting was refused: ${error.message}`),
+          );
+        }),
+      });
+    }),
+  ).pipe(
+    Layer.provide(FetchHttpClient.layer),
+    Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "error" })),
+  );

@@ -1,0 +1,133 @@
+/**
+ * A sandbox behind the tool server as a handle of the port: each operation is one private request.
+ */
+import { Cause, Duration, Effect, type Schema, type Scope, Stream } from "effect";
+import { makeId } from "../../../domain/ids.ts";
+import type { Owner } from "../../../domain/Owner.ts";
+import { FileError, type SandboxError, type SandboxHandle } from "../../../services/Sandbox.ts";
+import type { Frame } from "../../../services/sandboxFrames.ts";
+import { type SandboxMethod, type SandboxMethodName, sandboxMethods } from "../../../services/sandboxProtocol.ts";
+import { answered, decoderOf, type Exchange, type ExchangeError, send, unavailable } from "./exchange.ts";
+
+/** Longest silence in an answer: the server says it is alive every few seconds; its start may take longer. */
+const silenceMax = Duration.seconds(120);
+/** Wait for the word that nothing of an interrupted command is left. */
+const stopMax = Duration.seconds(10);
+
+/** The path of a request that goes out: text that is no Unicode could not arrive as it is. */
+const sendable = (path: string): Effect.Effect<string, FileError> =>
+  path.isWellFormed()
+    ? Effect.succeed(path)
+    : Effect.fail(new FileError({ path: path.toWellFormed(), reason: "InvalidPath", why: "the path is not Unicode" }));
+
+/** A request whose answer is its result. */
+const asking = <A extends Schema.ConstraintCodec<unknown, unknown>, R extends Schema.ConstraintCodec<unknown, unknown>>(
+  name: SandboxMethodName,
+  { result }: Pick<SandboxMethod<A, never, R>, "arguments" | "result">,
+) => {
+  const decode = decoderOf(result);
+  return (
+    exchange: Exchange,
+    owner: Owner,
+    args: A["Type"],
+    content?: Parameters<typeof send>[4],
+    onFrame?: (frame: Frame) => Effect.Effect<void, SandboxError>,
+  ): Effect.Effect<R["Type"], ExchangeError, R["DecodingServices"]> =>
+    Effect.gen(function* () {
+      const frames = yield* send(exchange, owner, name, args, content);
+      let end: Uint8Array | undefined;
+      yield* Stream.runForEach(answered(frames, silenceMax), (frame) => {
+        if (frame.kind === "end") end = frame.payload;
+        return onFrame === undefined ? Effect.void : onFrame(frame);
+      });
+      return yield* end === undefined ? unavailable("an answer has no result") : decode(end);
+    });
+};
+
+const { hold, execute, stop, writeFile, readText, readDocstring, changedFiles, reset, health } = sandboxMethods;
+
+const askExecute = asking("execute", execute);
+const askStop = asking("stop", stop);
+const askWriteFile = asking("writeFile", writeFile);
+const askReadText = asking("readText", readText);
+const askReadDocstring = asking("readDocstring", readDocstring);
+const askChangedFiles = asking("changedFiles", changedFiles);
+
+/** Destroys an owner's sandbox and workspace. */
+export const askReset = asking("reset", reset);
+
+/** How the sandboxes of the server are. */
+export const askHealth = asking("health", health);
+
+const decodeOutput = decoderOf(execute.message);
+const decodeHold = decoderOf(hold.message);
+
+const broken = (error: ExchangeError): SandboxError =>
+  error._tag === "SandboxError" ? error : unavailable(`an operation without a path was refused: ${error.message}`);
+
+/**
+ * Opens an owner's sandbox and keeps it until the scope closes; yields what it is called.
+ *
+ * *Fails with* `SandboxError`.
+ */
+export const openHold = (exchange: Exchange, owner: Owner): Effect.Effect<string, SandboxError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const frames = answered(yield* send(exchange, owner, "hold", {}), silenceMax);
+    const pull = yield* Stream.toPull(frames);
+    let id: string | undefined;
+    while (id === undefined) {
+      const next = yield* Effect.mapError(
+        pull,
+        (error) => Cause.isDone(error) ? unavailable("the sandbox was not opened") : error,
+      );
+      for (const { kind, payload } of next) if (kind === "message") id = (yield* decodeHold(payload)).id;
+    }
+    // Read as long as the scope is open: the server keeps the sandbox for a caller who listens. When it is gone,
+    // each operation opens the sandbox for itself.
+    yield* Effect.forkScoped(Effect.ignore(Effect.forever(pull)));
+    return id;
+  }).pipe(Effect.mapError(broken));
+
+/** The handle of a sandbox that is called `id`. */
+export const handleOf = (exchange: Exchange, owner: Owner, id: string): SandboxHandle => ({
+  id,
+  execute: ({ command, timeoutMs, onOutput }) => {
+    const callId = makeId("call");
+    const told = ({ kind, payload }: Frame) =>
+      kind === "message" && onOutput !== undefined
+        ? Effect.map(decodeOutput(payload), ({ stream, text }) => onOutput(stream, text))
+        : Effect.void;
+    return askExecute(exchange, owner, { callId, command, timeoutMs }, undefined, told).pipe(
+      Effect.mapError(broken),
+      Effect.onInterrupt(() => Effect.ignore(Effect.timeout(askStop(exchange, owner, { callId }), stopMax))),
+    );
+  },
+  writeFile: (path, content) =>
+    sendable(path).pipe(
+      Effect.flatMap((sent) => askWriteFile(exchange, owner, { path: sent }, content)),
+      Effect.map(({ bytes }) => bytes),
+    ),
+  readText: (path, options) =>
+    Effect.flatMap(sendable(path), (sent) => askReadText(exchange, owner, { path: sent, ...options })),
+  readBytes: (path, range = { offset: 0 }) =>
+    sendable(path).pipe(
+      Effect.flatMap((sent) => send(exchange, owner, "readBytes", { path: sent, ...range })),
+      Effect.map((frames) =>
+        answered(frames, silenceMax).pipe(
+          Stream.filter(({ kind }) => kind === "bytes"),
+          Stream.map(({ payload }) => payload),
+        )
+      ),
+      Stream.unwrap,
+    ),
+  readDocstring: (path, name) =>
+    sendable(path).pipe(
+      Effect.flatMap((sent) => askReadDocstring(exchange, owner, { path: sent, name })),
+      Effect.map(({ docstring }) => docstring),
+    ),
+  changedFiles: (sinceMs, limit) =>
+    askChangedFiles(exchange, owner, { sinceMs, limit }).pipe(
+      Effect.map(({ files }) => files),
+      Effect.mapError(broken),
+    ),
+});

@@ -1,0 +1,211 @@
+/**
+ * What the private requests do: each works on the sandbox of its owner and answers in frames.
+ */
+import { Effect, Queue, Schema, type Scope, Stream } from "effect";
+import { ownerKey } from "../domain/ids.ts";
+import type { Owner } from "../domain/Owner.ts";
+import type { FileError, SandboxError, SandboxService } from "../services/Sandbox.ts";
+import { encodeFrame, encodeJsonFrame, type Frame } from "../services/sandboxFrames.ts";
+import {
+  type SandboxFailure,
+  type SandboxMethod,
+  type SandboxMethodName,
+  sandboxMethods,
+} from "../services/sandboxProtocol.ts";
+import type { RemoteCommands } from "./remoteCommands.ts";
+
+/** What a request fails with, as its answer tells it. */
+export type RequestFailure = SandboxError | FileError;
+
+/** What every request of a server works with. */
+export interface RequestParts {
+  readonly sandbox: SandboxService;
+  readonly commands: RemoteCommands;
+  /** Silence after which a long answer says that it is alive, in milliseconds. */
+  readonly keepAliveMs: number;
+}
+
+/** One request. */
+export interface SandboxRequest {
+  readonly owner: Owner;
+  /** The arguments as they came: JSON in UTF-8. */
+  readonly arguments: Uint8Array;
+  /** What follows the arguments. */
+  readonly content: Stream.Stream<Uint8Array, RequestFailure>;
+}
+
+/** The arguments of a request do not fit its schema; `why` says where. */
+export class ArgumentsRefused extends Schema.TaggedError<ArgumentsRefused>()("ArgumentsRefused", {
+  why: Schema.String,
+}) {}
+
+/** The frames of an answer; they end with a result or a failure. */
+export type Answer = Stream.Stream<Uint8Array>;
+
+type Frames = Stream.Stream<Uint8Array, RequestFailure>;
+type Responder = (parts: RequestParts, request: SandboxRequest) => Effect.Effect<Answer, ArgumentsRefused>;
+
+const failureFrame = (failure: RequestFailure): Uint8Array => {
+  const told: SandboxFailure = failure._tag === "SandboxError"
+    ? { _tag: failure._tag, reason: failure.reason }
+    : { _tag: failure._tag, path: failure.path, reason: failure.reason, why: failure.why };
+  return encodeJsonFrame("failure", told);
+};
+
+/** A failure of the machinery is for the operator too; what the caller can mend is only its own affair. */
+const logged = (name: SandboxMethodName, failure: RequestFailure) =>
+  failure._tag === "SandboxError" ? Effect.logError(`sandbox request ${name} failed`, failure) : Effect.void;
+
+/** A responder to requests of one row of the table. */
+const responding = <A extends Schema.ConstraintCodec<unknown, unknown>>(
+  name: SandboxMethodName,
+  { arguments: schema }: Pick<SandboxMethod<A, never, never>, "arguments">,
+  respond: (args: A["Type"], parts: RequestParts, request: SandboxRequest) => Frames,
+): Responder => {
+  const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(schema));
+  return (parts, request) =>
+    decode(new TextDecoder().decode(request.arguments)).pipe(
+      Effect.mapError(({ message }) => new ArgumentsRefused({ why: message })),
+      Effect.map((args) =>
+        respond(args, parts, request).pipe(
+          Stream.catch((failure) => Stream.fromEffect(Effect.as(logged(name, failure), failureFrame(failure)))),
+        )
+      ),
+    );
+};
+
+/** An answer that is a result only. */
+const result = <A>(effect: Effect.Effect<A, RequestFailure, Scope.Scope>): Frames =>
+  Stream.fromEffect(Effect.map(Effect.scoped(effect), (value) => encodeJsonFrame("end", value)));
+
+const nothing = {};
+
+/** Frames that say the answer is alive, as long as it is read. */
+const pulse = (keepAliveMs: number) => Stream.map(Stream.drop(Stream.tick(keepAliveMs), 1), () => encodeFrame("alive"));
+
+const { hold, execute, stop, writeFile, readText, readBytes, readDocstring, changedFiles, reset, health } =
+  sandboxMethods;
+
+/** The responder of every request. */
+export const responders: Readonly<Record<SandboxMethodName, Responder>> = {
+  hold: responding("hold", hold, (_args, { sandbox, commands, keepAliveMs }, { owner }) =>
+    Stream.unwrap(
+      Effect.map(sandbox.open(owner), ({ id }) =>
+        Stream.make(encodeJsonFrame("message", { id })).pipe(
+          Stream.concat(pulse(keepAliveMs)),
+          Stream.interruptWhen(commands.leaving),
+          Stream.concat(Stream.make(encodeJsonFrame("end", nothing))),
+        )),
+    )),
+
+  execute: responding(
+    "execute",
+    execute,
+    ({ callId, command, timeoutMs }, { sandbox, commands, keepAliveMs }, request) =>
+      Stream.callback<Uint8Array, RequestFailure>(
+        (out) =>
+          Effect.flatMap(sandbox.open(request.owner), (handle) =>
+            commands.run(
+              `${ownerKey(request.owner)}/${callId}`,
+              handle.execute({
+                command,
+                timeoutMs,
+                onOutput: (stream, text) => {
+                  Queue.offerUnsafe(out, encodeJsonFrame("message", { stream, text }));
+                },
+              }),
+            )).pipe(
+              Effect.flatMap((outcome) => Queue.offer(out, encodeJsonFrame("end", outcome))),
+              Effect.andThen(Queue.end(out)),
+              Effect.catch((failure) => Queue.fail(out, failure)),
+            ),
+        outputQueue,
+      ).pipe(Stream.merge(pulse(keepAliveMs), { haltStrategy: "left" })),
+  ),
+
+  stop: responding(
+    "stop",
+    stop,
+    ({ callId }, { commands }, { owner }) => result(Effect.as(commands.stop(`${ownerKey(owner)}/${callId}`), nothing)),
+  ),
+
+  writeFile: responding(
+    "writeFile",
+    writeFile,
+    ({ path }, { sandbox }, { owner, content }) =>
+      result(
+        Effect.flatMap(sandbox.open(owner), (handle) =>
+          Effect.map(handle.writeFile(path, content), (bytes) => ({ bytes }))),
+      ),
+  ),
+
+  readText: responding(
+    "readText",
+    readText,
+    ({ path, ...options }, { sandbox }, { owner }) =>
+      result(Effect.flatMap(sandbox.open(owner), (handle) => handle.readText(path, options))),
+  ),
+
+  readBytes: responding(
+    "readBytes",
+    readBytes,
+    ({ path, ...range }, { sandbox }, { owner }) =>
+      Stream.unwrap(Effect.map(sandbox.open(owner), (handle) => handle.readBytes(path, range))).pipe(
+        Stream.map((bytes) => encodeFrame("bytes", bytes)),
+        Stream.concat(Stream.make(encodeJsonFrame("end", nothing))),
+      ),
+  ),
+
+  readDocstring: responding(
+    "readDocstring",
+    readDocstring,
+    ({ path, name }, { sandbox }, { owner }) =>
+      result(
+        Effect.flatMap(sandbox.open(owner), (handle) =>
+          Effect.map(handle.readDocstring(path, name), (docstring) => ({ docstring }))),
+      ),
+  ),
+
+  changedFiles: responding(
+    "changedFiles",
+    changedFiles,
+    ({ sinceMs, limit }, { sandbox }, { owner }) =>
+      result(
+        Effect.flatMap(sandbox.open(owner), (handle) =>
+          Effect.map(handle.changedFiles(sinceMs, limit), (files) => ({ files }))),
+      ),
+  ),
+
+  reset: responding(
+    "reset",
+    reset,
+    (_args, { sandbox }, { owner }) => result(Effect.as(sandbox.reset(owner), nothing)),
+  ),
+
+  health: responding("health", health, (_args, { sandbox }) => result(sandbox.health)),
+};
+
+/** Output is bounded by the command's own bound; all of it may wait for a slow reader. */
+const outputQueue = { bufferSize: Number.POSITIVE_INFINITY } as const;
+
+/** The bytes of a file among the frames of a request; what ends too early is no whole file. */
+export const contentOf = <E>(
+  frames: Stream.Stream<Frame, E>,
+  cut: () => RequestFailure,
+): Stream.Stream<Uint8Array, RequestFailure> =>
+  Stream.suspend(() => {
+    let isWhole = false;
+    const whole = Stream.fromEffect(Effect.suspend(() => isWhole ? Effect.succeed(noBytes) : Effect.fail(cut())));
+    return frames.pipe(
+      Stream.mapError(cut),
+      Stream.takeUntil(({ kind }) => {
+        isWhole = kind === "end";
+        return isWhole || kind === "malformed";
+      }),
+      Stream.filter(({ kind }) => kind === "bytes"),
+      Stream.map(({ payload }) => payload),
+      Stream.concat(whole),
+    );
+  });
+
+const noBytes = new Uint8Array(0);

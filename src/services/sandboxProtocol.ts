@@ -1,0 +1,157 @@
+/**
+ * The requests by which a process without sandboxes works in those of a tool server of ours.
+ *
+ * Both ends of the wire are here: the MCP server declares and answers them, the remote sandbox asks. They
+ * are private to Caisson, versioned, and go to `/sandbox/v1/NAME` beside `/mcp`, with the same credential and
+ * the same name of a user as the tools.
+ */
+import { Schema } from "effect";
+import { ExecutionOutcome } from "../domain/Execution.ts";
+import { type FileEntry, FileError, type FileText, type ReadTextOptions, SandboxErrorReason } from "./Sandbox.ts";
+
+/** The name under which a server declares the requests, and where they go. */
+export const sandboxProtocol = { name: "caisson/sandbox", version: 1, path: "sandbox" } as const;
+
+/** A schema of what travels. */
+type Wire = Schema.ConstraintCodec<unknown, unknown>;
+
+/** A request: its arguments, what it is told while it runs, its result, and what else it carries. */
+export interface SandboxMethod<A extends Wire, M extends Wire, R extends Wire> {
+  readonly arguments: A;
+  /** What a `message` of the answer holds; nothing when the answer has none. */
+  readonly message: M;
+  readonly result: R;
+  /** It counts as a tool call where calls are counted: it runs code or changes files. */
+  readonly isCounted: boolean;
+}
+
+const method = <A extends Wire, M extends Wire, R extends Wire>(
+  row: SandboxMethod<A, M, R>,
+): SandboxMethod<A, M, R> => row;
+
+/** Every field of what the port speaks of: one that is added there must be added here, or it would be lost. */
+type Every<T> = Readonly<Record<keyof T, Schema.Top>>;
+
+const Nothing = Schema.Struct({});
+
+/** A name that the caller gives a command of its own, to end it by. */
+const CallId = Schema.String.check(Schema.isMaxLength(64));
+
+/** Every request of this version, by the name it goes to. What is new becomes a row; what changes, a version. */
+export const sandboxMethods = {
+  /** Opens the owner's sandbox, says which it is, and keeps it as long as the answer is read. */
+  hold: method({
+    arguments: Nothing,
+    message: Schema.Struct({ id: Schema.String }),
+    result: Nothing,
+    isCounted: false,
+  }),
+  /** Runs a command; its output is told as it comes. */
+  execute: method({
+    arguments: Schema.Struct({ callId: CallId, command: Schema.String, timeoutMs: Schema.Finite }),
+    message: Schema.Struct({ stream: Schema.Literals(["stdout", "stderr"]), text: Schema.String }),
+    result: ExecutionOutcome,
+    isCounted: true,
+  }),
+  /** Ends a command of this owner; the answer says that nothing of it is left. */
+  stop: method({
+    arguments: Schema.Struct({ callId: CallId }),
+    message: Nothing,
+    result: Nothing,
+    isCounted: false,
+  }),
+  /** Writes the bytes that follow the arguments. */
+  writeFile: method({
+    arguments: Schema.Struct({ path: Schema.String }),
+    message: Nothing,
+    result: Schema.Struct({ bytes: Schema.Number }),
+    isCounted: true,
+  }),
+  readText: method({
+    arguments: Schema.Struct(
+      {
+        path: Schema.String,
+        offset: Schema.Number,
+        lineCount: Schema.optionalKey(Schema.Number),
+        column: Schema.optionalKey(Schema.Number),
+      } satisfies Every<ReadTextOptions & { path: string }>,
+    ),
+    message: Nothing,
+    result: Schema.Struct(
+      {
+        text: Schema.String,
+        truncated: Schema.Boolean,
+        next: Schema.optionalKey(
+          Schema.Struct({ offset: Schema.Number, column: Schema.optionalKey(Schema.Number) }),
+        ),
+        note: Schema.optionalKey(Schema.String),
+      } satisfies Every<FileText>,
+    ),
+    isCounted: false,
+  }),
+  /** Answers with the bytes themselves. */
+  readBytes: method({
+    arguments: Schema.Struct({
+      path: Schema.String,
+      offset: Schema.Number,
+      length: Schema.optionalKey(Schema.Number),
+    }),
+    message: Nothing,
+    result: Nothing,
+    isCounted: false,
+  }),
+  readDocstring: method({
+    arguments: Schema.Struct({ path: Schema.String, name: Schema.String }),
+    message: Nothing,
+    result: Schema.Struct({ docstring: Schema.String }),
+    isCounted: false,
+  }),
+  changedFiles: method({
+    arguments: Schema.Struct({ sinceMs: Schema.Number, limit: Schema.Number }),
+    message: Nothing,
+    result: Schema.Struct({
+      files: Schema.Array(
+        Schema.Struct(
+          { path: Schema.String, sizeBytes: Schema.Number, modifiedAtMs: Schema.Number } satisfies Every<FileEntry>,
+        ),
+      ),
+    }),
+    isCounted: false,
+  }),
+  reset: method({ arguments: Nothing, message: Nothing, result: Nothing, isCounted: true }),
+  health: method({
+    arguments: Nothing,
+    message: Nothing,
+    result: Schema.Struct({ healthy: Schema.Boolean, detail: Schema.String, open: Schema.Number }),
+    isCounted: false,
+  }),
+} as const;
+
+export type SandboxMethodName = keyof typeof sandboxMethods;
+
+const isMethodName = (name: string): name is SandboxMethodName => Object.hasOwn(sandboxMethods, name);
+
+/** Every name of a request, in the order of the table. */
+export const sandboxMethodNames: ReadonlyArray<SandboxMethodName> = Object.keys(sandboxMethods).filter(isMethodName);
+
+/** What a server says of the requests it answers: as an experimental capability of MCP, and at `GET /sandbox`. */
+export const SandboxDeclaration = Schema.Struct({
+  protocol: Schema.Literal(sandboxProtocol.name),
+  versions: Schema.Array(Schema.Int),
+  methods: Schema.Array(Schema.String),
+});
+export type SandboxDeclaration = typeof SandboxDeclaration.Type;
+
+/** The declaration of this server. */
+export const sandboxDeclaration: SandboxDeclaration = {
+  protocol: sandboxProtocol.name,
+  versions: [sandboxProtocol.version],
+  methods: sandboxMethodNames,
+};
+
+/** How a request failed. Neither detail nor cause goes out. */
+export const SandboxFailure = Schema.Union([
+  Schema.Struct({ _tag: Schema.Literal("SandboxError"), reason: SandboxErrorReason }),
+  Schema.Struct(FileError.fields),
+]);
+export type SandboxFailure = typeof SandboxFailure.Type;
