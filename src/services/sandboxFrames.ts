@@ -9,7 +9,7 @@
 import { Stream } from "effect";
 
 /** The kinds of frames. */
-export const frameKinds = { alive: 0, message: 1, bytes: 2, end: 3, failure: 4 } as const;
+const frameKinds = { alive: 0, message: 1, bytes: 2, end: 3, failure: 4 } as const;
 
 export type FrameKind = keyof typeof frameKinds;
 

@@ -8,7 +8,7 @@ import { ownerKey } from "../domain/ids.ts";
 import type { Owner } from "../domain/Owner.ts";
 
 /** Names a user within the caller's credential. */
-export const userHeader = "x-user-id";
+const userHeader = "x-user-id";
 
 /** A caller that itself serves a one-request user says so, and the sandbox ends with its last use. */
 export const ephemeralHeader = "x-caisson-ephemeral";
