@@ -47,7 +47,14 @@ export const spawn = (
   Effect.acquireRelease(
     Effect.try({
       try: (): Child => {
-        const process = new Deno.Command(command, { ...options, stdin: "piped", stdout: "piped", stderr: "piped" })
+        const process = new Deno.Command(command, {
+          ...options,
+          // Ctrl-C in a terminal goes to the whole group of the server, and is not meant for what runs in sandboxes.
+          detached: true,
+          stdin: "piped",
+          stdout: "piped",
+          stderr: "piped",
+        })
           .spawn();
         const lastWords = keepLast(process.stderr);
         let gone = false;
