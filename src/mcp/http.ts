@@ -99,8 +99,7 @@ const drained = Layer.effectDiscard(Effect.gen(function* () {
  * *Details*: closing the scope ends the sessions, those with running calls when these have ended or the
  * grace of the settings is over.
  *
- * *Fails with* `ServeError` when the address is taken, and `ConfigurationRefused` when it would serve
- * strangers.
+ * *Fails with* `ServeError` when the address is taken, and `OpenDoorRefused` when it would serve strangers.
  */
 export const layerSurfaces = Layer.unwrap(Effect.gen(function* () {
   const settings = yield* Settings;

@@ -1,0 +1,100 @@
+/**
+ * Bodies are bounded in size, in pace, and in what those that still arrive hold together.
+ */
+import assert from "node:assert/strict";
+import { Effect, Fiber, Queue } from "effect";
+import { HttpServerRequest } from "effect/http";
+import { TestClock } from "effect/testing";
+import { Bodies } from "../../../src/web/body.ts";
+import { it } from "../../support/it.ts";
+
+const mebibyte = 1024 * 1024;
+const bytesMax = 32 * mebibyte;
+const piece = new Uint8Array(mebibyte).fill(97);
+
+const requestOf = (headers: Record<string, string>, body: ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>) =>
+  HttpServerRequest.fromWeb(new Request("http://caisson.test/", { method: "POST", headers, body }));
+
+/** A request of which the test sends piece by piece. */
+const sending = Effect.gen(function* () {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(
+    undefined,
+    { highWaterMark: 64 },
+    { highWaterMark: 64 },
+  );
+  const writer = writable.getWriter();
+  yield* Effect.addFinalizer(() => Effect.promise(() => writer.abort().catch(() => {})));
+  return {
+    request: requestOf({ "content-length": String(30 * mebibyte), "content-type": "application/json" }, readable),
+    // A reader that gave up breaks the pipe.
+    send: (bytes: Uint8Array) => Effect.promise(() => writer.write(bytes).catch(() => {})),
+    end: Effect.promise(() => writer.close()),
+  };
+});
+
+const tests = it.layer(Bodies.layer);
+
+tests.effect("Bodies.text reads small and large bodies alike", () =>
+  Effect.gen(function* () {
+    const bodies = yield* Bodies;
+    for (const size of [0, 1, 64 * 1024, 64 * 1024 + 1, 3 * mebibyte]) {
+      const bytes = new TextEncoder().encode("é".repeat(size / 2));
+      const request = requestOf({ "content-length": String(bytes.length) }, bytes);
+      assert.equal((yield* bodies.text(request, { bytesMax })).length, Math.floor(size / 2));
+    }
+  }));
+
+tests.effect("Bodies refuses by the headers alone, by name", () =>
+  Effect.gen(function* () {
+    const bodies = yield* Bodies;
+    const cases: ReadonlyArray<readonly [Record<string, string>, string]> = [
+      [{ "content-encoding": "gzip" }, "UnsupportedEncoding"],
+      [{ "content-encoding": "identity, br" }, "UnsupportedEncoding"],
+      [{ "content-type": "text/plain" }, "UnsupportedMediaType"],
+      [{ "content-length": String(bytesMax + 1) }, "BodyTooLarge"],
+    ];
+    for (const [headers, tag] of cases) {
+      const error = yield* Effect.flip(bodies.text(requestOf(headers, new Uint8Array(2)), { bytesMax }));
+      assert.equal(error._tag, tag);
+    }
+    const untyped = requestOf({}, new Uint8Array(2));
+    assert.equal((yield* Effect.flip(bodies.text(untyped, { bytesMax, typed: true })))._tag, "UnsupportedMediaType");
+  }));
+
+tests.effect("Bodies gives up a large body that stops arriving, within ten seconds", () =>
+  Effect.gen(function* () {
+    const bodies = yield* Bodies;
+    const { request, send } = yield* sending;
+    const read = yield* Effect.forkChild(Effect.flip(bodies.bytes(request, { bytesMax })), { startImmediately: true });
+    yield* send(piece);
+    yield* TestClock.adjust("5 seconds");
+    yield* TestClock.adjust("5 seconds");
+    assert.equal((yield* Fiber.join(read))._tag, "BodyTimedOut");
+  }));
+
+tests.live(
+  "Bodies holds no more than 256 MiB of bodies that still arrive, and has room again afterwards",
+  () =>
+    Effect.gen(function* () {
+      const bodies = yield* Bodies;
+      const failures = yield* Queue.unbounded<string>();
+      const readers: Array<Fiber.Fiber<unknown, unknown>> = [];
+      for (let client = 0; client < 9; client++) {
+        const { request, send } = yield* sending;
+        readers.push(
+          yield* Effect.forkChild(
+            Effect.catch(bodies.bytes(request, { bytesMax }), ({ _tag }) => Queue.offer(failures, _tag)),
+            { startImmediately: true },
+          ),
+        );
+        for (let sent = 0; sent < 30; sent++) yield* send(piece);
+      }
+      assert.equal(yield* Queue.take(failures), "TooManyBodies");
+      yield* Fiber.interruptAll(readers);
+      const last = yield* sending;
+      const read = yield* Effect.forkChild(bodies.bytes(last.request, { bytesMax }), { startImmediately: true });
+      yield* last.send(piece);
+      yield* last.end;
+      assert.equal((yield* Fiber.join(read)).length, mebibyte);
+    }),
+);
