@@ -13,7 +13,7 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/config.ts": ["src/domain", "src/config"],
   // Settings are plain data, read by the agent for its bounds exactly as the edges read them.
   "src/agent": ["src/domain", "src/services", "src/config.ts"],
-  "src/adapters": ["src/domain", "src/services", "src/config.ts", "src/config"],
+  "src/adapters": ["src/root.ts", "src/domain", "src/services", "src/config.ts", "src/config"],
   "src/runs": ["src/domain", "src/services", "src/agent", "src/config.ts"],
   "src/web": ["src/domain", "src/services", "src/config.ts"],
   "src/http": ["src/domain", "src/services", "src/runs", "src/web", "src/config.ts"],
@@ -22,6 +22,7 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/boot.ts": ["src/announcements.ts", "src/config.ts", "src/config", "src/services"],
   "src/announcements.ts": ["src/config.ts", "src/config", "src/services"],
   "src/process.ts": [],
+  "src/root.ts": [],
   "src/app.ts": [
     "src/announcements.ts",
     "src/domain",

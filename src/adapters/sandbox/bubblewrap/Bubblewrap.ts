@@ -3,6 +3,7 @@
  * namespaces of their own, one long-lived sandbox per owner.
  */
 import { Duration, Effect, type Scope } from "effect";
+import { root } from "../../../root.ts";
 import type { SettingsService } from "../../../config.ts";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { makeId, ownerKey } from "../../../domain/ids.ts";
@@ -14,7 +15,7 @@ import { fromChild } from "./webChannel.ts";
 import { watchWorkspace } from "../owned/workspaceWatch.ts";
 import type { Workspaces } from "../local/workspaces.ts";
 
-const supervisorSource = new URL("../../../../image/supervisor/", import.meta.url);
+const supervisorSource = new URL("image/supervisor/", root);
 /** Namespaces and Python take a tenth of a second; a busy machine gets much longer. */
 const startTimeout = Duration.seconds(20);
 const probeTimeout = Duration.seconds(10);

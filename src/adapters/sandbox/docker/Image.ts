@@ -7,6 +7,7 @@
 import { Context, Effect, Layer, Option, Semaphore, Stream } from "effect";
 import { Tar } from "effect/encoding";
 import { createHash } from "node:crypto";
+import { root } from "../../../root.ts";
 import { Settings, settingsTable } from "../../../config.ts";
 import { ImageMissing, SandboxError } from "../../../services/Sandbox.ts";
 import { builtHere } from "./contents.ts";
@@ -36,8 +37,8 @@ interface Source {
   readonly content: Uint8Array;
 }
 
-/** The image's sources, next to this module in a checkout. */
-const sourceDirectory = new URL("../../../../image/", import.meta.url);
+/** The image's sources. */
+const sourceDirectory = new URL("image/", root);
 
 const readSources = async (directory: URL, prefix = ""): Promise<ReadonlyArray<Source>> => {
   const found: Array<Source> = [];

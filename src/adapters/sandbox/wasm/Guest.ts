@@ -2,12 +2,13 @@
  * The server's end of a guest process: one request at a time, whatever it says decoded and bounded.
  */
 import { Data, Effect, Schema, type Scope } from "effect";
+import { guestProgram } from "../../../root.ts";
 import { FileError } from "../../../services/Sandbox.ts";
 import { type Child, spawn } from "../local/childProcess.ts";
-import { flagPaths, guestLock, type Prepared } from "./prepared.ts";
+import { flagPaths, type Prepared } from "./prepared.ts";
 import { encodeMessage, type GuestOptions, type GuestRequest, type RawMessage, readMessages } from "./wire.ts";
 
-const guestEntry = new URL("./guest/main.ts", import.meta.url).href;
+const guest = guestProgram("main");
 /** A guest that has not said hello by then never will; a busy machine needs about a second. */
 const helloTimeout = "20 seconds";
 /** Pages of WebAssembly memory in a MiB. */
@@ -88,8 +89,7 @@ const spawnGuest = (
       "--no-prompt",
       // The lock file names the very packages that `prepare.ts` fetched; without it a cold cache cannot resolve them.
       "--cached-only",
-      guestLock,
-      "--frozen",
+      ...guest.flags,
       "--no-remote",
       "--deny-import",
       // The shell's globbing reads this variable and fails when it may not.
@@ -98,7 +98,7 @@ const spawnGuest = (
       `--allow-read=${flagPaths(readable)}`,
       `--allow-write=${flagPaths(writable)}`,
       `--v8-flags=--max-old-space-size=${heapMb},--wasm-max-mem-pages=${pages}`,
-      guestEntry,
+      guest.entry,
       JSON.stringify(options),
     ],
   }).pipe(Effect.mapError((cause) => new GuestGone({ outOfMemory: false, detail: "deno cannot be run", cause })));

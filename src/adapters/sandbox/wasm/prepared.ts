@@ -2,8 +2,8 @@
  * Gets a machine ready for WebAssembly guests, once: packages fetched, memory image made.
  */
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Effect, Schema, Semaphore } from "effect";
+import { guestProgram } from "../../../root.ts";
 import { RuntimeUnavailable, SandboxError } from "../../../services/Sandbox.ts";
 import { runToEnd } from "../local/childProcess.ts";
 
@@ -15,9 +15,7 @@ export interface Prepared {
   readonly pyodide: string;
 }
 
-const prepareEntry = new URL("./guest/prepare.ts", import.meta.url).href;
-/** The packages of guests alone; with the lock file of the project Deno would fetch those of its tests as well. */
-export const guestLock = `--lock=${fileURLToPath(new URL("./guest/deno.lock", import.meta.url))}`;
+const preparation = guestProgram("prepare");
 /**
  * Fetching 40 MB of packages on a slow line; with them here it takes a fraction of a second, or a few to
  * make the image.
@@ -47,11 +45,10 @@ const run = Effect.fnUntraced(function* (directory: string) {
         "run",
         "--quiet",
         "--no-prompt",
-        guestLock,
-        "--frozen",
+        ...preparation.flags,
         "--allow-read",
         `--allow-write=${flagPaths([root])}`,
-        prepareEntry,
+        preparation.entry,
         root,
       ],
     }),
