@@ -1,14 +1,13 @@
 /**
  * Another model in place of one that cannot answer now.
  */
-import { Effect, type Scope, Stream } from "effect";
-import type { ModelError, ModelEvent, ModelNotFound, ModelService } from "../../services/Model.ts";
+import { Effect, Stream } from "effect";
+import type { ModelService } from "../../services/Model.ts";
 import { opened } from "./opened.ts";
-
-type Turn = Stream.Stream<ModelEvent, ModelError | ModelNotFound>;
+import { type OpenTurn, type TurnFailure, untilBegun } from "./untilBegun.ts";
 
 /** Whether another model may do better: this one is down, busy, spent or gone, and the request is not to blame. */
-const mayDoBetter = (failure: ModelError | ModelNotFound): boolean => {
+const mayDoBetter = (failure: TurnFailure): boolean => {
   if (failure._tag === "ModelNotFound") return true;
   switch (failure.reason._tag) {
     case "RateLimited":
@@ -27,7 +26,7 @@ const mayDoBetter = (failure: ModelError | ModelNotFound): boolean => {
 };
 
 /**
- * Tries the fallbacks of a model in order when a turn fails before its first event.
+ * Tries the fallbacks of a model in order when a turn fails before it has begun.
  *
  * *Details*: a fallback's own fallbacks are not followed, so a table cannot loop. When all fail, the
  * first failure is the answer: it is about the model that was asked for.
@@ -40,24 +39,17 @@ export const withFallbacks = (
   stream: (request) => {
     const others = fallbacks.get(request.model);
     if (others === undefined) return model.stream(request);
-    const attempt = (name: string): Effect.Effect<Turn, ModelError | ModelNotFound, Scope.Scope> =>
-      opened(model.stream({ ...request, model: name }));
-    const instead = (failure: ModelError | ModelNotFound) =>
-      others.reduce<Effect.Effect<Turn, ModelError | ModelNotFound, Scope.Scope>>(
-        (tried, name) =>
-          Effect.catchIf(
-            tried,
-            mayDoBetter,
-            () =>
-              Effect.andThen(Effect.logWarning(`${request.model} cannot answer now, asking ${name}`), attempt(name)),
-          ),
-        Effect.fail(failure),
-      ).pipe(Effect.mapError(() => failure));
-    return Stream.unwrap(
-      Effect.catch(
-        attempt(request.model),
-        (failure) => (mayDoBetter(failure) ? instead(failure) : Effect.fail(failure)),
-      ),
-    );
+    return Stream.suspend(() => {
+      const remaining = [...others];
+      let first: TurnFailure | undefined;
+      const attempt = (name: string): OpenTurn => opened(model.stream({ ...request, model: name }));
+      return untilBegun(attempt(request.model), (failure) => {
+        first ??= failure;
+        const name = mayDoBetter(failure) ? remaining.shift() : undefined;
+        return name === undefined
+          ? Effect.fail(first)
+          : Effect.as(Effect.logWarning(`${request.model} cannot answer now, asking ${name}`), attempt(name));
+      });
+    });
   },
 });

@@ -1,13 +1,15 @@
 /**
  * Trying again and giving up early, around any provider.
  *
- * A turn is repeated only until its first event: what a client has seen cannot be taken back.
+ * A turn is repeated only until it has begun. What a client did wrong and what this process lacks are no
+ * outage of a provider: only an outage opens its circuit.
  */
-import { Cause, Duration, Effect, Exit, Option, Schedule, type Scope, Stream } from "effect";
+import { Cause, Duration, Effect, Exit, Option, Schedule, Schema, type Scope, Stream } from "effect";
 import { CircuitBreaker } from "effect/persistence";
-import { ModelError, type ModelEvent, type ModelNotFound, Unavailable } from "../../services/Model.ts";
+import { ModelError, type ModelEvent, Unavailable } from "../../services/Model.ts";
 import { opened } from "./opened.ts";
 import type { Provider } from "./Provider.ts";
+import { type OpenTurn, type TurnFailure, untilBegun } from "./untilBegun.ts";
 
 /** How often and how patiently a turn is tried. */
 export interface Resilience {
@@ -26,7 +28,7 @@ export interface Resilience {
 /** A model that nobody asks for any more needs no circuit. */
 const breakerIdle = "10 minutes";
 
-type Failure = ModelError | ModelNotFound;
+type Failure = TurnFailure;
 type Rejection = CircuitBreaker.CircuitBreakerError;
 
 /** The wait an upstream asked for, 0 for none. */
@@ -54,9 +56,16 @@ export const isTransient = (failure: Failure): boolean => {
   }
 };
 
+/** What a connection fails with when this machine, not the provider, is out of something. */
+const ownLacks = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM"]);
+const decodeCode = Schema.decodeUnknownOption(Schema.Struct({ code: Schema.String }));
+
+const isOwnLack = (failure: ModelError): boolean =>
+  Option.exists(decodeCode(failure.cause), ({ code }) => ownLacks.has(code));
+
 /** Whether a failure says that the upstream is down, as opposed to busy or unwilling. */
 const isOutage = (failure: Failure): boolean =>
-  failure._tag === "ModelError" &&
+  failure._tag === "ModelError" && !isOwnLack(failure) &&
   (failure.reason._tag === "Unavailable" || failure.reason._tag === "ConnectionLost" ||
     failure.reason._tag === "TimedOut");
 
@@ -81,8 +90,8 @@ const rejected = (provider: string, model: string) => (rejection: Rejection): Mo
 };
 
 /**
- * Makes a provider that tries a failed turn again before its first event, and answers at once while
- * a model's circuit is open.
+ * Makes a provider that tries a failed turn again until it has begun, and answers at once while a model's
+ * circuit is open.
  *
  * *Details*: each attempt passes the breaker, so a dead upstream opens it within one turn. A wait
  * asked for by the upstream is honoured up to `retryAfterMsMax`. An interruption ends the waiting too.
@@ -107,21 +116,36 @@ export const resilient = Effect.fnUntraced(function* (
     (failure._tag === "ModelError" || failure._tag === "ModelNotFound") && isTransient(failure) &&
     askedWaitMs(failure) <= policy.retryAfterMsMax;
 
-  const stream: Provider["stream"] = (request) => {
-    const once: Effect.Effect<Stream.Stream<ModelEvent, Failure>, Failure, Scope.Scope> = Effect.tapError(
-      opened(provider.stream(request)),
-      (failure) => Effect.logWarning("a model turn failed before its first event", failure),
-    );
-    const attempt = breaker.execute(once, { key: request.model, classify });
-    return Stream.unwrap(
-      attempt.pipe(
-        Effect.retry({ schedule: backoff, while: isWorthAnother, times: policy.attemptsMax - 1 }),
+  const stream: Provider["stream"] = (request) =>
+    Stream.suspend(() => {
+      let left = policy.attemptsMax;
+      const once: OpenTurn = Effect.suspend(() => {
+        left -= 1;
+        return Effect.tapError(
+          opened(provider.stream(request)),
+          (failure) => Effect.logWarning("a model turn failed before its first event", failure),
+        );
+      });
+      const isRepeated = (failure: Failure | Rejection): boolean => left > 0 && isWorthAnother(failure);
+      const open: OpenTurn = breaker.execute(once, { key: request.model, classify }).pipe(
+        Effect.retry({ schedule: backoff, while: isRepeated }),
         Effect.catchTag(
           "CircuitBreakerError",
           (rejection) => Effect.fail(rejected(provider.name, request.model)(rejection)),
         ),
-      ),
-    );
-  };
+      );
+      return untilBegun(open, (failure) => {
+        // Failures before the first event have been repeated above; this one came after thoughts.
+        if (isRepeated(failure)) return Effect.succeed(Effect.andThen(Effect.sleep(policy.backoffMs), open));
+        const ended = emptyTurn(failure);
+        return ended === undefined ? Effect.fail(failure) : Effect.succeed(Effect.succeed(Stream.make(ended)));
+      });
+    });
   return { ...provider, stream };
 });
+
+/** The end of a turn that said nothing however often it was asked: the agent has words for that. */
+const emptyTurn = (failure: Failure): ModelEvent | undefined =>
+  failure._tag === "ModelError" && failure.reason._tag === "BadOutput" && failure.reason.empty !== undefined
+    ? { _tag: "Finished", reason: "Stop", usage: failure.reason.empty }
+    : undefined;

@@ -6,12 +6,14 @@ import { type Resilience, resilient } from "../../../../src/adapters/model/resil
 import { zero } from "../../../../src/domain/Usage.ts";
 import {
   BadCredentials,
+  BadOutput,
   ConnectionLost,
   ModelError,
   type ModelErrorReason,
   type ModelEvent,
   type ModelRequest,
   RateLimited,
+  RequestRefused,
   TimedOut,
   Unavailable,
 } from "../../../../src/services/Model.ts";
@@ -148,3 +150,84 @@ it.effect("resilient releases the upstream when a turn is interrupted before or 
       assert.ok(yield* Deferred.isDone(released));
     }
   }));
+
+const thought = (text: string, signature?: string): ModelEvent => ({
+  _tag: "ReasoningDelta",
+  text,
+  ...(signature === undefined ? {} : { origin: { provider: "p", data: { signature } } }),
+});
+const abandoned: ModelEvent = { _tag: "ReasoningDelta", text: "", origin: { provider: "abandoned", data: {} } };
+const called: ModelEvent = { _tag: "ToolCall", call: { id: "c", name: "t", argumentsJson: "{}" } };
+
+it.effect("resilient tries again when only thoughts have come, and ends them so that no provider gets them back", () =>
+  Effect.gen(function* () {
+    const { made, asked } = provider(
+      Stream.concat(Stream.make(thought("Hm"), thought("", "s1"), thought("And")), down),
+      Stream.make(thought("Oh"), thought("", "s2"), called, finished),
+    );
+    const fiber = yield* Effect.forkChild(collect(yield* resilient(made, policy)));
+    yield* TestClock.adjust(10_000);
+    assert.deepEqual(
+      yield* Fiber.join(fiber),
+      Result.succeed([thought("Hm"), abandoned, thought("Oh"), thought("", "s2"), called, finished]),
+    );
+    assert.equal(asked(), 2);
+  }));
+
+for (const begun of [hello, called]) {
+  it.effect(`resilient tries nothing again once a ${begun._tag} has come after thoughts`, () =>
+    Effect.gen(function* () {
+      const { made, asked } = provider(Stream.concat(Stream.make(thought("Hm"), begun), down));
+      const seen: Array<ModelEvent> = [];
+      const stream = (yield* resilient(made, policy)).stream(request);
+      const fiber = yield* Effect.forkChild(
+        Effect.result(Stream.runForEach(stream, (event) => Effect.sync(() => void seen.push(event)))),
+      );
+      yield* TestClock.adjust(60_000);
+      assert.ok(Result.isFailure(yield* Fiber.join(fiber)));
+      assert.deepEqual(seen, [thought("Hm"), begun]);
+      assert.equal(asked(), 1);
+    }));
+}
+
+it.effect("resilient asks so often in all, before and after thoughts", () =>
+  Effect.gen(function* () {
+    const { made, asked } = provider(Stream.concat(Stream.make(thought("Hm")), down), down);
+    const fiber = yield* Effect.forkChild(collect(yield* resilient(made, policy)));
+    yield* TestClock.adjust(60_000);
+    assert.ok(Result.isFailure(yield* Fiber.join(fiber)));
+    assert.equal(asked(), policy.attemptsMax);
+  }));
+
+it.effect("resilient ends a turn that says nothing however often it is asked", () =>
+  Effect.gen(function* () {
+    const { made, asked } = provider(Stream.fail(error(new BadOutput({ why: "an empty answer", empty: zero }))));
+    const fiber = yield* Effect.forkChild(collect(yield* resilient(made, policy)));
+    yield* TestClock.adjust(60_000);
+    assert.deepEqual(yield* Fiber.join(fiber), Result.succeed([finished]));
+    assert.equal(asked(), policy.attemptsMax);
+  }));
+
+const noOutage: ReadonlyArray<readonly [string, ModelError]> = [
+  ["the provider refuses the request", error(new RequestRefused({ param: "messages" }))],
+  [
+    "this machine has no file left for a connection",
+    new ModelError({
+      provider: "p",
+      model: "m",
+      reason: new ConnectionLost(),
+      detail: "",
+      cause: Object.assign(new Error("connect EMFILE"), { code: "EMFILE" }),
+    }),
+  ],
+];
+for (const [what, failure] of noOutage) {
+  it.effect(`resilient leaves the circuit closed for everybody else when ${what}`, () =>
+    Effect.gen(function* () {
+      const failures = Array.from({ length: 20 }, () => Stream.fail(failure));
+      const { made } = provider(...failures, answer);
+      const sturdy = yield* resilient(made, { ...policy, attemptsMax: 1 });
+      for (let count = 0; count < 20; count++) yield* collect(sturdy);
+      assert.deepEqual(yield* collect(sturdy), Result.succeed([hello, finished]));
+    }));
+}
