@@ -12,7 +12,7 @@ import { lower, providerName, type Traits, traitsByName } from "./anthropic/requ
 import { reading } from "./anthropic/response.ts";
 import { fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
-import type { AbsentProvider, Provider } from "./Provider.ts";
+import { type AbsentProvider, isModelName, type Provider } from "./Provider.ts";
 import { takenBy } from "./sampling.ts";
 import { type Deadlines, upstream } from "./upstream.ts";
 
@@ -152,7 +152,8 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
   return {
     name: providerName,
     list,
-    find: (model) => Effect.sync(() => (claims(model) ? Option.some(entryFor(model).info) : Option.none())),
+    find: (model) =>
+      Effect.sync(() => (claims(model) && isModelName(model) ? Option.some(entryFor(model).info) : Option.none())),
     stream,
   };
 });

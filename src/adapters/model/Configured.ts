@@ -83,7 +83,9 @@ const provide = Effect.fnUntraced(function* (
         return Option.isNone(apiKey) ? undefined : yield* Anthropic.make({ apiKey: apiKey.value, baseUrl, deadlines });
       case "openai":
         return Option.isNone(apiKey) && Option.isNone(baseUrl) ? undefined : yield* OpenAiCompatible.make({
-          name: Option.match(baseUrl, { onNone: () => "openai", onSome: (url) => `openai:${new URL(url).host}` }),
+          // Strangers read the name: it tells nothing of the place.
+          name: Option.isNone(baseUrl) ? "openai" : "openai-compatible",
+          origin: Option.match(baseUrl, { onNone: () => "openai", onSome: (url) => `openai:${new URL(url).host}` }),
           baseUrl: Option.getOrElse(baseUrl, () => OpenAiCompatible.openAiBaseUrl),
           apiKey,
           deadlines,

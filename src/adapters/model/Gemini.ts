@@ -31,6 +31,8 @@ const listTimeToLive = "5 minutes";
 const listPageSize = 1000;
 
 const claims = (model: string): boolean => model.startsWith("gemini-");
+/** The name becomes part of a URL, in which a colon, a slash or a question mark would ask for something else. */
+const ownName = /^gemini-[\w.-]{1,200}$/;
 
 export interface GeminiOptions {
   readonly apiKey: Redacted.Redacted;
@@ -157,7 +159,7 @@ export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect
   return {
     name: providerName,
     list,
-    find: (model) => Effect.succeed(claims(model) ? Option.some(info(model)) : Option.none()),
+    find: (model) => Effect.succeed(ownName.test(model) ? Option.some(info(model)) : Option.none()),
     stream,
   };
 });

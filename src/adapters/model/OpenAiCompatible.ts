@@ -16,7 +16,7 @@ import { toFailure } from "./fault.ts";
 import { explain } from "./openai/errors.ts";
 import { type Flavour, lower } from "./openai/request.ts";
 import { reading } from "./openai/response.ts";
-import type { AbsentProvider, Provider } from "./Provider.ts";
+import { type AbsentProvider, isModelName, type Provider } from "./Provider.ts";
 import { takenBy } from "./sampling.ts";
 import { type Deadlines, upstream } from "./upstream.ts";
 
@@ -31,8 +31,10 @@ const listTimeToLive = "5 minutes";
 const failedListTimeToLive = "5 seconds";
 
 export interface OpenAiOptions {
-  /** The provider name in lists, errors and origins. */
+  /** The provider name in lists and errors, which strangers read. */
   readonly name: string;
+  /** The provider name in origins, where servers differ; `name` when absent. */
+  readonly origin?: string;
   /** The base URL, with its `/v1`. */
   readonly baseUrl: string;
   /** None for servers that want no key. */
@@ -70,9 +72,10 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Provider, never, HttpClient.HttpClient> {
   const client = yield* HttpClient.HttpClient;
   const baseUrl = options.baseUrl.replace(/\/{1,100}$/, "");
+  const origin = options.origin ?? options.name;
   const isOpenAi = baseUrl === openAiBaseUrl;
   const flavour: Flavour = {
-    provider: options.name,
+    provider: origin,
     limitField: isOpenAi ? "max_completion_tokens" : "max_tokens",
     sampling: isOpenAi ? "openai" : "openai-compatible",
   };
@@ -109,14 +112,19 @@ export const make = Effect.fnUntraced(function* (
   const find: Provider["find"] = (model) =>
     Effect.map(listed, (list) =>
       Option.match(list, {
-        onNone: () => (isForeign(model) ? Option.none() : Option.some(info(model))),
+        onNone: () => (isForeign(model) || !isModelName(model) ? Option.none() : Option.some(info(model))),
         onSome: (models) => {
-          const known = models.find(({ id }) => id === model || id === `${model}:latest` || model.startsWith(`${id}:`));
+          const known = models.find(({ id }) =>
+            id === model || id === `${model}:latest` || (model.startsWith(`${id}:`) && isModelName(model))
+          );
           return known === undefined ? Option.none() : Option.some({ ...known, id: model });
         },
       }));
 
-  const outgoing = (request: ModelRequest): Outgoing => ({
+  /** How models want the output limit to be called that refused the usual name. */
+  const limitFields = new Map<string, Flavour["limitField"]>();
+
+  const outgoing = (request: ModelRequest, limitField: Flavour["limitField"]): Outgoing => ({
     url: `${baseUrl}/chat/completions`,
     headers: {
       "content-type": "application/json",
@@ -127,13 +135,21 @@ export const make = Effect.fnUntraced(function* (
         onSome: (key) => ({ authorization: `Bearer ${Redacted.value(key)}` }),
       }),
     },
-    body: JSON.stringify(lower(request, flavour)),
+    body: JSON.stringify(lower(request, { ...flavour, limitField })),
   });
 
   const stream: Provider["stream"] = (request) =>
     upstream({
-      open: exchange(outgoing(request), explain),
-      assembly: () => reading({ provider: options.name, makeCallId: () => makeId("call") }),
+      open: Effect.suspend(() =>
+        exchange(outgoing(request, limitFields.get(request.model) ?? flavour.limitField), explain)
+      ).pipe(Effect.catchIf(
+        (failure) => failure.limitField !== undefined && !limitFields.has(request.model),
+        ({ limitField = flavour.limitField }) => {
+          limitFields.set(request.model, limitField);
+          return exchange(outgoing(request, limitField), explain);
+        },
+      )),
+      assembly: () => reading({ provider: origin, makeCallId: () => makeId("call") }),
       deadlines: options.deadlines,
     }).pipe(Stream.mapError(toFailure(options.name, request.model)));
 

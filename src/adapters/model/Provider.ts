@@ -37,3 +37,9 @@ export interface AbsentProvider {
   /** The sentence that says what to set, such as "GOOGLE_API_KEY is not set". */
   readonly why: string;
 }
+
+/** Names of models as providers have them; nothing that could lead a URL elsewhere, and of bounded length. */
+const modelName = /^[\w.:/-]{1,200}$/;
+
+/** Whether a name that nobody lists may be asked of a provider. */
+export const isModelName = (name: string): boolean => modelName.test(name) && !name.includes("..");

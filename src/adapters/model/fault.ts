@@ -13,6 +13,8 @@ export interface Fault {
   /** The provider's own words, for the log. */
   readonly detail: string;
   readonly cause?: unknown;
+  /** The name that the upstream wants instead of the one that the output limit had. */
+  readonly limitField?: "max_tokens" | "max_completion_tokens";
 }
 
 /** Characters of a provider's text that are kept: enough for a JSON error body, little enough for a log line. */

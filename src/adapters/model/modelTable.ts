@@ -26,6 +26,8 @@ export const TableEntry = Schema.Struct({
   baseUrl: Schema.optionalKey(Url),
   contextTokens: Schema.optionalKey(Positive),
   vision: Schema.optionalKey(Schema.Boolean),
+  /** Whether an answer may begin with thoughts between `<think>` and `</think>`. */
+  thinkTags: Schema.optionalKey(Schema.Boolean),
   /** US dollars for a million tokens. */
   price: Schema.optionalKey(
     Schema.Struct({ input: Price, cachedInput: Schema.optionalKey(Price), output: Price }),

@@ -5,6 +5,7 @@ import { Effect, Option, Stream } from "effect";
 import type { ModelInfo, ModelParameters } from "../../services/Model.ts";
 import type { ModelTable, TableEntry } from "./modelTable.ts";
 import type { Provider } from "./Provider.ts";
+import { ThinkTags } from "./thinkTags.ts";
 
 /** A name of the table and the provider that runs it. */
 export interface TableRoute {
@@ -52,11 +53,16 @@ export const make = (routes: ReadonlyArray<TableRoute>): Provider => {
       if (route === undefined) {
         return Stream.die(new Error(`asked for ${request.model}, which the table does not have`));
       }
-      return route.provider.stream({
+      const turn = route.provider.stream({
         ...request,
         model: upstreamName(route),
         parameters: withDefaults(route.entry, request.parameters),
       });
+      return route.entry.thinkTags !== true ? turn : Stream.mapAccumArray(
+        turn,
+        () => new ThinkTags(),
+        (tags, events) => [tags, events.flatMap((event) => tags.step(event))],
+      );
     },
   };
 };

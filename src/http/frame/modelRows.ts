@@ -21,10 +21,11 @@ export const modelRows: Rows<ModelError | ModelNotFound> = {
     param: () => "messages",
   }),
   "ModelError.RequestRefused": invalid(400, "provider_refused_request", "The provider refuses a parameter.", {
-    message: ({ provider, model, reason }) =>
-      reason.why === undefined
-        ? `${provider} refuses this request for ${model}: a parameter or a message is not supported by it.`
-        : `${model} cannot answer this: ${reason.why}.`,
+    message: ({ provider, model, reason: { why, param } }) => {
+      if (why !== undefined) return `${model} cannot answer this: ${why}.`;
+      const what = param === undefined ? "a parameter or a message" : `'${param}'`;
+      return `${provider} refuses this request for ${model}: ${what} is not supported by it.`;
+    },
     param: ({ reason }) => reason.param ?? null,
   }),
   "ModelError.RateLimited": {

@@ -64,8 +64,14 @@ const classify = (status: number, inner: Inner, detail: string, retryAfterMs: nu
   }
 };
 
-const refused = (inner: Inner, detail: string): Fault =>
-  refusedRequest(detail, typeof inner.param === "string" ? inner.param : undefined);
+/** Servers that know only the newer name refuse the older as a parameter, and some only say so. */
+const wantsNewLimit = (inner: Inner): boolean =>
+  inner.param === "max_tokens" || /max_tokens.{0,200}max_completion_tokens/s.test(inner.message ?? "");
+
+const refused = (inner: Inner, detail: string): Fault => ({
+  ...refusedRequest(detail, typeof inner.param === "string" ? inner.param : undefined),
+  ...(wantsNewLimit(inner) ? { limitField: "max_completion_tokens" } : {}),
+});
 
 const blocked = (inner: Inner, detail: string): Fault =>
   fault(new PromptBlocked({ why: String(inner.code ?? inner.type ?? "content policy") }), detail);

@@ -5,7 +5,7 @@ import * as OpenAiCompatible from "../../../../src/adapters/model/OpenAiCompatib
 import { takenBy } from "../../../../src/adapters/model/sampling.ts";
 import { user } from "../../../../src/domain/Message.ts";
 import { it } from "../../../support/it.ts";
-import { finish, text, turn } from "../../../support/openaiWire.ts";
+import { failure, finish, text, turn } from "../../../support/openaiWire.ts";
 import { type Reply, serveWire } from "../../../support/wireServer.ts";
 
 const json = (body: unknown): Reply => ({
@@ -68,4 +68,44 @@ it.live("OpenAiCompatible.stream reads an answer in one piece when the server do
     const request = { model: "m", system: "", messages: [user("hi")], tools: [], parameters: {} };
     const events = yield* Stream.runCollect((yield* make(server.url)).stream(request));
     assert.deepEqual(events.map((event) => event._tag), ["TextDelta", "Finished"]);
+  }));
+
+it.live("OpenAiCompatible asks once more with max_completion_tokens when max_tokens is refused, and remembers", () =>
+  Effect.gen(function* () {
+    const server = yield* serveWire(({ body, method }) =>
+      method === "GET" ? json({ data: [{ id: "m" }] }) : "max_tokens" in Object(body)
+        ? failure(400, {
+          message: "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead.",
+          code: "unsupported_parameter",
+        })
+        : turn(text("Hello"), finish())
+    );
+    const provider = yield* make(server.url);
+    const ask = provider.stream({
+      model: "m",
+      system: "",
+      messages: [user("hi")],
+      tools: [],
+      parameters: { outputTokensMax: 5 },
+    });
+    yield* Stream.runDrain(ask);
+    yield* Stream.runDrain(ask);
+    const sent = server.received.filter(({ method }) => method === "POST").map(({ body }) => Object(body));
+    assert.deepEqual(sent.map((body) => [body.max_tokens, body.max_completion_tokens]), [
+      [5, undefined],
+      [undefined, 5],
+      [undefined, 5],
+    ]);
+  }));
+
+it.live("OpenAiCompatible passes on the parameter that the server names", () =>
+  Effect.gen(function* () {
+    const refusal = { error: { message: "no", type: "invalid_request_error", param: "messages[1].role", code: null } };
+    const server = yield* serveWire(() => ({ ...json(refusal), status: 400 }));
+    const provider = yield* make(server.url);
+    const failed = yield* Effect.flip(Stream.runDrain(
+      provider.stream({ model: "m", system: "", messages: [user("hi")], tools: [], parameters: {} }),
+    ));
+    assert.ok(failed._tag === "ModelError" && failed.reason._tag === "RequestRefused");
+    assert.equal(failed.reason.param, "messages[1].role");
   }));

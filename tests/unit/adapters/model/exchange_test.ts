@@ -3,7 +3,7 @@ import { Effect, Option, Redacted, Result, Stream } from "effect";
 import { FetchHttpClient } from "effect/http";
 import { TestClock } from "effect/testing";
 import * as Anthropic from "../../../../src/adapters/model/Anthropic.ts";
-import { exchange, type HttpFailure } from "../../../../src/adapters/model/exchange.ts";
+import { exchange, type HttpFailure, sdkExchange } from "../../../../src/adapters/model/exchange.ts";
 import { fault } from "../../../../src/adapters/model/fault.ts";
 import * as Gemini from "../../../../src/adapters/model/Gemini.ts";
 import * as OpenAiCompatible from "../../../../src/adapters/model/OpenAiCompatible.ts";
@@ -51,6 +51,14 @@ it.live("exchange reads an error page only so far", () =>
     assert.equal((yield* failureOf({ status: 500, body }))?.text.length, 64 * 1024);
   }));
 
+it.effect("sdkExchange takes what an SDK throws before it sends anything for the request's fault", () =>
+  Effect.gen(function* () {
+    const thrown = () => Promise.reject(new Error("contents are required"));
+    const explained = () => fault(new ConnectionLost(), "never sent");
+    const failed = yield* Effect.flip(Effect.scoped(sdkExchange(thrown, explained)));
+    assert.equal(failed.reason._tag, "RequestRefused");
+  }));
+
 const deadlines = { connectMs: 20_000, firstEventMs: 20_000, silenceMs: 20_000 };
 const apiKey = Redacted.make("test-key");
 const providers: ReadonlyArray<readonly [string, (url: string) => Effect.Effect<Provider>]> = [
@@ -95,5 +103,27 @@ for (const [model, make] of providers) {
       for (const { headers } of server.received) {
         for (const name of ["traceparent", "b3", "x-b3-traceid"]) assert.equal(headers[name], undefined, name);
       }
+    }));
+}
+
+const hostileNames = [
+  "gemini-x?key=1",
+  "gemini-../../x",
+  "gemini-2.0-flash:countTokens#",
+  "gemini-2.0-flash:countTokens",
+  "gemini-x/y",
+  "claude-x?y",
+  "claude-..",
+  "gpt x",
+  "gpt-\n",
+  `gpt-${"x".repeat(300)}`,
+];
+for (const [model, make] of providers) {
+  it.live(`the provider of ${model} knows no model by a name that could lead elsewhere`, () =>
+    Effect.gen(function* () {
+      const server = yield* serveWire(() => ({ status: 404, body: ["{}"] }));
+      const provider = yield* make(server.url);
+      for (const name of hostileNames) assert.ok(Option.isNone(yield* provider.find(name)), name);
+      assert.ok(Option.isSome(yield* provider.find(model)));
     }));
 }

@@ -5,9 +5,9 @@ import type { ModelEvent } from "../../../../../src/services/Model.ts";
 import { chunk, finish, functionCall, text, thought } from "../../../../support/geminiWire.ts";
 
 /** Reads a whole turn; a failure is given as its reason. */
-const read = (chunks: ReadonlyArray<unknown>, callsMax = Number.POSITIVE_INFINITY) => {
+const read = (chunks: ReadonlyArray<unknown>, callsMax = Number.POSITIVE_INFINITY, followsTools = false) => {
   let made = 0;
-  const { initial, step, end } = reading({ makeCallId: () => `made-${++made}`, callsMax, followsTools: false });
+  const { initial, step, end } = reading({ makeCallId: () => `made-${++made}`, callsMax, followsTools });
   const events: Array<ModelEvent> = [];
   for (const each of chunks) {
     const stepped = step(initial, each);
@@ -101,4 +101,26 @@ Deno.test("reading counts nothing when usage is missing", () => {
     reason: "Stop",
     usage: { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 },
   });
+});
+
+Deno.test("reading takes nulls for what is not there", () => {
+  const nulls = {
+    candidates: [{ content: { parts: null }, finishReason: null, finishMessage: null }],
+    promptFeedback: null,
+    usageMetadata: null,
+  };
+  const part = { text: null, thought: null, thoughtSignature: null, functionCall: null };
+  assert.deepEqual(
+    read([nulls, { candidates: null }, { candidates: [{ content: null }] }, chunk(part), chunk(text("a")), finish()]),
+    [{ _tag: "TextDelta", text: "a" }, { _tag: "Finished", reason: "Stop", usage }],
+  );
+});
+
+Deno.test("reading asks for another try when STOP comes without a word after results of tools, and only then", () => {
+  const silent = [chunk(thought("Hm")), finish()];
+  const failed = read(silent, Number.POSITIVE_INFINITY, true);
+  assert.ok(!Array.isArray(failed));
+  assert.deepEqual({ ...failed }, { _tag: "BadOutput", why: "an empty answer", empty: usage });
+  assert.ok(Array.isArray(read(silent)));
+  assert.ok(Array.isArray(read([chunk(text("a")), finish()], Number.POSITIVE_INFINITY, true)));
 });

@@ -5,7 +5,8 @@ import type { ModelEvent } from "../../../../../src/services/Model.ts";
 import { calls, chunk, finish, fragment, text, usage } from "../../../../support/openaiWire.ts";
 
 /** Reads a whole turn; a failure is given as its reason. */
-const read = (...chunks: ReadonlyArray<unknown>) => {
+const read = (...chunks: ReadonlyArray<unknown>) => readEnding(false, ...chunks);
+const readEnding = (saidDone: boolean, ...chunks: ReadonlyArray<unknown>) => {
   let made = 0;
   const { initial, step, end } = reading({ provider: "openai", makeCallId: () => `made-${++made}` });
   const events: Array<ModelEvent> = [];
@@ -14,7 +15,7 @@ const read = (...chunks: ReadonlyArray<unknown>) => {
     if (Result.isFailure(stepped)) return stepped.failure.reason;
     events.push(...stepped.success);
   }
-  const ended = end(initial, false);
+  const ended = end(initial, saidDone);
   return Result.isFailure(ended) ? ended.failure.reason : [...events, ...ended.success];
 };
 /** The calls of a turn as [id, name, arguments]. */
@@ -65,6 +66,48 @@ const oddCalls: ReadonlyArray<readonly [string, ReadonlyArray<unknown>, Readonly
     "ids are numbers that come again in every answer",
     [calls(fragment({ index: 0, id: "1", name: "one" }), fragment({ index: 1, id: "2", name: "two" }))],
     [["made-1", "one", "{}"], ["made-2", "two", "{}"]],
+  ],
+  [
+    "each fragment has another id",
+    [
+      calls(fragment({ index: 0, id: "call-a", name: "one", arguments: "" })),
+      calls(fragment({ index: 0, id: "call-b", arguments: '{"x"' })),
+      calls(fragment({ index: 0, id: "call-c", name: "one", arguments: ":1}" })),
+    ],
+    [two[0]],
+  ],
+  [
+    "each fragment has another id and no index",
+    [
+      calls(fragment({ id: "call-a", name: "one", arguments: '{"x"' })),
+      calls(fragment({ id: "call-b", arguments: ":1}" })),
+    ],
+    [two[0]],
+  ],
+  [
+    "the whole arguments come again after their fragments",
+    [
+      calls(fragment({ index: 0, id: "call-a", name: "one", arguments: '{"x"' })),
+      calls(fragment({ index: 0, arguments: ":1}" })),
+      calls(fragment({ index: 0, id: "call-a", name: "one", arguments: '{"x":1}' })),
+    ],
+    [two[0]],
+  ],
+  [
+    "the same tool is called twice in whole calls with index 0",
+    [
+      calls(fragment({ index: 0, id: "call-a", name: "one", arguments: '{"x":1}' })),
+      calls(fragment({ index: 0, id: "call-b", name: "one", arguments: '{"x":1}' })),
+    ],
+    [two[0], ["call-b", "one", '{"x":1}']],
+  ],
+  [
+    "what is not there is null",
+    [
+      calls({ index: 0, id: null, type: null, function: null, extra_content: null }),
+      calls(fragment({ index: 0, id: "call-a", name: "one", arguments: '{"x":1}' })),
+    ],
+    [two[0]],
   ],
   ["there are no arguments", [calls(fragment({ index: 0, id: "call-a", name: "one" }))], [["call-a", "one", "{}"]]],
 ];
@@ -155,5 +198,24 @@ for (const [tag, what, chunks] of failing) {
     const reason = read(...chunks);
     assert.ok(!Array.isArray(reason) && "_tag" in reason);
     assert.equal(reason._tag, tag);
+  });
+}
+
+const endings: ReadonlyArray<readonly [string | undefined, boolean, string]> = [
+  [undefined, true, "Stop"],
+  [undefined, false, "ConnectionLost"],
+  ["eos_token", true, "Stop"],
+  ["model_length", true, "OutputLimit"],
+  ["sensitive", true, "ContentFilter"],
+  ["error", true, "Unavailable"],
+  ["insufficient_system_resource", true, "Unavailable"],
+  ["because", true, "Stop"],
+];
+for (const [reason, saidDone, expected] of endings) {
+  const done = saidDone ? "said" : "did not say";
+  Deno.test(`reading ends as ${expected} when text ends with ${reason} and the server ${done} that it is done`, () => {
+    const events = readEnding(saidDone, text("Hello"), ...(reason === undefined ? [] : [finish(reason)]));
+    const last = Array.isArray(events) ? events.at(-1) : undefined;
+    assert.equal(Array.isArray(events) ? last?._tag === "Finished" && last.reason : events._tag, expected);
   });
 }
