@@ -11,7 +11,7 @@ import { FetchHttpClient, HttpClient, HttpClientRequest, HttpClientResponse } fr
 import { makeId } from "../../domain/ids.ts";
 import { version } from "../../domain/version.ts";
 import type { ModelInfo, ModelRequest } from "../../services/Model.ts";
-import { exchange, type Outgoing } from "./exchange.ts";
+import { exchange } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
 import { explain } from "./openai/errors.ts";
 import { type Flavour, lower } from "./openai/request.ts";
@@ -61,6 +61,37 @@ const isForeign = (model: string): boolean => /^(gemini|claude|caisson)-/.test(m
 
 // Provider ---------------------------------------------------------------------------------------
 
+/** Makes what opens a turn; where the server refuses the output limit by its usual name, by the other one. */
+const turnOpener = (options: OpenAiOptions, baseUrl: string, flavour: Flavour) => {
+  const headers = {
+    "content-type": "application/json",
+    accept: "text/event-stream",
+    "user-agent": `caisson/${version}`,
+    ...Option.match(options.apiKey, {
+      onNone: () => ({}),
+      onSome: (key) => ({ authorization: `Bearer ${Redacted.value(key)}` }),
+    }),
+  };
+  /** How models want the output limit to be called that refused the usual name. */
+  const limitFields = new Map<string, Flavour["limitField"]>();
+  const ask = (request: ModelRequest, limitField: Flavour["limitField"]) =>
+    exchange({
+      url: `${baseUrl}/chat/completions`,
+      headers,
+      body: JSON.stringify(lower(request, { ...flavour, limitField })),
+    }, explain);
+  return (request: ModelRequest) =>
+    Effect.suspend(() => ask(request, limitFields.get(request.model) ?? flavour.limitField)).pipe(
+      Effect.catchIf(
+        (failure) => failure.limitField !== undefined && !limitFields.has(request.model),
+        ({ limitField = flavour.limitField }) => {
+          limitFields.set(request.model, limitField);
+          return ask(request, limitField);
+        },
+      ),
+    );
+};
+
 /**
  * Makes a provider over one base URL.
  *
@@ -72,10 +103,9 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Provider, never, HttpClient.HttpClient> {
   const client = yield* HttpClient.HttpClient;
   const baseUrl = options.baseUrl.replace(/\/{1,100}$/, "");
-  const origin = options.origin ?? options.name;
   const isOpenAi = baseUrl === openAiBaseUrl;
   const flavour: Flavour = {
-    provider: origin,
+    provider: options.origin ?? options.name,
     limitField: isOpenAi ? "max_completion_tokens" : "max_tokens",
     sampling: isOpenAi ? "openai" : "openai-compatible",
   };
@@ -121,35 +151,11 @@ export const make = Effect.fnUntraced(function* (
         },
       }));
 
-  /** How models want the output limit to be called that refused the usual name. */
-  const limitFields = new Map<string, Flavour["limitField"]>();
-
-  const outgoing = (request: ModelRequest, limitField: Flavour["limitField"]): Outgoing => ({
-    url: `${baseUrl}/chat/completions`,
-    headers: {
-      "content-type": "application/json",
-      accept: "text/event-stream",
-      "user-agent": `caisson/${version}`,
-      ...Option.match(options.apiKey, {
-        onNone: () => ({}),
-        onSome: (key) => ({ authorization: `Bearer ${Redacted.value(key)}` }),
-      }),
-    },
-    body: JSON.stringify(lower(request, { ...flavour, limitField })),
-  });
-
+  const open = turnOpener(options, baseUrl, flavour);
   const stream: Provider["stream"] = (request) =>
     upstream({
-      open: Effect.suspend(() =>
-        exchange(outgoing(request, limitFields.get(request.model) ?? flavour.limitField), explain)
-      ).pipe(Effect.catchIf(
-        (failure) => failure.limitField !== undefined && !limitFields.has(request.model),
-        ({ limitField = flavour.limitField }) => {
-          limitFields.set(request.model, limitField);
-          return exchange(outgoing(request, limitField), explain);
-        },
-      )),
-      assembly: () => reading({ provider: origin, makeCallId: () => makeId("call") }),
+      open: open(request),
+      assembly: () => reading({ provider: flavour.provider, makeCallId: () => makeId("call") }),
       deadlines: options.deadlines,
     }).pipe(Stream.mapError(toFailure(options.name, request.model)));
 

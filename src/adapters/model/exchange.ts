@@ -26,7 +26,7 @@ export interface HttpFailure {
 }
 
 /** A request as it goes out. */
-export interface Outgoing {
+interface Outgoing {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
