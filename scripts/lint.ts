@@ -154,8 +154,6 @@ export const longFunctions: Readonly<Record<string, number>> = {
   "src/adapters/sandbox/wasm/guest/python.ts": 99,
   "src/adapters/sessions/Sqlite.ts": 105,
   "src/adapters/skills/Disk.ts": 112,
-  "src/adapters/toolbox/McpClient.ts": 93,
-  "src/adapters/toolbox/McpConnection.ts": 87,
   "src/http/caisson/artifacts.ts": 107,
   "src/http/frame/errors.ts": 81,
 };

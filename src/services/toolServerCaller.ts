@@ -13,12 +13,21 @@ const userHeader = "x-user-id";
 /** A caller that itself serves a one-request user says so, and the sandbox ends with its last use. */
 export const ephemeralHeader = "x-caisson-ephemeral";
 
-/** The headers of a request in an owner's name, which tells nothing about the owner. */
+/** Who asks: the key of an owner, which tells nothing about it, and whether it lives for one request. */
+export interface AskingOwner {
+  readonly key: string;
+  readonly ephemeral: boolean;
+}
+
+/** The headers of a request in an owner's name. */
 export const callerHeaders = (
-  owner: Owner,
-  key: Option.Option<Redacted.Redacted<string>>,
+  { key, ephemeral }: AskingOwner,
+  credential: Option.Option<Redacted.Redacted<string>>,
 ): Readonly<Record<string, string>> => ({
-  [userHeader]: ownerKey(owner),
-  ...(owner.ephemeral && { [ephemeralHeader]: "true" }),
-  ...(Option.isSome(key) && { authorization: `Bearer ${Redacted.value(key.value)}` }),
+  [userHeader]: key,
+  ...(ephemeral && { [ephemeralHeader]: "true" }),
+  ...(Option.isSome(credential) && { authorization: `Bearer ${Redacted.value(credential.value)}` }),
 });
+
+/** An owner as it asks. */
+export const askingOwner = (owner: Owner): AskingOwner => ({ key: ownerKey(owner), ephemeral: owner.ephemeral });

@@ -4,7 +4,7 @@
  * They are the deployment's choice but not part of it: one that is down or slow must not end a run, so
  * its failures are results the model reads.
  */
-import { Cache, type Cause, Duration, Effect, Exit, RcMap, type Scope } from "effect";
+import { type Cause, Duration, Effect, RcMap, type Scope } from "effect";
 import { ownerKey } from "../../domain/ids.ts";
 import type { ToolCall } from "../../domain/Message.ts";
 import type { Owner } from "../../domain/Owner.ts";
@@ -14,6 +14,7 @@ import type { ToolCallOptions, ToolServerUnavailable } from "../../services/Tool
 import { callOn } from "./callOn.ts";
 import { httpEndpoint, stdioEndpoint } from "./endpoints.ts";
 import { connect, type Connection, type Endpoint } from "./McpConnection.ts";
+import { makeToolLists } from "./toolLists.ts";
 
 /** Between a server's name and a tool's; a server's name has no underscore, so the first one splits them. */
 const separator = "__";
@@ -21,10 +22,6 @@ const separator = "__";
 const connectionIdle = Duration.minutes(5);
 /** Connections at once, over all servers and owners; each may be a process. */
 const connectionsMax = 256;
-/** How long a tool list is used before it is asked for again. */
-const toolsFresh = Duration.minutes(10);
-/** How long a server that could not be reached is left alone. */
-const unreachableRest = Duration.seconds(30);
 /** What providers accept as a tool's name. */
 const acceptedName = /^[A-Za-z0-9_-]{1,64}$/;
 
@@ -45,8 +42,8 @@ const connectionKey = (server: string, owner: string): string => `${server}/${ow
 /**
  * Opens the pool of further servers for as long as the scope is open; what it yields opens one owner's tools.
  *
- * *Details*: a server's tool list is asked for once for everybody and kept for {@link toolsFresh}; an
- * owner's connection is made at the first call. A process is never shared between owners.
+ * *Details*: tool lists are everybody's, see {@link makeToolLists}; an owner's connection is made at the first
+ * call. A process is never shared between owners.
  */
 export const make: (
   servers: ToolServers,
@@ -66,28 +63,15 @@ export const make: (
           capacity: connectionsMax,
         });
 
-      const lists = yield* Cache.makeWith(
-        Effect.fnUntraced(function* (name: string) {
-          const { tools } = yield* RcMap.get(connections, connectionKey(name, listingOwner));
-          return tools.flatMap((tool): ReadonlyArray<ToolDeclaration> => {
-            const prefixed = `${name}${separator}${tool.name}`;
-            return acceptedName.test(prefixed)
-              ? [{ name: prefixed, description: tool.description ?? "", parameters: tool.inputSchema }]
-              : [];
-          });
-        }, Effect.scoped),
-        {
-          capacity: Math.max(1, Object.keys(servers).length),
-          timeToLive: (exit) => Exit.isSuccess(exit) ? toolsFresh : unreachableRest,
-        },
-      );
-
-      const listOf = (name: string) =>
-        Cache.get(lists, name).pipe(
-          Effect.catch((error) =>
-            Effect.as(Effect.logWarning("further MCP server is left out", name, error), new Array<ToolDeclaration>())
-          ),
-        );
+      const listOf = yield* makeToolLists(Effect.fnUntraced(function* (name: string) {
+        const { tools } = yield* RcMap.get(connections, connectionKey(name, listingOwner));
+        return tools.flatMap((tool): ReadonlyArray<ToolDeclaration> => {
+          const prefixed = `${name}${separator}${tool.name}`;
+          return acceptedName.test(prefixed)
+            ? [{ name: prefixed, description: tool.description ?? "", parameters: tool.inputSchema }]
+            : [];
+        });
+      }, Effect.scoped));
 
       const callTo = (owner: Owner, name: string, tool: string, call: ToolCall, options: ToolCallOptions) => {
         const key = connectionKey(name, ownerKey(owner));

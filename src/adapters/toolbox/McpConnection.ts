@@ -86,6 +86,31 @@ const httpStatus = (cause: unknown): number | undefined =>
 /** The SDK writes its own code before the server's words. */
 const refusalText = (error: McpError): string => error.message.replace(/^MCP error -?\d+: /, "");
 
+/** Makes a request of the SDK an effect that fails as this module's errors say. */
+type Attempt = <A>(run: (signal: AbortSignal) => Promise<A>) => Effect.Effect<A, ConnectionError>;
+
+/** All tools of a server, page by page. */
+const listTools = Effect.fnUntraced(function* (client: Client, attempt: Attempt) {
+  const tools: Array<Tool> = [];
+  let cursor: string | undefined;
+  for (let page = 0; page < toolPagesMax; page++) {
+    const listed = yield* attempt((signal) => client.listTools(cursor === undefined ? {} : { cursor }, { signal }));
+    tools.push(...listed.tools);
+    cursor = listed.nextCursor;
+    if (cursor === undefined) break;
+  }
+  return tools;
+});
+
+/** Fails when the server is gone, asking it at every sign of trouble and once in a while. */
+const watching = <E>(doubt: Latch.Latch, ping: Effect.Effect<void, E>): Effect.Effect<never, E> =>
+  Effect.forever(
+    Effect.suspend(() => {
+      doubt.closeUnsafe();
+      return doubt.await;
+    }).pipe(Effect.timeoutOption(heartbeat), Effect.andThen(ping)),
+  );
+
 /**
  * Connects to a server and lists its tools; the connection closes with the scope.
  *
@@ -95,7 +120,7 @@ export const connect: (endpoint: Endpoint) => Effect.Effect<Connection, ToolServ
   .fnUntraced(function* ({ server, makeTransport, leave }) {
     const failed = failureOf(server);
     const unavailable = (detail: string) => new ToolServerUnavailable({ server, detail });
-    const attempt = <A>(run: (signal: AbortSignal) => Promise<A>) => Effect.tryPromise({ try: run, catch: failed });
+    const attempt: Attempt = (run) => Effect.tryPromise({ try: run, catch: failed });
     const within = (limit: Duration.Duration) => <A, E>(effect: Effect.Effect<A, E>) =>
       Effect.timeoutOrElse(effect, {
         duration: limit,
@@ -116,20 +141,11 @@ export const connect: (endpoint: Endpoint) => Effect.Effect<Connection, ToolServ
       )
     );
 
-    const listTools = Effect.gen(function* () {
-      const tools: Array<Tool> = [];
-      let cursor: string | undefined;
-      for (let page = 0; page < toolPagesMax; page++) {
-        const listed = yield* attempt((signal) => client.listTools(cursor === undefined ? {} : { cursor }, { signal }));
-        tools.push(...listed.tools);
-        cursor = listed.nextCursor;
-        if (cursor === undefined) break;
-      }
-      return tools;
-    });
     const tools = yield* attempt((signal) => client.connect(transport, { signal })).pipe(
       Effect.andThen(
-        Effect.suspend(() => client.getServerCapabilities()?.tools === undefined ? Effect.succeed([]) : listTools),
+        Effect.suspend(() =>
+          client.getServerCapabilities()?.tools === undefined ? Effect.succeed([]) : listTools(client, attempt)
+        ),
       ),
       within(connectMax),
       Effect.catchTags({
@@ -143,13 +159,11 @@ export const connect: (endpoint: Endpoint) => Effect.Effect<Connection, ToolServ
       Effect.asVoid,
       Effect.catchTag("RequestRefused", () => Effect.void),
     );
-    /** Fails when the server is gone, asking it at every sign of trouble and once in a while. */
-    const watch = Effect.forever(
-      Effect.suspend(() => {
-        doubt.closeUnsafe();
-        return doubt.await;
-      }).pipe(Effect.timeoutOption(heartbeat), Effect.andThen(ping)),
-    ).pipe(Effect.catchTag("SessionLost", () => Effect.fail(unavailable("the server lost the session under a call"))));
+    const watch = Effect.catchTag(
+      watching(doubt, ping),
+      "SessionLost",
+      () => Effect.fail(unavailable("the server lost the session under a call")),
+    );
 
     return {
       tools,

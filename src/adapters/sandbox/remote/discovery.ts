@@ -6,7 +6,7 @@ import { HttpClientRequest } from "effect/http";
 import type { Owner } from "../../../domain/Owner.ts";
 import type { SandboxError } from "../../../services/Sandbox.ts";
 import { SandboxDeclaration, sandboxProtocol } from "../../../services/sandboxProtocol.ts";
-import { callerHeaders } from "../../../services/toolServerCaller.ts";
+import { askingOwner, callerHeaders } from "../../../services/toolServerCaller.ts";
 import { type Exchange, unavailable } from "./exchange.ts";
 
 /** What a tool server offers this process. */
@@ -31,7 +31,7 @@ const ask = Effect.fnUntraced(function* (
   owner: Owner,
 ): Effect.fn.Return<Offer, SandboxError> {
   const request = HttpClientRequest.get(new URL(sandboxProtocol.path, mcpUrl)).pipe(
-    HttpClientRequest.setHeaders(callerHeaders(owner, key)),
+    HttpClientRequest.setHeaders(callerHeaders(askingOwner(owner), key)),
   );
   const { status, text } = yield* client.execute(request).pipe(
     Effect.flatMap((response) => Effect.map(response.text, (text) => ({ status: response.status, text }))),

@@ -20,7 +20,7 @@ import {
   framesOf,
 } from "../../../services/sandboxFrames.ts";
 import { SandboxFailure, type SandboxMethodName, sandboxProtocol } from "../../../services/sandboxProtocol.ts";
-import { callerHeaders } from "../../../services/toolServerCaller.ts";
+import { askingOwner, callerHeaders } from "../../../services/toolServerCaller.ts";
 
 /** Everything a request fails with. */
 export type ExchangeError = SandboxError | FileError;
@@ -94,7 +94,7 @@ export const send = Effect.fnUntraced(function* (
   const head = encodeJsonFrame("message", args);
   let broken: ExchangeError | undefined;
   const request = HttpClientRequest.post(new URL(`${path}/v${version}/${name}`, mcpUrl)).pipe(
-    HttpClientRequest.setHeaders(callerHeaders(owner, key)),
+    HttpClientRequest.setHeaders(callerHeaders(askingOwner(owner), key)),
     content === undefined ? HttpClientRequest.bodyUint8Array(head, framesMediaType) : HttpClientRequest.bodyStream(
       fileBody(head, content, (error) => {
         broken = error;
