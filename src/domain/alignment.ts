@@ -272,7 +272,7 @@ const closeOpenCalls = (history: ReadonlyArray<Message>, fresh: ReadonlyArray<Me
 const placed = (parent: TurnParent, kept: ReadonlyArray<Turn>, fresh: ReadonlyArray<Message>): Alignment => ({
   parent,
   history: closeOpenCalls(kept.flatMap((turn) => turn.messages), fresh),
-  fresh,
+  fresh: closeOpenCalls(fresh, []),
 });
 
 /** The newest turn whose open calls `incoming` answers without any history before it. */

@@ -316,3 +316,12 @@ holds("align gives the model every turn once when a path is regenerated", ({ ste
   const aligned = align(turns, [...seen(view, kept), ...again], { sendsWholeHistory: true });
   assert.deepEqual([...aligned.history, ...aligned.fresh], [...messagesOf(kept), ...again]);
 });
+
+Deno.test("align answers every call of a resent history that nobody answered", () => {
+  const open = calls("I look.", "call-open");
+  const { history, fresh } = align([], [user("one"), open, user("two")]);
+  assert.deepEqual(history, []);
+  assert.deepEqual(fresh.map((message) => message.role), ["user", "assistant", "tool", "user"]);
+  const again = align([rich("1", null, "zero")], [user("one"), open, result("call-open"), user("two")]);
+  assert.deepEqual(again.fresh, [user("one"), open, result("call-open"), user("two")]);
+});

@@ -63,6 +63,14 @@ it.live("append loses no turn when two instances write one session at once", () 
     assert.deepEqual((yield* one.sessions.load(key)).turns.map(({ id }) => id), ["anew"]);
   }), skip);
 
+it.live("secret is the same for every instance on one Redis", () =>
+  Effect.gen(function* () {
+    const { url } = yield* redisServer;
+    const [one, two] = [yield* instance(url), yield* instance(url)];
+    const secrets = yield* Effect.all([one.sessions.secret, two.sessions.secret], { concurrency: "unbounded" });
+    assert.equal(secrets[0], secrets[1]);
+  }), skip);
+
 it.live("a turn costs two round trips when the scripts are known", () =>
   Effect.gen(function* () {
     const { url } = yield* redisServer;

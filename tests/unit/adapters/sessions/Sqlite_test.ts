@@ -149,3 +149,13 @@ for (const [what, lose] of losses) {
       assert.equal((yield* Effect.flip(sessions.check))._tag, "SessionsUnavailable");
     }));
 }
+
+it.effect("secret is the same after a restart and for another process, and another store has another", () =>
+  Effect.gen(function* () {
+    const dataPath = yield* temporaryDirectory;
+    const first = yield* Effect.scoped(Effect.flatMap(open(dataPath), (sessions) => sessions.secret));
+    const [one, two] = [yield* open(dataPath), yield* open(dataPath)];
+    assert.deepEqual([yield* one.secret, yield* two.secret], [first, first]);
+    const other = yield* open(yield* temporaryDirectory);
+    assert.notEqual(yield* other.secret, first);
+  }));
