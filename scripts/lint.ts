@@ -18,7 +18,7 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/web": ["src/domain", "src/services", "src/config.ts"],
   "src/http": ["src/domain", "src/services", "src/runs", "src/web", "src/config.ts"],
   "src/mcp": ["src/domain", "src/services", "src/runs", "src/web", "src/config.ts"],
-  "src/logging.ts": ["src/config.ts"],
+  "src/logging.ts": ["src/domain", "src/config.ts"],
   "src/boot.ts": ["src/announcements.ts", "src/config.ts", "src/config", "src/services"],
   "src/announcements.ts": ["src/config.ts", "src/config", "src/services"],
   "src/process.ts": [],

@@ -1,8 +1,9 @@
 /**
  * How log lines look and where they go.
  */
-import { Layer, Logger, type LogLevel, References } from "effect";
+import { Cause, Layer, Logger, type LogLevel, References } from "effect";
 import type { SettingsService } from "./config.ts";
+import { type Failure, logged } from "./domain/failureDetail.ts";
 
 const levels: Readonly<Record<SettingsService["logLevel"], LogLevel.LogLevel>> = {
   TRACE: "Trace",
@@ -22,6 +23,23 @@ export interface LoggingOptions {
   readonly toStderr: boolean;
 }
 
+const isDetailed = (value: unknown): value is Failure =>
+  value instanceof Error && "_tag" in value && typeof value._tag === "string" && "detail" in value &&
+  typeof value.detail === "string";
+
+/**
+ * Adds the detail of every failure in a line: no caller is told it, so here is where it can be read.
+ *
+ * *Details*: a cause is rendered by its sentence alone, and so is an error in a line of words.
+ */
+export const detailed = <A>(logger: Logger.Logger<unknown, A>): Logger.Logger<unknown, A> =>
+  Logger.make((options) => {
+    const messages = Array.isArray(options.message) ? options.message : [options.message];
+    const failures = [...options.cause.reasons.filter(Cause.isFailReason).map(({ error }) => error), ...messages];
+    const details = failures.filter(isDetailed).map(logged);
+    return logger.log(details.length === 0 ? options : { ...options, message: [...messages, ...details] });
+  });
+
 /** Structured logging at the level of the settings: pretty on a terminal, a JSON object a line otherwise. */
 export const layer = (level: SettingsService["logLevel"], options: LoggingOptions): Layer.Layer<never> => {
   const formatted = options.isTerminal ? Logger.formatLogFmt : Logger.formatJson;
@@ -30,5 +48,5 @@ export const layer = (level: SettingsService["logLevel"], options: LoggingOption
     : options.isTerminal
     ? Logger.consolePretty()
     : Logger.consoleJson;
-  return Layer.merge(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, levels[level]));
+  return Layer.merge(Logger.layer([detailed(logger)]), Layer.succeed(References.MinimumLogLevel, levels[level]));
 };

@@ -7,7 +7,7 @@ import { Sandbox } from "../../services/Sandbox.ts";
 import { Sessions } from "../../services/Sessions.ts";
 import { Toolbox } from "../../services/Toolbox.ts";
 import { UsageLedger } from "../../services/UsageLedger.ts";
-import { logged } from "../../web/errors/logged.ts";
+import { logged } from "../../domain/failureDetail.ts";
 
 /** Time that trying a part may take; an orchestrator's probe waits no longer either. */
 const checkDeadline = Duration.seconds(3);

@@ -5,7 +5,7 @@ import { Effect, Layer, Schema, SchemaIssue, SchemaTransformation } from "effect
 import { HttpApiError, HttpApiMiddleware, HttpApiSchema } from "effect/http-api";
 import { errorTable, isHttpError } from "./errorTable.ts";
 import { type HttpError, InvalidRequest } from "./errors.ts";
-import { logged } from "../../web/errors/logged.ts";
+import { logged } from "../../domain/failureDetail.ts";
 import { ErrorEnvelope, toReply } from "./reply.ts";
 import { failed } from "./respond.ts";
 

@@ -2,7 +2,8 @@
  * An error as the log has it: with the detail that no caller is told.
  */
 
-interface Failure {
+/** An error that may have a reason and a detail. */
+export interface Failure {
   readonly _tag: string;
   readonly message: string;
   readonly reason?: unknown;
