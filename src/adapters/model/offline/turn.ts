@@ -8,7 +8,7 @@ import { type Message, textOf, type ToolCall, toolCallsOf, type ToolMessage } fr
 import type { ModelRequest, ToolChoice } from "../../../services/Model.ts";
 import { abilities, announce, confession, describe, failed } from "./answer.ts";
 import { writtenFile } from "./history.ts";
-import { answerUiTask } from "./uiTask.ts";
+import { answerTitleRequest, answerUiTask } from "./uiTask.ts";
 import { argumentsOf, ourTools, type Step, toolOf } from "./Step.ts";
 import { tooLong, understand } from "./understand.ts";
 
@@ -80,7 +80,9 @@ export const decide = (request: ModelRequest): Turn | Unfulfillable => {
   const message = newest < 0 ? "" : messages.slice(newest, newest + 1).map(textOf).join("");
   // Chat UIs ask for titles and tags without offering tools, quoting what was said before; they read
   // nothing but the JSON.
-  const task = request.tools.length === 0 ? answerUiTask(message) : undefined;
+  const task = request.tools.length > 0
+    ? undefined
+    : answerUiTask(message) ?? answerTitleRequest(request.system, messages.map(textOf));
   if (task !== undefined) return { text: task };
   const plan = planOf(request, message, before);
   if ("why" in plan) return plan;

@@ -4,6 +4,7 @@ import * as Offline from "../../../../src/adapters/model/Offline.ts";
 import { assistant, type Message, type ToolCall, user } from "../../../../src/domain/Message.ts";
 import type { ToolDeclaration } from "../../../../src/domain/Tool.ts";
 import type { ModelEvent, ModelParameters, ModelRequest } from "../../../../src/services/Model.ts";
+import { captured } from "../../../fixtures/backgroundRequests.ts";
 import { it } from "../../../support/it.ts";
 
 const tool = (name: string, required: ReadonlyArray<string> = []): ToolDeclaration => ({
@@ -220,3 +221,13 @@ it.effect("Offline.stream quotes many lines in a fence that none of them closes"
     const { text } = yield* play([user("Run `cat a.md`")], () => outcome("# a\n```\ncode\n```\n"));
     assert.match(text, /^The command printed:\n\n````\n# a\n```\ncode\n```\n````/);
   }));
+
+for (const { name, messages } of captured.filter((each) => each.name.includes("title"))) {
+  it.effect(`Offline.stream names a chat when it is asked as by ${name}`, () =>
+    Effect.gen(function* () {
+      const system = messages.filter(({ role }) => role === "system").map(({ content }) => content).join("\n\n");
+      const said = messages.filter(({ role }) => role === "user").map(({ content }) => user(content));
+      const text = textOf(yield* events(request(said, { system, tools: [] })));
+      assert.match(text, /^(?:\{"title":")?Execute: print\(6 7\)(?:"\})?$/);
+    }));
+}
