@@ -52,6 +52,12 @@ const live = (
   changes: Partial<SettingsService> = {},
 ) => it.layer(layerWith(changes)).live(`Docker: ${title}`, body, options);
 
+live("health says when the engine has no image", () =>
+  Effect.gen(function* () {
+    const { healthy, detail } = yield* (yield* Sandbox).health;
+    assert.deepEqual([healthy, detail.includes("caisson/none:none")], [false, true]);
+  }), { executorImage: "caisson/none:none" });
+
 live("open starts a container with every hardening option on", () => {
   const owner = freshOwner(true);
   return using(owner, (handle) =>

@@ -33,7 +33,7 @@ import { probeVolumeQuota } from "./volumes.ts";
 
 export { type Probe, probe } from "./probe.ts";
 
-/** An engine that is alive answers a ping in a millisecond. */
+/** An engine that is alive finds an image in a millisecond. */
 const healthMsMax = 2_000;
 
 /** The settings that this adapter knows. */
@@ -97,17 +97,21 @@ const destroyWorkspace = Effect.fnUntraced(function* (key: OwnerKey) {
   yield* installation.forgetWorkspace(key);
 });
 
-/** What `/health` shows: whether the engine answers, and what waits in front of a start. */
+/** What `/health` shows: whether the engine answers and has the image, and what waits in front of a start. */
 const healthOf = Effect.fnUntraced(function* (
   engine: EngineService,
+  imageName: string,
   state: { readonly open: number; readonly pooled: number; readonly poolSize: number; readonly isReady: boolean },
 ): Effect.fn.Return<SandboxHealth> {
-  const alive = yield* Effect.exit(Effect.timeout(engine.ping, healthMsMax));
+  const found = yield* Effect.exit(Effect.timeout(engine.inspectImage(imageName), healthMsMax));
   const pooled = state.poolSize === 0 ? "" : `, ${state.pooled} of ${state.poolSize} pooled`;
   const image = state.isReady ? "ready" : "not ready yet";
-  return Exit.isSuccess(alive)
+  if (Exit.isFailure(found)) {
+    return { healthy: false, detail: "the container engine does not answer", open: state.open };
+  }
+  return Option.isSome(found.value)
     ? { healthy: true, detail: `${describe(engine.version)}, image ${image}${pooled}`, open: state.open }
-    : { healthy: false, detail: "the container engine does not answer", open: state.open };
+    : { healthy: false, detail: `the engine has no image ${imageName}, or it is still being built`, open: state.open };
 });
 
 const make = Effect.gen(function* (): Effect.gen.Return<
@@ -171,7 +175,11 @@ const make = Effect.gen(function* (): Effect.gen.Return<
     },
     health: Effect.all({ open: owners.count, pooled: starting.pooled }).pipe(
       Effect.flatMap((counts) =>
-        healthOf(engine, { ...counts, poolSize: settings.sandboxPoolSize, isReady: preparation.isReady() })
+        healthOf(engine, settings.executorImage, {
+          ...counts,
+          poolSize: settings.sandboxPoolSize,
+          isReady: preparation.isReady(),
+        })
       ),
     ),
     open: (owner) => openReplaceable(owners, deaths, owner),

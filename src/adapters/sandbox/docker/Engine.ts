@@ -73,7 +73,6 @@ export interface EngineService {
   readonly socketPath: string;
   readonly version: EngineVersion;
   readonly info: Call<EngineInfo>;
-  readonly ping: Call<void>;
   readonly createContainer: (options: Dockerode.ContainerCreateOptions) => Call<string>;
   /** Attaches stdin, stdout and stderr before the start; closing the stream ends stdin. */
   readonly attach: (id: string) => Call<Duplex>;
@@ -263,7 +262,6 @@ const make = (
   found: { readonly socketPath: string; readonly version: EngineVersion },
 ): EngineService => ({
   ...found,
-  ping: Effect.asVoid(call("ping", () => docker.ping())),
   info: Effect.flatMap(call("info", () => docker.info()), asInfo("info")),
   ...containerCalls(docker, streaming),
   ...volumeCalls(docker),
