@@ -79,13 +79,14 @@ export const finish = (
 
 /**
  * A wish for JSON governs only the final answer: while tools are offered the model works freely, and
- * what it then says is a draft that a last turn without tools puts into the wished form.
+ * what it then says is a draft that a last turn, in which no tool may be called, puts into the wished form.
  */
-const wantsFormattedAnswer = ({ request, tools }: Run): boolean => {
-  const format = request.parameters.responseFormat;
-  return format !== undefined && format._tag !== "Text" &&
-    tools.declarations.length + request.clientTools.length > 0;
+const wantsFormattedAnswer = (run: Run): boolean => {
+  const format = run.request.parameters.responseFormat;
+  return format !== undefined && format._tag !== "Text" && hasTools(run);
 };
+
+const hasTools = ({ request, tools }: Run): boolean => tools.declarations.length + request.clientTools.length > 0;
 
 /**
  * Whether a tool choice still governs a turn.
@@ -113,6 +114,7 @@ const parametersFor = (run: Run, phase: "work" | "format"): ModelParameters => {
       outputTokensMax: Math.max(1, outputTokensMax - run.record.usage.outputTokens),
     }),
     ...(toolChoice !== undefined && phase === "work" && isChoiceInForce(run, toolChoice) && { toolChoice }),
+    ...(phase === "format" && hasTools(run) && { toolChoice: { _tag: "None" } }),
     ...(responseFormat !== undefined && phase === "format" && { responseFormat }),
   };
 };
@@ -121,9 +123,8 @@ const modelTurn = (run: Run, phase: "work" | "format", hideText: boolean): Strea
   Stream.suspend(() => {
     const { request, record } = run;
     record.beginTurn();
-    const tools: ReadonlyArray<ToolDeclaration> = phase === "format"
-      ? []
-      : [...run.tools.declarations, ...request.clientTools];
+    // A turn for the format keeps them: they stand at the beginning of what the provider has in its cache.
+    const tools: ReadonlyArray<ToolDeclaration> = [...run.tools.declarations, ...request.clientTools];
     return run.model.stream({
       model: request.model,
       system: run.system,
@@ -206,6 +207,6 @@ const afterModel = (run: Run, formatting: boolean): Stream.Stream<AgentEvent, Ag
 export const turn = (run: Run): Stream.Stream<AgentEvent, AgentError> => {
   const formatting = wantsFormattedAnswer(run);
   // Without tools there is nothing to do but answer, so the wish holds from the start.
-  const phase = formatting || run.tools.declarations.length + run.request.clientTools.length > 0 ? "work" : "format";
+  const phase = formatting || hasTools(run) ? "work" : "format";
   return Stream.concat(modelTurn(run, phase, formatting), afterModel(run, formatting));
 };

@@ -5,8 +5,8 @@
  * calls keep their results and the people's words stay whole.
  */
 import { Buffer } from "node:buffer";
-import { Option } from "effect";
-import type { Message } from "../../domain/Message.ts";
+import { Option, Schema } from "effect";
+import type { Message, ToolMessage } from "../../domain/Message.ts";
 import type { ToolDeclaration } from "../../domain/Tool.ts";
 
 /**
@@ -30,10 +30,10 @@ const answerShareMax = 0.25;
 /** Results this short are not worth replacing by a note. */
 const noteworthyBytes = 512;
 /**
- * Trimming advances in steps of this part of the window, so that from turn to turn mostly the same
- * results are trimmed and the provider's prompt cache stays good.
+ * Trimming advances in steps of this part of the window: each step changes the beginning of the prompt and
+ * empties the provider's cache of it, so few large steps cost less than half of many small ones.
  */
-const stepShare = 0.125;
+const stepShare = 0.5;
 /** The newest results of the turn that is under way, which the model is about to use. */
 const newestKept = 2;
 
@@ -76,8 +76,21 @@ export const messageTokens = (message: Message): number => {
   return tokens;
 };
 
-const note = (bytes: number): string =>
-  `[This result of ${bytes} bytes was removed to fit the model's context window. Run the command or read the file again if it is needed.]`;
+const decodeSaved = Schema.decodeUnknownOption(
+  Schema.fromJsonString(Schema.Struct({ output_path: Schema.NonEmptyString })),
+);
+
+/**
+ * What stands in place of a result: where it was saved, if it was. It never asks for a command to be run
+ * again, since commands have effects.
+ */
+const note = ({ content }: ToolMessage): string => {
+  const removed = `[This result of ${Buffer.byteLength(content)} bytes was removed to fit the model's context window.`;
+  const saved = Option.getOrUndefined(decodeSaved(content));
+  return saved === undefined
+    ? `${removed} The call was carried out and need not be repeated; files can be read again.]`
+    : `${removed} Its output is in ${saved.output_path}; read that if it is needed.]`;
+};
 
 /** Results that may be trimmed, oldest first: all but the newest of the turn that is under way. */
 const candidates = (messages: ReadonlyArray<Message>): ReadonlyArray<number> => {
@@ -114,7 +127,7 @@ export const fit = (window: Window): Option.Option<Fitted> => {
     if (message?.role !== "tool") continue;
     const bytes = Buffer.byteLength(message.content);
     if (bytes < noteworthyBytes) continue;
-    const replaced = { ...message, content: note(bytes) };
+    const replaced = { ...message, content: note(message) };
     fitted[index] = replaced;
     freed += messageTokens(message) - messageTokens(replaced);
     trimmed += 1;

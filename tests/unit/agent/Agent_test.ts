@@ -268,16 +268,21 @@ it.effect("Agent.run fails when the sandbox fails, and keeps the call it was in"
   }).pipe(Effect.provide(agent([Scripted.calls(bash("1", "x"))], toolbox(() => Effect.fail(lost)))));
 });
 
-it.effect("Agent.run asks for the wished format in a last turn without tools when tools are offered", () => {
+it.effect("Agent.run asks for the wished format in a last turn that may call no tool when tools are offered", () => {
   const { opened, stored } = conversation();
   return Effect.gen(function* () {
     const events = yield* run(request(opened, { parameters: { responseFormat: { _tag: "JsonObject" } } }));
     assert.equal(answerOf(events), '{"sum":4}');
     const requests = yield* asked;
-    assert.deepEqual(requests.map(({ tools, parameters }) => [tools.length, parameters.responseFormat?._tag]), [
-      [4, undefined],
-      [4, undefined],
-      [0, "JsonObject"],
+    const seen = requests.map(({ tools, parameters: { responseFormat, toolChoice } }) => [
+      tools.length,
+      responseFormat?._tag,
+      toolChoice?._tag,
+    ]);
+    assert.deepEqual(seen, [
+      [4, undefined, undefined],
+      [4, undefined, undefined],
+      [4, "JsonObject", "None"],
     ]);
     assert.deepEqual(requests[2]?.messages.map(({ role }) => role), ["user", "assistant", "tool"]);
     assert.deepEqual(stored[0]?.produced.map(textOf).at(-1), '{"sum":4}');

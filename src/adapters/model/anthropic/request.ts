@@ -106,8 +106,11 @@ const assistantBlocks = (message: AssistantMessage): Array<Block> => {
   return blocks.slice(0, blocks.findLastIndex((block) => !isThought(block)) + 1);
 };
 
-/** Lowers a history to alternating roles: results and what the user then said share one message, results first. */
-const messagesOf = (messages: ReadonlyArray<Message>): Array<Anthropic.MessageParam> => {
+/**
+ * Lowers a history to alternating roles: results and what the user then said share one message, results first.
+ * A wish for this turn comes last.
+ */
+const messagesOf = (messages: ReadonlyArray<Message>, wish: string): Array<Anthropic.MessageParam> => {
   const lowered: Array<{ role: "user" | "assistant"; content: Array<Block> }> = [];
   const add = (role: "user" | "assistant", blocks: Array<Block>) => {
     const last = lowered.at(-1);
@@ -137,6 +140,8 @@ const messagesOf = (messages: ReadonlyArray<Message>): Array<Anthropic.MessagePa
       blocks[blocks.length - 1] = { ...last, ...cached };
     }
   }
+  // After the marks: it is of this turn only, and what stands before it stays as it was.
+  if (wish !== "") add("user", [{ type: "text", text: wish }]);
   return lowered;
 };
 
@@ -221,11 +226,8 @@ export const lower = (request: ModelRequest, traits: Traits): Result.Result<Body
   const { model, parameters } = request;
   const max_tokens = parameters.outputTokensMax ?? Math.min(outputTokensUsual, traits.outputTokensMax);
   const format = parameters.responseFormat;
-  const system = [request.system, format?._tag === "JsonObject" ? jsonObjectWish : ""].filter((text) =>
-    text.trim() !== ""
-  );
   return Result.gen(function* () {
-    const messages = messagesOf(request.messages);
+    const messages = messagesOf(request.messages, format?._tag === "JsonObject" ? jsonObjectWish : "");
     const { thinking, effort } = yield* thinkingOf(request, traits, max_tokens);
     const output_config: Anthropic.OutputConfig = {
       ...(effort === undefined ? {} : { effort }),
@@ -236,9 +238,9 @@ export const lower = (request: ModelRequest, traits: Traits): Result.Result<Body
       max_tokens,
       messages,
       stream: true,
-      ...(system.length === 0
+      ...(request.system.trim() === ""
         ? {}
-        : { system: [{ type: "text", text: system.join("\n\n").toWellFormed(), ...cached }] }),
+        : { system: [{ type: "text", text: request.system.toWellFormed(), ...cached }] }),
       ...toolsOf(request),
       ...(thinking === undefined ? {} : { thinking }),
       ...(Object.keys(output_config).length === 0 ? {} : { output_config }),

@@ -195,9 +195,16 @@ const thinkingOf = (model: string, effort: ModelParameters["reasoningEffort"]) =
   );
 };
 
+/** Models before Gemini 3 refuse tools beside a wished form, even tools that may not be called. */
+const toolsOf = ({ model, tools, parameters: { toolChoice, responseFormat } }: ModelRequest): ModelRequest["tools"] =>
+  generationOf(model) !== "level" && toolChoice?._tag === "None" && responseFormat !== undefined &&
+    responseFormat._tag !== "Text"
+    ? []
+    : tools;
+
 const callingOf = (request: ModelRequest): GeminiRequest["calling"] => {
   const choice = request.parameters.toolChoice;
-  if (request.tools.length === 0 || choice === undefined) return Option.none();
+  if (toolsOf(request).length === 0 || choice === undefined) return Option.none();
   switch (choice._tag) {
     case "Auto":
       return Option.some({ mode: "AUTO" });
@@ -235,7 +242,7 @@ export const lower = (request: ModelRequest): Result.Result<GeminiRequest, Fault
   Result.map(thinkingOf(request.model, request.parameters.reasoningEffort), (thinking) => ({
     contents: contentsOf(request.messages, generationOf(request.model) === "level"),
     system: request.system === "" ? Option.none() : Option.some(request.system.toWellFormed()),
-    functions: request.tools.map((tool) => ({
+    functions: toolsOf(request).map((tool) => ({
       name: legalName(tool.name, historyRules),
       description: tool.description.toWellFormed(),
       parametersJsonSchema: tool.parameters,

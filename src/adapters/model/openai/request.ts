@@ -163,8 +163,15 @@ const formatOf = (format: ModelParameters["responseFormat"]): Body => {
   }
 };
 
-const toolsOf = ({ tools, parameters }: ModelRequest): Body =>
-  tools.length === 0 ? {} : {
+/** Imitators of the format refuse tools beside a wished form, even tools that may not be called. */
+const refusesTools = ({ toolChoice, responseFormat }: ModelParameters, flavour: Flavour): boolean =>
+  flavour.sampling === "openai-compatible" && toolChoice?._tag === "None" && formatsAnswer(responseFormat);
+
+const formatsAnswer = (format: ModelParameters["responseFormat"]): boolean =>
+  format !== undefined && format._tag !== "Text";
+
+const toolsOf = ({ tools, parameters }: ModelRequest, flavour: Flavour): Body =>
+  tools.length === 0 || refusesTools(parameters, flavour) ? {} : {
     tools: tools.map(({ name, description, parameters: schema }) => ({
       type: "function",
       function: {
@@ -185,7 +192,7 @@ export const lower = (request: ModelRequest, flavour: Flavour): Body => {
     messages: messagesOf(request.system, request.messages, flavour),
     stream: true,
     stream_options: { include_usage: true },
-    ...toolsOf(request),
+    ...toolsOf(request, flavour),
     ...formatOf(parameters.responseFormat),
     ...sampling(parameters, samplingFields[flavour.sampling]),
     ...(flavour.sampling === "openai" && request.cacheKey !== undefined ? { prompt_cache_key: request.cacheKey } : {}),

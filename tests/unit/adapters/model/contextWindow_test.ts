@@ -28,11 +28,11 @@ Deno.test("fit changes nothing when the conversation fits", () => {
 });
 
 Deno.test("fit replaces the oldest results by a note and says their size when there is too much", () => {
-  const messages = [user("a"), ...exchange("a", 7000), assistant("ok"), user("b"), ...exchange("b", 3500), user("c")];
+  const messages = [user("a"), ...exchange("a", 8000), assistant("ok"), user("b"), ...exchange("b", 3500), user("c")];
   const { messages: sent, trimmed } = Option.getOrThrow(fit(window(2000, messages)));
   assert.equal(trimmed, 1);
   const [, , first, , , , second] = sent;
-  assert.ok(first?.role === "tool" && first.content.startsWith("[This result of 7000 bytes was removed"));
+  assert.ok(first?.role === "tool" && first.content.startsWith("[This result of 8000 bytes was removed"));
   assert.equal(second, messages[6]);
 });
 
@@ -102,3 +102,14 @@ it.live("fit changes contents of results only, never grows, and gives up only wh
     );
     assert.equal(Arbitrary.formatCheckFailure(outcome), undefined);
   }));
+
+Deno.test("fit says where a removed result was saved, and never asks for a command to be run again", () => {
+  const saved = JSON.stringify({ stdout: "x".repeat(8000), output_path: "/workspace/.caisson/output/1.txt" });
+  const messages = [user("a"), ...exchange("a", 8000), ...exchange("b", 8000), user("c")].map((message, index) =>
+    index === 4 && message.role === "tool" ? { ...message, content: saved } : message
+  );
+  const { messages: sent } = Option.getOrThrow(fit(window(2000, messages)));
+  const notes = sent.flatMap((message) => (message.role === "tool" ? [message.content] : []));
+  assert.ok(notes[1]?.includes("Its output is in /workspace/.caisson/output/1.txt"));
+  assert.ok(notes.every((note) => note.startsWith("[This result of") && !/run|again the command/i.test(note)));
+});

@@ -123,8 +123,16 @@ Deno.test("lower sends system, tools, stops and a schema, and no sampling, when 
 });
 
 Deno.test("lower asks for a JSON object in words when the API has no mode for it", () => {
-  const { system } = lowered({ system: "Be brief.", parameters: { responseFormat: { _tag: "JsonObject" } } });
-  assert.ok(JSON.stringify(system).includes("Be brief.\\n\\nAnswer with a single JSON object"));
+  const { system, messages } = lowered({
+    system: "Be brief.",
+    messages: [user("go")],
+    parameters: { responseFormat: { _tag: "JsonObject" } },
+  });
+  assert.deepEqual(system, [{ type: "text", text: "Be brief.", cache_control }]);
+  assert.deepEqual(messages[0]?.content, [
+    { type: "text", text: "go", cache_control },
+    { type: "text", text: "Answer with a single JSON object and nothing else." },
+  ]);
 });
 
 const efforts: ReadonlyArray<readonly [Traits, ModelParameters, unknown, unknown]> = [
