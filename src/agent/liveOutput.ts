@@ -10,8 +10,8 @@ import { headOf, tailOf } from "../domain/cutText.ts";
 
 /** Time between two looks at what was printed: faster than people read, and what ends sooner tells nothing live. */
 const betweenLooks = Duration.millis(100);
-/** Time after which a call that prints nothing is said to be running. */
-const silenceMax = Duration.seconds(1);
+/** Looks after which a call that prints nothing is said to be running: a second. */
+const silentLooksMax = 10;
 /** Characters that are told at once: what was printed first and what was printed last, half of each. */
 const toldAtOnceMax = 4_096;
 /** Characters of one call that are told; a flood then ends, and the result has the rest. */
@@ -121,10 +121,14 @@ export const withLiveOutput = <E>(
       const running: ToolOutput = { _tag: "ToolOutput", callId, stream: "stdout", text: "" };
       const tell = (events: ReadonlyArray<ToolOutput>) => Queue.offerAll(queue, events);
       const telling = Effect.gen(function* () {
-        yield* Effect.timeoutOption(output.arrived.await, silenceMax);
-        yield* Effect.sleep(betweenLooks);
-        const first = output.look();
-        yield* tell(first.length === 0 ? [running] : first);
+        // The first second is watched by the clock alone: most calls end in it and a race of two waits would cost more.
+        for (let look = 1;; look++) {
+          yield* Effect.sleep(betweenLooks);
+          const first = output.look();
+          if (first.length === 0 && look < silentLooksMax) continue;
+          yield* tell(first.length === 0 ? [running] : first);
+          break;
+        }
         for (;;) {
           yield* output.arrived.await;
           yield* Effect.sleep(betweenLooks);

@@ -1,8 +1,8 @@
 /**
  * Everything that can go wrong with a run, in words that no door owns.
  *
- * A door adds what it knows of its own wire: the table of `src/http/frame/errors.ts` gives each of them a
- * status and a sentence.
+ * A door adds what it knows of its own wire: `src/http/frame/errorTable.ts` gives each of them a status and a
+ * sentence.
  */
 import { Schema } from "effect";
 import type { AgentError } from "../agent/AgentRequest.ts";
