@@ -6,18 +6,15 @@ could do the same from a command.
 """
 
 import errno
-import heapq
 import os
 import stat
 import struct
 
 import wire
 
-# Entries looked at in one listing or one search for changes, so that a huge tree costs bounded memory.
+# Entries looked at in one listing, or in one search for changes, so that a huge tree costs bounded memory.
 ENTRIES_MAX = 200_000
 ENTRIES_PER_TURN = 500
-# Kernel timestamps lag behind the clock by up to a tick.
-TIMESTAMP_SLACK_NS = 10_000_000
 SCAN_BYTES = 4 * wire.PIECE_BYTES
 # Bytes a read may send ahead of the server's credit, and thus memory per read on both sides.
 WINDOW_BYTES = 8 * wire.PIECE_BYTES
@@ -31,7 +28,6 @@ REPLY_BYTES_MAX = wire.PAYLOAD_BYTES_MAX - 4096
 _OPEN_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _READ_TEXT_HEAD = struct.Struct(">QQII")
 _READ_BYTES_HEAD = struct.Struct(">QQ")
-_CHANGED_HEAD = struct.Struct(">QI")
 ALL_LINES = 0xFFFFFFFF
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -304,57 +300,3 @@ class Read:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
-
-
-def _is_in_place(folder):
-    """Whether a folder is one, and not a link that leads elsewhere."""
-    return folder is not None and os.path.isdir(folder) and os.path.realpath(folder) == folder
-
-
-def changed(payload, workspace, artifacts, reply):
-    """Replies with the regular files of the workspace changed since a time, newest first, as JSON."""
-    import json  # Only here: it brings the regular expressions, a megabyte nobody else needs.
-
-    since_ms, limit = _CHANGED_HEAD.unpack_from(payload)
-    since = since_ms * 1_000_000 - TIMESTAMP_SLACK_NS
-    newest, todo, seen = [], [workspace], 0
-    if _is_in_place(artifacts):
-        todo.append(ARTIFACTS_LINK)
-    while todo and seen < ENTRIES_MAX:
-        try:
-            entries = os.scandir(todo.pop())
-        except OSError:
-            continue  # Removed, or closed to us, since its parent was read.
-        with entries:
-            for entry in entries:
-                seen += 1
-                if seen % ENTRIES_PER_TURN == 0:
-                    yield
-                if seen >= ENTRIES_MAX:
-                    break
-                if entry.name.startswith(OWN_PREFIX):
-                    continue
-                try:
-                    if entry.is_dir(follow_symlinks=False):
-                        todo.append(entry.path)
-                        continue
-                    status = entry.stat(follow_symlinks=False)
-                except OSError:
-                    continue  # Removed meanwhile.
-                # The change time also tells of files that were moved or unpacked with an old date.
-                if not stat.S_ISREG(status.st_mode) or status.st_ctime_ns < since:
-                    continue
-                found = (status.st_ctime_ns, entry.path, status.st_size)
-                if len(newest) < limit:
-                    heapq.heappush(newest, found)
-                elif limit:
-                    heapq.heappushpop(newest, found)
-    listed, size = [], 2
-    for changed_ns, path, length in sorted(newest, reverse=True):
-        shown = os.fsencode(path).decode("utf-8", "replace")
-        text = json.dumps({"path": shown, "sizeBytes": length, "modifiedAtMs": changed_ns // 1_000_000})
-        size += len(text) + 1
-        if size > REPLY_BYTES_MAX:
-            break
-        listed.append(text)
-    reply(wire.OK, f"[{','.join(listed)}]".encode())

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import deque
 
+import changes
 import docstrings
 import files
 import processes
@@ -261,7 +262,7 @@ class Service:
 
     def _changed(self, ident, payload):
         settings = self.settings
-        self._begin_job(ident, files.changed(payload, settings.workspace, settings.artifacts, self._reply(ident)))
+        self._begin_job(ident, changes.changed(payload, settings.workspace, settings.artifacts, self._reply(ident)))
 
     def _reply(self, ident):
         return lambda kind, payload: self.outbox.send(kind, ident, payload)

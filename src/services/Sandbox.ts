@@ -215,6 +215,10 @@ export interface SandboxHandle {
   /**
    * Lists regular files under `/workspace` and `/artifacts` changed at or after a time, newest first, at most `limit`.
    *
+   * *Details*: passed over are hidden folders, installed packages (`node_modules`, `site-packages`), caches
+   * and virtual environments. Looking is bounded in time and count: of a workspace of very many files, some
+   * that were written in place may be missing.
+   *
    * *Fails with* `SandboxError`.
    */
   readonly changedFiles: (sinceMs: number, limit: number) => Effect.Effect<ReadonlyArray<FileEntry>, SandboxError>;

@@ -74,7 +74,14 @@ const sizeOf = async (directory: string, most: number): Promise<number> => {
   return total;
 };
 
-async function* walk(root: string): AsyncGenerator<{ readonly host: string; readonly info: Deno.FileInfo }> {
+/** Folders of installed packages and caches, besides the hidden ones, are not what a run made for people. */
+const isPassedOver = (name: string): boolean =>
+  name.startsWith(".") || name === "node_modules" || name === "__pycache__" || name === "site-packages";
+
+async function* walk(
+  root: string,
+  enters: (name: string) => boolean = () => true,
+): AsyncGenerator<{ readonly host: string; readonly info: Deno.FileInfo }> {
   const todo = [root];
   let walked = 0;
   for (let directory = todo.pop(); directory !== undefined; directory = todo.pop()) {
@@ -82,7 +89,7 @@ async function* walk(root: string): AsyncGenerator<{ readonly host: string; read
       if (++walked > walkedMax) return;
       const host = `${directory}/${entry.name}`;
       if (entry.isDirectory) {
-        if (directory !== root || entry.name !== outputFolder) todo.push(host);
+        if (enters(entry.name) && (directory !== root || entry.name !== outputFolder)) todo.push(host);
       } else if (entry.isFile) {
         // A file may go while others are looked at.
         const info = await Deno.lstat(host).catch((error) => {
@@ -265,7 +272,7 @@ export const makeFiles = (mounts: ReadonlyArray<Mount>, options: GuestOptions): 
   const changed = async (sinceMs: number, limit: number) => {
     const found: Array<{ path: string; sizeBytes: number; modifiedAtMs: number }> = [];
     for (const [at, root] of [["/workspace", options.workspace], ["/artifacts", artifactsFolder(options)]] as const) {
-      for await (const { host, info } of walk(root)) {
+      for await (const { host, info } of walk(root, (name) => !isPassedOver(name))) {
         const modifiedAtMs = changeTimeMs(info);
         if (modifiedAtMs < sinceMs) continue;
         found.push({ path: at + host.slice(root.length), sizeBytes: info.size, modifiedAtMs });

@@ -188,6 +188,37 @@ it.live("changedFiles lists what changed newest first and leaves our own files o
     assert.deepEqual(yield* link.changedFiles(since + 3_600_000, 10), []);
   }));
 
+it.live("changedFiles passes over installed packages, caches, hidden folders and virtual environments", () =>
+  Effect.gen(function* () {
+    const { link, workspace } = yield* hostSupervisor({ outputBytesMax: 1024 });
+    const command = `mkdir -p kept/deep a/node_modules/x .git/objects __pycache__ mine/lib lib/site-packages
+      touch kept/deep/1 a/2 a/node_modules/x/3 .git/objects/4 __pycache__/5 mine/pyvenv.cfg mine/lib/6 lib/site-packages/7 .8`;
+    yield* link.execute({ command, timeoutMs: 5000 });
+    const changed = yield* link.changedFiles(0, 100);
+    assert.deepEqual(
+      changed.map(({ path }) => path.slice(workspace.length + 1)).toSorted(),
+      [".8", "a/2", "kept/deep/1"],
+    );
+  }));
+
+it.live("changedFiles finds what was made and what was written in place beside folders that did not change", () =>
+  Effect.gen(function* () {
+    const { link, workspace } = yield* hostSupervisor({ outputBytesMax: 1024 });
+    const run = (command: string) => link.execute({ command, timeoutMs: 20_000 });
+    yield* run("mkdir -p many/{1..20}/deep flat; for d in many/*/deep flat; do (cd $d; touch {1..50}); done");
+    // Time stamps may be a tick of the kernel behind its clock.
+    yield* run("sleep 0.1");
+    const since = Date.now();
+    yield* run(
+      "echo a >> many/7/deep/9; echo b >> flat/50; mkdir many/3/deep/new; echo c > many/3/deep/new/made; mv flat/1 many/20/moved",
+    );
+    const changed = yield* link.changedFiles(since, 100);
+    assert.deepEqual(
+      changed.map(({ path }) => path.slice(workspace.length + 1)).toSorted(),
+      ["flat/50", "many/20/moved", "many/3/deep/new/made", "many/7/deep/9"],
+    );
+  }));
+
 const source = `"""Module words."""
 from os import nothing_here_is_run
 raise SystemExit
