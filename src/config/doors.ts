@@ -103,7 +103,8 @@ export const doorsRows = {
     why: "How clients reach the agent API, for links to files; unset, the address that a request was sent to.",
   }),
   linkSecret: secret("CAISSON_LINK_SECRET", {
-    why: "Secret that signs links to files; unset, a new one at every start, which ends the links of the last.",
+    why: "Secret that signs links to files and the ids of conversations that name nobody. Unset, links end with the " +
+      "process, and the session store keeps a secret of its own for the ids.",
   }),
   linkSeconds: integer("CAISSON_LINK_SECONDS", {
     default: 86_400,
