@@ -1,8 +1,8 @@
 /**
  * The offline model's words: what came of the steps, and what it can do.
  *
- * A result of one line is quoted in the sentence, a longer one in a fenced block that no fence of it can close.
- * Indented code would need no fence, and chat UIs lose its line breaks.
+ * Results are quoted in fenced blocks that no fence of theirs can close. Indented code would need no fence, and chat
+ * UIs lose its line breaks.
  */
 import { Option, Schema } from "effect";
 import { cutMiddle } from "../../../domain/cutText.ts";
@@ -49,9 +49,6 @@ const decodeOutcome = Schema.decodeUnknownOption(Schema.fromJsonString(Outcome))
 export const failed = (result: StepResult): boolean =>
   result.isError || Option.exists(decodeOutcome(result.content), (outcome) => outcome.exit_code !== 0);
 
-/** Characters of a line that is quoted inside a sentence. */
-const inlineCharsMax = 120;
-
 /** The longest run of backticks in a text. */
 const longestRun = (text: string): number => {
   let longest = 0;
@@ -66,9 +63,6 @@ const longestRun = (text: string): number => {
 /** Ends a sentence with a quotation. */
 const quoting = (sentence: string, quoted: string): string => {
   const text = cutMiddle(quoted.trimEnd(), quotedCharsMax);
-  if (text !== "" && text.length <= inlineCharsMax && text === text.trim() && !/[\n\r`]/.test(text)) {
-    return `${sentence} \`${text}\`.`;
-  }
   const fence = "`".repeat(Math.max(3, longestRun(text) + 1));
   return `${sentence}:\n\n${fence}\n${text}\n${fence}`;
 };

@@ -58,7 +58,7 @@ it.effect("Offline.stream runs code and quotes what really came back when told t
       name: "execute_bash",
       argumentsJson: JSON.stringify({ command: `python3 -c "print('Hello, World!')"` }),
     }]);
-    assert.match(text, /^The Python code printed `Hello, World!`\.\n/);
+    assert.match(text, /^The Python code printed:\n\n```\nHello, World!\n```\n/);
     assert.match(text, /rule-based stand-in.*GOOGLE_API_KEY/);
   }));
 
@@ -78,7 +78,7 @@ it.effect("Offline.stream takes the steps one by one when given a list", () =>
       ["write_file", { file_path: "hello.py", content: "print(2+2)\n" }],
       ["execute_bash", { command: "python3 hello.py" }],
     ]);
-    assert.match(text, /Successfully wrote 11 bytes to hello\.py\.\n\nThe command printed `4`\.\n/);
+    assert.match(text, /Successfully wrote 11 bytes to hello\.py\.\n\nThe command printed:\n\n```\n4\n```/);
   }));
 
 it.effect("Offline.stream stops and says so when a step fails", () =>
@@ -88,7 +88,7 @@ it.effect("Offline.stream stops and says so when a step fails", () =>
       () => outcome("", 1, "ZeroDivisionError: division by zero\n"),
     );
     assert.equal(calls.length, 1);
-    assert.match(text, /failed with exit code 1\.\n\nOn stderr it said `ZeroDivisionError/);
+    assert.match(text, /failed with exit code 1\.\n\nOn stderr it said:\n\n```\nZeroDivisionError/);
     assert.match(text, /2 steps were not tried/);
   }));
 
@@ -109,7 +109,7 @@ it.effect("Offline.stream reads the file of an earlier turn when told to read th
       assert.deepEqual(calls.map((call) => [call.name, JSON.parse(call.argumentsJson)]), [
         ["read_file", { file_path: "test.txt" }],
       ]);
-      assert.equal(text, "test.txt contains `abc`.");
+      assert.equal(text, "test.txt contains:\n\n```\nabc\n```");
     }
   }));
 
@@ -140,7 +140,7 @@ it.effect("Offline.stream calls a client's tool when its name stands with JSON",
       { tools: [...tools, tool("get_weather", ["city"])] },
     );
     assert.deepEqual(calls.map((call) => [call.name, call.argumentsJson]), [["get_weather", '{"city": "Paris"}']]);
-    assert.match(text, /The tool get_weather answered `18 degrees`\./);
+    assert.match(text, /The tool get_weather answered:\n\n```\n18 degrees\n```/);
   }));
 
 it.effect("Offline.stream gives the message to a named tool's only argument when the choice names it", () =>
