@@ -131,6 +131,7 @@ const modelTurn = (run: Run, phase: "work" | "format", hideText: boolean): Strea
       messages: [...run.before, ...record.produced],
       tools,
       parameters: parametersFor(run, phase),
+      principal: request.owner.principal,
       ...(run.cacheKey !== undefined && { cacheKey: run.cacheKey }),
     }).pipe(
       Stream.takeWhile(() => !record.isOverOutputLimit),

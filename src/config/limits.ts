@@ -19,6 +19,14 @@ export const limitsRows = {
     unit: "tokens",
     why: "Model tokens of one principal in a minute before its requests are answered 429; 0 for no limit.",
   }),
+  runsMax: integer("CAISSON_RUNS_MAX", {
+    default: 2_500,
+    least: 0,
+    most: 100_000,
+    unit: "runs",
+    why: "Runs at once in this process before more are answered 429, of which one principal has nine tenths; " +
+      "0 for no limit. A run that streams holds some hundred KiB.",
+  }),
   runsPerUserMax: integer("CAISSON_RUNS_PER_USER_MAX", {
     default: 0,
     least: 0,
@@ -31,7 +39,7 @@ export const limitsRows = {
     least: 0,
     most: 100_000,
     unit: "runs",
-    why: "Runs of one principal at once before more are answered 429; 0 for no limit.",
+    why: "Runs of one principal at once before more are answered 429; 0 for nine tenths of CAISSON_RUNS_MAX.",
   }),
   messagesMax: integer("CAISSON_MESSAGES_MAX", {
     default: 10_000,

@@ -7,10 +7,10 @@ import type { Owner } from "../domain/Owner.ts";
 // Errors -----------------------------------------------------------------------------------------
 
 /**
- * What is limited: requests and tokens of a principal per minute, runs at once of a user and of a
- * principal.
+ * What is limited: requests and tokens of a principal per minute, runs at once of a user, of a principal
+ * and of all.
  */
-export const LimitScope = Schema.Literals(["requests", "tokens", "user-runs", "principal-runs"]);
+export const LimitScope = Schema.Literals(["requests", "tokens", "user-runs", "principal-runs", "all-runs"]);
 export type LimitScope = typeof LimitScope.Type;
 
 const nouns: Record<LimitScope, string> = {
@@ -18,6 +18,7 @@ const nouns: Record<LimitScope, string> = {
   "tokens": "tokens per minute",
   "user-runs": "runs at once for one user",
   "principal-runs": "runs at once",
+  "all-runs": "runs at once on this server",
 };
 
 /** A limit is reached; nothing was begun. */

@@ -218,6 +218,8 @@ export interface ModelRequest {
   readonly messages: ReadonlyArray<Message>;
   readonly tools: ReadonlyArray<ToolDeclaration>;
   readonly parameters: ModelParameters;
+  /** For whom the turn is, so that nobody waits behind somebody else's crowd. */
+  readonly principal?: string;
   /** What requests of one conversation share, so that a provider can keep them near their prompt's cache. */
   readonly cacheKey?: string;
 }

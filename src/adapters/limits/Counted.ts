@@ -16,6 +16,9 @@ const window = "1 minute";
 /** When to try again after too many runs at once: nobody knows when one ends. */
 const runsRetryAfterMs = 1_000;
 
+/** The part of all runs at once that one principal may have. */
+const principalShareMax = 0.9;
+
 /** Prefix of the keys in Redis. */
 const prefix = "caisson:limits:";
 
@@ -44,6 +47,11 @@ const make = Effect.gen(function* () {
   const limiter = yield* RateLimiter.RateLimiter;
   const users = new Places();
   const principals = new Places();
+  const all = new Places();
+  // Some places are left to others, whatever one principal does.
+  const ofOnePrincipal = settings.runsPerPrincipalMax > 0
+    ? settings.runsPerPrincipalMax
+    : Math.ceil(settings.runsMax * principalShareMax);
 
   const hold = (places: Places, key: string, limit: number, scope: LimitScope) =>
     Effect.acquireRelease(
@@ -79,7 +87,8 @@ const make = Effect.gen(function* () {
   return Limits.of({
     admit: Effect.fnUntraced(function* (owner: Owner) {
       yield* hold(users, ownerKey(owner), settings.runsPerUserMax, "user-runs");
-      yield* hold(principals, owner.principal, settings.runsPerPrincipalMax, "principal-runs");
+      yield* hold(principals, owner.principal, ofOnePrincipal, "principal-runs");
+      yield* hold(all, "", settings.runsMax, "all-runs");
       // A run's tokens are known only when it ends: it is admitted for one and overdraws when it is counted.
       const tokens = settings.tokensPerMinute === 0
         ? {}

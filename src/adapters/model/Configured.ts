@@ -2,7 +2,7 @@
  * The Model port as the settings configure it: which providers there are, which are missing, and the
  * public names of the routing table over them.
  */
-import { Effect, Layer, Option, type Redacted, type Scope } from "effect";
+import { Effect, Layer, Option, type Redacted, type Scope, Stream } from "effect";
 import { FetchHttpClient, type HttpClient } from "effect/http";
 import { ConfigurationRefused, readSecret, Settings, type SettingsService } from "../../config.ts";
 import { Model, ModelNotFound } from "../../services/Model.ts";
@@ -12,6 +12,7 @@ import * as Gemini from "./Gemini.ts";
 import { loadTable, type ModelTable, type TableEntry } from "./modelTable.ts";
 import * as Offline from "./Offline.ts";
 import * as OpenAiCompatible from "./OpenAiCompatible.ts";
+import { OpeningGate } from "./openingGate.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
 import { type Resilience, resilient } from "./resilience.ts";
 import * as Router from "./Router.ts";
@@ -215,6 +216,11 @@ export const layer: Layer.Layer<Model, ConfigurationRefused, Settings> = Layer.e
         onSome: Effect.succeed,
       }),
     });
-    return Model.of(withFallbacks(router, Table.fallbacksOf(table)));
+    const model = withFallbacks(router, Table.fallbacksOf(table));
+    const gate = new OpeningGate();
+    return Model.of({
+      ...model,
+      stream: (request) => Stream.unwrap(Effect.map(gate.pass(request.principal ?? ""), () => model.stream(request))),
+    });
   }),
 ).pipe(Layer.provide(FetchHttpClient.layer));

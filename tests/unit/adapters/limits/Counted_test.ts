@@ -83,3 +83,18 @@ limited(
       yield* once(owner("a", "3"));
     }),
 );
+
+limited(
+  "admit leaves some of all places to others, and refuses when none is left",
+  { runsMax: 10 },
+  () =>
+    Effect.gen(function* () {
+      const limits = yield* Limits;
+      const scopeOf = (who: Owner) =>
+        Effect.map(Effect.flip(once(who)), (error) => "scope" in error ? error.scope : error._tag);
+      for (let user = 0; user < 9; user++) yield* limits.admit(owner("a", String(user)));
+      assert.equal(yield* scopeOf(owner("a", "9")), "principal-runs");
+      yield* limits.admit(owner("b"));
+      assert.equal(yield* scopeOf(owner("c")), "all-runs");
+    }).pipe(Effect.scoped),
+);
