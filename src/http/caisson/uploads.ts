@@ -2,11 +2,11 @@
  * Reading an uploaded file: a multipart form with `file` and perhaps `path`, or the bytes themselves with
  * `path` in the query.
  */
-import { Buffer } from "node:buffer";
 import { Effect, Option } from "effect";
 import type { HttpServerRequest } from "effect/http";
 import type { BodiesService, BytesError } from "../../web/body.ts";
 import { InvalidRequest } from "../frame/errors.ts";
+import { type FormFields, formFields } from "./multipart.ts";
 
 /** A file as it was sent. */
 export interface Upload {
@@ -59,39 +59,11 @@ const pathFor = (wanted: string | undefined, name: string): Effect.Effect<string
   });
 };
 
-/** Fields of a form; a file and its path are two. */
-const partsMax = 32;
-
-/** What separates the parts of a form, by its content type. */
-const boundaryOf = (contentType: string): string | undefined => {
-  const found = /;[ \t]*boundary=(?:"([^"]{1,200})"|([^;"\s]{1,200}))/i.exec(contentType);
-  return found?.[1] ?? found?.[2];
+/** Reads the form of an upload: what its fields `file` and `path` hold. */
+const readForm = (bytes: Uint8Array<ArrayBuffer>, contentType: string): Effect.Effect<FormFields, InvalidRequest> => {
+  const fields = formFields(bytes, contentType);
+  return typeof fields === "string" ? Effect.fail(wrong(null, fields)) : Effect.succeed(fields);
 };
-
-/** Whether a form has more parts than a form has, told without parsing it. */
-const hasTooManyParts = (bytes: Uint8Array, boundary: string): boolean => {
-  const form = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const separator = Buffer.from(`--${boundary}`);
-  let parts = 0;
-  for (let at = form.indexOf(separator); at >= 0; at = form.indexOf(separator, at + separator.length)) {
-    // The last separator ends the form.
-    if (++parts > partsMax + 1) return true;
-  }
-  return false;
-};
-
-const readForm = Effect.fnUntraced(function* (
-  bytes: Uint8Array<ArrayBuffer>,
-  contentType: string,
-): Effect.fn.Return<FormData, InvalidRequest> {
-  const boundary = boundaryOf(contentType);
-  if (boundary === undefined) return yield* wrong(null, "The form's content-type names no boundary");
-  if (hasTooManyParts(bytes, boundary)) return yield* wrong(null, `Expected a form of at most ${partsMax} fields`);
-  return yield* Effect.tryPromise({
-    try: () => new Response(bytes, { headers: { "content-type": contentType } }).formData(),
-    catch: () => wrong(null, "The form could not be read"),
-  });
-});
 
 /** Reads an upload. *Fails with* `InvalidRequest` naming the field, besides what reading a body fails with. */
 export const readUpload = Effect.fnUntraced(function* (
@@ -108,11 +80,10 @@ export const readUpload = Effect.fnUntraced(function* (
   }
   const form = yield* readForm(bytes, contentType);
   const file = form.get("file");
-  if (!(file instanceof File)) return yield* wrong("file", "Expected a file in the form field 'file'");
+  if (file?.filename === undefined) return yield* wrong("file", "Expected a file in the form field 'file'");
   const path = form.get("path");
-  const content = yield* Effect.promise(() => file.arrayBuffer());
-  return {
-    path: yield* pathFor(typeof path === "string" ? path : pathInQuery, file.name),
-    content: new Uint8Array(content),
-  };
+  const wanted = path === undefined || path.filename !== undefined
+    ? pathInQuery
+    : new TextDecoder().decode(path.content);
+  return { path: yield* pathFor(wanted, file.filename), content: file.content };
 });

@@ -3,8 +3,7 @@
  *
  * Only `data:` URLs are read. The server fetches nothing on a caller's behalf.
  */
-import { Effect, Result } from "effect";
-import { Base64 } from "effect/encoding";
+import { Effect } from "effect";
 import { type Attachment, attachment } from "../../domain/Attachment.ts";
 import { user, type UserMessage, type UserPart } from "../../domain/Message.ts";
 import { InvalidRequest } from "../frame/errors.ts";
@@ -37,10 +36,12 @@ const decode = (param: string, base64: string, bytesMax: number): Effect.Effect<
   if ((base64.length / 4) * 3 > bytesMax + 2) {
     return Effect.fail(invalid(param, `This file is larger than ${bytesMax} bytes`));
   }
-  const bytes = Base64.decode(base64);
-  return Result.isSuccess(bytes) && bytes.success.length > 0
-    ? Effect.succeed(bytes.success)
-    : Effect.fail(invalid(param, "Expected base64 data"));
+  // The engine's own decoder: thirty megabytes are a twentieth of a second, where a loop of ours holds everybody.
+  return Effect.filterOrFail(
+    Effect.try({ try: () => Uint8Array.fromBase64(base64), catch: () => invalid(param, "Expected base64 data") }),
+    (bytes) => bytes.length > 0,
+    () => invalid(param, "Expected base64 data"),
+  );
 };
 
 const extensions: Readonly<Record<string, string>> = {
