@@ -145,41 +145,6 @@ export const circlesOf = (files: ReadonlyArray<FileFacts>): ReadonlyArray<Readon
   return circles;
 };
 
-/** Unused exports that are still there, by name. The list only shrinks. */
-export const unusedStill: ReadonlySet<string> = new Set([
-  "AssistantContent",
-  "AudioContent",
-  "DeveloperMessageIn",
-  "ExecutionOut",
-  "FileContent",
-  "ImageContent",
-  "ModelList",
-  "RefusalContent",
-  "ResponseFormatIn",
-  "SystemMessageIn",
-  "TextContent",
-  "ToolCallIn",
-  "ToolChoiceIn",
-  "ToolIn",
-  "activityFenceInfo",
-  "commandSecondsMax",
-  "declarationsOf",
-  "ephemeralHeader",
-  "estimateUsage",
-  "idsRememberedMax",
-  "isTransient",
-  "layerSocket",
-  "outcomeFields",
-  "resultCharactersMax",
-  "serve",
-  "systemPromptName",
-  "activityMark",
-  "messageCharsMax",
-  "tailOf",
-  "unknownMediaType",
-  "workspacePath",
-]);
-
 /** Exports of the library that no other file takes, as `path: name`. */
 export const unusedExportsOf = (files: ReadonlyArray<FileFacts>): ReadonlyArray<string> => {
   const taken = new Map<string, Set<string>>();

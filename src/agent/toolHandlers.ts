@@ -49,7 +49,7 @@ const decodeReadFile = decoder(readFile.name, readFile.arguments);
 const decodeReadDocstring = decoder(readDocstring.name, readDocstring.arguments);
 
 /** The result object of `execute_bash`; flags stand in it only when they are true. */
-export const outcomeFields = (outcome: ExecutionOutcome): (typeof executeBash.output)["Type"] => ({
+const outcomeFields = (outcome: ExecutionOutcome): (typeof executeBash.output)["Type"] => ({
   exit_code: outcome.exitCode,
   stdout: outcome.stdout,
   stderr: outcome.stderr,

@@ -62,7 +62,7 @@ const mediaTypes: Readonly<Record<string, string>> = {
 };
 
 /** The media type of bytes of which nothing is known. */
-export const unknownMediaType = "application/octet-stream";
+const unknownMediaType = "application/octet-stream";
 
 /** The last segment of a path. */
 export const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);

@@ -11,7 +11,7 @@ import type { ToolResult } from "./Tool.ts";
 import { cutMiddle, cutText } from "./cutText.ts";
 
 /** The words of a marker line: what the fenced block after it holds. */
-export const activityMark = { call: "caisson:call", result: "caisson:result" } as const;
+const activityMark = { call: "caisson:call", result: "caisson:result" } as const;
 
 /** Characters of a call that are shown: the model's whole text is in the session, people need the gist. */
 const callCharactersMax = 2_000;

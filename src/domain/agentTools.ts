@@ -9,7 +9,7 @@ import type { ToolDeclaration } from "./Tool.ts";
 /** Seconds a command may take when the model does not say. */
 export const commandSecondsDefault = 30;
 /** The longest a model may let one command run; longer work belongs in the background or in steps. */
-export const commandSecondsMax = 600;
+const commandSecondsMax = 600;
 
 /** What a tool may do, in the terms of the MCP specification's tool annotations. */
 export interface ToolAnnotations {

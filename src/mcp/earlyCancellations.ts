@@ -8,7 +8,7 @@
 import type { RequestId } from "@modelcontextprotocol/sdk/types";
 
 /** Ids that are remembered on either side; a client has few calls in flight. */
-export const idsRememberedMax = 128;
+const idsRememberedMax = 128;
 
 const remember = (ids: Set<RequestId>, id: RequestId): void => {
   ids.add(id);

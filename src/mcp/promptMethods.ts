@@ -8,7 +8,7 @@ import { internalError, invalidParams, toolboxFailureText } from "./errors.ts";
 import type { MethodHandler } from "./Surface.ts";
 
 /** Name of the prompt that MCP clients and our own agent ask for. */
-export const systemPromptName = "agent_system_prompt";
+const systemPromptName = "agent_system_prompt";
 
 const description = "How to work with these tools: the system prompt of Caisson's own agent, skills included.";
 

@@ -40,7 +40,7 @@ const deltasMax = 200;
  * There is no tokenizer, because nothing here reads tokens: instructions, messages, calls and tool
  * declarations count as input, the turn's text and call as output.
  */
-export const estimateUsage = (request: ModelRequest, output: string): Usage => ({
+const estimateUsage = (request: ModelRequest, output: string): Usage => ({
   inputTokens: tokens(request.system.length + JSON.stringify([request.messages, request.tools]).length),
   cachedInputTokens: 0,
   outputTokens: tokens(output.length),

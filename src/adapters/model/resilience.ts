@@ -36,7 +36,7 @@ const askedWaitMs = (failure: Failure | Rejection): number =>
   failure._tag === "ModelError" && "retryAfterMs" in failure.reason ? failure.reason.retryAfterMs ?? 0 : 0;
 
 /** Whether the same request may well succeed a moment later. */
-export const isTransient = (failure: Failure): boolean => {
+const isTransient = (failure: Failure): boolean => {
   if (failure._tag !== "ModelError") return false;
   switch (failure.reason._tag) {
     case "RateLimited":

@@ -8,7 +8,7 @@ import { outcomeFrom, refusedFileFrom } from "../../services/toolResultMeta.ts";
 import { headOf } from "../../domain/cutText.ts";
 
 /** Characters of a foreign result that a model is given; our own server bounds its output below this. */
-export const resultCharactersMax = 512 * 1024;
+const resultCharactersMax = 512 * 1024;
 
 const blockText = (block: ContentBlock): string => {
   switch (block.type) {

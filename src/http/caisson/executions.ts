@@ -9,7 +9,7 @@ import { Caller } from "../frame/Caller.ts";
 import { SessionNotFound } from "../frame/errors.ts";
 
 /** One call of a tool, with how a command ended. */
-export const ExecutionOut = Schema.Struct({
+const ExecutionOut = Schema.Struct({
   id: Schema.String,
   object: Schema.Literal("execution"),
   turn: Schema.String,

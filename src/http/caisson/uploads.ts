@@ -42,7 +42,7 @@ export const describeUpload = (operation: Record<string, unknown>): Record<strin
 const wrong = (param: string | null, why: string) => new InvalidRequest({ param, why, code: null });
 
 /** A path under the workspace without `.` and `..`, none when there is no such path. */
-export const workspacePath = (path: string): Option.Option<string> => {
+const workspacePath = (path: string): Option.Option<string> => {
   const segments = path.replace(/^\/workspace(?=\/|$)/, "").split("/").filter((each) => each !== "" && each !== ".");
   const isSafe = segments.length > 0 && path.length <= pathCharsMax && !segments.includes("..") &&
     !/\p{Cc}/u.test(path) && (!path.startsWith("/") || /^\/workspace\//.test(path));

@@ -20,7 +20,7 @@ import { saveAs, script, writeContent } from "./writeForms.ts";
 export const understoodCharsMax = 4_000;
 
 /** Characters of a whole message, blocks included; a command line takes no more. */
-export const messageCharsMax = 1_000_000;
+const messageCharsMax = 1_000_000;
 
 /** Why a message is too long to be read, undefined for one that is not. */
 export const tooLong = (message: string): string | undefined => {

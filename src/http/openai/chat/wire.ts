@@ -15,20 +15,20 @@ const optional = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(
 
 // Content ----------------------------------------------------------------------------------------
 
-export const TextContent = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String });
-export const RefusalContent = Schema.Struct({ type: Schema.Literal("refusal"), refusal: Schema.String });
-export const ImageContent = Schema.Struct({
+const TextContent = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String });
+const RefusalContent = Schema.Struct({ type: Schema.Literal("refusal"), refusal: Schema.String });
+const ImageContent = Schema.Struct({
   type: Schema.Literal("image_url"),
   image_url: Schema.Struct({
     url: Schema.String.annotate({ description: "A data: URL; the server fetches nothing." }),
     detail: optional(Schema.Literals(["auto", "low", "high", "original"])),
   }),
 });
-export const AudioContent = Schema.Struct({
+const AudioContent = Schema.Struct({
   type: Schema.Literal("input_audio"),
   input_audio: Schema.Struct({ data: Schema.String, format: Schema.Literals(["wav", "mp3"]) }),
 });
-export const FileContent = Schema.Struct({
+const FileContent = Schema.Struct({
   type: Schema.Literal("file"),
   file: Schema.Struct({
     filename: optional(Schema.String),
@@ -39,26 +39,26 @@ export const FileContent = Schema.Struct({
 
 export const UserContent = Schema.Union([TextContent, ImageContent, AudioContent, FileContent]);
 export type UserContent = typeof UserContent.Type;
-export const AssistantContent = Schema.Union([TextContent, RefusalContent]);
+const AssistantContent = Schema.Union([TextContent, RefusalContent]);
 
 const text = Schema.Union([Schema.String, Schema.Array(TextContent)]);
 
 // Messages ---------------------------------------------------------------------------------------
 
-export const ToolCallIn = Schema.Struct({
+const ToolCallIn = Schema.Struct({
   id: Schema.String,
   type: Schema.Literal("function"),
   function: Schema.Struct({ name: Schema.String, arguments: Schema.String }),
 });
 
 // One literal per message: a union tells its members apart by it, so an error names the right field.
-export const SystemMessageIn = Schema.Struct({
+const SystemMessageIn = Schema.Struct({
   role: Schema.Literal("system"),
   content: text,
   name: optional(Schema.String),
 }).annotate({ identifier: "ChatCompletionRequestSystemMessage" });
 
-export const DeveloperMessageIn = Schema.Struct({
+const DeveloperMessageIn = Schema.Struct({
   role: Schema.Literal("developer"),
   content: text,
   name: optional(Schema.String),
@@ -100,7 +100,7 @@ export type MessageIn = typeof MessageIn.Type;
 
 // Tools ------------------------------------------------------------------------------------------
 
-export const ToolIn = Schema.Struct({
+const ToolIn = Schema.Struct({
   type: Schema.Literal("function"),
   function: Schema.Struct({
     name: Name,
@@ -110,12 +110,12 @@ export const ToolIn = Schema.Struct({
   }),
 }).annotate({ identifier: "ChatCompletionTool" });
 
-export const ToolChoiceIn = Schema.Union([
+const ToolChoiceIn = Schema.Union([
   Schema.Literals(["none", "auto", "required"]),
   Schema.Struct({ type: Schema.Literal("function"), function: Schema.Struct({ name: Schema.String }) }),
 ]).annotate({ identifier: "ChatCompletionToolChoiceOption" });
 
-export const ResponseFormatIn = Schema.Union([
+const ResponseFormatIn = Schema.Union([
   Schema.Struct({ type: Schema.Literal("text") }),
   Schema.Struct({ type: Schema.Literal("json_object") }),
   Schema.Struct({
