@@ -9,28 +9,25 @@
  * ```ts
  * import assert from "node:assert/strict";
  * import { Effect, Layer, Stream } from "effect";
- * import { Agent, app, Conversation, Message, Sandbox, Scripted, Settings } from "@caisson/caisson";
+ * import { app, Message, Runs, Sandbox, Scripted, Settings } from "@caisson/caisson";
  *
  * const program = Effect.gen(function* () {
- *   const agent = yield* Agent.Agent;
+ *   const runs = yield* Runs.Runs;
  *   const owner = { principal: "example", user: "ada", ephemeral: true };
- *   const conversation = yield* Conversation.open({ owner, messages: [Message.user("Hello")] });
- *   const request = { owner, conversation, model: "scripted", instructions: [], parameters: {}, clientTools: [] };
- *   return yield* Stream.runCollect(agent.run({ ...request, useTools: true }));
+ *   const run = yield* runs.start({ owner, model: "scripted", messages: [Message.user("Hello")] });
+ *   return yield* Stream.runCollect(Stream.filter(run.events, ({ _tag }) => _tag === "TextDelta"));
  * });
  *
  * // In earnest: `app.model` and `app.sandbox` instead of these two.
  * const model = Scripted.layer([Scripted.answers("Hello, Ada.")]);
  * const sandbox = Layer.mock(Sandbox.Sandbox, { info: { kind: "scripted", why: "example", controls: [], notes: [] } });
  *
- * const layers = app.agent.pipe(
- *   Layer.provide(app.toolbox),
+ * const layers = app.runs.pipe(
  *   Layer.provide([model, sandbox]),
- *   Layer.merge(app.sessions),
  *   Layer.provide(Settings.layerWith({ sessions: "memory" })),
  * );
- * const [said] = await Effect.runPromise(Effect.provide(program, layers));
- * assert.deepEqual(said, { _tag: "TextDelta", text: "Hello, Ada." });
+ * const said = await Effect.runPromise(Effect.scoped(Effect.provide(program, layers)));
+ * assert.deepEqual(said, [{ _tag: "TextDelta", text: "Hello, Ada." }]);
  * ```
  *
  * @module

@@ -79,13 +79,12 @@ export interface ConverterService {
  * const shown = (view: Converter.View) =>
  *   Effect.gen(function* () {
  *     const converter = yield* Converter.Converter;
- *     const options = { view, id: "chatcmpl-1", createdSeconds: 0, model: "m", includeUsage: false,
- * answerOnly: false };
- *     return converter.fold(options, events).choices[0]?.message;
+ *     const shape = { createdSeconds: 0, model: "m", includeUsage: false, answerOnly: false };
+ *     return converter.fold({ ...shape, view, id: "chatcmpl-1" }, events).choices[0]?.message;
  *   }).pipe(Effect.provide(app.converter), Effect.runPromise);
  *
  * assert.equal((await shown("none"))?.content, "It printed hi.");
- * assert.match((await shown("text"))?.content ?? "", /```bash\necho hi\n/);
+ * assert.match((await shown("text"))?.content ?? "", /bash\necho hi\n/);
  * assert.equal((await shown("tool_calls"))?.tool_calls?.[0]?.function.name, "execute_bash");
  * ```
  */
