@@ -1,0 +1,102 @@
+/** The frame of the page: the conversations, the conversation, and what stands beside it. */
+import { useSignalEffect } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { Composer } from "./composer.tsx";
+import { Confirm } from "./parts/Dialog.tsx";
+import { IconButton } from "./parts/Icon.tsx";
+import { SettingsDialog } from "./settings.tsx";
+import { Sidebar } from "./sidebar.tsx";
+import { SignIn } from "./signIn.tsx";
+import { here, open, running, stop, title } from "./state/conversation.ts";
+import { drawer, offline, panel, preview, said, signedOut } from "./state/page.ts";
+import { visible } from "./text/format.ts";
+import { Thread } from "./thread/Thread.tsx";
+import { Panel } from "./workspace/Panel.tsx";
+
+/** Escape stops the run, or closes what lies over the conversation; Control-K begins a new one. */
+const onKey = (event: KeyboardEvent) => {
+  if (event.key === "Escape" && !event.defaultPrevented && document.querySelector("dialog[open]") === null) {
+    if (drawer.value) drawer.value = false;
+    else if (running.value) void stop();
+    else preview.value = undefined;
+  } else if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    void open("");
+  }
+};
+
+const Top = ({ name }: { readonly name: string }) => (
+  <header class="top">
+    <span class="only-small">
+      <IconButton
+        name="menu"
+        label="Conversations"
+        onClick={() => {
+          drawer.value = !drawer.value;
+        }}
+      />
+    </span>
+    <h1>
+      <bdi>{name}</bdi>
+    </h1>
+    <span class="space" />
+    <IconButton
+      name="panel"
+      label="Workspace"
+      pressed={panel.value !== undefined}
+      onClick={() => {
+        panel.value = panel.value === undefined ? "files" : undefined;
+      }}
+    />
+  </header>
+);
+
+const skip = (event: Event) => {
+  event.preventDefault();
+  document.getElementById("message")?.focus();
+};
+
+/** The whole page. */
+export const App = () => {
+  const name = here.value === "" ? "New conversation" : visible(title.value ?? "Conversation");
+  useSignalEffect(() => {
+    const shown = title.value;
+    document.title = here.value === "" || shown === undefined ? "Caisson" : `${visible(shown)} · Caisson`;
+  });
+  useEffect(() => {
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, []);
+  if (signedOut.value) return <SignIn />;
+  return (
+    <div class={`app ${panel.value === undefined ? "" : "with-panel"} ${drawer.value ? "with-drawer" : ""}`}>
+      <a class="skip" href="#message" onClick={skip}>To the message field</a>
+      <Sidebar />
+      {drawer.value && (
+        <button
+          type="button"
+          class="veil"
+          aria-label="Close the list"
+          onClick={() => {
+            drawer.value = false;
+          }}
+        />
+      )}
+      <main>
+        <Top name={name} />
+        {offline.value && (
+          <p class="banner" role="status">The server cannot be reached. This page goes on when it is back.</p>
+        )}
+        <Thread />
+        <div class="dock">
+          <Composer />
+          <p class="fine quiet">Code runs in a sandbox. Check what matters.</p>
+        </div>
+      </main>
+      <Panel />
+      <Confirm />
+      <SettingsDialog />
+      <p class="sr" role="status" aria-live="polite">{said.value}</p>
+    </div>
+  );
+};

@@ -1,0 +1,49 @@
+/** Starts the page. */
+import { effect } from "@preact/signals";
+import { render } from "preact";
+import { App } from "./app.tsx";
+import { here, open, running } from "./state/conversation.ts";
+import { refreshList } from "./state/conversations.ts";
+import {
+  offline,
+  refreshFiles,
+  refreshHealth,
+  refreshMe,
+  refreshSandbox,
+  refreshUsage,
+  signedOut,
+} from "./state/page.ts";
+
+/** How often the service is looked at; more often while it is away. */
+const healthMs = 15_000;
+const awayMs = 2_000;
+/** How often the sandbox is looked at while something runs in it. */
+const busyMs = 2_000;
+
+const readAll = (): Promise<unknown> =>
+  Promise.all([refreshMe(), refreshList(), refreshFiles(), refreshSandbox(), refreshUsage()]);
+
+const watchHealth = async (): Promise<void> => {
+  const wasOffline = offline.value;
+  if (document.visibilityState === "visible") await refreshHealth();
+  if (wasOffline && !offline.value) await readAll();
+  setTimeout(() => void watchHealth(), offline.value ? awayMs : healthMs);
+};
+
+effect(() => {
+  if (!running.value) return;
+  const timer = setInterval(() => void refreshSandbox(), busyMs);
+  return () => clearInterval(timer);
+});
+
+addEventListener("hashchange", () => {
+  const wanted = new URLSearchParams(location.hash.slice(1)).get("s") ?? "";
+  if (wanted !== here.value) void open(wanted);
+});
+
+const root = document.getElementById("app");
+if (root !== null) render(<App />, root);
+void watchHealth();
+void readAll().then(() => {
+  if (!signedOut.value && here.value !== "") void open(here.value);
+});

@@ -1,0 +1,281 @@
+/**
+ * The conversation that is open: its turns, the branch shown, and the run that goes on in it.
+ *
+ * The server keeps a run going when its page goes away; whoever opens the conversation then hears it from
+ * the beginning. Nothing is ever asked twice.
+ */
+import { batch, computed, signal } from "@preact/signals";
+import * as api from "../api.ts";
+import { titleOf } from "../text/format.ts";
+import type { Execution, FileOut, RunOut, TurnOut } from "../wire.ts";
+import { list, refreshList } from "./conversations.ts";
+import * as page from "./page.ts";
+import { newRun, RunReader, type RunView, storedRun } from "./run.ts";
+import { listen, tell } from "./tabs.ts";
+import { pathOf, rootKey, siblings } from "./tree.ts";
+
+/** The open conversation's id; "" before the first message of a new one. */
+export const here = signal(new URLSearchParams(location.hash.slice(1)).get("s") ?? "");
+export const loading = signal(false);
+export const openError = signal<string | undefined>(undefined);
+const ownTitle = signal<string | undefined>(undefined);
+const turns = signal<ReadonlyArray<TurnOut>>([]);
+const chosen = signal<Readonly<Record<string, string>>>({});
+/** The run that goes on here, or that ended without leaving a turn. */
+const live = signal<RunView | undefined>(undefined);
+/** Runs by their turn, so that what is on the screen is not made again. */
+const views = new Map<string, RunView>();
+let executions: ReadonlyMap<string, Execution> = new Map();
+let hearing = new AbortController();
+
+const viewOf = (turn: TurnOut): RunView => {
+  const known = views.get(turn.id);
+  if (known !== undefined) return known;
+  const made = storedRun(turn, executions);
+  views.set(turn.id, made);
+  return made;
+};
+
+/** What is shown, from the first question to the newest. */
+export const runs = computed<ReadonlyArray<RunView>>(() => {
+  const path = pathOf(turns.value, chosen.value);
+  const going = live.value;
+  if (going === undefined || path.some(({ id }) => id === going.turn.value)) return path.map(viewOf);
+  const at = going.parent === null ? 0 : path.findIndex(({ id }) => id === going.parent) + 1;
+  return [...path.slice(0, at).map(viewOf), going];
+});
+
+export const running = computed(() => live.value?.status.value === "running");
+export const title = computed(() =>
+  list.value.find(({ id }) => id === here.value)?.title ?? ownTitle.value ??
+    (runs.value[0] && titleOf(runs.value[0].text))
+);
+
+/** The versions of a question, and which of them is shown. */
+export const versionsOf = (run: RunView): { readonly ids: ReadonlyArray<string>; readonly at: number } => {
+  const ids = siblings(turns.value, run.parent).map(({ id }) => id);
+  return { ids, at: ids.indexOf(run.turn.value ?? "") };
+};
+
+/** Shows an earlier or later version of a question. */
+export const choose = (run: RunView, step: number): void => {
+  const { ids, at } = versionsOf(run);
+  const next = ids[at + step];
+  if (next !== undefined) chosen.value = { ...chosen.value, [run.parent ?? rootKey]: next };
+};
+
+const load = async (session: string): Promise<void> => {
+  const [detail, ran] = await Promise.all([api.session(session), api.executions(session)]);
+  if (here.value !== session) return;
+  executions = new Map(ran.data.map((execution) => [execution.id, execution]));
+  batch(() => {
+    turns.value = detail.turns;
+    ownTitle.value = detail.title ?? undefined;
+  });
+};
+
+const clear = (): void => {
+  hearing.abort();
+  hearing = new AbortController();
+  views.clear();
+  executions = new Map();
+  batch(() => {
+    turns.value = [];
+    chosen.value = {};
+    live.value = undefined;
+    openError.value = undefined;
+    ownTitle.value = undefined;
+  });
+};
+
+/** Opens a conversation, "" for a new one; a run that goes on in it is heard. */
+export const open = async (session: string): Promise<void> => {
+  clear();
+  here.value = session;
+  page.drawer.value = false;
+  history.replaceState(null, "", session === "" ? location.pathname : `#s=${encodeURIComponent(session)}`);
+  if (session === "") return;
+  loading.value = true;
+  try {
+    await load(session);
+  } catch (error) {
+    // A conversation whose first run goes on has nothing stored yet.
+    const isUnknown = error instanceof api.ApiError && error.status === 404;
+    if (here.value === session && !isUnknown) openError.value = (error as Error).message;
+  } finally {
+    if (here.value === session) loading.value = false;
+  }
+  await resume(session);
+};
+
+/** Hears the run that goes on in a conversation, if there is one and it is not heard already. */
+const resume = async (session: string): Promise<void> => {
+  const going = await api.runsOf(session).then(({ data }) => data.at(-1), () => undefined);
+  if (going === undefined || here.value !== session || live.value?.status.value === "running") return;
+  await hearStored(session, going);
+};
+
+const hearStored = async (session: string, going: Pick<RunOut, "id" | "parent" | "input" | "model">): Promise<void> => {
+  const run = newRun({
+    text: going.input ?? "",
+    uploads: [],
+    model: going.model,
+    parent: going.parent,
+    startedMs: Date.now(),
+  });
+  run.id.value = going.id;
+  live.value = run;
+  const { signal: stop } = hearing;
+  await hearRun(session, run, (lastId) => api.follow(going.id, lastId, stop), stop);
+};
+
+/** Tries to hear on after the connection broke. */
+const reconnectsMax = 5;
+const reconnectMs = 700;
+
+type Listen = (lastId: string | undefined) => Promise<AsyncGenerator<api.Heard>>;
+
+const hearRun = async (session: string, run: RunView, first: Listen, stop: AbortSignal): Promise<void> => {
+  const reader = new RunReader(run, () => Date.now());
+  let lastId: string | undefined;
+  let listenTo = first;
+  for (let tries = 0;; tries++) {
+    try {
+      for await (const heard of await listenTo(lastId)) {
+        tries = 0;
+        lastId = heard.lastId ?? lastId;
+        await nextFrame();
+        batch(() => heard.chunks.forEach((chunk) => reader.hear(chunk)));
+      }
+      finish(run, "done", undefined);
+      break;
+    } catch (error) {
+      if (stop.aborted) return;
+      const id = run.id.value;
+      const isBroken = error instanceof api.ApiError && error.status === 0;
+      if (isBroken && id !== undefined && tries < reconnectsMax) {
+        await new Promise((resolve) => setTimeout(resolve, reconnectMs * (tries + 1)));
+        listenTo = (from) => api.follow(id, from, stop);
+        continue;
+      }
+      finish(
+        run,
+        run.status.value === "stopped" ? "stopped" : "failed",
+        error instanceof Error ? error.message : String(error),
+      );
+      break;
+    }
+  }
+  await settle(session, run);
+};
+
+/** One drawing a frame, however many packets came in it; a hidden page draws without frames. */
+const nextFrame = (): Promise<void> =>
+  document.visibilityState === "hidden"
+    ? Promise.resolve()
+    : new Promise((resolve) => requestAnimationFrame(() => resolve()));
+
+const finish = (run: RunView, status: "done" | "stopped" | "failed", error: string | undefined): void => {
+  batch(() => {
+    const cancelled = run.status.value === "stopped" || run.reason.value === "Cancelled";
+    run.status.value = cancelled ? "stopped" : status;
+    if (!cancelled) run.error.value = error;
+    run.endedMs.value = Date.now();
+  });
+  page.said.value = run.status.value === "stopped"
+    ? "Stopped"
+    : error === undefined
+    ? "The answer is complete"
+    : `Failed: ${error}`;
+};
+
+/** Reads what the run left behind; the screen keeps what it shows. */
+const settle = async (session: string, run: RunView): Promise<void> => {
+  const turn = run.turn.value;
+  if (turn !== undefined) views.set(turn, run);
+  tell({ type: "changed", session });
+  await Promise.all([
+    here.value === session ? load(session).catch(() => undefined) : undefined,
+    refreshList(),
+    page.refreshUsage(),
+    page.refreshFiles(),
+    page.refreshSandbox(),
+  ]);
+};
+
+/** Asks, as what follows `parent`; by default behind everything that is shown. */
+export const ask = async (text: string, files: ReadonlyArray<FileOut>, parent?: string | null): Promise<void> => {
+  if (running.value || text.trim() === "") return;
+  const session = here.value === "" ? crypto.randomUUID() : here.value;
+  const after = parent === undefined ? runs.value.at(-1)?.turn.value ?? null : parent;
+  const run = newRun({
+    text,
+    uploads: files.map(({ path }) => path),
+    model: page.model.value,
+    parent: after,
+    startedMs: Date.now(),
+  });
+  batch(() => {
+    here.value = session;
+    live.value = run;
+    // The newest version is shown again where another one was chosen.
+    const { [after ?? rootKey]: _shown, ...others } = chosen.value;
+    chosen.value = others;
+  });
+  history.replaceState(null, "", `#s=${encodeURIComponent(session)}`);
+  page.said.value = "Asked";
+  const { signal: stop } = hearing;
+  const question = { model: page.model.value, text, files, session, parent: after };
+  const key = crypto.randomUUID();
+  run.id.subscribe((id) => {
+    if (id !== undefined) tell({ type: "run", session, run: id, text, parent: after });
+  });
+  await hearRun(session, run, () => api.ask(question, key, stop), stop);
+};
+
+/** Stops the run and the command in it; what is finished is kept. */
+export const stop = async (): Promise<void> => {
+  const run = live.value;
+  if (run === undefined || run.status.value !== "running") return;
+  const id = run.id.value;
+  run.status.value = "stopped";
+  run.endedMs.value = Date.now();
+  page.said.value = "Stopped";
+  if (id !== undefined) {
+    await api.cancelRun(id).catch((error: Error) => {
+      run.error.value = error.message;
+    });
+  } else {
+    hearing.abort();
+    hearing = new AbortController();
+  }
+};
+
+/** Deletes a conversation; its files stay in the workspace. */
+export const remove = async (session: string): Promise<void> => {
+  if (here.value === session && running.value) await stop();
+  await api.removeSession(session).catch((error) => {
+    if (!(error instanceof api.ApiError && error.status === 404)) throw error;
+  });
+  tell({ type: "deleted", session });
+  if (here.value === session) await open("");
+  await refreshList();
+};
+
+listen((notice) => {
+  void refreshList();
+  if (notice.session !== here.value) return;
+  if (notice.type === "deleted") {
+    void open("").then(() => {
+      openError.value = "This conversation was deleted in another tab.";
+    });
+  } else if (notice.type === "changed") void load(notice.session).catch(() => undefined);
+  else if (!running.value) {
+    void hearStored(notice.session, {
+      id: notice.run,
+      parent: notice.parent,
+      input: notice.text,
+      model: page.model.value,
+    });
+  }
+});

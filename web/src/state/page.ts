@@ -1,0 +1,96 @@
+/** What the page knows beside the conversation: who, which models, the service, the workspace, how it looks. */
+import { effect, signal } from "@preact/signals";
+import * as api from "../api.ts";
+import type { FileOut, Health, Me, SandboxOut, UsageReport } from "../wire.ts";
+
+/** A setting that this browser remembers. */
+const remembered = (key: string, fallback: string) => {
+  const value = signal(localStorage.getItem(key) ?? fallback);
+  effect(() => localStorage.setItem(key, value.value));
+  return value;
+};
+
+const wideLeast = 1101;
+
+export type PanelName = "files" | "timeline" | "sandbox";
+
+export const theme = remembered("caisson.theme", "system");
+export const model = remembered("caisson.model", "");
+export const models = signal<ReadonlyArray<string>>([]);
+export const me = signal<Me | undefined>(undefined);
+export const health = signal<Health | undefined>(undefined);
+export const sandbox = signal<SandboxOut | undefined>(undefined);
+export const usage = signal<UsageReport | undefined>(undefined);
+export const files = signal<ReadonlyArray<FileOut>>([]);
+export const filesAreCut = signal(false);
+export const filesError = signal<string | undefined>(undefined);
+export const changedPaths = signal<ReadonlySet<string>>(new Set());
+export const preview = signal<FileOut | undefined>(undefined);
+export const panel = signal<PanelName | undefined>(innerWidth >= wideLeast ? "files" : undefined);
+export const drawer = signal(false);
+export const settingsOpen = signal(false);
+export const signedOut = signal(false);
+/** The server cannot be reached. */
+export const offline = signal(false);
+/** What a screen reader is told. */
+export const said = signal("");
+
+effect(() => {
+  document.documentElement.dataset["theme"] = theme.value;
+});
+
+api.whenSignedOut(() => {
+  signedOut.value = true;
+});
+
+/** Whether the server offers something that not every server does. */
+export const offers = (feature: string): boolean => me.value?.features.includes(feature) ?? false;
+
+/** Looks at the service; its silence is what `offline` tells. */
+export const refreshHealth = async (): Promise<void> => {
+  try {
+    health.value = await api.health();
+    offline.value = false;
+  } catch (error) {
+    offline.value = error instanceof api.ApiError && error.status === 0;
+  }
+};
+
+export const refreshSandbox = async (): Promise<void> => {
+  sandbox.value = await api.sandbox().catch(() => sandbox.peek());
+};
+
+/** Reads the files; a workspace without a sandbox is not started for it. */
+export const refreshFiles = async (): Promise<void> => {
+  try {
+    const { data, has_more: isCut } = await api.files();
+    files.value = data;
+    filesAreCut.value = isCut;
+    filesError.value = undefined;
+    const shown = preview.value;
+    if (shown !== undefined) preview.value = data.find(({ path }) => path === shown.path) ?? shown;
+  } catch (error) {
+    filesError.value = error instanceof Error ? error.message : String(error);
+  }
+};
+
+export const refreshUsage = async (): Promise<void> => {
+  usage.value = await api.usage().catch(() => usage.peek());
+};
+
+const viewSuffix = /:(?:text|tool_calls|reasoning|details|none|events)$/;
+
+/** Reads who this is and what can be chosen. */
+export const refreshMe = async (): Promise<void> => {
+  const [who, offered] = await Promise.all([api.me().catch(() => undefined), api.models().catch(() => undefined)]);
+  me.value = who;
+  models.value = (offered?.data ?? []).map(({ id }) => id).filter((id) => !viewSuffix.test(id));
+  const wanted = [model.value, who?.default_model ?? "", models.value[0] ?? ""];
+  model.value = wanted.find((id) => models.value.includes(id)) ?? "";
+};
+
+/** Opens a file beside the conversation. */
+export const openFile = (file: FileOut): void => {
+  preview.value = file;
+  panel.value = "files";
+};

@@ -1,0 +1,104 @@
+/** A question: what was said, with its files, its versions and the way to change it. */
+import { type Signal, useSignal } from "@preact/signals";
+import { Icon, IconButton } from "../parts/Icon.tsx";
+import { ask, choose, running, versionsOf } from "../state/conversation.ts";
+import type { RunView } from "../state/run.ts";
+import { visible } from "../text/format.ts";
+import { Markdown } from "../text/Markdown.tsx";
+
+const Edit = ({ run, draft }: { readonly run: RunView; readonly draft: Signal<string | undefined> }) => (
+  <form
+    class="edit"
+    onSubmit={(event) => {
+      event.preventDefault();
+      const text = draft.value ?? "";
+      if (text.trim() === "") return;
+      draft.value = undefined;
+      void ask(text, [], run.parent);
+    }}
+    onKeyDown={(event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      draft.value = undefined;
+    }}
+  >
+    <textarea
+      aria-label="Edit the message"
+      value={draft.value}
+      ref={(element) => element?.focus()}
+      onInput={(event) => {
+        draft.value = event.currentTarget.value;
+      }}
+    />
+    <div>
+      <button
+        type="button"
+        class="plain"
+        onClick={() => {
+          draft.value = undefined;
+        }}
+      >
+        Cancel
+      </button>
+      <button type="submit" class="primary">Send again</button>
+    </div>
+  </form>
+);
+
+const Versions = ({ run }: { readonly run: RunView }) => {
+  const { ids, at } = versionsOf(run);
+  if (ids.length < 2 || at < 0) return null;
+  return (
+    <span class="versions" role="group" aria-label="Versions of this message">
+      <IconButton
+        name="left"
+        label="Earlier version"
+        size={14}
+        disabled={at === 0 || running.value}
+        onClick={() => choose(run, -1)}
+      />
+      <span class="tabular">{at + 1}/{ids.length}</span>
+      <IconButton
+        name="chevron"
+        label="Later version"
+        size={14}
+        disabled={at === ids.length - 1 || running.value}
+        onClick={() => choose(run, 1)}
+      />
+    </span>
+  );
+};
+
+/** The question of a run. */
+export const Asked = ({ run }: { readonly run: RunView }) => {
+  const draft = useSignal<string | undefined>(undefined);
+  return (
+    <div class="asked">
+      {draft.value === undefined
+        ? (
+          <div class="bubble">
+            <Markdown text={run.text} />
+            {run.uploads.map((path) => (
+              <span key={path} class="chip">
+                <Icon name="file" size={14} />
+                <bdi>{visible(path.slice(path.lastIndexOf("/") + 1))}</bdi>
+              </span>
+            ))}
+          </div>
+        )
+        : <Edit run={run} draft={draft} />}
+      <div class="actions">
+        <Versions run={run} />
+        <IconButton
+          name="edit"
+          label="Edit the message"
+          size={15}
+          disabled={running.value}
+          onClick={() => {
+            draft.value = run.text;
+          }}
+        />
+      </div>
+    </div>
+  );
+};

@@ -1,0 +1,41 @@
+/** A command's screen: pieces are added to its end and never drawn again. */
+import { useSignalEffect } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import type { Output } from "../state/run.ts";
+
+/** Pixels from the end within which a reader follows what is printed. */
+const nearEndPx = 40;
+
+const write = (screen: HTMLElement, piece: Output["pieces"][number]): void => {
+  const last = screen.lastElementChild;
+  if (last instanceof HTMLElement && last.dataset["stream"] === piece.stream) {
+    last.append(piece.text);
+    return;
+  }
+  const span = document.createElement("span");
+  span.dataset["stream"] = piece.stream;
+  span.append(piece.text);
+  screen.append(span);
+};
+
+/** The screen; while the command runs it follows the end, unless the reader has scrolled up. */
+export const Terminal = ({ output, live }: { readonly output: Output; readonly live: boolean }) => {
+  const element = useRef<HTMLPreElement>(null);
+  const shown = useRef(0);
+  const of = useRef(output.pieces);
+  useSignalEffect(() => {
+    output.version.value;
+    const screen = element.current;
+    if (screen === null) return;
+    if (of.current !== output.pieces) {
+      of.current = output.pieces;
+      shown.current = 0;
+      screen.textContent = "";
+    }
+    const isAtEnd = screen.scrollHeight - screen.scrollTop - screen.clientHeight < nearEndPx;
+    for (const piece of output.pieces.slice(shown.current)) write(screen, piece);
+    shown.current = output.pieces.length;
+    if (isAtEnd && (live || output.pieces.length > 0)) screen.scrollTop = screen.scrollHeight;
+  });
+  return <pre class="terminal" ref={element} tabIndex={0} aria-label="Output of the command" />;
+};

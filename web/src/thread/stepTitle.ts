@@ -1,0 +1,58 @@
+/** How a call of a tool is told in a line: what it does, on what, and the code in it. */
+import type { StepPart } from "../state/run.ts";
+
+/** A call in words. */
+export interface StepTitle {
+  readonly verb: string;
+  readonly what: string;
+  readonly language: string;
+  readonly code: string;
+}
+
+const text = (value: unknown): string => typeof value === "string" ? value : "";
+
+const firstLine = (code: string): string => code.split("\n", 50).find((line) => line.trim() !== "") ?? "";
+
+const shell = (command: string): StepTitle => {
+  const isPython = /^python3? -c '/.test(command) && command.endsWith("'");
+  if (!isPython) return { verb: "Shell", what: firstLine(command), language: "bash", code: command };
+  const code = command.slice(command.indexOf("'") + 1, -1).replaceAll(`'"'"'`, "'").replaceAll(`'\\''`, "'");
+  return { verb: "Python", what: firstLine(code), language: "python", code };
+};
+
+const short = (path: string): string => path.replace(/^\/(?:workspace|mnt\/data)\//, "");
+
+const extension = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
+
+/** Tells a call. */
+export const titleOfStep = ({ tool, input }: Pick<StepPart, "tool" | "input">): StepTitle => {
+  const path = short(text(input["file_path"]));
+  switch (tool) {
+    case "execute_bash":
+      return shell(text(input["command"]));
+    case "execute_python": {
+      const code = text(input["code"]);
+      return { verb: "Python", what: firstLine(code), language: "python", code };
+    }
+    case "write_file":
+      return { verb: "Wrote", what: path, language: extension(path), code: text(input["content"]) };
+    case "edit_file": {
+      const lines = (sign: string, name: string) =>
+        text(input[name]).split("\n").map((line) => `${sign}${line}`).join("\n");
+      return {
+        verb: "Edited",
+        what: path,
+        language: "diff",
+        code: `${lines("-", "old_text")}\n${lines("+", "new_text")}`,
+      };
+    }
+    case "read_file":
+      return { verb: "Read", what: path, language: "", code: "" };
+    case "view_image":
+      return { verb: "Looked at", what: path, language: "", code: "" };
+    case "read_docstring":
+      return { verb: "Read docs of", what: `${path} ${text(input["function_name"])}`, language: "", code: "" };
+    default:
+      return { verb: tool, what: "", language: "json", code: JSON.stringify(input, null, 2) };
+  }
+};

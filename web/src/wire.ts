@@ -1,0 +1,203 @@
+/** What the server sends, as this page reads it; the API's own document is at `/openapi.json`. */
+
+/** Tokens of a run. */
+export interface Usage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens?: number;
+}
+
+/** A file of the workspace. */
+export interface FileOut {
+  readonly id: string;
+  readonly path: string;
+  readonly filename: string;
+  readonly bytes: number;
+  readonly media_type: string;
+  readonly created_at: number;
+  readonly url: string;
+  readonly is_image?: boolean;
+  readonly change?: "added" | "modified" | "deleted";
+}
+
+/** A conversation in the list. */
+export interface SessionOut {
+  readonly id: string;
+  readonly title?: string | null;
+  readonly created_at: number;
+  readonly last_used_at: number;
+  readonly turns: number;
+}
+
+/** A call of a tool as it is stored. */
+export interface WireCall {
+  readonly id: string;
+  readonly function: { readonly name: string; readonly arguments: string };
+}
+
+/** A stored message. */
+export interface WireMessage {
+  readonly role: "user" | "assistant" | "tool";
+  readonly content: string | null | ReadonlyArray<{ readonly type: string; readonly text?: string }>;
+  readonly reasoning_content?: string;
+  readonly tool_calls?: ReadonlyArray<WireCall>;
+  readonly tool_call_id?: string;
+}
+
+/** A stored turn; turns of one parent are branches. */
+export interface TurnOut {
+  readonly id: string;
+  readonly parent: string | null;
+  readonly status: string;
+  readonly model: string;
+  readonly created_at: number;
+  readonly finished_at: number;
+  readonly started_at_ms?: number;
+  readonly finished_at_ms?: number;
+  readonly usage: Usage;
+  readonly cost_usd?: number | null;
+  readonly files?: ReadonlyArray<FileOut>;
+  readonly messages: ReadonlyArray<WireMessage>;
+}
+
+/** A tool call as it ran. */
+export interface Execution {
+  readonly id: string;
+  readonly turn: string;
+  readonly tool: string;
+  readonly exit_code: number | null;
+  readonly stdout: string | null;
+  readonly stderr: string | null;
+  readonly flags: ReadonlyArray<string>;
+  readonly result: string;
+  readonly is_error: boolean;
+  readonly started_at_ms: number;
+  readonly duration_ms: number;
+}
+
+/** What the view `events` tells beside the answer. */
+export type CaissonEvent =
+  & { readonly seq: number; readonly at_ms: number }
+  & (
+    | {
+      readonly type: "run.started";
+      readonly run: string;
+      readonly session: string;
+      readonly turn: string;
+      readonly parent: string | null;
+      readonly model: string;
+    }
+    | {
+      readonly type: "tool.started";
+      readonly call: { readonly id: string; readonly name: string; readonly arguments: string };
+    }
+    | {
+      readonly type: "tool.output";
+      readonly call_id: string;
+      readonly stream: "stdout" | "stderr";
+      readonly text: string;
+    }
+    | {
+      readonly type: "tool.finished";
+      readonly call_id: string;
+      readonly is_error: boolean;
+      readonly result: unknown;
+      readonly duration_ms: number;
+    }
+    | { readonly type: "files.changed"; readonly files: ReadonlyArray<FileOut> }
+    | {
+      readonly type: "run.finished";
+      readonly reason: string;
+      readonly turns: number;
+      readonly usage: Usage;
+      readonly cost_usd?: number | null;
+    }
+  );
+
+/** A frame of the streamed answer. */
+export interface Chunk {
+  readonly id: string;
+  readonly model: string;
+  readonly choices: ReadonlyArray<{
+    readonly delta: { readonly content?: string | null; readonly reasoning_content?: string };
+    readonly finish_reason: string | null;
+  }>;
+  readonly caisson?: CaissonEvent;
+  readonly error?: { readonly message: string };
+}
+
+/** A run as the server keeps it. */
+export interface RunOut {
+  readonly id: string;
+  readonly status: "in_progress" | "completed" | "cancelled" | "failed";
+  readonly session: string;
+  readonly turn: string;
+  readonly parent: string | null;
+  readonly model: string;
+  readonly input?: string;
+}
+
+/** The state of the service. */
+export interface Health {
+  readonly status: "healthy" | "degraded";
+  readonly version: string;
+  readonly sandbox: {
+    readonly kind: string;
+    readonly why: string;
+    readonly healthy: boolean;
+    readonly detail: string;
+    readonly not_applied: ReadonlyArray<{ readonly control: string; readonly detail: string }>;
+  };
+}
+
+/** The sandbox of this user, seen without starting one. */
+export interface SandboxOut {
+  readonly state: "none" | "starting" | "idle" | "busy";
+  readonly kind: string;
+  readonly started_at_ms?: number | null;
+  readonly usage?: { readonly memory_bytes?: number | null; readonly disk_bytes?: number | null } | null;
+  readonly limits?: { readonly memory_bytes?: number | null; readonly disk_bytes?: number | null } | null;
+  readonly commands?: ReadonlyArray<
+    { readonly call_id: string; readonly command: string; readonly started_at_ms: number }
+  >;
+  readonly jobs?: ReadonlyArray<
+    { readonly id: string; readonly command: string; readonly status: string; readonly started_at_ms: number }
+  >;
+  readonly previews?: ReadonlyArray<{ readonly port: number; readonly url: string }>;
+}
+
+/** Who the page speaks for. */
+export interface Me {
+  readonly principal: string;
+  readonly kind: string;
+  readonly user: string;
+  readonly default_model: string;
+  readonly features: ReadonlyArray<string>;
+}
+
+/** A day of use. */
+export interface UsageDay {
+  readonly day: string;
+  readonly model: string;
+  readonly runs: number;
+  readonly usage: Usage & { readonly total_tokens: number };
+  readonly cost_usd: number;
+}
+
+/** What was used in all. */
+export interface UsageReport {
+  readonly data: ReadonlyArray<UsageDay>;
+  readonly total: {
+    readonly runs: number;
+    readonly usage: Usage & { readonly total_tokens: number };
+    readonly cost_usd: number;
+  };
+}
+
+/** A change of one file of a turn. */
+export interface FileDiff {
+  readonly path: string;
+  readonly change: "added" | "modified" | "deleted";
+  readonly bytes: number;
+  readonly patch?: string | null;
+}

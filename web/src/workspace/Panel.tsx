@@ -1,0 +1,73 @@
+/** What stands beside the conversation: files, runs, the sandbox. */
+import { Icon, IconButton, type IconName } from "../parts/Icon.tsx";
+import { panel, type PanelName, refreshSandbox } from "../state/page.ts";
+import { SandboxPanel } from "./Sandbox.tsx";
+import { Timeline } from "./Timeline.tsx";
+import { FilesPanel } from "./Tree.tsx";
+
+const tabs: ReadonlyArray<{ readonly id: PanelName; readonly icon: IconName; readonly label: string }> = [
+  { id: "files", icon: "folder", label: "Files" },
+  { id: "timeline", icon: "clock", label: "Timeline" },
+  { id: "sandbox", icon: "box", label: "Sandbox" },
+];
+
+const show = (id: PanelName) => {
+  panel.value = id;
+  if (id === "sandbox") void refreshSandbox();
+};
+
+const moves: Readonly<Record<string, number>> = { ArrowRight: 1, ArrowLeft: -1 };
+
+const onTabKey = (event: KeyboardEvent, index: number) => {
+  const move = moves[event.key];
+  if (move === undefined) return;
+  const next = tabs[(index + move + tabs.length) % tabs.length];
+  if (next === undefined) return;
+  event.preventDefault();
+  show(next.id);
+  document.getElementById(`tab-${next.id}`)?.focus();
+};
+
+const bodies = { files: FilesPanel, timeline: Timeline, sandbox: SandboxPanel } as const;
+
+/** The right side, when it is open. */
+export const Panel = () => {
+  const shown = panel.value;
+  if (shown === undefined) return null;
+  const Body = bodies[shown];
+  return (
+    <aside class="panel" aria-label="Workspace">
+      <header>
+        <div role="tablist" aria-label="Workspace">
+          {tabs.map(({ id, icon, label }, index) => (
+            <button
+              key={id}
+              type="button"
+              role="tab"
+              id={`tab-${id}`}
+              aria-controls="panel-body"
+              aria-selected={shown === id}
+              tabIndex={shown === id ? 0 : -1}
+              onKeyDown={(event) => onTabKey(event, index)}
+              onClick={() => show(id)}
+            >
+              <Icon name={icon} size={15} />
+              {label}
+            </button>
+          ))}
+        </div>
+        <IconButton
+          name="x"
+          label="Close the workspace"
+          size={16}
+          onClick={() => {
+            panel.value = undefined;
+          }}
+        />
+      </header>
+      <div class="panel-body" id="panel-body" role="tabpanel" aria-labelledby={`tab-${shown}`} tabIndex={0}>
+        <Body />
+      </div>
+    </aside>
+  );
+};
