@@ -113,4 +113,9 @@ export const doorsRows = {
     unit: "seconds",
     why: "Time for which a link to a file opens it without a key.",
   }),
+  page: choice("CAISSON_PAGE", {
+    choices: ["on", "off"],
+    default: "on",
+    why: "Whether the page for people is served at / of the agent API.",
+  }),
 } as const satisfies Record<string, Row<unknown>>;

@@ -19,6 +19,7 @@ import * as health from "./caisson/health.ts";
 import * as models from "./openai/models.ts";
 import { envelope, requestLog } from "./frame/requestFrame.ts";
 import * as sessions from "./caisson/sessions.ts";
+import * as Page from "./ui/pages.ts";
 import * as usage from "./caisson/usage.ts";
 
 /** Bounds of the router itself: an artifact's id holds its sealed path, which may be 4,096 bytes long. */
@@ -125,5 +126,6 @@ export const layer = Layer.mergeAll(
     Layer.provide([Bodies.layer, Caller.layer, Failures.layer]),
   ),
   docs.layer,
+  Page.layer,
   Frame,
 ).pipe(Layer.provide([ArtifactLinks.layer, LoopWatch.layer]));

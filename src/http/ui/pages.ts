@@ -65,7 +65,7 @@ const send = (asset: Asset, request: HttpServerRequest.HttpServerRequest): HttpS
 /** The routes of the page; `CAISSON_PAGE=off` leaves them out. */
 export const layer = Layer.unwrap(Effect.gen(function* () {
   const { page } = yield* Settings;
-  if (!page) return Layer.empty;
+  if (page === "off") return Layer.empty;
   const assets = new Map<AssetName, Asset>();
 
   /** A file is kept once it was found, so that a page that is built while the server runs is seen. */
