@@ -23,7 +23,7 @@ const filesBelow = (folder: URL): ReadonlyArray<URL> =>
 /** A hash of everything that the page is made of. */
 const hashOfSources = (): string => {
   const hash = createHash("sha256");
-  for (const file of [...filesBelow(source), new URL("deno.json", web), new URL("../deno.lock", web)]) {
+  for (const file of [...filesBelow(source), new URL("deno.json", web), new URL("deno.lock", web)]) {
     const content = Deno.readFileSync(file);
     hash.update(`${file.pathname.slice(web.pathname.length)}:${content.length}:`).update(content);
   }
@@ -49,7 +49,18 @@ const build = (wanted: string): number => {
     return 0;
   }
   const { success, stderr } = new Deno.Command("deno", {
-    args: ["bundle", "--quiet", "--platform", "browser", "--minify", "-o", "dist/app.js", "src/main.tsx"],
+    args: [
+      "bundle",
+      "--quiet",
+      "--config=deno.json",
+      "--lock=deno.lock",
+      "--platform",
+      "browser",
+      "--minify",
+      "-o",
+      "dist/app.js",
+      "src/main.tsx",
+    ],
     cwd: web,
     stdout: "null",
     stderr: "piped",

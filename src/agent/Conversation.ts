@@ -4,12 +4,12 @@
  * Opening reads the session and aligns the client's messages with it; storing appends one turn. The
  * agent run in between works on plain messages.
  */
-import { Clock, Effect } from "effect";
-import { align } from "../domain/alignment.ts";
+import { Clock, Effect, Schema } from "effect";
+import { align, type Alignment, closeOpenCalls } from "../domain/alignment.ts";
 import { makeId, ownerKey } from "../domain/ids.ts";
 import { type Message, toolCallsOf, withoutContent } from "../domain/Message.ts";
 import type { Owner } from "../domain/Owner.ts";
-import type { SessionKey, Turn, TurnStatus } from "../domain/Session.ts";
+import { pathTo, type SessionKey, type Turn, type TurnParent, type TurnStatus } from "../domain/Session.ts";
 import type { Usage } from "../domain/Usage.ts";
 import type { OwnConversation } from "./OwnConversation.ts";
 import { Sessions, type SessionsUnavailable } from "../services/Sessions.ts";
@@ -25,6 +25,10 @@ export interface TurnOutcome {
 /** A request's place in its session. */
 export interface Conversation {
   readonly key: SessionKey;
+  /** The id under which the turn is stored. */
+  readonly turn: string;
+  /** The turn before it as the session was opened, null for the first; another may come between until it is stored. */
+  readonly parent: string | null;
   /** The kept turns in their rich form, tool calls and results included. */
   readonly history: ReadonlyArray<Message>;
   /** What the client newly said. */
@@ -53,9 +57,32 @@ export interface OpenRequest {
    * lead to it again.
    */
   readonly ownConversation?: Pick<OwnConversation, "isNew">;
+  /**
+   * The turn that what is said follows, by the client's own word; absent, its messages are aligned with the session.
+   * The messages are then all new.
+   */
+  readonly parent?: Exclude<TurnParent, { readonly _tag: "Newest" }>;
   /** The client's messages in order, without its instructions. */
   readonly messages: ReadonlyArray<Message>;
 }
+
+/** The session has no turn of the id that a request says it follows. */
+export class TurnNotFound extends Schema.TaggedError<TurnNotFound>()("TurnNotFound", { turn: Schema.String }) {}
+
+/** The place that a client names itself. */
+const placeAt = (
+  turns: ReadonlyArray<Turn>,
+  parent: NonNullable<OpenRequest["parent"]>,
+  messages: ReadonlyArray<Message>,
+): Effect.Effect<Alignment, TurnNotFound> => {
+  if (parent._tag === "Root") return Effect.succeed({ parent, history: [], fresh: messages });
+  const path = pathTo(turns, parent.turn);
+  return path.length === 0 ? Effect.fail(new TurnNotFound({ turn: parent.turn })) : Effect.succeed({
+    parent,
+    history: closeOpenCalls(path.flatMap((turn) => turn.messages), messages),
+    fresh: messages,
+  });
+};
 
 const defaultSession = "default";
 
@@ -79,7 +106,8 @@ const nameAnswers = (history: ReadonlyArray<Message>, fresh: ReadonlyArray<Messa
  *
  * *Details*: an ephemeral owner's session exists for this request only and is never stored.
  *
- * *Fails with* `SessionsUnavailable` when the store does not answer.
+ * *Fails with* `SessionsUnavailable` when the store does not answer, `TurnNotFound` when there is no turn of the id
+ * that the request says it follows.
  *
  * *Example* (continue a session):
  *
@@ -103,19 +131,23 @@ const nameAnswers = (history: ReadonlyArray<Message>, fresh: ReadonlyArray<Messa
  */
 export const open = Effect.fnUntraced(
   function* (
-    { owner, sessionId, sendsWholeHistory = false, ownConversation, messages }: OpenRequest,
-  ): Effect.fn.Return<Conversation, SessionsUnavailable, Sessions> {
+    { owner, sessionId, sendsWholeHistory = false, ownConversation, parent: named, messages }: OpenRequest,
+  ): Effect.fn.Return<Conversation, SessionsUnavailable | TurnNotFound, Sessions> {
     const sessions = yield* Sessions;
     const key: SessionKey = { owner: ownerKey(owner), id: sessionId ?? defaultSession };
     const turns = owner.ephemeral ? [] : (yield* sessions.load(key)).turns;
     const resent = resendsHistory(messages);
     // A client that resent its history to this session before does so always: its lone message begins anew.
     const remembers = sendsWholeHistory || (sessionId === undefined && turns.some((turn) => turn.resent === true));
-    const { parent, history, fresh: said } = align(turns, messages, { sendsWholeHistory: remembers });
+    const { parent, history, fresh: said } = named === undefined
+      ? align(turns, messages, { sendsWholeHistory: remembers })
+      : yield* placeAt(turns, named, messages);
     const id = makeId("turn");
     const startedAtMs = yield* Clock.currentTimeMillis;
     const saying = (fresh: ReadonlyArray<Message>): Conversation => ({
       key,
+      turn: id,
+      parent: parent._tag === "After" ? parent.turn : parent._tag === "Root" ? null : turns.at(-1)?.id ?? null,
       history,
       fresh,
       saying,

@@ -9,6 +9,21 @@ import { ToolCall } from "./Message.ts";
 import { ToolResult } from "./Tool.ts";
 import { Usage } from "./Usage.ts";
 
+/** When something happened, in milliseconds since the run was started; the registry of runs writes it. */
+const atMs = Schema.optionalKey(Schema.Number);
+
+/** The run has its place in a session; the first event of a run that the registry of runs started. */
+export const RunStarted = Schema.TaggedStruct("RunStarted", {
+  session: Schema.String,
+  /** The id under which the turn will be stored. */
+  turn: Schema.String,
+  /** The turn that this one follows, null for the first. */
+  parent: Schema.NullOr(Schema.String),
+  model: Schema.String,
+  atMs,
+});
+export type RunStarted = typeof RunStarted.Type;
+
 /** The model begins to answer: everything up to its `TurnFinished` is of this turn. */
 export const TurnStarted = Schema.TaggedStruct("TurnStarted", {
   /** Counted from 1 within the run. */
@@ -33,7 +48,7 @@ export const ReasoningDelta = Schema.TaggedStruct("ReasoningDelta", { text: Sche
 export type ReasoningDelta = typeof ReasoningDelta.Type;
 
 /** One of our tools is about to run. */
-export const ToolCallStarted = Schema.TaggedStruct("ToolCallStarted", { call: ToolCall });
+export const ToolCallStarted = Schema.TaggedStruct("ToolCallStarted", { call: ToolCall, atMs });
 export type ToolCallStarted = typeof ToolCallStarted.Type;
 
 /**
@@ -58,6 +73,7 @@ export const ToolCallFinished = Schema.TaggedStruct("ToolCallFinished", {
   call: ToolCall,
   result: ToolResult,
   durationMs: Schema.Number,
+  atMs,
 });
 export type ToolCallFinished = typeof ToolCallFinished.Type;
 
@@ -94,6 +110,7 @@ export const RunFinished = Schema.TaggedStruct("RunFinished", {
   /** Summed over the model turns of the run. */
   usage: Usage,
   turns: Schema.Int,
+  atMs,
 });
 export type RunFinished = typeof RunFinished.Type;
 
@@ -121,6 +138,7 @@ export type RunFinished = typeof RunFinished.Type;
  * ```
  */
 export const AgentEvent = Schema.Union([
+  RunStarted,
   TurnStarted,
   TurnFinished,
   TextDelta,

@@ -9,6 +9,7 @@
  * that clients read.
  */
 import { Schema } from "effect";
+import { WireRunEvent } from "./wireRunEvents.ts";
 
 /** Why a response ends, in OpenAI's words. */
 export const WireFinishReason = Schema.Literals(["stop", "length", "tool_calls", "content_filter"]);
@@ -62,6 +63,7 @@ export const ChatChunk = Schema.Struct({
     }),
   ),
   usage: Schema.optionalKey(Schema.NullOr(WireUsage)),
+  caisson: Schema.optionalKey(WireRunEvent).annotate({ description: "Only in the view `events`." }),
 }).annotate({ identifier: "CreateChatCompletionStreamResponse" });
 export type ChatChunk = typeof ChatChunk.Type;
 

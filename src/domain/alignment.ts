@@ -252,7 +252,10 @@ const resultsAfter = (messages: ReadonlyArray<Message>, index: number): Readonly
 };
 
 /** Answers every call of `history` that neither `history` nor the beginning of `fresh` answers. */
-const closeOpenCalls = (history: ReadonlyArray<Message>, fresh: ReadonlyArray<Message>): ReadonlyArray<Message> => {
+export const closeOpenCalls = (
+  history: ReadonlyArray<Message>,
+  fresh: ReadonlyArray<Message>,
+): ReadonlyArray<Message> => {
   const all = [...history, ...fresh];
   return history.flatMap((message, index): ReadonlyArray<Message> => {
     const calls = toolCallsOf(message);

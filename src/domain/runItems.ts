@@ -76,6 +76,8 @@ export const makeItemStep = (): ItemStep => {
 
   return (event) => {
     switch (event._tag) {
+      case "RunStarted":
+        return [];
       case "TurnStarted":
         turn = event.turn;
         return closed();

@@ -6,7 +6,7 @@
  */
 import { HttpApi, OpenApi } from "effect/http-api";
 import { version } from "../domain/version.ts";
-import { ArtifactsGroup, SessionsGroup, SystemGroup, UsageGroup } from "./caisson/contract.ts";
+import { ArtifactsGroup, RunsGroup, SessionsGroup, SystemGroup, UsageGroup } from "./caisson/contract.ts";
 import { Failures } from "./frame/failures.ts";
 import { finishDocument } from "./frame/openapi.ts";
 import { V1Group } from "./openai/contract.ts";
@@ -16,6 +16,7 @@ export class Api extends HttpApi.make("caisson")
   .add(V1Group)
   .add(ArtifactsGroup)
   .add(SessionsGroup)
+  .add(RunsGroup)
   .add(UsageGroup)
   .add(SystemGroup)
   .middleware(Failures)

@@ -16,8 +16,10 @@ import * as Failures from "./frame/failures.ts";
 import * as chatCompletions from "./openai/chat/chatCompletions.ts";
 import * as executions from "./caisson/executions.ts";
 import * as health from "./caisson/health.ts";
+import * as me from "./caisson/me.ts";
 import * as models from "./openai/models.ts";
 import { envelope, requestLog } from "./frame/requestFrame.ts";
+import * as runs from "./caisson/runs.ts";
 import * as sessions from "./caisson/sessions.ts";
 import * as Page from "./ui/pages.ts";
 import * as usage from "./caisson/usage.ts";
@@ -91,6 +93,21 @@ const Artifacts = HttpApiBuilder.group(
   }),
 );
 
+const GoingOn = HttpApiBuilder.group(
+  Api,
+  "runs",
+  Effect.fnUntraced(function* (handlers) {
+    const { list, show, cancel, events } = yield* runs.make;
+    const who = yield* me.make;
+    return handlers
+      .handle("listRuns", ({ query }) => list(query))
+      .handle("showRun", ({ params, query }) => show(params.run, query))
+      .handle("cancelRun", ({ params, query }) => cancel(params.run, query))
+      .handleRaw("runEvents", ({ params, query }) => events(params.run, query))
+      .handle("me", ({ query }) => who(query));
+  }),
+);
+
 const Usage = HttpApiBuilder.group(
   Api,
   "usage",
@@ -122,7 +139,7 @@ const Frame = Layer.unwrap(Effect.gen(function* () {
 /** The routes of the whole API, to be served by any host. */
 export const layer = Layer.mergeAll(
   HttpApiBuilder.layer(Api).pipe(
-    Layer.provide([System, V1, StoredSessions, Artifacts, Usage]),
+    Layer.provide([System, V1, StoredSessions, Artifacts, GoingOn, Usage]),
     Layer.provide([Bodies.layer, Caller.layer, Failures.layer]),
   ),
   docs.layer,

@@ -12,9 +12,10 @@ import { Cause, Clock, Duration, Effect, Exit, Fiber, Option, type Scope, Stream
 import type { SettingsService } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
 import { makeToken } from "../domain/ids.ts";
+import type { OwnerKey } from "../domain/Owner.ts";
 import type { Allowance } from "../services/Limits.ts";
 import type { Attempt } from "./Attempt.ts";
-import { Joinable, mayComeBack, type RunEntry } from "./RunEntry.ts";
+import { Joinable, mayComeBack, type RunAbout, type RunEntry } from "./RunEntry.ts";
 import { IdempotencyKeyReused, InternalError, RunCancelled, type RunError, ShuttingDown } from "./RunError.ts";
 import { RunLog } from "./RunLog.ts";
 
@@ -23,12 +24,23 @@ const rejoinGrace = Duration.seconds(5);
 
 /** What a run consists of, in the order in which it happens. */
 export interface RunPlan {
+  readonly about: RunAbout;
   /** The events of the same run where another instance has done it. */
   readonly elsewhere: Effect.Effect<Option.Option<ReadonlyArray<AgentEvent>>, RunError>;
   /** Takes a place for the run, which it holds to its end. */
   readonly admit: Effect.Effect<Allowance, RunError, Scope.Scope>;
   readonly work: Stream.Stream<AgentEvent, RunError>;
 }
+
+/** Events that carry the time at which they happened. */
+type Measured = Extract<AgentEvent, { readonly atMs?: number }>;
+const measured: ReadonlySet<string> = new Set<Measured["_tag"]>([
+  "RunStarted",
+  "ToolCallStarted",
+  "ToolCallFinished",
+  "RunFinished",
+]);
+const isMeasured = (event: AgentEvent): event is Measured => measured.has(event._tag);
 
 /** How a run's own end reads to its listeners; a bug is logged here, where its cause is known. */
 const endingOf = (entry: RunEntry, exit: Exit.Exit<void, RunError>): Effect.Effect<Exit.Exit<void, RunError>> => {
@@ -39,6 +51,16 @@ const endingOf = (entry: RunEntry, exit: Exit.Exit<void, RunError>): Effect.Effe
     return Effect.succeed(Exit.fail(entry.cancelled ? new RunCancelled() : new ShuttingDown()));
   }
   return Effect.as(Effect.logError("run died of a bug", exit.cause), Exit.fail(new InternalError()));
+};
+
+/** Writes into the events that people measure when they happened, and notes where the run is. */
+const stamp = (entry: RunEntry, batch: ReadonlyArray<AgentEvent>, nowMs: number): ReadonlyArray<AgentEvent> => {
+  if (!batch.some(isMeasured)) return batch;
+  const atMs = nowMs - entry.createdMs;
+  return batch.map((event) => {
+    if (event._tag === "RunStarted") entry.place = event;
+    return isMeasured(event) ? { ...event, atMs } : event;
+  });
 };
 
 /** The registry of one process. */
@@ -81,13 +103,38 @@ export class Registry {
           return yield* new IdempotencyKeyReused();
         }
         if (found === undefined && this.#draining) return yield* new ShuttingDown();
-        const entry = found ?? (yield* this.#start(attempt, plan, nowMs));
-        entry.listeners++;
-        entry.log.attended();
-        return entry;
+        return this.#join(found ?? (yield* this.#start(attempt, plan, nowMs)));
       }),
       (entry) => this.#leave(entry),
     );
+  }
+
+  /** Listens to a run of this owner by its id; none when it is not there, not kept any more, or another's. */
+  listen(owner: OwnerKey, id: string): Effect.Effect<Option.Option<RunEntry>, never, Scope.Scope> {
+    return Effect.acquireRelease(
+      Effect.sync(() => {
+        const entry = this.find(owner, id);
+        return entry === undefined ? Option.none() : Option.some(this.#join(entry));
+      }),
+      Option.match({ onNone: () => Effect.void, onSome: (entry) => this.#leave(entry) }),
+    );
+  }
+
+  /** A run of this owner that goes on or whose result is kept. */
+  find(owner: OwnerKey, id: string): RunEntry | undefined {
+    const entry = this.#joinable.withId(id);
+    return entry?.about.owner === owner ? entry : undefined;
+  }
+
+  /** The runs of this owner that go on or whose result is kept, in the order they were started. */
+  ofOwner(owner: OwnerKey): ReadonlyArray<RunEntry> {
+    return [...this.#joinable.all].filter(({ about }) => about.owner === owner);
+  }
+
+  #join(entry: RunEntry): RunEntry {
+    entry.listeners++;
+    entry.log.attended();
+    return entry;
   }
 
   /**
@@ -127,19 +174,26 @@ export class Registry {
     });
   }
 
-  #start(attempt: Attempt, plan: RunPlan, createdMs: number): Effect.Effect<RunEntry> {
+  #start(tried: Attempt, plan: RunPlan, createdMs: number): Effect.Effect<RunEntry> {
     return Effect.suspend(() => {
+      const id = makeToken();
+      const { detached } = plan.about;
+      // A detached run is kept for whoever asks by its id, whether or not its request can be tried again.
+      const attempt = detached && tried.key === undefined ? { ...tried, key: `detached:${id}` } : tried;
       const entry: RunEntry = {
         attempt,
-        id: makeToken(),
+        about: plan.about,
+        id,
         createdMs,
-        log: new RunLog({ keeps: attempt.key !== undefined }),
+        log: new RunLog({ keeps: attempt.key !== undefined, beginsAtOnce: detached }),
         fiber: undefined,
         listeners: 0,
         answered: false,
         cancelled: false,
         allowance: {},
         endedMs: undefined,
+        end: undefined,
+        place: undefined,
       };
       this.#joinable.add(entry);
       this.#running.add(entry);
@@ -163,7 +217,11 @@ export class Registry {
       const found = yield* plan.elsewhere;
       if (Option.isSome(found)) return yield* entry.log.append(found.value);
       entry.allowance = yield* plan.admit;
-      return yield* Stream.runForEachArray(plan.work, (batch) => entry.log.append(batch));
+      const clock = yield* Clock.Clock;
+      return yield* Stream.runForEachArray(
+        plan.work,
+        (batch) => entry.log.append(stamp(entry, batch, clock.currentTimeMillisUnsafe())),
+      );
     });
   }
 
@@ -171,6 +229,7 @@ export class Registry {
     return Effect.gen({ self: this }, function* () {
       const ending = yield* endingOf(entry, exit);
       entry.endedMs = yield* Clock.currentTimeMillis;
+      entry.end = Exit.isSuccess(ending) ? "completed" : entry.cancelled ? "cancelled" : "failed";
       this.#running.delete(entry);
       // A failed run that did nothing may be tried anew; everything else is answered as it was.
       if (Exit.isSuccess(ending) || entry.log.toolsHaveRun) this.#joinable.keep(entry, entry.endedMs);
@@ -192,7 +251,7 @@ export class Registry {
       entry.listeners--;
       if (entry.listeners > 0 || entry.log.ended) return Effect.void;
       entry.log.unattended();
-      if (this.onDisconnect === "finish") return Effect.void;
+      if (this.onDisconnect === "finish" || entry.about.detached) return Effect.void;
       if (!mayComeBack(entry)) return this.#interrupt(entry);
       return Effect.sleep(rejoinGrace).pipe(
         Effect.andThen(Effect.suspend(() => entry.listeners === 0 ? this.#interrupt(entry) : Effect.void)),

@@ -2,6 +2,8 @@
  * One run as its registry knows it, and which runs a later try may join.
  */
 import type { Fiber } from "effect";
+import type { RunStarted } from "../domain/AgentEvent.ts";
+import type { OwnerKey } from "../domain/Owner.ts";
 import type { Allowance } from "../services/Limits.ts";
 import type { Attempt } from "./Attempt.ts";
 import type { RunLog } from "./RunLog.ts";
@@ -13,9 +15,22 @@ const resultBytesMax = 64 * 1024 * 1024;
 /** Kept results in all. */
 const resultsMax = 1_000;
 
+/** What is known of a run before it works. */
+export interface RunAbout {
+  readonly owner: OwnerKey;
+  /** The session that was named; its place tells where the run really is. */
+  readonly session: string | undefined;
+  readonly model: string;
+  /** What the user newly said, for people who look at what goes on. */
+  readonly input: string;
+  /** It goes on when its listeners leave, and is kept for those who come back. */
+  readonly detached: boolean;
+}
+
 /** A run: it works while `endedMs` is undefined, then its log is its result. */
 export interface RunEntry {
   readonly attempt: Attempt;
+  readonly about: RunAbout;
   readonly id: string;
   readonly createdMs: number;
   readonly log: RunLog;
@@ -29,6 +44,10 @@ export interface RunEntry {
   /** What was left when it was admitted. */
   allowance: Allowance;
   endedMs: number | undefined;
+  /** How it ended, once it has. */
+  end: "completed" | "cancelled" | "failed" | undefined;
+  /** Where it is, once it has been placed in a session. */
+  place: RunStarted | undefined;
 }
 
 /** Whether the client of a run may come back for it after its connection broke. */
@@ -37,17 +56,20 @@ export const mayComeBack = ({ attempt, answered }: RunEntry): boolean =>
 
 /** The runs that a later try may join, by key. */
 export class Joinable {
+  readonly #byId = new Map<string, RunEntry>();
   readonly #byKey = new Map<string, Array<RunEntry>>();
   /** Ended runs in the order they ended. */
   #ended: Array<RunEntry> = [];
   #bytes = 0;
 
   add(entry: RunEntry): void {
+    this.#byId.set(entry.id, entry);
     const { key } = entry.attempt;
     if (key !== undefined) this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), entry]);
   }
 
   remove(entry: RunEntry): void {
+    this.#byId.delete(entry.id);
     const { key } = entry.attempt;
     if (key === undefined) return;
     const others = (this.#byKey.get(key) ?? []).filter((other) => other !== entry);
@@ -61,7 +83,10 @@ export class Joinable {
 
   /** Keeps an ended run's result and drops what is too old or too much. */
   keep(entry: RunEntry, nowMs: number): void {
-    if (entry.attempt.key === undefined) return;
+    if (entry.attempt.key === undefined) {
+      this.#byId.delete(entry.id);
+      return;
+    }
     this.#ended.push(entry);
     this.#bytes += entry.log.bytes;
     for (let oldest = this.#ended[0]; oldest !== undefined; oldest = this.#ended[0]) {
@@ -69,6 +94,16 @@ export class Joinable {
       if (!expired && this.#bytes <= resultBytesMax && this.#ended.length <= resultsMax) return;
       this.remove(oldest);
     }
+  }
+
+  /** The run of this id, while it goes on or its result is kept. */
+  withId(id: string): RunEntry | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Every run that goes on or is kept, in the order they were started. */
+  get all(): Iterable<RunEntry> {
+    return this.#byId.values();
   }
 
   /** The run to join: the newest that goes on without its client, else the newest. */

@@ -5,6 +5,7 @@
  * sentence.
  */
 import { Schema } from "effect";
+import type { TurnNotFound } from "../agent/Conversation.ts";
 import type { AgentError } from "../agent/AgentRequest.ts";
 import type { LimitsUnavailable, TooManyRequests } from "../services/Limits.ts";
 import type { FileError } from "../services/Sandbox.ts";
@@ -55,6 +56,7 @@ export type RunError =
   | LimitsUnavailable
   | IdempotencyKeyReused
   | UnknownCallAnswered
+  | TurnNotFound
   | RunCancelled
   | ShuttingDown
   | InternalError;

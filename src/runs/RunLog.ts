@@ -26,6 +26,7 @@ const sizeOf = (event: AgentEvent): number => {
       return eventBytes + event.call.argumentsJson.length + event.result.text.length;
     case "ArtifactsChanged":
       return event.artifacts.reduce((sum, { url, path }) => sum + eventBytes + url.length + path.length, eventBytes);
+    case "RunStarted":
     case "TurnStarted":
     case "TurnFinished":
     case "RunFinished":
@@ -34,7 +35,8 @@ const sizeOf = (event: AgentEvent): number => {
 };
 
 /** Whether an event is something to answer with: that a model begins is not, it may still fail without a word. */
-const isSaid = ({ _tag }: AgentEvent): boolean => _tag !== "TurnStarted" && _tag !== "TurnFinished";
+const isSaid = ({ _tag }: AgentEvent): boolean =>
+  _tag !== "RunStarted" && _tag !== "TurnStarted" && _tag !== "TurnFinished";
 
 /** Time has passed while a listener listened. */
 export interface Tick {
@@ -62,6 +64,8 @@ export class RunLog {
   readonly #more = Latch.makeUnsafe(false);
   readonly #room = Latch.makeUnsafe(true);
   readonly #keeps: boolean;
+  /** It counts as begun with its first event, whatever that is: its listener wants to know of it at once. */
+  readonly #beginsAtOnce: boolean;
 
   /** A tool has run: what this run does cannot be undone by trying again. */
   toolsHaveRun = false;
@@ -69,8 +73,9 @@ export class RunLog {
   bytes = 0;
 
   /** Makes an empty log; one that does not keep forgets what its single listener has read. */
-  constructor(options: { readonly keeps: boolean }) {
+  constructor(options: { readonly keeps: boolean; readonly beginsAtOnce?: boolean }) {
     this.#keeps = options.keeps;
+    this.#beginsAtOnce = options.beginsAtOnce ?? false;
   }
 
   get ended(): boolean {
@@ -84,7 +89,7 @@ export class RunLog {
    * model that is always ready has said the rest.
    */
   append(batch: ReadonlyArray<AgentEvent>): Effect.Effect<void> {
-    const isFirst = !this.#begun && batch.some(isSaid);
+    const isFirst = !this.#begun && (this.#beginsAtOnce || batch.some(isSaid));
     for (const event of batch) {
       const size = sizeOf(event);
       this.bytes += size;

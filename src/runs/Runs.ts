@@ -4,16 +4,18 @@
  * Admitted by the limits, placed in its session, with the files of its new messages in the workspace, run
  * by the agent, counted, its changed files told, and found again by a try that repeats it.
  */
-import { Context, type Duration, Effect, Layer, type Scope, Stream } from "effect";
+import { Context, type Duration, Effect, Layer, Option, type Scope, Stream } from "effect";
 import { Agent } from "../agent/Agent.ts";
 import type { OwnConversation } from "../agent/OwnConversation.ts";
 import * as Conversation from "../agent/Conversation.ts";
 import { Settings } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
-import type { Message } from "../domain/Message.ts";
+import { headOf } from "../domain/cutText.ts";
+import { ownerKey } from "../domain/ids.ts";
+import { type Message, textOf } from "../domain/Message.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
-import { type Allowance, Limits } from "../services/Limits.ts";
+import { Limits } from "../services/Limits.ts";
 import type { ModelParameters } from "../services/Model.ts";
 import { RunLedger } from "../services/RunLedger.ts";
 import { Sandbox } from "../services/Sandbox.ts";
@@ -23,10 +25,15 @@ import { announceArtifacts, type Describe, describeByPath } from "./changedArtif
 import { countTokens } from "./countTokens.ts";
 import { placeAttachments } from "./attachments.ts";
 import { Registry } from "./Registry.ts";
+import { knownOf, type KnownRun } from "./KnownRun.ts";
+import type { RunAbout } from "./RunEntry.ts";
+import { handleOf, type RunHandle } from "./RunHandle.ts";
 import type { IdempotencyKeyReused, RunError, ShuttingDown } from "./RunError.ts";
-import type { Tick } from "./RunLog.ts";
 import { doneElsewhere, recorded } from "./shared.ts";
 import { unansweredCall } from "./toolAnswers.ts";
+
+export type { KnownRun } from "./KnownRun.ts";
+export type { RunHandle } from "./RunHandle.ts";
 
 /** One request, as a door or a program asks for it. */
 export interface RunRequest {
@@ -52,29 +59,13 @@ export interface RunRequest {
   readonly attempt?: Attempt;
   /** How a changed file is told; absent, by its path in the sandbox. */
   readonly describe?: Describe;
-}
-
-/** A request's ear and hand on its run, valid while the scope that started it is open. */
-export interface RunHandle {
-  /** Unguessable, and the same for every try that joins the run. */
-  readonly id: string;
-  readonly createdSeconds: number;
-  /** What was left of the limits when the run was admitted; empty before it has begun, or where none is set. */
-  readonly allowance: Allowance;
-  /** Waits for the first event; a failure before it fails this. */
-  readonly begun: Effect.Effect<void, RunError>;
-  /** Waits for the first event, but not longer than the given time; a failure before it fails this. */
-  readonly begunWithin: (time: Duration.Duration) => Effect.Effect<void, RunError>;
-  /** Every event of the run, from the first. */
-  readonly events: Stream.Stream<AgentEvent, RunError>;
-  /** The same, with a `Tick` among them whenever the given time has passed. */
-  readonly eventsAndTicks: (every: Duration.Duration) => Stream.Stream<AgentEvent | Tick, RunError>;
-  /** A tool has run: what this run does cannot be undone by trying again. */
-  readonly toolsHaveRun: boolean;
-  /** Notes that the client has been answered: from here on it will not retry by itself. */
-  readonly answered: Effect.Effect<void>;
-  /** Ends the run and waits until its command is dead; whoever listens hears `RunCancelled`. */
-  readonly cancel: Effect.Effect<void>;
+  /** The turn that this one follows, by the client's own word; absent, its messages are aligned with the session. */
+  readonly parent?: NonNullable<Conversation.OpenRequest["parent"]>;
+  /**
+   * The run goes on to its end when its listeners leave, and is kept a while for those who come back; it counts as
+   * begun as soon as it has its place. Absent, `CAISSON_ON_DISCONNECT` says what becomes of it.
+   */
+  readonly detached?: boolean;
 }
 
 /** What runs offer. */
@@ -93,6 +84,18 @@ export interface RunsService {
   readonly start: (
     request: RunRequest,
   ) => Effect.Effect<RunHandle, IdempotencyKeyReused | ShuttingDown, Scope.Scope>;
+  /**
+   * Listens to a run of this owner by its id, from its first event; closing the scope stops listening.
+   *
+   * *Details*: none when there is no such run here, when its result is not kept any more, or when it is another's.
+   */
+  readonly listen: (owner: Owner, id: string) => Effect.Effect<Option.Option<RunHandle>, never, Scope.Scope>;
+  /** Ends a run of this owner and waits until its command is dead; what is known of it then, none as for `listen`. */
+  readonly cancel: (owner: Owner, id: string) => Effect.Effect<Option.Option<KnownRun>>;
+  /** A run of this owner by its id; none as for `listen`. */
+  readonly find: (owner: Owner, id: string) => Effect.Effect<Option.Option<KnownRun>>;
+  /** The runs of this owner that go on or are kept, in the order they were started. */
+  readonly list: (owner: Owner) => Effect.Effect<ReadonlyArray<KnownRun>>;
   /** Runs that have not come to their end. */
   readonly running: Effect.Effect<number>;
   /**
@@ -134,6 +137,20 @@ export interface RunsService {
  */
 export class Runs extends Context.Service<Runs, RunsService>()("caisson/runs/Runs") {}
 
+/** Characters of what was said that are kept for people who look at what goes on. */
+const inputMax = 4_000;
+
+const aboutOf = ({ owner, sessionId, model, messages, detached = false }: RunRequest): RunAbout => {
+  const said = messages.findLast((message) => message.role === "user");
+  return {
+    owner: ownerKey(owner),
+    session: sessionId,
+    model,
+    input: said === undefined ? "" : headOf(textOf(said), inputMax),
+    detached,
+  };
+};
+
 /** The runs of this process over the ports; when its scope closes every run is interrupted. */
 export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbox | Sessions | Settings> = Layer.effect(
   Runs,
@@ -153,6 +170,13 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
         const opened = yield* Effect.provideService(Conversation.open(request), Sessions, sessions);
         const unanswered = unansweredCall(opened);
         if (unanswered !== undefined) return yield* unanswered;
+        const placed: AgentEvent = {
+          _tag: "RunStarted",
+          session: opened.key.id,
+          turn: opened.turn,
+          parent: opened.parent,
+          model,
+        };
         const events = agent.run({
           owner,
           conversation: opened.saying(yield* placeAttachments(sandbox, owner, opened.fresh)),
@@ -166,39 +190,36 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
         return events.pipe(
           countTokens(limits, owner),
           (counted) => announceArtifacts(counted, { sandbox, owner, describe }),
+          (told) => Stream.concat(Stream.make(placed), told),
         );
       }));
 
     const start = Effect.fnUntraced(function* (request: RunRequest) {
       const { attempt = single, owner } = request;
       const entry = yield* registry.enter(attempt, {
+        about: aboutOf(request),
         elsewhere: doneElsewhere(ledger, attempt),
         admit: limits.admit(owner),
         work: recorded(ledger, attempt, work(request)),
       });
-      const { id, log } = entry;
-      return {
-        id,
-        createdSeconds: Math.floor(entry.createdMs / 1000),
-        get allowance() {
-          return entry.allowance;
-        },
-        begun: log.begun,
-        begunWithin: (time) => log.begunWithin(time),
-        events: log.events,
-        eventsAndTicks: (every) => log.eventsAndTicks(every),
-        get toolsHaveRun() {
-          return log.toolsHaveRun;
-        },
-        answered: Effect.sync(() => {
-          entry.answered = true;
-        }),
-        cancel: registry.cancel(entry),
-      } satisfies RunHandle;
+      return handleOf(registry, entry);
+    });
+
+    const cancel = Effect.fnUntraced(function* (owner: Owner, id: string) {
+      const entry = registry.find(ownerKey(owner), id);
+      if (entry === undefined) return Option.none<KnownRun>();
+      yield* registry.cancel(entry);
+      return Option.some(knownOf(entry));
     });
 
     return Runs.of({
       start,
+      listen: (owner, id) =>
+        Effect.map(registry.listen(ownerKey(owner), id), Option.map((entry) => handleOf(registry, entry))),
+      cancel,
+      find: (owner, id) =>
+        Effect.sync(() => Option.map(Option.fromUndefinedOr(registry.find(ownerKey(owner), id)), knownOf)),
+      list: (owner) => Effect.sync(() => registry.ofOwner(ownerKey(owner)).map(knownOf)),
       running: Effect.sync(() => registry.running),
       drain: (grace) => registry.drain(grace),
       draining: Effect.sync(() => registry.draining),

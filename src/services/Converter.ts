@@ -23,7 +23,7 @@ import type { ChatChunk, ChatCompletion } from "../domain/ChatChunk.ts";
  * assert.ok(Option.isNone(decode("verbose")));
  * ```
  */
-export const View = Schema.Literals(["text", "tool_calls", "reasoning", "details", "none"]);
+export const View = Schema.Literals(["text", "tool_calls", "reasoning", "details", "none", "events"]);
 export type View = typeof View.Type;
 
 /** What a conversion must know of the request it answers. */

@@ -202,7 +202,8 @@ Deno.test("a chat UI that resends its history is understood when it goes on, reg
   });
 });
 
-for (const view of View.literals) {
+// The view `events` is for programs that name their session and what they follow; it shows nothing to resend.
+for (const view of View.literals.filter((name) => name !== "events")) {
   Deno.test(`a chat UI that resends what the view ${view} showed it goes on with the rich history, files included`, async () => {
     const inputs: Array<ReadonlyArray<Message>> = [];
     const steps = working(inputs).map((step, n): Scripted.Step => (request) => {

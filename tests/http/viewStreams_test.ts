@@ -62,7 +62,11 @@ const bodyOf = async (view: View, { steps, settings = {}, body = {} }: Case, str
     const text = await response.text();
     return `${response.status}\n${text}`
       .replaceAll(/"id":"chatcmpl-[\w-]+"/g, '"id":"ID"')
-      .replaceAll(/"created":\d+/g, '"created":0');
+      .replaceAll(/"created":\d+/g, '"created":0')
+      .replaceAll(/"run":"[\w-]+"/g, '"run":"RUN"')
+      .replaceAll(/"turn":"turn-[\w-]+"/g, '"turn":"TURN"')
+      .replaceAll(/"at_ms":\d+/g, '"at_ms":0')
+      .replaceAll(/"duration_ms":\d+/g, '"duration_ms":0');
   } finally {
     await app.dispose();
   }

@@ -91,7 +91,7 @@ export const session = (id: string) => read<{ title?: string | null; turns: Arra
 export const renameSession = (id: string, title: string) => read(`/v1/sessions/${at(id)}`, jsonBody("POST", { title }));
 export const removeSession = (id: string) => read(`/v1/sessions/${at(id)}`, { method: "DELETE" });
 export const executions = (id: string) => read<{ data: Array<Execution> }>(`/v1/sessions/${at(id)}/executions`);
-export const runsOf = (id: string) => read<{ data: Array<RunOut> }>(`/v1/sessions/${at(id)}/runs?status=in_progress`);
+export const runsOf = (id: string) => read<{ data: Array<RunOut> }>(`/v1/runs?status=in_progress&session=${at(id)}`);
 export const cancelRun = (id: string) => read<RunOut>(`/v1/runs/${at(id)}/cancel`, { method: "POST" });
 export const diff = (session: string, turn: string) =>
   read<{ data: Array<FileDiff> }>(`/v1/sessions/${at(session)}/turns/${at(turn)}/diff`);

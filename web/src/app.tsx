@@ -1,6 +1,6 @@
 /** The frame of the page: the conversations, the conversation, and what stands beside it. */
-import { useSignalEffect } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useSignalEffect } from "npm:@preact/signals@2.11.4";
+import { useEffect } from "npm:preact@11.2.0/hooks";
 import { Composer } from "./composer.tsx";
 import { Confirm } from "./parts/Dialog.tsx";
 import { IconButton } from "./parts/Icon.tsx";

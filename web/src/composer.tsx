@@ -1,6 +1,6 @@
 /** Where a message is written. */
-import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useSignal } from "npm:@preact/signals@2.11.4";
+import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { Icon, IconButton } from "./parts/Icon.tsx";
 import { ask, here, running, stop } from "./state/conversation.ts";
 import { model, models, said } from "./state/page.ts";

@@ -1,6 +1,6 @@
 /** Starts the page. */
-import { effect } from "@preact/signals";
-import { render } from "preact";
+import { effect } from "npm:@preact/signals@2.11.4";
+import { render } from "npm:preact@11.2.0";
 import { App } from "./app.tsx";
 import { here, open, running } from "./state/conversation.ts";
 import { refreshList } from "./state/conversations.ts";

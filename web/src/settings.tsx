@@ -1,5 +1,5 @@
 /** Settings of this browser, and who is signed in. */
-import { useSignal } from "@preact/signals";
+import { useSignal } from "npm:@preact/signals@2.11.4";
 import { setUserName, signOut, userName } from "./api.ts";
 import { Dialog } from "./parts/Dialog.tsx";
 import { health, me, settingsOpen, signedOut, theme } from "./state/page.ts";

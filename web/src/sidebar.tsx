@@ -1,6 +1,6 @@
 /** The conversations, and at the bottom the state of the sandbox and what was used. */
-import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useSignal } from "npm:@preact/signals@2.11.4";
+import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { confirmThen } from "./parts/Dialog.tsx";
 import { Icon, IconButton } from "./parts/Icon.tsx";
 import { here, open, remove } from "./state/conversation.ts";

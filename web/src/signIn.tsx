@@ -1,5 +1,5 @@
 /** Signing in with a key, when the server has keys. */
-import { useSignal } from "@preact/signals";
+import { useSignal } from "npm:@preact/signals@2.11.4";
 import { signIn } from "./api.ts";
 
 /** The form; the key is sent once and kept nowhere on this page. */

@@ -171,7 +171,7 @@ export interface Me {
   readonly principal: string;
   readonly kind: string;
   readonly user: string;
-  readonly default_model: string;
+  readonly default_model: string | null;
   readonly features: ReadonlyArray<string>;
 }
 

@@ -7,6 +7,7 @@
 import { Layer } from "effect";
 import type { AgentEvent } from "../../domain/AgentEvent.ts";
 import type { ChatChunk, ChatCompletion, WireDelta, WireFinishReason, WireUsage } from "../../domain/ChatChunk.ts";
+import { toldEvent } from "../../domain/wireRunEvents.ts";
 import { makeItemStep } from "../../domain/runItems.ts";
 import * as Usage from "../../domain/Usage.ts";
 import { type Conversion, type ConversionOptions, Converter, type ConverterService } from "../../services/Converter.ts";
@@ -15,6 +16,9 @@ import { type Piece, Pieces, wireUsage } from "./pieces.ts";
 
 /** What `system_fingerprint` says: which build answered. */
 const systemFingerprint = `fp_caisson_${version}`;
+
+/** The id of the run in the id of its response. */
+const runOf = (id: string): string => id.slice(id.indexOf("-") + 1);
 
 // Stream -----------------------------------------------------------------------------------------
 
@@ -30,13 +34,24 @@ const start = (options: ConversionOptions): Conversion => {
   } as const;
   // With include_usage every chunk but the last carries `usage: null`; without it no chunk has the key.
   const noUsage = options.includeUsage ? { usage: null } : {};
+  const run = runOf(options.id);
   let begun = false;
+  let count = 0;
+  let atMs = 0;
 
   const chunk = (value: WireDelta, reason: WireFinishReason | null): ChatChunk => ({
     ...envelope,
     choices: [{ index: 0, delta: value, logprobs: null, finish_reason: reason }],
     ...noUsage,
   });
+
+  /** The activity as data, for the view that tells it so. */
+  const told = (event: AgentEvent, into: Array<ChatChunk>): void => {
+    const said = toldEvent(event, run);
+    if (said === undefined) return;
+    if ("atMs" in event && event.atMs !== undefined) atMs = event.atMs;
+    into.push({ ...chunk({}, null), caisson: { seq: count + into.length + 1, at_ms: atMs, ...said } });
+  };
 
   const frame = (piece: Piece, into: Array<ChatChunk>): void => {
     if (piece._tag === "Delta") {
@@ -50,6 +65,7 @@ const start = (options: ConversionOptions): Conversion => {
   return {
     step: (event) => {
       const framed: Array<ChatChunk> = [];
+      if (options.view === "events") told(event, framed);
       for (const happened of items(event)) {
         if (!begun) {
           begun = true;
@@ -57,6 +73,7 @@ const start = (options: ConversionOptions): Conversion => {
         }
         for (const piece of pieces.step(happened)) frame(piece, framed);
       }
+      count += framed.length;
       return framed;
     },
   };

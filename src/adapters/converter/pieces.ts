@@ -75,7 +75,9 @@ export class Pieces {
       case "ItemClosed":
         return event.finished === undefined ? [] : this.#show(showings[this.#view].finished(event.finished));
       case "FilesChanged":
-        return this.#view === "none" || this.#answerOnly ? [] : [delta({ content: renderArtifacts(event.artifacts) })];
+        return this.#view === "none" || this.#view === "events" || this.#answerOnly
+          ? []
+          : [delta({ content: renderArtifacts(event.artifacts) })];
       case "RunEnded":
         return [
           ...this.#release(true),

@@ -84,4 +84,6 @@ export const showings: { readonly [K in View]: Showing } = {
     finished: (event) => content(renderDetails(event)),
   },
   none: { started: () => nothing, running: silent, finished: () => nothing },
+  // Told as data beside the answer.
+  events: { started: () => nothing, running: silent, finished: () => nothing },
 };

@@ -6,6 +6,9 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/ht
 import { Authorization, FileAuthorization, UserName } from "../frame/Caller.ts";
 import { failsWith } from "../frame/failures.ts";
 import { ArtifactList, ArtifactOut, ContentQuery, ListQuery, UploadQuery } from "./artifacts.ts";
+import { ChatChunk } from "../../domain/ChatChunk.ts";
+import { MeOut } from "./me.ts";
+import { RunList, RunOut, RunsQuery } from "./runs.ts";
 import { ExecutionList } from "./executions.ts";
 import { HealthOut, LiveOut, NotReadyOut, ReadyOut } from "./health.ts";
 import { SessionDeleted, SessionDetail, SessionList } from "./sessions.ts";
@@ -102,6 +105,38 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
   .annotateMerge(
     OpenApi.annotations({ title: "Sessions", description: "What is stored of a user's conversations." }),
   ) {}
+
+const runParams = { run: Schema.String };
+
+/** The runs of a user that go on, or ended lately. */
+export class RunsGroup extends HttpApiGroup.make("runs")
+  .add(
+    HttpApiEndpoint.get("listRuns", "/runs", { query: RunsQuery, success: RunList })
+      .annotate(OpenApi.Summary, "List the runs that go on or ended lately"),
+    HttpApiEndpoint.get("showRun", "/runs/:run", {
+      params: runParams,
+      query: userQuery,
+      success: RunOut,
+      error: failsWith("RunNotFound"),
+    }).annotate(OpenApi.Summary, "See how a run stands"),
+    HttpApiEndpoint.post("cancelRun", "/runs/:run/cancel", {
+      params: runParams,
+      query: userQuery,
+      success: RunOut,
+      error: failsWith("RunNotFound"),
+    }).annotate(OpenApi.Summary, "End a run and the command in it; what it completed is kept"),
+    HttpApiEndpoint.get("runEvents", "/runs/:run/events", {
+      params: runParams,
+      query: userQuery,
+      success: HttpApiSchema.StreamSse({ data: ChatChunk }),
+      error: failsWith("RunNotFound"),
+    }).annotate(OpenApi.Summary, "Hear a run from its beginning, or from behind Last-Event-ID"),
+    HttpApiEndpoint.get("me", "/me", { query: userQuery, success: MeOut })
+      .annotate(OpenApi.Summary, "See for whom the caller speaks"),
+  )
+  .middleware(Authorization)
+  .prefix("/v1")
+  .annotateMerge(OpenApi.annotations({ title: "Runs", description: "What goes on, and for whom." })) {}
 
 /** What the caller's principal has used. */
 export class UsageGroup extends HttpApiGroup.make("usage")

@@ -57,7 +57,8 @@ export const sample = (base: string, path: string, method: string, operation: Op
   const isForm = operation.requestBody?.content["multipart/form-data"] !== undefined;
   return [
     `curl ${quoted(isForm ? `${url}?user=ada` : url)}`,
-    ...(method === "DELETE" ? ["-X DELETE"] : []),
+    // curl asks with GET, and with POST when there is something to send.
+    ...(method === "DELETE" || (method === "POST" && json === undefined && !isForm) ? [`-X ${method}`] : []),
     ...(isOpen(operation) ? [] : [`-H "Authorization: Bearer $CAISSON_API_KEY"`]),
     ...(json === undefined ? [] : [`-H 'content-type: application/json'`, `-d ${quoted(JSON.stringify(json))}`]),
     ...(isForm ? ["-F file=@sales.csv"] : []),

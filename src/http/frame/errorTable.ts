@@ -35,6 +35,9 @@ const ownRows: Rows<OwnError> = {
   SessionNotFound: invalid(404, "session_not_found", "The user has no such session, or it has expired.", {
     message: ({ id }) => `No such session: ${quoted(id)}`,
   }),
+  RunNotFound: invalid(404, "run_not_found", "The user has no such run, or it ended too long ago.", {
+    message: ({ id }) => `No such run: ${quoted(id)}`,
+  }),
   ArtifactNotFound: invalid(404, "artifact_not_found", "There is no such file in this user's workspace.", {
     message: () => "There is no such artifact.",
   }),
@@ -51,6 +54,10 @@ const ownRows: Rows<OwnError> = {
   RangeNotSatisfiable: invalid(416, "range_not_satisfiable", "The range begins behind the end of the file.", {
     message: ({ sizeBytes }) => `The file has ${sizeBytes} bytes.`,
     headers: ({ sizeBytes }) => ({ "content-range": `bytes */${sizeBytes}` }),
+  }),
+  TurnNotFound: invalid(404, "turn_not_found", "The session has no such turn to follow.", {
+    param: () => "metadata.parent_turn",
+    message: ({ turn }) => `The session has no such turn: ${quoted(turn)}`,
   }),
   UnknownCallAnswered: invalid(400, "invalid_value", "A tool message answers no call of the conversation.", {
     message: ({ callId }) =>

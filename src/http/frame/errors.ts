@@ -54,6 +54,9 @@ export class RangeNotSatisfiable extends Schema.TaggedError<RangeNotSatisfiable>
 /** The user has no such session, or it has expired. */
 export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("SessionNotFound", { id: Schema.String }) {}
 
+/** The user has no such run, or its result is not kept any more. */
+export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { id: Schema.String }) {}
+
 /** Everything that can go wrong for a caller. */
 export type HttpError =
   | RunError
@@ -66,4 +69,5 @@ export type HttpError =
   | ArtifactTooLarge
   | RangeNotSatisfiable
   | SessionNotFound
+  | RunNotFound
   | UsageLedgerUnavailable;

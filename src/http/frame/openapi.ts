@@ -48,6 +48,9 @@ const example: Json = {
 
 const edits: ReadonlyArray<readonly [ReadonlyArray<string>, (at: Json) => Json]> = [
   [[...chat, "responses", "200", "content", "text/event-stream"], () => ({ schema: streamSchema })],
+  [["paths", "/v1/runs/{run}/events", "get", "responses", "200", "content", "text/event-stream"], () => ({
+    schema: streamSchema,
+  })],
   [[...chat, "requestBody", "content", "application/json"], (media) => ({ ...media, example })],
   [[...schemas, "CreateChatCompletionRequest", "properties"], (known) => ({ ...known, ...harmlessProperties() })],
   [schemas, ({ CreateChatCompletionStreamResponseEncoded: _encoded, ...others }) => others],

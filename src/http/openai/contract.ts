@@ -23,6 +23,7 @@ const completionFailures = failsWith(
   "LimitsUnavailable",
   "IdempotencyKeyReused",
   "UnknownCallAnswered",
+  "TurnNotFound",
   "RunCancelled",
   "BodyTooLarge",
   "BodyUnreadable",

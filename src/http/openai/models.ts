@@ -46,7 +46,9 @@ export const make = Effect.gen(function* () {
       data: infos.flatMap((info) => [
         shown(info.id, info),
         ...(Option.contains(chosen, info.id)
-          ? View.literals.filter((view) => view !== toolView).map((view) => shown(`${info.id}:${view}`, info))
+          ? View.literals.filter((view) => view !== toolView && view !== "events").map((view) =>
+            shown(`${info.id}:${view}`, info)
+          )
           : []),
       ]),
     };

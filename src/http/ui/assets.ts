@@ -29,13 +29,11 @@ export type AssetName = keyof typeof contentTypes;
 /** Whether a name is that of a file of the page. */
 export const isAssetName = (name: string): name is AssetName => Object.hasOwn(contentTypes, name);
 
-const tagLength = 22;
-
 const prepare = (name: AssetName, body: Uint8Array): Asset => {
   const gzip = gzipSync(body, { level: 9 });
   return {
     contentType: contentTypes[name],
-    etag: `"${createHash("sha256").update(body).digest("base64url").slice(0, tagLength)}"`,
+    etag: `"${createHash("sha256").update(body).digest("base64url")}"`,
     body,
     ...(gzip.length < body.length ? { gzip } : {}),
   };

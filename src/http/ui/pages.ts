@@ -18,7 +18,7 @@ const builtFolder = new URL("../../../web/dist/", import.meta.url);
  * No inline code or style, nothing from another origin, no string that becomes markup. Frames are for files
  * of the workspace only, which are served with a sandbox of their own.
  */
-export const pagePolicy = [
+const pagePolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",

@@ -47,6 +47,8 @@ const conversation = (history: ReadonlyArray<Message> = []) => {
   const stored: Array<TurnOutcome> = [];
   const saying = (fresh: ReadonlyArray<Message>): Conversation => ({
     key: { owner: OwnerKey.make("0".repeat(32)), id: "default" },
+    turn: "t",
+    parent: null,
     history,
     fresh,
     saying,

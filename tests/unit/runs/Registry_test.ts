@@ -3,6 +3,7 @@ import { Context, Deferred, Duration, Effect, Exit, Layer, Option, Ref, Result, 
 import { TestClock } from "effect/testing";
 import type { AgentEvent } from "../../../src/domain/AgentEvent.ts";
 import { zero } from "../../../src/domain/Usage.ts";
+import { OwnerKey } from "../../../src/domain/Owner.ts";
 import type { Attempt } from "../../../src/runs/Attempt.ts";
 import { IdempotencyKeyReused, RunCancelled, type RunError } from "../../../src/runs/RunError.ts";
 import { Registry } from "../../../src/runs/Registry.ts";
@@ -12,6 +13,9 @@ import { it } from "../../support/it.ts";
 const said = (text: string): AgentEvent => ({ _tag: "TextDelta", text });
 const called: AgentEvent = { _tag: "ToolCallStarted", call: { id: "c", name: "execute_bash", argumentsJson: "{}" } };
 const finished: AgentEvent = { _tag: "RunFinished", reason: "Stop", usage: zero, turns: 1 };
+/** As the registry passes it on. */
+const calledAt: AgentEvent = { ...called, atMs: 0 };
+const stamped: AgentEvent = { ...finished, atMs: 0 };
 
 const first: Attempt = { kind: "retrying-client", key: "k", joins: false, fingerprint: "k" };
 const retry: Attempt = { ...first, joins: true };
@@ -35,12 +39,14 @@ const counted = Effect.gen(function* () {
 
 class Runs extends Context.Service<Runs, Registry>()("tests/Runs") {}
 
+const about = { owner: OwnerKey.make("0".repeat(32)), session: undefined, model: "m", input: "", detached: false };
+
 /** Listens in a scope of its own, which the test closes as a client that goes away. */
 const client = (attempt: Attempt, work: Stream.Stream<AgentEvent, RunError>) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make();
     const runs = yield* Runs;
-    const plan = { elsewhere: Effect.succeedNone, admit: Effect.succeed({}), work };
+    const plan = { about, elsewhere: Effect.succeedNone, admit: Effect.succeed({}), work };
     const entry = yield* runs.enter(attempt, plan).pipe(Effect.provideService(Scope.Scope, scope));
     return {
       id: entry.id,
@@ -67,8 +73,8 @@ effect("Registry.enter lets a retry join the run in flight and hear it from the 
     const two = yield* client(retry, work);
     assert.equal(two.id, one.id);
     yield* Deferred.succeed(go, undefined);
-    assert.deepEqual(yield* Stream.runCollect(two.events), [called, said("done"), finished]);
-    assert.deepEqual(yield* Stream.runCollect(one.events), [called, said("done"), finished]);
+    assert.deepEqual(yield* Stream.runCollect(two.events), [calledAt, said("done"), stamped]);
+    assert.deepEqual(yield* Stream.runCollect(one.events), [calledAt, said("done"), stamped]);
     assert.equal(yield* Ref.get(starts), 1);
   }));
 
@@ -84,7 +90,7 @@ effect(
       const two = yield* client(retry, work);
       yield* TestClock.adjust(Duration.seconds(60));
       yield* Deferred.succeed(go, undefined);
-      assert.deepEqual(yield* Stream.runCollect(two.events), [called, said("done"), finished]);
+      assert.deepEqual(yield* Stream.runCollect(two.events), [calledAt, said("done"), { ...finished, atMs: 64_000 }]);
       assert.deepEqual([yield* Ref.get(starts), yield* Ref.get(cancelled)], [1, 0]);
     }),
 );
@@ -124,7 +130,7 @@ effect("Registry.enter gives a retry the result of a run that ended", () =>
     yield* one.leave;
     yield* TestClock.adjust(Duration.minutes(4));
     const two = yield* client(retry, work);
-    assert.deepEqual(yield* Stream.runCollect(two.events), [called, said("done"), finished]);
+    assert.deepEqual(yield* Stream.runCollect(two.events), [calledAt, said("done"), stamped]);
     assert.equal(yield* Ref.get(starts), 1);
     yield* TestClock.adjust(Duration.minutes(2));
     const three = yield* client(retry, work);
@@ -237,6 +243,7 @@ effect(
       const admissions = yield* Ref.make(0);
       const requests = { limit: 5, remaining: 4, resetMs: 60_000 };
       const plan = {
+        about,
         elsewhere: Effect.succeedNone,
         admit: Effect.as(Ref.update(admissions, (n) => n + 1), { requests }),
         work: Stream.make(finished),

@@ -1,6 +1,6 @@
 /** Copying text, and saying that it was copied. */
-import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useSignal } from "npm:@preact/signals@2.11.4";
+import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { said } from "../state/page.ts";
 import { Icon } from "./Icon.tsx";
 

@@ -1,7 +1,7 @@
 /** Dialogs: the browser's own, so that focus, Escape and the veil are right. */
-import { signal } from "@preact/signals";
-import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { signal } from "npm:@preact/signals@2.11.4";
+import type { ComponentChildren } from "npm:preact@11.2.0";
+import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
 
 interface DialogProps {
   readonly label: string;

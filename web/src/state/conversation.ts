@@ -4,7 +4,7 @@
  * The server keeps a run going when its page goes away; whoever opens the conversation then hears it from
  * the beginning. Nothing is ever asked twice.
  */
-import { batch, computed, signal } from "@preact/signals";
+import { batch, computed, signal } from "npm:@preact/signals@2.11.4";
 import * as api from "../api.ts";
 import { titleOf } from "../text/format.ts";
 import type { Execution, FileOut, RunOut, TurnOut } from "../wire.ts";

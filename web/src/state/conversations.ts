@@ -1,5 +1,5 @@
 /** The list of conversations. */
-import { signal } from "@preact/signals";
+import { signal } from "npm:@preact/signals@2.11.4";
 import * as api from "../api.ts";
 import type { SessionOut } from "../wire.ts";
 

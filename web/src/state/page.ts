@@ -1,5 +1,5 @@
 /** What the page knows beside the conversation: who, which models, the service, the workspace, how it looks. */
-import { effect, signal } from "@preact/signals";
+import { effect, signal } from "npm:@preact/signals@2.11.4";
 import * as api from "../api.ts";
 import type { FileOut, Health, Me, SandboxOut, UsageReport } from "../wire.ts";
 

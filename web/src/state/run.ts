@@ -4,7 +4,7 @@
  * The same parts come from the events of a run that goes on and from a turn that is stored. Whatever can
  * change is a signal, so that a piece of text draws its own part again and nothing else.
  */
-import { type Signal, signal } from "@preact/signals";
+import { type Signal, signal } from "npm:@preact/signals@2.11.4";
 import type { Chunk, Execution, FileOut, TurnOut, Usage, WireMessage } from "../wire.ts";
 
 /** Part of the answer, or of what the model thought. */

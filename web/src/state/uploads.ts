@@ -1,5 +1,5 @@
 /** Files on their way into the workspace, to be sent with the next message. */
-import { computed, type Signal, signal } from "@preact/signals";
+import { computed, type Signal, signal } from "npm:@preact/signals@2.11.4";
 import * as api from "../api.ts";
 import type { FileOut } from "../wire.ts";
 import { refreshFiles } from "./page.ts";

@@ -1,18 +1,18 @@
 /** Code in its colours: a tree of tokens becomes elements, never HTML text. */
-import bash from "highlight.js/lib/languages/bash";
-import css from "highlight.js/lib/languages/css";
-import diff from "highlight.js/lib/languages/diff";
-import javascript from "highlight.js/lib/languages/javascript";
-import json from "highlight.js/lib/languages/json";
-import python from "highlight.js/lib/languages/python";
-import sql from "highlight.js/lib/languages/sql";
-import typescript from "highlight.js/lib/languages/typescript";
-import xml from "highlight.js/lib/languages/xml";
-import yaml from "highlight.js/lib/languages/yaml";
-import { createLowlight } from "lowlight";
-import type { ComponentChildren } from "preact";
-import { memo } from "preact/compat";
-import { useMemo } from "preact/hooks";
+import bash from "npm:highlight.js@11.11.2/lib/languages/bash";
+import css from "npm:highlight.js@11.11.2/lib/languages/css";
+import diff from "npm:highlight.js@11.11.2/lib/languages/diff";
+import javascript from "npm:highlight.js@11.11.2/lib/languages/javascript";
+import json from "npm:highlight.js@11.11.2/lib/languages/json";
+import python from "npm:highlight.js@11.11.2/lib/languages/python";
+import sql from "npm:highlight.js@11.11.2/lib/languages/sql";
+import typescript from "npm:highlight.js@11.11.2/lib/languages/typescript";
+import xml from "npm:highlight.js@11.11.2/lib/languages/xml";
+import yaml from "npm:highlight.js@11.11.2/lib/languages/yaml";
+import { createLowlight } from "npm:lowlight@3.3.0";
+import type { ComponentChildren } from "npm:preact@11.2.0";
+import { memo } from "npm:preact@11.2.0/compat";
+import { useMemo } from "npm:preact@11.2.0/hooks";
 
 const colours = createLowlight({ bash, css, diff, javascript, json, python, sql, typescript, xml, yaml });
 colours.registerAlias({

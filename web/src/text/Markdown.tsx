@@ -1,7 +1,7 @@
 /** Markdown to elements, never to HTML text: nothing on this page can turn words into markup. */
-import { lexer, type Token, type Tokens } from "marked";
-import type { ComponentChildren, VNode } from "preact";
-import { memo } from "preact/compat";
+import { lexer, type Token, type Tokens } from "npm:marked@18.2.1";
+import type { ComponentChildren, VNode } from "npm:preact@11.2.0";
+import { memo } from "npm:preact@11.2.0/compat";
 import { Copy } from "../parts/Copy.tsx";
 import { Code } from "./Code.tsx";
 import { cut } from "./cut.ts";

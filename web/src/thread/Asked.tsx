@@ -1,5 +1,5 @@
 /** A question: what was said, with its files, its versions and the way to change it. */
-import { type Signal, useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "npm:@preact/signals@2.11.4";
 import { Icon, IconButton } from "../parts/Icon.tsx";
 import { ask, choose, running, versionsOf } from "../state/conversation.ts";
 import type { RunView } from "../state/run.ts";

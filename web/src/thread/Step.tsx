@@ -1,6 +1,6 @@
 /** One call of a tool: what it is, how long it takes, its code and what it prints. */
-import { useComputed, useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useComputed, useSignal } from "npm:@preact/signals@2.11.4";
+import { useEffect } from "npm:preact@11.2.0/hooks";
 import { Copy } from "../parts/Copy.tsx";
 import { Icon } from "../parts/Icon.tsx";
 import type { StepEnd, StepPart } from "../state/run.ts";

@@ -1,6 +1,6 @@
 /** A command's screen: pieces are added to its end and never drawn again. */
-import { useSignalEffect } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useSignalEffect } from "npm:@preact/signals@2.11.4";
+import { useRef } from "npm:preact@11.2.0/hooks";
 import type { Output } from "../state/run.ts";
 
 /** Pixels from the end within which a reader follows what is printed. */

@@ -1,6 +1,6 @@
 /** The conversation, and how it scrolls: it follows its end until the reader scrolls up. */
-import { useSignal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useSignal } from "npm:@preact/signals@2.11.4";
+import { useEffect, useLayoutEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { Icon } from "../parts/Icon.tsx";
 import { ask, here, loading, openError, running, runs } from "../state/conversation.ts";
 import { me } from "../state/page.ts";

@@ -1,5 +1,5 @@
 /** What a turn changed in the workspace, file by file. */
-import { useSignal } from "@preact/signals";
+import { useSignal } from "npm:@preact/signals@2.11.4";
 import { diff } from "../api.ts";
 import { Icon } from "../parts/Icon.tsx";
 import { Code } from "../text/Code.tsx";

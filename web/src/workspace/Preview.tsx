@@ -1,6 +1,6 @@
 /** A file, looked at: pictures, text, tables, Markdown, notebooks, PDF; anything else to download. */
-import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useSignal } from "npm:@preact/signals@2.11.4";
+import { useEffect } from "npm:preact@11.2.0/hooks";
 import { contentPath, head, removeFile } from "../api.ts";
 import { confirmThen } from "../parts/Dialog.tsx";
 import { Icon, IconButton } from "../parts/Icon.tsx";

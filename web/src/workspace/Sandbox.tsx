@@ -1,5 +1,5 @@
 /** The sandbox of this user: its state, what runs in it, and the ways to end that. */
-import { useSignal } from "@preact/signals";
+import { useSignal } from "npm:@preact/signals@2.11.4";
 import { resetSandbox, stopSandbox } from "../api.ts";
 import { confirmThen } from "../parts/Dialog.tsx";
 import { Icon } from "../parts/Icon.tsx";

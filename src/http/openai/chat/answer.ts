@@ -3,17 +3,20 @@
  */
 import { Cause, type Duration, Effect, Stream } from "effect";
 import type { AgentEvent } from "../../../domain/AgentEvent.ts";
+import type { ChatChunk } from "../../../domain/ChatChunk.ts";
 import { InternalError, type RunError } from "../../../runs/RunError.ts";
 import type { Tick } from "../../../runs/RunLog.ts";
-import type { RunHandle } from "../../../runs/Runs.ts";
+import type { RunHandle } from "../../../runs/RunHandle.ts";
 import type { ConversionOptions, ConverterService } from "../../../services/Converter.ts";
-import { dataFrame, doneFrame, keepAliveFrame, sse } from "../../../web/sse.ts";
+import { dataFrame, doneFrame, keepAliveFrame, numberedFrame, sse } from "../../../web/sse.ts";
 import { toReply } from "../../frame/reply.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
 import { json } from "../../frame/respond.ts";
 
 /**
  * Streams a run as server-sent events, with a comment whenever it was silent for the given time.
+ *
+ * *Details*: frames of the view `events` are numbered from 1, and those up to `after` are left out.
  *
  * *Fails with* what the run fails with before its first event; what fails later is the stream's last frame.
  */
@@ -22,6 +25,7 @@ export const streamed = Effect.fnUntraced(function* (
   converter: ConverterService,
   options: ConversionOptions,
   keepAlive: Duration.Duration,
+  after = 0,
 ) {
   // Waiting for the first event keeps errors before it an HTTP status; silence is broken in time.
   yield* run.begunWithin(keepAlive);
@@ -29,8 +33,11 @@ export const streamed = Effect.fnUntraced(function* (
   const notes = yield* RequestNotes;
   const context = yield* Effect.context<never>();
   const conversion = converter.start(options);
+  let count = 0;
+  const numbered = (chunk: ChatChunk): string => ++count > after ? numberedFrame(count, chunk) : "";
+  const chunkFrame = options.view === "events" ? numbered : dataFrame;
   const frameOf = (heard: AgentEvent | Tick): string =>
-    heard._tag === "Tick" ? keepAliveFrame : conversion.step(heard).map(dataFrame).join("");
+    heard._tag === "Tick" ? keepAliveFrame : conversion.step(heard).map(chunkFrame).join("");
   const errorFrame = (error: RunError): string => {
     notes.outcome = error._tag;
     return dataFrame(toReply(error).envelope);

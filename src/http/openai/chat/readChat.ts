@@ -39,6 +39,12 @@ export interface Chat {
 /** An owner that lives for one request, for work that must leave no trace in a user's session. */
 const ownerOfTask = (owner: Owner): Owner => ({ ...owner, user: makeId("task"), ephemeral: true });
 
+/** The turn that `metadata.parent_turn` names: `root` is none, so that what is said begins the conversation anew. */
+const parentTurnOf = (metadata: Readonly<Record<string, string>> | null | undefined): RunRequest["parent"] => {
+  const named = metadata?.["parent_turn"];
+  return named === undefined ? undefined : named === "root" ? { _tag: "Root" } : { _tag: "After", turn: named };
+};
+
 /** Makes the reader of requests; what is not supported is refused by it, by name. */
 export const makeReadChat = Effect.gen(function* () {
   const bodies = yield* Bodies;
@@ -78,8 +84,11 @@ export const makeReadChat = Effect.gen(function* () {
       : yield* findUnnamedOwner(caller.identity, said.messages);
     const owner = isTask ? ownerOfTask(user) : user;
     const linkBase = links.baseOf(request);
+    const parent = parentTurnOf(body.metadata);
     const run: RunRequest = {
       ...said,
+      ...(parent !== undefined && { parent }),
+      detached: body.metadata?.["detached"] === "true",
       ...session,
       ...(ownConversation !== undefined && { ownConversation, sendsWholeHistory: true }),
       owner,

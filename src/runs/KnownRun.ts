@@ -1,0 +1,32 @@
+/**
+ * A run as people look at it who did not start it.
+ */
+import type { RunEntry } from "./RunEntry.ts";
+
+/** A run as people look at it who did not start it. */
+export interface KnownRun {
+  readonly id: string;
+  readonly status: "in_progress" | "completed" | "cancelled" | "failed";
+  /** Absent until the run has its place. */
+  readonly session: string | undefined;
+  readonly turn: string | undefined;
+  readonly parent: string | null;
+  readonly model: string;
+  /** What the user newly said. */
+  readonly input: string;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number | undefined;
+}
+
+/** What is known of a run. */
+export const knownOf = ({ id, about, place, end, createdMs, endedMs }: RunEntry): KnownRun => ({
+  id,
+  status: end ?? "in_progress",
+  session: place?.session ?? about.session,
+  turn: place?.turn,
+  parent: place?.parent ?? null,
+  model: about.model,
+  input: about.input,
+  startedAtMs: createdMs,
+  endedAtMs: endedMs,
+});
