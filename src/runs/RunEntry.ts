@@ -87,6 +87,8 @@ export class Joinable {
       this.#byId.delete(entry.id);
       return;
     }
+    // A run that was ended by name cannot be joined any more, but can be looked at.
+    this.#byId.set(entry.id, entry);
     this.#ended.push(entry);
     this.#bytes += entry.log.bytes;
     for (let oldest = this.#ended[0]; oldest !== undefined; oldest = this.#ended[0]) {

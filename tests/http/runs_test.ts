@@ -1,0 +1,164 @@
+/**
+ * Runs by their ids: looked at, heard again from where a client was cut, ended; and only by whom they are.
+ */
+import assert from "node:assert/strict";
+import { Effect } from "effect";
+import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import { type App, withApp } from "../support/app.ts";
+import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
+
+const ada = { "x-user-id": "ada" };
+const events = { ...ada, "x-session-id": "s", "x-caisson-view": "events" };
+const bash = (id: string) => Scripted.calls(Scripted.toolCall(id, "execute_bash", { command: "sleep" }));
+const body = { stream: true, metadata: { detached: "true" }, messages: [{ role: "user", content: "wait for it" }] };
+
+interface Frame {
+  readonly id: number;
+  readonly data: { readonly caisson?: { readonly type: string; readonly run?: string }; readonly error?: unknown };
+}
+
+/** Reads frames until one is of the given type, or to the end. */
+const readUntil = async (response: Response, type?: string): Promise<ReadonlyArray<Frame>> => {
+  assert.equal(response.status, 200);
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  assert.ok(reader);
+  let text = "";
+  const frames = (): ReadonlyArray<Frame> =>
+    text.split("\n\n").slice(0, -1).filter((frame) => /(^|\n)data: \{/.test(frame)).map((frame) => ({
+      id: Number(/^id: (\d+)$/m.exec(frame)?.[1]),
+      data: JSON.parse(/^data: (.*)$/m.exec(frame)?.[1] ?? "null"),
+    }));
+  for (;;) {
+    const { done, value } = await reader.read();
+    text += value ?? "";
+    const read = frames();
+    if (done || (type !== undefined && read.some(({ data }) => data.caisson?.type === type))) {
+      await reader.cancel();
+      return read;
+    }
+  }
+};
+
+const runOf = (frames: ReadonlyArray<Frame>): string => {
+  const run = frames.map(({ data }) => data.caisson).find((told) => told?.type === "run.started")?.run;
+  assert.ok(run);
+  return run;
+};
+
+const post = (app: App, path: string, headers: Readonly<Record<string, string>>) =>
+  app.send(new Request(`http://caisson.test${path}`, { method: "POST", headers }));
+
+/** A sandbox whose commands wait to be let go, and that tells which were killed. */
+const waiting = () => {
+  const { promise: go, resolve: letGo } = Promise.withResolvers<void>();
+  let killed = 0;
+  const sandbox = fakeSandbox(() =>
+    Effect.promise(() => go).pipe(
+      Effect.as(outcome("waited\n")),
+      Effect.onInterrupt(() => Effect.sync(() => void killed++)),
+    )
+  );
+  return { sandbox, letGo, killed: () => killed };
+};
+
+Deno.test("a detached run outlives its client, and is heard whole by one that comes back", async () => {
+  const { sandbox, letGo, killed } = waiting();
+  await withApp({ steps: [bash("c"), Scripted.answers("It is there.")], sandbox }, async (app) => {
+    const before = await readUntil(await app.chat(body, events), "tool.started");
+    const run = runOf(before);
+    const listed = await (await app.get("/v1/runs?session=s&status=in_progress", ada)).json();
+    assert.deepEqual(listed.data.map(({ id, input }: { id: string; input: string }) => [id, input]), [[
+      run,
+      "wait for it",
+    ]]);
+    const rest = app.get(`/v1/runs/${run}/events`, { ...ada, "last-event-id": String(before.at(-1)?.id) });
+    letGo();
+    const after = await readUntil(await rest);
+    const whole = await readUntil(await app.get(`/v1/runs/chatcmpl-${run}/events`, ada));
+    assert.deepEqual([...before, ...after], whole);
+    assert.deepEqual(whole.map(({ id }) => id), whole.map((_, index) => index + 1));
+    assert.equal(killed(), 0);
+    const shown = await (await app.get(`/v1/runs/${run}`, ada)).json();
+    assert.equal(shown.status, "completed");
+    const session = await (await app.get("/v1/sessions/s", ada)).json();
+    assert.deepEqual(session.turns.map(({ id }: { id: string }) => id), [shown.turn]);
+  });
+});
+
+Deno.test("cancelling a run kills its command, keeps what was completed, and tells whoever listens", async () => {
+  const { sandbox, killed } = waiting();
+  await withApp({ steps: [bash("c")], sandbox }, async (app) => {
+    const run = runOf(await readUntil(await app.chat(body, events), "tool.started"));
+    const listening = app.get(`/v1/runs/${run}/events`, ada);
+    const cancelled = await (await post(app, `/v1/runs/${run}/cancel`, ada)).json();
+    assert.equal(cancelled.status, "cancelled");
+    assert.equal(killed(), 1);
+    const heard = await readUntil(await listening);
+    assert.ok(heard.some(({ data }) => data.error !== undefined));
+    const again = await (await post(app, `/v1/runs/${run}/cancel`, ada)).json();
+    assert.equal(again.status, "cancelled");
+    const session = await (await app.get("/v1/sessions/s", ada)).json();
+    assert.deepEqual(session.turns.map(({ status }: { status: string }) => status), ["cancelled"]);
+  });
+});
+
+Deno.test("a run is there for its own user only", async () => {
+  const { sandbox, letGo } = waiting();
+  await withApp({ steps: [bash("c"), Scripted.answers("done")], sandbox }, async (app) => {
+    const run = runOf(await readUntil(await app.chat(body, events), "tool.started"));
+    const eve = { "x-user-id": "eve" };
+    const answers = [
+      await app.get(`/v1/runs/${run}`, eve),
+      await app.get(`/v1/runs/${run}/events`, eve),
+      await post(app, `/v1/runs/${run}/cancel`, eve),
+      await app.get(`/v1/runs/none`, ada),
+    ];
+    for (const answer of answers) {
+      assert.equal(answer.status, 404);
+      assert.equal((await answer.json()).error.code, "run_not_found");
+    }
+    assert.deepEqual((await (await app.get("/v1/runs", eve)).json()).data, []);
+    letGo();
+    await readUntil(await app.get(`/v1/runs/${run}/events`, ada));
+  });
+});
+
+Deno.test("metadata.parent_turn says what a message follows; a turn that is not there is refused", async () => {
+  await withApp(
+    { steps: [Scripted.answers("one"), Scripted.answers("two"), Scripted.answers("three")] },
+    async (app) => {
+      const ask = async (content: string, parent: string) =>
+        await readUntil(
+          await app.chat(
+            { stream: true, metadata: { parent_turn: parent }, messages: [{ role: "user", content }] },
+            events,
+          ),
+        );
+      await ask("first", "root");
+      await ask("again", "root");
+      const { turns } = await (await app.get("/v1/sessions/s", ada)).json();
+      await ask("then", turns[0].id);
+      const session = await (await app.get("/v1/sessions/s", ada)).json();
+      assert.deepEqual(session.turns.map(({ parent }: { parent: string | null }) => parent), [null, null, turns[0].id]);
+      const refused = await app.chat(
+        { metadata: { parent_turn: "turn-none" }, messages: [{ role: "user", content: "x" }] },
+        { ...ada, "x-session-id": "s" },
+      );
+      assert.equal(refused.status, 404);
+      const { error } = await refused.json();
+      assert.deepEqual([error.code, error.param], ["turn_not_found", "metadata.parent_turn"]);
+    },
+  );
+});
+
+Deno.test("GET /v1/me says for whom the caller speaks", async () => {
+  await withApp({}, async (app) => {
+    const me = await (await app.get("/v1/me", ada)).json();
+    assert.deepEqual([me.principal, me.kind, me.user, me.default_model], [
+      "anonymous",
+      "anonymous",
+      "ada",
+      "scripted",
+    ]);
+  });
+});
