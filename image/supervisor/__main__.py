@@ -14,6 +14,7 @@ import sys
 
 import files
 import processes
+import syscalls
 from service import Service
 
 # Signals that mean a bug in this process; anything else sent to it by user code is ignored.
@@ -68,6 +69,10 @@ def _take_stdio():
 
 def main():
     settings = _Settings(sys.argv[1:])
+    try:
+        syscalls.install()
+    except OSError as error:
+        sys.exit(f"supervisor: the filter of system calls cannot be installed: {error.strerror}")
     processes.become_undumpable()
     processes.become_subreaper()
     for number in range(1, 32):

@@ -156,6 +156,9 @@ class Commands:
             self._lose(owner)
             return
         code, flags = runners.STATUS.unpack(record)
+        if flags & runners.WAITING:
+            owner.shell = code
+            return
         if flags & runners.ENDING:
             owner.doomed = True
         if command is None:

@@ -7,6 +7,8 @@ import errno
 import fcntl
 import os
 import signal
+import socket
+import struct
 import time
 from collections import deque
 
@@ -17,6 +19,8 @@ SURPLUS_SECONDS = 10  # Idle time after which all idle runners but one are let g
 FORK_PAUSE_SECONDS = 0.005  # Between a command's start and the fork that replaces its runner.
 FORK_RETRY_SECONDS = 1  # After a fork that failed, or a waiting runner that died: the cause may last.
 FIRST_FREE_FD = 32  # Descriptors for a child are moved above the places it will give them.
+# A second, for a shell to take a text that is longer than a socket's buffer; one that stands still is given up.
+_GIVE_TIME = struct.pack("ll", 1, 0)
 SIGNAL_PIPE_BYTES = 4096  # One page: all pipes of a user, across sandboxes, count against one kernel limit.
 
 
@@ -39,17 +43,18 @@ class Runner:
             return pair
 
         self.command = None
+        self.shell = None  # The pid of its waiting shell, once it has told.
         self.doomed = with_stdin
         self.idle_since = 0.0
         try:
             self.stdout, stdout = pipe()
             self.stderr, stderr = pipe()
             self.status, status = pipe()
-            go, self.go = pipe()
-            for fd in (status, go):
-                _shrink(fd)
-            self.text = os.memfd_create("command", os.MFD_CLOEXEC)
-            pipes.append(self.text)
+            _shrink(status)
+            ours, theirs = socket.socketpair()
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _GIVE_TIME)
+            self.line, line = ours.detach(), theirs.detach()
+            pipes.extend((self.line, line))
             if with_stdin:
                 stdin, self.stdin = pipe()
             else:
@@ -57,14 +62,14 @@ class Runner:
                 pipes.append(stdin)
             self.pid = os.fork()
             if self.pid == 0:
-                self._become(argv, environment, workspace, stdin, (stdout, stderr, status, go, self.text))
+                self._become(argv, environment, workspace, stdin, (stdout, stderr, status, line))
         except BaseException:
             for fd in pipes:
                 os.close(fd)
             raise
-        for fd in (stdout, stderr, status, go, stdin):
+        for fd in (stdout, stderr, status, line, stdin):
             os.close(fd)
-        for fd in (self.stdout, self.stderr, self.status, self.go, self.stdin):
+        for fd in (self.stdout, self.stderr, self.status, self.stdin):
             if fd is not None:
                 os.set_blocking(fd, False)
 
@@ -77,14 +82,25 @@ class Runner:
             os._exit(127)
 
     def give(self, text):
-        """Lets the waiting shell run a text; False when the runner is gone or the text does not fit."""
+        """Lets the waiting shell run a text; False when the runner is gone or the shell does not take it."""
+        view = memoryview(runners.line_of(text))
         try:
-            os.ftruncate(self.text, 0)
-            written = os.pwrite(self.text, text, 0)
-            os.lseek(self.text, 0, os.SEEK_SET)  # The shell shares this offset.
-            return written == len(text) and os.write(self.go, b"\n") == 1
+            while view:
+                view = view[os.write(self.line, view) :]
         except OSError:
             return False
+        return True
+
+    def is_untouched(self):
+        """Tells whether the waiting shell is still nobody's but ours: not stopped and not traced."""
+        try:
+            # A shell that was not told of yet has not begun to wait; then its runner must be at work.
+            fd = os.open(f"/proc/{self.shell or self.pid}/status", os.O_RDONLY | os.O_CLOEXEC)
+            status = os.read(fd, 1024)  # The lines looked for stand at its beginning.
+            os.close(fd)
+        except OSError:
+            return False  # It has gone.
+        return b"\nTracerPid:\t0\n" in status and b"\nState:\tT" not in status and b"\nState:\tt" not in status
 
     def signal(self, signum):
         try:
@@ -93,7 +109,7 @@ class Runner:
             pass  # It has gone; the end of its status pipe says so.
 
     def close(self):
-        for fd in (self.stdout, self.stderr, self.status, self.go, self.text, self.stdin):
+        for fd in (self.stdout, self.stderr, self.status, self.line, self.stdin):
             if fd is not None:
                 os.close(fd)
 
@@ -114,7 +130,7 @@ class Pool:
         """Returns a runner whose shell has begun to run a text."""
         while self._idle and not with_stdin:
             owner = self._idle.popleft()
-            if owner.give(text):
+            if owner.is_untouched() and owner.give(text):
                 return owner
             self.retire(owner)
         owner = self._fork(with_stdin)

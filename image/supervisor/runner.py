@@ -1,8 +1,9 @@
 """A runner: the process that owns one shell at a time and everything that shell starts.
 
-A runner keeps a bash started ahead of need. That bash has read its environment and waits on a pipe
-for one byte; the command's text then lies in a memory file. So a command waits for no fork and no
-exec. When the shell ends, the runner kills what it left behind, reports, and starts the next bash.
+A runner keeps a bash started ahead of need. That bash has read its environment and waits on a socket for
+the command's text, so that a command waits for no fork and no exec. It is a socket because a file, a pipe
+and a memory file of another process can be opened through /proc by any command of the same user, which
+could then read or write what later commands run. When the shell ends, the runner kills what it left behind, reports, and starts the next bash.
 A runner whose shell did not end by itself ends as well: nothing of such a command is ever reused.
 """
 
@@ -13,8 +14,8 @@ import sys
 
 import processes
 
-STATUS = struct.Struct(">iB")  # exit code, flags
-KILLED, SURVIVORS, NO_SHELL, ENDING, LEFT_BEHIND = 1, 2, 4, 8, 16
+STATUS = struct.Struct(">iB")  # exit code, flags; with WAITING, the pid of a shell that waits
+KILLED, SURVIVORS, NO_SHELL, ENDING, LEFT_BEHIND, WAITING = 1, 2, 4, 8, 16, 32
 
 # Seconds in which a tree must be dead; a fork bomb at its pids limit takes about 20 ms.
 KILL_SECONDS_MAX = 3.0
@@ -22,17 +23,25 @@ KILL_SECONDS_MAX = 3.0
 OOM_SCORE_ABOVE_OURS = 300
 
 # Descriptors of a runner. 0 to 2 are what its shells inherit.
-STATUS_FD, GO_FD, TEXT_FD = 3, 4, 5
-SHELL_GO_FD, SHELL_TEXT_FD = 9, 8
+STATUS_FD, LINE_FD = 3, 4
+SHELL_LINE_FD = 9
+LENGTH_DIGITS = 7  # Of the length of a command, which a frame bounds to a mebibyte.
 
-# Everything before the first `read` runs ahead of need. `eval` sees the text only after expansion, so
-# the descriptors and the variable can be gone before the command's first word runs.
+# Everything before the first `read` runs ahead of need. The text comes behind its length in bytes, because
+# bash reads a known length in large pieces. `eval` sees the text only after expansion, so the descriptor and
+# the variable can be gone before the command's first word runs.
 _WAITING_SHELL = (
     "printf {score} 2>/dev/null >/proc/self/oom_score_adj;"
-    f"read -rN1 -u{SHELL_GO_FD};"
-    f'read -rd "" -u{SHELL_TEXT_FD};'
-    f'eval "exec {SHELL_TEXT_FD}<&- {SHELL_GO_FD}<&-;unset REPLY;$REPLY"'
+    f"read -rN{LENGTH_DIGITS} -u{SHELL_LINE_FD}||exit;LC_ALL=C read -rN$REPLY -u{SHELL_LINE_FD}||exit;"
+    f'eval "exec {SHELL_LINE_FD}<&-;unset REPLY;$REPLY"'
 )
+
+
+def line_of(text):
+    """Returns what a waiting shell takes for a command."""
+    return b"%0*d%b" % (LENGTH_DIGITS, len(text), text)
+
+
 _CATCHABLE = [number for number in range(1, 32) if number not in (signal.SIGKILL, signal.SIGSTOP)]
 _AWAITED = {signal.SIGCHLD, signal.SIGTERM}
 
@@ -56,10 +65,7 @@ class _Shell:
             "/bin/bash",
             argv,
             environment,
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, TEXT_FD, SHELL_TEXT_FD),
-                (os.POSIX_SPAWN_DUP2, GO_FD, SHELL_GO_FD),
-            ],
+            file_actions=[(os.POSIX_SPAWN_DUP2, LINE_FD, SHELL_LINE_FD)],
             setsid=True,
             setsigmask=(),
             setsigdef=_CATCHABLE,
@@ -80,6 +86,7 @@ def run(argv, environment, workspace, once):
         try:
             processes.enter(workspace)
             shell = _Shell(argv, environment)
+            os.write(STATUS_FD, STATUS.pack(shell.pid, WAITING))
         except OSError as error:
             os.write(STATUS_FD, STATUS.pack(-(error.errno or 0), NO_SHELL | ENDING))
             break
@@ -107,13 +114,13 @@ def run(argv, environment, workspace, once):
 def settle(descriptors, stdin):
     """Gives a freshly forked runner its descriptors and closes every other one.
 
-    `descriptors` are those of stdout, stderr, status, go and text, in this order; they must lie above
+    `descriptors` are those of stdout, stderr, status and line, in this order; they must lie above
     the places they are moved to.
     """
     signal.pthread_sigmask(signal.SIG_SETMASK, _CATCHABLE)
     os.dup2(stdin, 0)
     for place, fd in enumerate(descriptors, start=1):
         os.dup2(fd, place, inheritable=place < STATUS_FD)
-    os.closerange(TEXT_FD + 1, 1 << 16)
+    os.closerange(LINE_FD + 1, 1 << 16)
     os.umask(0o022)
     sys.stdin = sys.stdout = sys.stderr = None

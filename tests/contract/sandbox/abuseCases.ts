@@ -3,10 +3,11 @@
  */
 import assert from "node:assert/strict";
 import { Duration, Effect, Option, type Scope } from "effect";
+import { kernelProof } from "../../../src/adapters/sandbox/docker/container.ts";
 import type { ExecutionOutcome } from "../../../src/domain/Execution.ts";
 import type { Owner } from "../../../src/domain/Owner.ts";
 import type { SandboxHandle } from "../../../src/services/Sandbox.ts";
-import { type CaseOptions, type Cases, cleaned, freshOwner, ok, run, using } from "./SandboxCases.ts";
+import { type CaseOptions, type Cases, cleaned, freshOwner, ok, run, text, using } from "./SandboxCases.ts";
 
 /** What the next command must come back within after an abuse, on a machine that is not idle. */
 const recoveryMsMax = 1_000;
@@ -75,4 +76,52 @@ export const abuseCases = ({ it }: Cases): void => {
   abuse("it kills the first process", "kill -9 1; kill -TERM 1; kill -STOP 1; echo still here", 5_000, {
     needs: "selfKill",
   });
+
+  it(
+    "execute gives programs no kernel interface that nobody needs",
+    () =>
+      Effect.asVoid(recovers((handle) =>
+        Effect.gen(function* () {
+          assert.equal(ok(yield* run(handle, kernelProof)), "ok\n");
+        })
+      )),
+    { needs: "realProcesses" },
+  );
+
+  it("execute gives no command a way into the shells that wait for later ones", () => {
+    // Opens whatever it can of every other bash, beyond the three streams that all have.
+    const snoop = `
+import os, time
+mine = {os.getpid(), os.getppid()}
+def waiting():
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if int(pid) not in mine and open(f"/proc/{pid}/comm").read() == "bash\\n": yield pid
+        except OSError: pass
+while not (found := list(waiting())): time.sleep(0.01)
+opened = []
+for pid in found:
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        if int(fd) < 3: continue
+        try: opened.append(os.open(f"/proc/{pid}/fd/{fd}", os.O_RDWR | os.O_NONBLOCK))
+        except OSError: pass
+print(len(opened))
+`;
+    return Effect.asVoid(
+      recovers((handle) =>
+        Effect.gen(function* () {
+          yield* handle.writeFile("snoop.py", text(snoop));
+          assert.equal(ok(yield* run(handle, "python3 snoop.py")), "0\n");
+        })
+      ),
+    );
+  }, { needs: "realProcesses" });
+
+  abuse(
+    "it stops the shells that wait",
+    'for p in /proc/[0-9]*; do p=${p#/proc/}; [ $p != $$ ] && [ "$(cat /proc/$p/comm)" = bash ] && kill -STOP $p; done 2>/dev/null; echo stopped',
+    5_000,
+    { needs: "realProcesses" },
+    (outcome) => assert.equal(outcome.stdout, "stopped\n"),
+  );
 };

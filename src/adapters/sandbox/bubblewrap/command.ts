@@ -140,7 +140,12 @@ export const bubblewrapControls = (settings: BubblewrapSettings, asRoot: boolean
   },
   { name: "capabilities", applied: true, detail: "all dropped" },
   { name: "no-new-privileges", applied: true, detail: "set by bubblewrap" },
-  { name: "seccomp", applied: false, detail: "no system call filter" },
+  {
+    name: "seccomp",
+    applied: true,
+    detail:
+      "a filter of ours: no mounts, namespaces, keys, BPF, io_uring or performance events; sockets only of Unix, IP and netlink families",
+  },
   {
     name: "read-only root",
     applied: true,

@@ -112,6 +112,28 @@ const cgroup = (v2: string, v1: string): string => `cat /sys/fs/cgroup/${v2} 2>/
 const refusesWrite = (directory: string): string =>
   `if (: > ${directory}/.caisson-probe) 2>/dev/null; then rm -f ${directory}/.caisson-probe; echo "found writable"; else echo ok; fi`;
 
+const shellQuoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** Asks the kernel for a key, a new namespace and sockets to the machine beneath; prints what it got. */
+const kernelProbe = `
+import ctypes, errno, os, socket
+libc = ctypes.CDLL(None, use_errno=True)
+key = {"x86_64": 250, "aarch64": 219}[os.uname().machine]
+got = [name for name, refused in (
+    ("a key", libc.syscall(key, 0, -3, 0) == -1 and ctypes.get_errno() == errno.EPERM),
+    ("a namespace", libc.unshare(0x10000000) == -1),
+) if not refused]
+for family in (38, 40, 17, 44):
+    try: socket.socket(family, socket.SOCK_STREAM); got.append(f"a socket of family {family}")
+    except OSError as error:
+        if error.errno != errno.EAFNOSUPPORT: got.append(f"family {family}: {error.strerror}")
+socket.socket(socket.AF_INET); socket.socket(socket.AF_UNIX)
+print("found " + ", ".join(got) if got else "ok")
+`;
+
+/** Proves, in a sandbox with this supervisor, that the kernel interfaces nobody needs are out of reach. */
+export const kernelProof = `python3 -IS -c ${shellQuoted(kernelProbe)}`;
+
 const chosenRuntime = ({ settings }: ContainerContext): string | undefined =>
   settings.dockerRuntime._tag === "Some" ? settings.dockerRuntime.value : undefined;
 
@@ -136,12 +158,18 @@ export const controlRows: ReadonlyArray<ControlRow> = [
   },
   {
     name: "seccomp",
-    promise: () => "the engine's default filter of system calls",
+    promise: () => "the engine's default filter of system calls, and one of ours beneath it",
     lacks: ({ engine, version }) =>
       isPodman(version) || (engine.SecurityOptions ?? []).some((option) => /seccomp/.test(option))
         ? undefined
         : "this engine was built or configured without seccomp",
     proof: () => equal(status("Seccomp"), 2),
+  },
+  {
+    name: "kernel interfaces",
+    promise: () =>
+      "no mounts, namespaces, keys, BPF, io_uring or performance events; sockets only of Unix, IP and netlink families",
+    proof: () => kernelProof,
   },
   {
     name: "read-only root",
