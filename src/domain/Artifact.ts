@@ -1,6 +1,7 @@
 /**
  * Artifacts: files of a workspace that a run made or changed, as people are offered them.
  */
+import { isUpload } from "./workspacePaths.ts";
 import { Schema } from "effect";
 
 /** A file that can be fetched. */
@@ -96,7 +97,7 @@ export const sniffImage = (head: Uint8Array): string | undefined => {
 export const mayBeImage = (path: string): boolean => /\.(png|jpe?g|gif|webp)$/i.test(path);
 
 /** Folders whose files are not what a run made for people: caches, hidden files, what the client itself sent. */
-const uninteresting = /\/\.[^/]|\/(?:__pycache__|node_modules)(?:\/|$)|\.pyc$|^\/workspace\/uploads\//;
+const uninteresting = /\/\.[^/]|\/(?:__pycache__|node_modules)(?:\/|$)|\.pyc$/;
 
 /** Whether a changed file is worth offering. */
-export const isOffered = (path: string): boolean => !uninteresting.test(path);
+export const isOffered = (path: string): boolean => !isUpload(path) && !uninteresting.test(path);

@@ -1,6 +1,7 @@
 /**
  * Files that a user sends with a message: they are put into the workspace, and the model is told where.
  */
+import { uploadsFolder } from "./workspacePaths.ts";
 import { createHash } from "node:crypto";
 import { Schema } from "effect";
 
@@ -24,7 +25,7 @@ export const Attachment = Schema.Struct({
 export type Attachment = typeof Attachment.Type;
 
 /** Where attachments are put. */
-const folder = "/workspace/uploads";
+const folder = uploadsFolder;
 /** Bytes of a name that are kept, the end of it: file systems take 255, and a hash and a number stand before it. */
 const nameBytesMax = 200;
 /** Characters of a client's name that are looked at. */

@@ -4,6 +4,7 @@
  * The views write these blocks, `resentActivity.ts` reads them again in what clients send back; the marker of a block
  * is declared here, so answer and activity can always be told apart.
  */
+import { executeBash } from "./agentTools.ts";
 import { Option, Schema } from "effect";
 import type { Artifact } from "./Artifact.ts";
 import type { ToolCall } from "./Message.ts";
@@ -63,7 +64,7 @@ const describeCall = (call: ToolCall): { readonly language: string; readonly bod
   const decoded = decodeArguments(call.argumentsJson);
   if (Option.isNone(decoded)) return { language: "text", body: `${call.name} ${call.argumentsJson}` };
   const values = decoded.value;
-  if (call.name === "execute_bash" && typeof values["command"] === "string") {
+  if (call.name === executeBash.name && typeof values["command"] === "string") {
     return { language: "bash", body: values["command"] };
   }
   const shown = Object.entries(values).map(([key, value]) => {

@@ -5,6 +5,7 @@
  * Other clients ignore it.
  */
 import { Option, Schema, Struct } from "effect";
+import { executeBash } from "../domain/agentTools.ts";
 import { ExecutionOutcome } from "../domain/Execution.ts";
 import { RefusedFile, type ToolResult } from "../domain/Tool.ts";
 import { type SandboxErrorReason, SandboxErrorReason as Reason } from "./Sandbox.ts";
@@ -16,7 +17,7 @@ const refusedFileKey = "caisson/refused-file";
 
 /** The outcome without its output, which the result's structured content holds already. */
 const OutcomeRest = ExecutionOutcome.mapFields(Struct.omit(["stdout", "stderr"]));
-const Output = Schema.Struct({ stdout: Schema.String, stderr: Schema.String });
+const Output = executeBash.output.mapFields(Struct.pick(["stdout", "stderr"]));
 
 const Meta = Schema.Struct({
   [outcomeKey]: Schema.optionalKey(OutcomeRest),

@@ -4,6 +4,7 @@
  * All file work happens inside the owner's sandbox. What is fetched is data: nothing but a proven raster
  * image is ever shown by a browser, and nothing is ever run by one.
  */
+import { isUpload } from "../../domain/workspacePaths.ts";
 import { Effect, Option, Schema, SchemaTransformation, Stream } from "effect";
 import { HttpServerRequest, HttpServerResponse } from "effect/http";
 import { imageTypeOf } from "../../runs/changedArtifacts.ts";
@@ -235,4 +236,4 @@ export const make = Effect.gen(function* () {
 });
 
 /** Uploads are listed too: only caches and hidden files are not. */
-const isListed = (path: string): boolean => path.startsWith("/workspace/uploads/") || isOffered(path);
+const isListed = (path: string): boolean => isUpload(path) || isOffered(path);

@@ -3,6 +3,7 @@
  *
  * Nothing is kept twice: a call stands in the assistant's message, its result and time in the tool's.
  */
+import { executeBash } from "../../domain/agentTools.ts";
 import { Option, Schema } from "effect";
 import { toolCallsOf, type ToolMessage } from "../../domain/Message.ts";
 import type { Turn } from "../../domain/Session.ts";
@@ -24,17 +25,9 @@ export interface ExecutionRecord {
 }
 
 /** The result object of `execute_bash` as it is stored. */
-export const CommandResult = Schema.Struct({
-  exit_code: Schema.Int,
-  stdout: Schema.String,
-  stderr: Schema.String,
-  timed_out: Schema.optionalKey(Schema.Boolean),
-  truncated: Schema.optionalKey(Schema.Boolean),
-  oom_killed: Schema.optionalKey(Schema.Boolean),
-});
-export type CommandResult = typeof CommandResult.Type;
+export type CommandResult = typeof executeBash.output.Type;
 
-const decodeResult = Schema.decodeUnknownOption(Schema.fromJsonString(CommandResult));
+const decodeResult = Schema.decodeUnknownOption(Schema.fromJsonString(executeBash.output));
 const decodeCommand = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ command: Schema.String })));
 
 /** The calls of turns in the order they ran; a call that its client answered or nobody did is left out. */
@@ -45,7 +38,7 @@ export const executionsOf = (turns: ReadonlyArray<Turn>): ReadonlyArray<Executio
     return turn.messages.flatMap(toolCallsOf).flatMap((call): ReadonlyArray<ExecutionRecord> => {
       const result = results.get(call.id);
       if (result?.execution === undefined) return [];
-      const isCommand = call.name === "execute_bash";
+      const isCommand = call.name === executeBash.name;
       return [{
         turn: turn.id,
         callId: call.id,

@@ -2,6 +2,7 @@
  * Reading an uploaded file: a multipart form with `file` and perhaps `path`, or the bytes themselves with
  * `path` in the query.
  */
+import { uploadsFolder, workspaceFolder } from "../../domain/workspacePaths.ts";
 import { Effect, Option } from "effect";
 import type { HttpServerRequest } from "effect/http";
 import type { BodiesService, BytesError } from "../../web/body.ts";
@@ -14,9 +15,6 @@ export interface Upload {
   readonly path: string;
   readonly content: Uint8Array;
 }
-
-/** Where files go that come with a name only. */
-const uploadsFolder = "/workspace/uploads";
 
 /** Characters of a path; the longest that Linux takes. */
 const pathCharsMax = 4_096;
@@ -46,7 +44,7 @@ const workspacePath = (path: string): Option.Option<string> => {
   const segments = path.replace(/^\/workspace(?=\/|$)/, "").split("/").filter((each) => each !== "" && each !== ".");
   const isSafe = segments.length > 0 && path.length <= pathCharsMax && !segments.includes("..") &&
     !/\p{Cc}/u.test(path) && (!path.startsWith("/") || /^\/workspace\//.test(path));
-  return isSafe ? Option.some(`/workspace/${segments.join("/")}`) : Option.none();
+  return isSafe ? Option.some(`${workspaceFolder}/${segments.join("/")}`) : Option.none();
 };
 
 const pathFor = (wanted: string | undefined, name: string): Effect.Effect<string, InvalidRequest> => {

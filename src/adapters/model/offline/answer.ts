@@ -4,6 +4,7 @@
  * Results are quoted in fenced blocks that no fence of theirs can close. Indented code would need no fence, and chat
  * UIs lose its line breaks.
  */
+import { executeBash } from "../../../domain/agentTools.ts";
 import { Option, Schema } from "effect";
 import { cutMiddle } from "../../../domain/cutText.ts";
 import type { Step } from "./Step.ts";
@@ -35,14 +36,7 @@ export interface StepResult {
   readonly isError: boolean;
 }
 
-const Outcome = Schema.Struct({
-  exit_code: Schema.Int,
-  stdout: Schema.String,
-  stderr: Schema.String,
-  timed_out: Schema.optionalKey(Schema.Boolean),
-  truncated: Schema.optionalKey(Schema.Boolean),
-  oom_killed: Schema.optionalKey(Schema.Boolean),
-});
+const Outcome = executeBash.output;
 const decodeOutcome = Schema.decodeUnknownOption(Schema.fromJsonString(Outcome));
 
 /** Whether a result is one that later steps cannot build on. */

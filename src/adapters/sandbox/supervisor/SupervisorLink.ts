@@ -4,6 +4,7 @@
  * Everything the supervisor says is untrusted, bounded input: a frame that breaks the protocol or a
  * bound closes the link, and every operation then fails with `SandboxLost`.
  */
+import { workspaceFolder } from "../../../domain/workspacePaths.ts";
 import { randomBytes } from "node:crypto";
 import { Deferred, Duration, Effect, type Scope, type Stream } from "effect";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
@@ -127,7 +128,7 @@ export const connect = Effect.fnUntraced(function* (
       orElse: () => Effect.fail(startFailed("the supervisor did not say hello in time")),
     }),
   );
-  const workspace = options.workspace ?? "/workspace";
+  const workspace = options.workspace ?? workspaceFolder;
   const linkName = randomBytes(linkNameBytes).toString("hex");
   let commands = 0;
   const commandsContext = {
