@@ -49,12 +49,12 @@ const run = (script: string, args: ReadonlyArray<string>) =>
     args: [
       "run",
       "--no-check",
+      "--lock=tests/deno.lock",
       "--v8-flags=--expose-gc",
       "--allow-net=127.0.0.1",
       "--allow-env",
       "--allow-read",
       "--allow-sys",
-      ...(Deno.env.get("BENCH_FLAGS") ?? "").split(" ").filter((flag) => flag !== ""),
       script,
       ...args,
     ],
@@ -63,7 +63,7 @@ const run = (script: string, args: ReadonlyArray<string>) =>
   }).spawn();
 
 const start = async (name: string, upstream: string): Promise<Server> => {
-  const child = run(Deno.env.get("BENCH_SERVER") ?? "bench/providersServer.ts", [name, upstream]);
+  const child = run("bench/providersServer.ts", [name, upstream]);
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   const input = child.stdin.getWriter();
   const port = Number((await lines.read()).value);

@@ -96,6 +96,13 @@ const answer = async (response: ServerResponse, format: Format, chunks: number, 
   response.end(format.end);
 };
 
+/** What is listed: each adapter reads its own part. */
+const list = JSON.stringify({
+  data: [{ id: "gpt-bench" }, { id: "claude-bench" }],
+  models: [{ name: "models/gemini-bench" }],
+  has_more: false,
+});
+
 const server = createServer((request, response) => {
   let body = "";
   request.setEncoding("utf8");
@@ -103,6 +110,11 @@ const server = createServer((request, response) => {
   request.on("end", () => {
     const wish = /bench (\d+) (\d+) (\w+)(?!.*bench \d)/.exec(body);
     const format = formatOf((request.url ?? "").split("?")[0] ?? "");
+    if (request.method === "GET") {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(list);
+      return;
+    }
     if (request.method !== "POST" || wish === null || format === undefined) {
       response.writeHead(404, { "content-type": "application/json" });
       response.end("{}");

@@ -6,7 +6,7 @@
  *
  * *Source*: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
-import { Result, Schema } from "effect";
+import { Result } from "effect";
 import { BadOutput } from "../../services/Model.ts";
 import { type Fault, fault } from "./fault.ts";
 
@@ -20,7 +20,8 @@ const documentCharactersMax = 16 * 1024 * 1024;
 /** What ends a stream in OpenAI's format. */
 const doneMark = "[DONE]";
 
-const decodeJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown));
+/** On the path of every event, and decoded by its provider's schema right after: the engine's own parser alone. */
+const parseJson = (text: string): Result.Result<unknown, unknown> => Result.try((): unknown => JSON.parse(text));
 
 const notEvents = (detail: string): Fault =>
   fault(new BadOutput({ why: "the response is not a stream of JSON events" }), detail);
@@ -95,7 +96,7 @@ export class BodyReader {
         const data = this.#data;
         this.#data = undefined;
         // A last event that was cut is no event; that the turn did not finish is for the assembly to see.
-        if (data !== undefined && (data === doneMark || Result.isSuccess(decodeJson(data)))) this.#event(data);
+        if (data !== undefined && (data === doneMark || Result.isSuccess(parseJson(data)))) this.#event(data);
       }
     }
   }
@@ -185,7 +186,7 @@ export class BodyReader {
       return;
     }
     if (data.trim() === "") return;
-    const parsed = decodeJson(data);
+    const parsed = parseJson(data);
     if (Result.isSuccess(parsed)) this.#found.push(parsed.success);
     else this.#failure = notEvents(data);
   }
@@ -194,7 +195,7 @@ export class BodyReader {
   #document(): void {
     const text = this.#pieces.join("");
     this.#pieces = [];
-    const parsed = decodeJson(text);
+    const parsed = parseJson(text);
     if (Result.isFailure(parsed)) {
       this.#failure = notEvents(text);
       return;
