@@ -26,6 +26,9 @@ export const modelsRows = {
   openaiBaseUrl: optionalUrl("OPENAI_BASE_URL", { why: "Base URL of the OpenAI-compatible provider, with its /v1." }),
   anthropicApiKey: secret("ANTHROPIC_API_KEY", { why: "Key for Claude models; without it they answer 404." }),
   anthropicBaseUrl: optionalUrl("ANTHROPIC_BASE_URL", { why: "Another endpoint of the Anthropic Messages API." }),
+  httpProxy: optionalUrl("HTTP_PROXY", { aliases: ["http_proxy"], why: "Proxy to providers at http addresses." }),
+  httpsProxy: optionalUrl("HTTPS_PROXY", { aliases: ["https_proxy"], why: "Proxy to providers at https addresses." }),
+  noProxy: optionalText("NO_PROXY", { aliases: ["no_proxy"], why: "Hosts that are reached without a proxy." }),
   models: optionalText("CAISSON_MODELS", {
     why:
       "Public model names and what serves them, as JSON or as the path of a JSON file; docs/models.md has the format.",

@@ -10,7 +10,7 @@ import type { ModelInfo } from "../../services/Model.ts";
 import { explain } from "./anthropic/errors.ts";
 import { lower, providerName, type Traits, traitsByName } from "./anthropic/request.ts";
 import { reading } from "./anthropic/response.ts";
-import { fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
+import { type Agents, fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
 import { type AbsentProvider, isModelName, type Provider } from "./Provider.ts";
 import { takenBy } from "./sampling.ts";
@@ -39,6 +39,8 @@ export interface AnthropicOptions {
   /** Another endpoint; Anthropic's own when none. */
   readonly baseUrl: Option.Option<string>;
   readonly deadlines: Deadlines;
+  /** Connections through proxies; direct ones when absent. */
+  readonly agents?: Agents;
 }
 
 // List -------------------------------------------------------------------------------------------
@@ -143,6 +145,7 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
         open: sdkExchange(
           (fetch) => client.withOptions({ fetch }).messages.create(body).asResponse(),
           explain,
+          options.agents,
         ),
         assembly: reading,
         deadlines: options.deadlines,

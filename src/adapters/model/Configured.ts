@@ -7,6 +7,7 @@ import { FetchHttpClient, type HttpClient } from "effect/http";
 import { ConfigurationRefused, readSecret, Settings, type SettingsService } from "../../config.ts";
 import { Model, ModelNotFound } from "../../services/Model.ts";
 import * as Anthropic from "./Anthropic.ts";
+import { agentsOver, type Proxies } from "./exchange.ts";
 import { withFallbacks } from "./fallbacks.ts";
 import * as Gemini from "./Gemini.ts";
 import { loadTable, type ModelTable, type TableEntry } from "./modelTable.ts";
@@ -23,6 +24,12 @@ const deadlinesOf = (settings: SettingsService): Deadlines => ({
   connectMs: settings.modelConnectSeconds * 1000,
   firstEventMs: settings.modelFirstEventSeconds * 1000,
   silenceMs: settings.modelSilenceSeconds * 1000,
+});
+
+const proxiesOf = ({ httpProxy, httpsProxy, noProxy }: SettingsService): Proxies => ({
+  ...(Option.isSome(httpProxy) && { HTTP_PROXY: httpProxy.value }),
+  ...(Option.isSome(httpsProxy) && { HTTPS_PROXY: httpsProxy.value }),
+  ...(Option.isSome(noProxy) && { NO_PROXY: noProxy.value }),
 });
 
 const resilienceOf = (settings: SettingsService): Resilience => ({
@@ -70,6 +77,7 @@ const provide = Effect.fnUntraced(function* (
   { apiKey, baseUrl }: Access,
 ): Effect.fn.Return<Option.Option<Provider>, never, HttpClient.HttpClient | Scope.Scope> {
   const deadlines = deadlinesOf(settings);
+  const agents = agentsOver(proxiesOf(settings));
   const bare = Effect.gen(function* () {
     switch (kind) {
       case "gemini":
@@ -79,9 +87,12 @@ const provide = Effect.fnUntraced(function* (
           apiVersion: settings.geminiApiVersion,
           vertex: settings.geminiVertex,
           deadlines,
+          agents,
         });
       case "anthropic":
-        return Option.isNone(apiKey) ? undefined : yield* Anthropic.make({ apiKey: apiKey.value, baseUrl, deadlines });
+        return Option.isNone(apiKey)
+          ? undefined
+          : yield* Anthropic.make({ apiKey: apiKey.value, baseUrl, deadlines, agents });
       case "openai":
         return Option.isNone(apiKey) && Option.isNone(baseUrl) ? undefined : yield* OpenAiCompatible.make({
           // Strangers read the name: it tells nothing of the place.
@@ -90,6 +101,7 @@ const provide = Effect.fnUntraced(function* (
           baseUrl: Option.getOrElse(baseUrl, () => OpenAiCompatible.openAiBaseUrl),
           apiKey,
           deadlines,
+          agents,
         });
     }
   });

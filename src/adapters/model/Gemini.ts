@@ -8,7 +8,7 @@ import { Effect, Option, Redacted, Schema, Stream } from "effect";
 import type { GenerateContentParameters, GoogleGenAI } from "@google/genai/web";
 import { makeId } from "../../domain/ids.ts";
 import type { ModelInfo, ModelRequest } from "../../services/Model.ts";
-import { fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
+import { type Agents, fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
 import { explain } from "./gemini/errors.ts";
 import { type GeminiRequest, lower, providerName, samplingKindOf } from "./gemini/request.ts";
@@ -43,6 +43,8 @@ export interface GeminiOptions {
   /** Through Vertex AI in express mode, whose URLs and version are the SDK's own. */
   readonly vertex: boolean;
   readonly deadlines: Deadlines;
+  /** Connections through proxies; direct ones when absent. */
+  readonly agents?: Agents;
 }
 
 type Sdk = typeof import("@google/genai/web");
@@ -145,6 +147,7 @@ export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect
         open: sdkExchange(
           (fetch) => client.models.generateContentStream(parameters(loaded, request.model, lowered, fetch)),
           explain,
+          options.agents,
         ),
         assembly: () =>
           reading({

@@ -11,7 +11,7 @@ import { FetchHttpClient, HttpClient, HttpClientRequest, HttpClientResponse } fr
 import { makeId } from "../../domain/ids.ts";
 import { version } from "../../domain/version.ts";
 import type { ModelInfo, ModelRequest } from "../../services/Model.ts";
-import { exchange } from "./exchange.ts";
+import { type Agents, exchange } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
 import { explain } from "./openai/errors.ts";
 import { type Flavour, lower } from "./openai/request.ts";
@@ -40,6 +40,8 @@ export interface OpenAiOptions {
   /** None for servers that want no key. */
   readonly apiKey: Option.Option<Redacted.Redacted>;
   readonly deadlines: Deadlines;
+  /** Connections through proxies; direct ones when absent. */
+  readonly agents?: Agents;
 }
 
 // List -------------------------------------------------------------------------------------------
@@ -75,11 +77,15 @@ const turnOpener = (options: OpenAiOptions, baseUrl: string, flavour: Flavour) =
   /** How models want the output limit to be called that refused the usual name. */
   const limitFields = new Map<string, Flavour["limitField"]>();
   const ask = (request: ModelRequest, limitField: Flavour["limitField"]) =>
-    exchange({
-      url: `${baseUrl}/chat/completions`,
-      headers,
-      body: JSON.stringify(lower(request, { ...flavour, limitField })),
-    }, explain);
+    exchange(
+      {
+        url: `${baseUrl}/chat/completions`,
+        headers,
+        body: JSON.stringify(lower(request, { ...flavour, limitField })),
+      },
+      explain,
+      options.agents,
+    );
   return (request: ModelRequest) =>
     Effect.suspend(() => ask(request, limitFields.get(request.model) ?? flavour.limitField)).pipe(
       Effect.catchIf(

@@ -32,8 +32,26 @@ interface Outgoing {
   readonly body: string;
 }
 
-// Connections are kept for the next turn; a provider closes those that it no longer wants.
-const agents = { "http:": new http.Agent({ keepAlive: true }), "https:": new https.Agent({ keepAlive: true }) };
+/** Where connections to providers are kept for the next turn; a provider closes those that it no longer wants. */
+export interface Agents {
+  readonly http: http.Agent;
+  readonly https: https.Agent;
+}
+
+/** The proxies of a deployment, as its environment names them. */
+export interface Proxies {
+  readonly HTTP_PROXY?: string;
+  readonly HTTPS_PROXY?: string;
+  readonly NO_PROXY?: string;
+}
+
+/** Makes agents that reach providers directly, or through proxies where there are some. */
+export const agentsOver = (proxies: Proxies): Agents => {
+  const options = { keepAlive: true, proxyEnv: { ...proxies } };
+  return { http: new http.Agent(options), https: new https.Agent(options) };
+};
+
+const direct = agentsOver({});
 
 const describe = (thrown: unknown): string =>
   thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
@@ -47,6 +65,8 @@ class Connection {
   #sent: http.ClientRequest | undefined;
   #isClosed = false;
 
+  constructor(readonly agents: Agents) {}
+
   close(): void {
     this.#isClosed = true;
     this.#sent?.destroy();
@@ -59,7 +79,7 @@ class Connection {
     const isSecure = url.protocol === "https:";
     const sent = (isSecure ? https : http).request(url, {
       method: "POST",
-      agent: isSecure ? agents["https:"] : agents["http:"],
+      agent: isSecure ? this.agents.https : this.agents.http,
       headers: {
         ...outgoing.headers,
         "accept-encoding": "identity",
@@ -110,8 +130,8 @@ const arrivalsOf = (incoming: http.IncomingMessage): Arrivals => {
 const redirected = (status: number): Fault =>
   fault(new BadOutput({ why: "the response is a redirect" }), `HTTP ${status}: redirects are not followed`);
 
-const connect: Effect.Effect<Connection, never, Scope.Scope> = Effect.gen(function* () {
-  const connection = new Connection();
+const connect = Effect.fnUntraced(function* (agents: Agents) {
+  const connection = new Connection(agents);
   yield* Scope.addFinalizer(yield* Effect.scope, Effect.sync(() => connection.close()));
   return connection;
 });
@@ -145,9 +165,10 @@ const isFault = (thrown: unknown): thrown is Fault =>
 export const exchange = (
   outgoing: Outgoing,
   explain: (failure: HttpFailure) => Fault,
+  agents: Agents = direct,
 ): Effect.Effect<Arrivals, Fault, Scope.Scope> =>
   Effect.gen(function* () {
-    const connection = yield* connect;
+    const connection = yield* connect(agents);
     const incoming = yield* Effect.tryPromise({
       try: () => connection.send(outgoing),
       catch: (thrown) => (isFault(thrown) ? thrown : lost(thrown)),
@@ -209,9 +230,10 @@ const fetchFor = (connection: Connection, call: Call): Fetch => async (input, in
 export const sdkExchange = (
   open: (fetch: Fetch) => PromiseLike<unknown>,
   explain: (thrown: unknown) => Fault,
+  agents: Agents = direct,
 ): Effect.Effect<Arrivals, Fault, Scope.Scope> =>
   Effect.gen(function* () {
-    const connection = yield* connect;
+    const connection = yield* connect(agents);
     const call: Call = { wasSent: false, failure: undefined, arrivals: undefined };
     yield* Effect.tryPromise({
       try: () => Promise.resolve(open(fetchFor(connection, call))),

@@ -233,3 +233,22 @@ it.effect("Configured.layer is refused by name when the table needs keys that ar
       "CAISSON_MODELS: b: apiKeyEnv: CAISSON_NO_SUCH_KEY is not set or may not be read",
     ]);
   }));
+
+it.live("Configured.layer reaches a provider through the proxy that the environment names", () =>
+  Effect.gen(function* () {
+    const proxy = yield* serveWire(() => turn(chunk(text("by proxy")), finish()));
+    yield* configured(
+      {
+        geminiApiKey: key,
+        geminiBaseUrl: Option.some("http://provider.test"),
+        httpProxy: Option.some(proxy.url),
+      },
+      Effect.gen(function* () {
+        const model = yield* Model;
+        const request = { model: "gemini-x", system: "", messages: [user("hi")], tools: [], parameters: {} };
+        const events = yield* Stream.runCollect(model.stream(request));
+        assert.equal(events.map((event) => (event._tag === "TextDelta" ? event.text : "")).join(""), "by proxy");
+      }),
+    );
+    assert.ok(proxy.received[0]?.path.startsWith("http://provider.test/"));
+  }));
