@@ -4,6 +4,8 @@
  * Usage: `deno task coverage DIR`, where DIR is what `deno test --coverage=DIR` wrote.
  */
 
+import { fileURLToPath } from "node:url";
+
 /** Lines of `src/` that a test run must reach, in percent. */
 const percentLeast = 90;
 
@@ -25,7 +27,7 @@ export const parseLcov = (lcov: string): ReadonlyArray<FileCoverage> =>
 const percent = ({ found, hit }: Omit<FileCoverage, "path">): number => found === 0 ? 100 : 100 * hit / found;
 
 const report = async (directory: string): Promise<number> => {
-  const root = new URL("../src/", import.meta.url).pathname;
+  const root = fileURLToPath(new URL("../src/", import.meta.url));
   const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
     args: ["coverage", "--lcov", directory],
     stdout: "piped",

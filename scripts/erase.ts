@@ -9,9 +9,10 @@ import { sandbox, sessions } from "../src/app.ts";
 import type { ConfigurationRefused } from "../src/config.ts";
 import type { SandboxError } from "../src/services/Sandbox.ts";
 import type { SessionsUnavailable } from "../src/services/Sessions.ts";
+import { typed } from "../src/root.ts";
 import { settingsLayer } from "./settings.ts";
 
-const usage = `usage: deno task erase PRINCIPAL [USER]
+const usage = `usage: ${typed} erase PRINCIPAL [USER]
 
 PRINCIPAL is api-key:NAME, jwt:SUBJECT or anonymous. Without USER, the principal's own default user is erased.`;
 

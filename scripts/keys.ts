@@ -8,9 +8,10 @@
 import { Effect } from "effect";
 import { createKey, keyFilePath, readKeys, revokeKeys } from "../src/adapters/identity/keyFile.ts";
 import { Settings } from "../src/config.ts";
+import { typed } from "../src/root.ts";
 import { settingsLayer } from "./settings.ts";
 
-const usage = `usage: deno task keys create NAME | list | revoke ID_OR_NAME
+const usage = `usage: ${typed} keys create NAME | list | revoke ID_OR_NAME
 
 The keys are kept, hashed, in keys.json of CAISSON_DATA_PATH, or in the file that CAISSON_API_KEYS_FILE names.
 A running server takes notice within a second: from the first key on every request needs one.`;

@@ -5,8 +5,10 @@
  * in tokens, and exits with 1 when a skill is refused.
  */
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Effect, References } from "effect";
 import { make } from "../src/adapters/skills/Disk.ts";
+import { root } from "../src/root.ts";
 import { skillEntry } from "../src/agent/systemPrompt.ts";
 
 /** Model providers' rule of thumb for English. */
@@ -14,7 +16,7 @@ const charsPerToken = 4;
 
 /** A folder of the command line is meant from where the command was typed; a task runs in the checkout. */
 const typedIn = Deno.env.get("INIT_CWD") ?? ".";
-const folder = Deno.args[0] === undefined ? "skills" : resolve(typedIn, Deno.args[0]);
+const folder = Deno.args[0] === undefined ? fileURLToPath(new URL("skills", root)) : resolve(typedIn, Deno.args[0]);
 
 /** Says why a folder cannot be looked at, undefined when it can. */
 const unreadable = (): string | undefined => {

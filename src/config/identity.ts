@@ -9,7 +9,8 @@ export const identityRows = {
     why: "API keys as name:key,name:key. Unset, only loopback is served, to everyone as anonymous.",
   }),
   apiKeysFile: optionalText("CAISSON_API_KEYS_FILE", {
-    why: "File of hashed API keys, kept by deno task keys; changes to it count within a second.",
+    why:
+      "File of hashed API keys, kept by deno task keys; changes count within a second. Unset, keys.json of the data directory.",
   }),
   trustedProxyKeys: text("CAISSON_TRUSTED_PROXY_KEYS", {
     default: "",

@@ -23,6 +23,23 @@ export interface Grant {
   readonly note?: string;
 }
 
+/** The variables that settings are read from, as Deno names them; a program sees nothing else of the environment. */
+export const settingVariables: ReadonlyArray<string> = [
+  "AGENT_*",
+  "MCP_*",
+  "CAISSON_*",
+  "GOOGLE_*",
+  "GEMINI_*",
+  "OPENAI_*",
+  "ANTHROPIC_*",
+  "DEFAULT_MODEL",
+  "DOCKER_HOST",
+  "HOME",
+  "XDG_RUNTIME_DIR",
+  "SESSION_TIMEOUT_SECONDS",
+  "LOG_LEVEL",
+];
+
 const bubblewrapPaths: ReadonlyArray<string> = ["/usr/bin/bwrap", "/usr/local/bin/bwrap"];
 
 /** Where everything is kept that must survive a restart. */

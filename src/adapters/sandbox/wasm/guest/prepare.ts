@@ -4,6 +4,7 @@
  *
  * Usage: prepare.ts DIRECTORY
  */
+import { fileURLToPath } from "node:url";
 import "npm:just-bash@3.4.2";
 import { loadPyodide, version } from "npm:pyodide@314.0.7";
 
@@ -26,6 +27,6 @@ if (!await exists(snapshot)) {
   // Two servers may prepare at once: each renames a whole image over the other's equal one.
   await Deno.rename(temporary, snapshot);
 }
-const pyodide = new URL(".", import.meta.resolve("npm:pyodide@314.0.7")).pathname;
+const pyodide = fileURLToPath(new URL(".", import.meta.resolve("npm:pyodide@314.0.7")));
 await Deno.stdout.write(new TextEncoder().encode(JSON.stringify({ snapshot, pyodide })));
 Deno.exit(0);
