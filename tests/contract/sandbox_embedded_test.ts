@@ -238,12 +238,27 @@ for attempt in ("from js import Deno", "from js import fetch", "import os; os.sy
     except (ImportError, OSError) as error: print(type(error).__name__)
 `;
     yield* handle.writeFile("probe.py", new TextEncoder().encode(probe));
+    const bridge = `
+import gc, sys
+for attempt in (
+    "import pyodide_js", "from js import Object",
+    "from pyodide.code import run_js; run_js('1')", "import _pyodide_core; _pyodide_core.run_js('1')",
+    "import asyncio; asyncio.new_event_loop().call_soon.__func__.__globals__['scheduleCallback'].constructor('return 1')()",
+    "sys.modules['pyodide_js'].constructor.constructor('return Deno')()",
+    "next(o for o in gc.get_objects() if type(o).__name__ == 'JsProxy').constructor.constructor('return 1')()",
+):
+    try: exec(attempt); print("reached", attempt)
+    except BaseException: pass
+print("done")
+`;
+    yield* handle.writeFile("bridge.py", new TextEncoder().encode(bridge));
+    assert.equal((yield* run(handle, "python3 bridge.py")).stdout, "done\n");
     const outcome = yield* run(handle, "python3 probe.py; cat /etc/passwd; cat /proc/1/environ");
     assert.deepEqual(outcome.stdout.split("\n"), [
       "['HOME', 'LANG', 'OLDPWD', 'PATH', 'PWD', 'TMPDIR', 'USER']",
       ...Array.from({ length: 4 }, () => "FileNotFoundError"),
-      "ImportError",
-      "ImportError",
+      "ModuleNotFoundError",
+      "ModuleNotFoundError",
       "OSError",
       "PermissionError",
       "",

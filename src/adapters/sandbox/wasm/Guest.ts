@@ -97,7 +97,8 @@ const spawnGuest = (
       "--allow-sys=uid,gid",
       `--allow-read=${flagPaths(readable)}`,
       `--allow-write=${flagPaths(writable)}`,
-      `--v8-flags=--max-old-space-size=${heapMb},--wasm-max-mem-pages=${pages}`,
+      // Even an object of JavaScript that a program gets hold of cannot make a function from a text.
+      `--v8-flags=--disallow-code-generation-from-strings,--max-old-space-size=${heapMb},--wasm-max-mem-pages=${pages}`,
       guest.entry,
       JSON.stringify(options),
     ],

@@ -27,8 +27,10 @@ export const wasmControls = (settings: WasmSettings): ReadonlyArray<SandboxContr
   { name: "read-only root", applied: true, detail: "no directory of the host but the granted ones can be reached" },
   {
     name: "memory",
-    applied: true,
-    detail: `JavaScript heap and WebAssembly memory are bounded apart, together about ${settings.sandboxMemoryMb} MiB`,
+    applied: false,
+    detail:
+      `JavaScript heap and WebAssembly memory are bounded apart, together about ${settings.sandboxMemoryMb} MiB; ` +
+      "what the process holds beside them is not",
   },
   { name: "processes", applied: true, detail: "a program cannot start processes or threads" },
   { name: "cpu", applied: false, detail: "only the time of a command is bounded; one command runs at a time" },

@@ -1,7 +1,7 @@
 /**
  * Python of the guest: one WebAssembly interpreter, loaded from a memory image when first needed.
  *
- * Its standard library is all there is. It sees the guest's mounts and nothing of JavaScript.
+ * Its standard library is all there is. It sees the guest's mounts and no global of JavaScript.
  */
 import {
   bytesOutput,
@@ -73,7 +73,7 @@ export const makePython = (mounts: ReadonlyArray<Mount>, snapshotPath: string): 
 
   const load = async (): Promise<Interpreter> => {
     const api = await loadPyodide({
-      // Without globals of its own, Python cannot reach JavaScript and through it this process.
+      // No globals of JavaScript; its objects that a program digs out lead no further: no text becomes code here.
       jsglobals: Object.create(null),
       _loadSnapshot: await Deno.readFile(snapshotPath),
     });

@@ -23,6 +23,20 @@ def _nap(seconds):
 def _no_processes(*arguments, **keywords):
     raise OSError(138, "there are no processes in this sandbox")
 
+def _hide_bridge():
+    """Takes JavaScript out of the modules that programs can import.
+
+    The interpreter's own modules keep what they need of it; the wall is that no text becomes code there.
+    """
+    for finder in list(sys.meta_path):
+        proxies = getattr(finder, "jsproxies", None)
+        if proxies is not None:
+            proxies.clear()
+            sys.meta_path.remove(finder)
+    for name in ("js", "pyodide_js"):
+        sys.modules.pop(name, None)
+
+_hide_bridge()
 time.sleep = _nap
 os.system = _no_processes
 os.popen = _no_processes
