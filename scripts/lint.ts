@@ -16,7 +16,7 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/adapters": ["src/root.ts", "src/domain", "src/services", "src/config.ts", "src/config"],
   "src/runs": ["src/domain", "src/services", "src/agent", "src/config.ts"],
   "src/web": ["src/domain", "src/services", "src/config.ts"],
-  "src/http": ["src/domain", "src/services", "src/runs", "src/web", "src/config.ts"],
+  "src/http": ["src/root.ts", "src/domain", "src/services", "src/runs", "src/web", "src/config.ts"],
   "src/mcp": ["src/domain", "src/services", "src/runs", "src/web", "src/config.ts"],
   "src/logging.ts": ["src/domain", "src/config.ts"],
   "src/boot.ts": ["src/announcements.ts", "src/config.ts", "src/config", "src/services"],

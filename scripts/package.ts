@@ -117,6 +117,8 @@ export const buildPackage = async (folder: string): Promise<void> => {
   Deno.writeTextFileSync(launcher, `#!/usr/bin/env node\n${Deno.readTextFileSync(launcher)}`);
   Deno.chmodSync(launcher, 0o755);
   for (const name of beside) copy(join(root, name), join(folder, name));
+  await deno("run", "-A", "scripts/web.ts");
+  copy(join(root, "web/dist"), join(folder, "web/dist"));
   // Of the image everything that its build reads, and nothing of the services' own images.
   for (const { name } of Deno.readDirSync(join(root, "image"))) {
     if (name !== "service") copy(join(root, "image", name), join(folder, "image", name));

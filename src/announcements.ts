@@ -89,7 +89,7 @@ export const door = (name: string, next: (base: string) => string) =>
 
 /** The next step with the agent API. */
 export const askTheApi = (base: string): string =>
-  `next: open ${base}/docs, or ask it: curl -N ${base}/v1/chat/completions -H 'content-type: application/json' ` +
+  `next: open ${base} in a browser (its reference is ${base}/docs), or ask it: curl -N ${base}/v1/chat/completions -H 'content-type: application/json' ` +
   `-d '{"stream":true,"messages":[{"role":"user","content":"Execute: print(6 * 7)"}]}'`;
 
 /** The next step with the MCP server. */

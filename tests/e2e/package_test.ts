@@ -93,7 +93,10 @@ const execute = (base: string) =>
     });
     const text = await response.text();
     assert.equal(response.status, 200, text);
-    assert.match(text, /\b42\b/);
+    // The line that the program printed, as JSON has it.
+    assert.match(text, /\\n42\\n/);
+    const page = await fetch(base);
+    assert.match(await page.text(), /<!doctype html>/i);
     return text;
   });
 

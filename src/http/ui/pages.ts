@@ -7,10 +7,11 @@
 import { Effect, Layer, Option } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
 import { Settings } from "../../config.ts";
+import { root } from "../../root.ts";
 import { type Asset, type AssetName, isAssetName, readAsset } from "./assets.ts";
 
 /** Where `deno task web` puts the page. */
-const builtFolder = new URL("../../../web/dist/", import.meta.url);
+const builtFolder = new URL("web/dist/", root);
 
 /**
  * What the page may do.
