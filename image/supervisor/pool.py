@@ -3,11 +3,12 @@
 Runners are used in turn, the one that rested longest first: its shell has had the time to get ready.
 """
 
+# The module of C alone: the one around it costs milliseconds of every start and a megabyte.
+import _socket
 import errno
 import fcntl
 import os
 import signal
-import socket
 import struct
 import time
 from collections import deque
@@ -51,8 +52,8 @@ class Runner:
             self.stderr, stderr = pipe()
             self.status, status = pipe()
             _shrink(status)
-            ours, theirs = socket.socketpair()
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _GIVE_TIME)
+            ours, theirs = _socket.socketpair()
+            ours.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, _GIVE_TIME)
             self.line, line = ours.detach(), theirs.detach()
             pipes.extend((self.line, line))
             if with_stdin:
