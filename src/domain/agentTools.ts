@@ -39,7 +39,7 @@ export const executeBash = tool({
   name: "execute_bash",
   title: "Run a bash command",
   description:
-    "Run a bash command in the sandbox, in /workspace. Files persist between calls; shell state does not. Python is python3.",
+    "Run a bash command in the sandbox, in /workspace. Files persist between calls; shell state and background processes do not. Python is python3.",
   arguments: Schema.Struct({
     command: Schema.String.annotate({ description: "The command or script to run with bash" }),
     timeout: Schema.optionalKey(
