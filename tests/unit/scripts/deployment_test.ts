@@ -2,10 +2,10 @@
  * What stands beside the code says the same as the code: the tasks, the package and docker-compose.yml.
  */
 import assert from "node:assert/strict";
-import { settingVariables } from "../../src/config/permissions.ts";
-import { type Row, settingsTable } from "../../src/config.ts";
+import { settingVariables } from "../../../src/config/permissions.ts";
+import { type Row, settingsTable } from "../../../src/config.ts";
 
-const read = (path: string): string => Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url));
+const read = (path: string): string => Deno.readTextFileSync(new URL(`../../../${path}`, import.meta.url));
 
 const settings = Object.values<Row<unknown>>(settingsTable).flatMap(({ key, aliases }) => [key, ...aliases]);
 
@@ -31,6 +31,10 @@ Deno.test("docker-compose.yml passes every setting that it does not decide itsel
     "CAISSON_MCP_PORT",
     "CAISSON_MCP_USER",
     "HOME",
+    // The names in capitals are passed.
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
     "MCP_SKILLS_PATH",
     "MCP_TOOLS_PATH",
     "XDG_RUNTIME_DIR",
