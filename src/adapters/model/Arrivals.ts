@@ -32,6 +32,11 @@ export class Arrivals {
     this.#flow = flow;
   }
 
+  /** Whether it is known that nothing more will come. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   /** Whether the answer itself said that nothing follows. */
   get saidDone(): boolean {
     return this.#body.saidDone;

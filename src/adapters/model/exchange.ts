@@ -123,7 +123,9 @@ const arrivalsOf = (incoming: http.IncomingMessage): Arrivals => {
   incoming.on("data", (text: string) => arrivals.feed(text));
   incoming.on("end", () => arrivals.end());
   incoming.on("error", (error) => arrivals.fail(lost(error)));
-  incoming.on("close", () => arrivals.fail(fault(new ConnectionLost(), "the connection was closed")));
+  incoming.on("close", () => {
+    if (!arrivals.hasEnded) arrivals.fail(fault(new ConnectionLost(), "the connection was closed"));
+  });
   return arrivals;
 };
 

@@ -148,7 +148,8 @@ const step = (state: State, raw: unknown): Result.Result<ReadonlyArray<ModelEven
   if (Result.isFailure(decoded)) {
     return Result.fail(fault(new BadOutput({ why: "an event is not of Anthropic's format" }), String(decoded.failure)));
   }
-  const { message, content_block: block, delta, usage, ...event } = decoded.success;
+  const event = decoded.success;
+  const { message, content_block: block, delta, usage } = event;
   if (event.type === "error") return Result.fail(explainBody(event.error));
   // The provider says with it that it is still there, and nothing of the turn.
   if (event.type === "ping") return Result.succeed([]);
