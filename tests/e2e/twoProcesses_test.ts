@@ -2,7 +2,7 @@
  * The deployment of two services: the agent API calls tools it could not run itself.
  */
 import assert from "node:assert/strict";
-import { Deferred, Effect, Fiber } from "effect";
+import { Deferred, Effect, Fiber, Schedule } from "effect";
 import { skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
 import { contentOf, readStream } from "../support/sse.ts";
@@ -73,7 +73,11 @@ const scenario = (sandbox: "embedded" | "docker") => () =>
     assert.equal(lost.errors.length, 1);
     assert.match(lost.errors[0]?.error.message ?? "", /tool server/i);
     assert.doesNotMatch(JSON.stringify(lost.errors), /127\.0\.0\.1/);
-    const degraded = yield* health(port);
+    // An answer of /health is given again for a few seconds.
+    const degraded = yield* health(port).pipe(
+      Effect.filterOrFail(({ mcp_server_connected: connected }) => connected === false, () => "still connected"),
+      Effect.retry(Schedule.upTo(Schedule.spaced("250 millis"), { times: 60 })),
+    );
     assert.equal(degraded.mcp_server_connected, false);
     assert.equal(degraded.status, "degraded");
 

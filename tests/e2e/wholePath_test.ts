@@ -31,6 +31,9 @@ const serve = Effect.fnUntraced(function* (changes: Partial<SettingsService>) {
   return { baseURL, client: new OpenAI({ baseURL, apiKey: "none-on-loopback", maxRetries: 0 }) };
 });
 
+/** A loopback provider; the list of models that a server asks for at start is no turn. */
+const serveTurns = (answer: Parameters<typeof serveWire>[0]) => serveWire(answer, { turnsOnly: true });
+
 const ask = (client: OpenAI, user: string, content: string, model = "caisson-offline") =>
   Effect.promise(async () => {
     const completion = await client.chat.completions.create({ model, user, messages: [{ role: "user", content }] });
@@ -124,7 +127,7 @@ for (const [sandbox, skip] of sandboxes) {
     `Gemini does a task of two tools with the ${sandbox} sandbox`,
     () =>
       Effect.gen(function* () {
-        const upstream = yield* serveWire((_, index) =>
+        const upstream = yield* serveTurns((_, index) =>
           [
             Wire.turn(
               Wire.chunk(Wire.functionCall("write_file", { file_path: "a.txt", content: "forty-two" }, {
@@ -155,7 +158,7 @@ it.live(
   () =>
     Effect.gen(function* () {
       const before = new Set((yield* containersNow).map(({ Id }) => Id));
-      const upstream = yield* serveWire((_, index) =>
+      const upstream = yield* serveTurns((_, index) =>
         index === 0
           ? Wire.turn(
             Wire.chunk(Wire.functionCall("execute_bash", { command: "touch /tmp/on; sleep 300" })),
@@ -200,7 +203,7 @@ it.live(
 
 it.live("a client that leaves mid-answer ends the upstream request", () =>
   Effect.gen(function* () {
-    const upstream = yield* serveWire(() => {
+    const upstream = yield* serveTurns(() => {
       const { body } = Wire.turn(Wire.chunk(Wire.text("Once upon a")));
       return { body: [...body, stall] };
     });
@@ -227,7 +230,7 @@ it.live(
       const command = (turn: number) => `echo ${turn} >> turns.txt; wc -l < turns.txt`;
       const upstreams = [strictGemini(command), strictAnthropic(command), strictOpenAi(command)] as const;
       const at = (upstream: (typeof upstreams)[number]) =>
-        Effect.map(serveWire((request) => upstream.answer(request)), ({ url }) => Option.some(url));
+        Effect.map(serveTurns((request) => upstream.answer(request)), ({ url }) => Option.some(url));
       const key = Option.some(Redacted.make("k"));
       const { client } = yield* serve({
         sandbox: "docker",
@@ -264,7 +267,7 @@ const refusals = [
 for (const [what, reply, status] of refusals) {
   it.live(`the client is told of ${what} by status before the first byte`, () =>
     Effect.gen(function* () {
-      const upstream = yield* serveWire(() => reply);
+      const upstream = yield* serveTurns(() => reply);
       const { client } = yield* serve({ sandbox: "embedded", ...gemini(upstream.url) });
       const error = yield* Effect.flip(
         Effect.tryPromise({
@@ -284,7 +287,7 @@ for (const [what, reply, status] of refusals) {
 
 it.live("a cut upstream is told in the stream, and the session keeps what was completed", () =>
   Effect.gen(function* () {
-    const upstream = yield* serveWire((_, index) =>
+    const upstream = yield* serveTurns((_, index) =>
       index === 0
         ? Wire.turn(
           Wire.chunk(Wire.functionCall("execute_bash", { command: "echo kept > k.txt; cat k.txt" })),

@@ -65,14 +65,27 @@ const send = async (response: ServerResponse, reply: Reply, onStall: () => void)
   response.end();
 };
 
+/** What a loopback provider does beside answering. */
+export interface WireOptions {
+  /** It has no list of models: whoever asks for one, as a server does at start, is told so and not counted. */
+  readonly turnsOnly?: boolean;
+}
+
 /** Serves until the scope closes; `answer` chooses the reply of each request. */
-export const serveWire = Effect.fnUntraced(function* (answer: (request: Received, index: number) => Reply) {
+export const serveWire = Effect.fnUntraced(function* (
+  answer: (request: Received, index: number) => Reply,
+  { turnsOnly = false }: WireOptions = {},
+) {
   const received: Array<Received> = [];
   const departures = yield* Queue.unbounded<void>();
   const stalls = yield* Queue.unbounded<void>();
   let open = 0;
 
   const server = createServer((request, response) => {
+    if (turnsOnly && request.method === "GET") {
+      response.writeHead(404).end("no list");
+      return;
+    }
     open += 1;
     response.on("close", () => {
       open -= 1;

@@ -48,11 +48,26 @@ const routingError = (
   return reason.reason === "BodyTooLarge" ? new BodyTooLarge({ bytesMax: bodyBytesMax }) : new BodyUnreadable();
 };
 
+/**
+ * The path of a URL that the router would cut in two: it takes a semicolon for a question mark.
+ *
+ * No path of ours has one, and what stands behind it must not be read as a query.
+ */
+const hasSemicolon = (url: string): boolean => {
+  const end = url.indexOf("?");
+  return (end < 0 ? url : url.slice(0, end)).includes(";");
+};
+
 /** Turns what no endpoint answered into the envelope; a bug is logged with its cause and told without it. */
 export const envelope = (table: MethodTable, bodyBytesMax: number) =>
   HttpRouter.middleware(
     (app) =>
-      Effect.provideService(app, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodyBytesMax)).pipe(
+      Effect.flatMap(
+        HttpServerRequest.HttpServerRequest,
+        ({ method, url }) =>
+          hasSemicolon(url) ? Effect.succeed(failed(new UnknownUrl({ method, path: url.split("?")[0] ?? "/" }))) : app,
+      ).pipe(
+        Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodyBytesMax)),
         Effect.catchCause((cause) =>
           Effect.gen(function* () {
             if (Cause.hasInterruptsOnly(cause)) return yield* Effect.failCause(cause);
