@@ -18,7 +18,7 @@ import {
 import { makeSecret } from "./storeSecret.ts";
 import { tryStore } from "./tryStore.ts";
 import { sessionsPerOwnerMax, sweepIntervalMs } from "./bounds.ts";
-import { type Database, makeSqliteFile } from "./sqliteFile.ts";
+import { type Database, makeSqliteFile, type SqliteFile } from "./sqliteFile.ts";
 import { decodeTurn, encodeTurn } from "./storedTurn.ts";
 import { TurnCache } from "./TurnCache.ts";
 
@@ -97,46 +97,44 @@ const secretOf = (database: Database): string =>
 
 // Store ------------------------------------------------------------------------------------------
 
-const make = Effect.gen(function* () {
-  const { dataPath, sessionTimeoutSeconds } = yield* Settings;
-  const timeoutMs = sessionTimeoutSeconds * 1000;
-  const file = yield* makeSqliteFile(join(dataPath, fileName));
-  const cache = new TurnCache();
-
-  const turnsOf = (database: Database, life: Life): ReadonlyArray<Turn> => {
-    const name = String(life.serial);
-    const known = cache.known(name).count;
-    if (known < life.turns) {
-      const rows = database.all(
-        "SELECT body FROM turns WHERE session = ? AND position >= ? ORDER BY position",
-        life.serial,
-        known,
-      );
-      const read = rows.map(({ body }) => ({ turn: decodeTurn(body), characters: String(body).length }));
-      const turns = [...cache.turns(name, name), ...read.map(({ turn }) => turn)];
-      read.forEach(({ turn, characters }, index) => cache.add(name, name, known + index, turn, characters));
-      return turns;
-    }
-    return cache.turns(name, name);
-  };
-
-  const append = (database: Database, key: SessionKey, turn: NewTurn, nowMs: number): Turn => {
-    const life = touch(database, key, nowMs, nowMs - timeoutMs) ?? create(database, key, nowMs);
-    const stored = database.get("SELECT body FROM turns WHERE session = ? AND id = ?", life.serial, turn.id);
-    if (stored !== undefined) return decodeTurn(stored["body"]);
-    const placed = placeTurn(turn, life.newest, (id) => hasTurn(database, life.serial, id));
-    const body = encodeTurn(placed);
-    database.run(
-      "INSERT INTO turns (session, position, id, body) VALUES (?, ?, ?, ?)",
+/** The turns of a live session; those that this process has read are not read again. */
+const turnsOf = (database: Database, cache: TurnCache, life: Life): ReadonlyArray<Turn> => {
+  const name = String(life.serial);
+  const known = cache.known(name).count;
+  if (known < life.turns) {
+    const rows = database.all(
+      "SELECT body FROM turns WHERE session = ? AND position >= ? ORDER BY position",
       life.serial,
-      life.turns,
-      placed.id,
-      body,
+      known,
     );
-    database.run("UPDATE sessions SET turns = ?, newest = ? WHERE serial = ?", life.turns + 1, placed.id, life.serial);
-    return placed;
-  };
+    const read = rows.map(({ body }) => ({ turn: decodeTurn(body), characters: String(body).length }));
+    const turns = [...cache.turns(name, name), ...read.map(({ turn }) => turn)];
+    read.forEach(({ turn, characters }, index) => cache.add(name, name, known + index, turn, characters));
+    return turns;
+  }
+  return cache.turns(name, name);
+};
 
+/** Stores a turn behind those that are there; one that is there already is returned as it is. */
+const append = (database: Database, key: SessionKey, turn: NewTurn, nowMs: number, aliveAfterMs: number): Turn => {
+  const life = touch(database, key, nowMs, aliveAfterMs) ?? create(database, key, nowMs);
+  const stored = database.get("SELECT body FROM turns WHERE session = ? AND id = ?", life.serial, turn.id);
+  if (stored !== undefined) return decodeTurn(stored["body"]);
+  const placed = placeTurn(turn, life.newest, (id) => hasTurn(database, life.serial, id));
+  const body = encodeTurn(placed);
+  database.run(
+    "INSERT INTO turns (session, position, id, body) VALUES (?, ?, ?, ?)",
+    life.serial,
+    life.turns,
+    placed.id,
+    body,
+  );
+  database.run("UPDATE sessions SET turns = ?, newest = ? WHERE serial = ?", life.turns + 1, placed.id, life.serial);
+  return placed;
+};
+
+/** Removes what has expired, a little at a time. */
+const sweepOf = (file: SqliteFile, timeoutMs: number) => {
   const sweepSome = Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
     file.use("sweep", (database) =>
       database.run(
@@ -144,16 +142,23 @@ const make = Effect.gen(function* () {
         nowMs - timeoutMs,
         sweepBatch,
       )));
-  const sweep = sweepSome.pipe(
+  return sweepSome.pipe(
     Effect.tap(Effect.yieldNow),
     Effect.repeat({ while: (removed) => removed === sweepBatch }),
     // A sweep only frees space: requests report the same failure to those it concerns.
     Effect.catch((error) => Effect.logWarning(error.message, error.detail)),
   );
+};
+
+const make = Effect.gen(function* () {
+  const { dataPath, sessionTimeoutSeconds } = yield* Settings;
+  const timeoutMs = sessionTimeoutSeconds * 1000;
+  const file = yield* makeSqliteFile(join(dataPath, fileName));
+  const cache = new TurnCache();
 
   // The file is opened at once, so that a data directory that cannot be used is known at boot.
   yield* file.use("open", () => undefined);
-  yield* sweep.pipe(Effect.schedule(Schedule.spaced(sweepIntervalMs(timeoutMs))), Effect.forkScoped);
+  yield* sweepOf(file, timeoutMs).pipe(Effect.schedule(Schedule.spaced(sweepIntervalMs(timeoutMs))), Effect.forkScoped);
 
   const store: Omit<SessionsService, "check"> = {
     kind: "sqlite",
@@ -164,12 +169,15 @@ const make = Effect.gen(function* () {
         const life = touch(database, key, nowMs, nowMs - timeoutMs);
         return life === undefined
           ? { key, turns: [], createdAtMs: nowMs, lastUsedAtMs: nowMs }
-          : { key, turns: turnsOf(database, life), createdAtMs: life.created_ms, lastUsedAtMs: nowMs };
+          : { key, turns: turnsOf(database, cache, life), createdAtMs: life.created_ms, lastUsedAtMs: nowMs };
       });
     }),
     append: Effect.fnUntraced(function* (key: SessionKey, turn: NewTurn) {
       const nowMs = yield* Clock.currentTimeMillis;
-      return yield* file.use("append", (database) => database.transaction(() => append(database, key, turn, nowMs)));
+      return yield* file.use(
+        "append",
+        (database) => database.transaction(() => append(database, key, turn, nowMs, nowMs - timeoutMs)),
+      );
     }),
     list: Effect.fnUntraced(function* (owner: OwnerKey) {
       const nowMs = yield* Clock.currentTimeMillis;

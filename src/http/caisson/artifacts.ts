@@ -135,6 +135,44 @@ const findFile = Effect.fnUntraced(function* (handle: SandboxHandle, path: strin
 
 const etagOf = (file: FileEntry): string => `"${file.sizeBytes.toString(36)}-${file.modifiedAtMs.toString(36)}"`;
 
+/** Serves a file, whole or the range that is asked for. */
+const serveFile = Effect.fnUntraced(function* (
+  { headers }: HttpServerRequest.HttpServerRequest,
+  handle: SandboxHandle,
+  file: FileEntry,
+) {
+  const { path } = file;
+  const etag = etagOf(file);
+  if (headers["if-none-match"] === etag) {
+    return HttpServerResponse.empty({ status: 304, headers: { ...safeHeaders, etag } });
+  }
+  const resumes = headers["if-range"] === undefined || headers["if-range"] === etag;
+  const range = readRange(resumes ? headers["range"] : undefined, file.sizeBytes);
+  if (range._tag === "Unsatisfiable") return yield* new RangeNotSatisfiable({ sizeBytes: file.sizeBytes });
+  const imageType = yield* imageTypeOf(handle, path);
+  // A file named like an image that is none is only bytes.
+  const mediaType = imageType ??
+    (mediaTypeOf(path).startsWith("image/") ? "application/octet-stream" : mediaTypeOf(path));
+  const part = range._tag === "Part" ? range : undefined;
+  const length = part?.length ?? file.sizeBytes;
+  const body = length === 0 ? Stream.empty : handle.readBytes(path, { offset: part?.offset ?? 0, length }).pipe(
+    Stream.tapError((error) => Effect.logWarning("a download was cut", error)),
+  );
+  return HttpServerResponse.stream(body, {
+    status: part === undefined ? 200 : 206,
+    contentType: mediaType,
+    contentLength: length,
+    headers: {
+      ...safeHeaders,
+      etag,
+      "content-disposition": disposition(imageType === undefined ? "attachment" : "inline", path),
+      ...(part !== undefined && {
+        "content-range": `bytes ${part.offset}-${part.offset + part.length - 1}/${file.sizeBytes}`,
+      }),
+    },
+  });
+});
+
 /** Builds the handlers of the artifacts' endpoints. */
 export const make = Effect.gen(function* () {
   const sandbox = yield* Sandbox;
@@ -182,36 +220,7 @@ export const make = Effect.gen(function* () {
     const handle = yield* sandbox.open(owner);
     const file = yield* findFile(handle, path);
     if (file.sizeBytes > fileBytesMax) return yield* new ArtifactTooLarge({ bytesMax: fileBytesMax });
-    const etag = etagOf(file);
-    const { headers } = request;
-    if (headers["if-none-match"] === etag) {
-      return HttpServerResponse.empty({ status: 304, headers: { ...safeHeaders, etag } });
-    }
-    const resumes = headers["if-range"] === undefined || headers["if-range"] === etag;
-    const range = readRange(resumes ? headers["range"] : undefined, file.sizeBytes);
-    if (range._tag === "Unsatisfiable") return yield* new RangeNotSatisfiable({ sizeBytes: file.sizeBytes });
-    const imageType = yield* imageTypeOf(handle, path);
-    // A file named like an image that is none is only bytes.
-    const mediaType = imageType ??
-      (mediaTypeOf(path).startsWith("image/") ? "application/octet-stream" : mediaTypeOf(path));
-    const part = range._tag === "Part" ? range : undefined;
-    const length = part?.length ?? file.sizeBytes;
-    const body = length === 0 ? Stream.empty : handle.readBytes(path, { offset: part?.offset ?? 0, length }).pipe(
-      Stream.tapError((error) => Effect.logWarning("a download was cut", error)),
-    );
-    return HttpServerResponse.stream(body, {
-      status: part === undefined ? 200 : 206,
-      contentType: mediaType,
-      contentLength: length,
-      headers: {
-        ...safeHeaders,
-        etag,
-        "content-disposition": disposition(imageType === undefined ? "attachment" : "inline", path),
-        ...(part !== undefined && {
-          "content-range": `bytes ${part.offset}-${part.offset + part.length - 1}/${file.sizeBytes}`,
-        }),
-      },
-    });
+    return yield* serveFile(request, handle, file);
   });
 
   const upload = Effect.fnUntraced(function* (query: typeof UploadQuery.Type) {

@@ -208,6 +208,38 @@ export const makeArtifactsFolder = async (options: GuestOptions): Promise<void> 
   }
 };
 
+/** Puts content in the place of a file at once, so that nobody sees half of it. */
+const replaceFile = async (host: string, parent: string, content: Uint8Array): Promise<void> => {
+  const existing = await Deno.lstat(host).catch((error) => {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  });
+  if (existing?.isDirectory) throw new Refused("IsDirectory", "is a directory");
+  const temporary = `${parent}/.caisson-${crypto.randomUUID()}`;
+  try {
+    await Deno.writeFile(temporary, content, { createNew: true });
+    await Deno.rename(temporary, host);
+  } catch (error) {
+    await Deno.remove(temporary).catch((cleanup) => {
+      if (!isAbsent(cleanup)) throw cleanup;
+    });
+    throw error;
+  }
+};
+
+/** Files that changed, the newest first. */
+const changedFiles = async (options: GuestOptions, sinceMs: number, limit: number) => {
+  const found: Array<{ path: string; sizeBytes: number; modifiedAtMs: number }> = [];
+  for (const [at, root] of [["/workspace", options.workspace], ["/artifacts", artifactsFolder(options)]] as const) {
+    for await (const { host, info } of walk(root, (name) => !isPassedOver(name))) {
+      const modifiedAtMs = changeTimeMs(info);
+      if (modifiedAtMs < sinceMs) continue;
+      found.push({ path: at + host.slice(root.length), sizeBytes: info.size, modifiedAtMs });
+    }
+  }
+  return found.toSorted((a, b) => b.modifiedAtMs - a.modifiedAtMs || (a.path < b.path ? -1 : 1)).slice(0, limit);
+};
+
 /** Makes the file tools over the guest's mounts. */
 export const makeFiles = (mounts: ReadonlyArray<Mount>, options: GuestOptions): Files => {
   const locate = async (path: string, write: boolean) => {
@@ -231,21 +263,7 @@ export const makeFiles = (mounts: ReadonlyArray<Mount>, options: GuestOptions): 
         ? new Refused("NotADirectory", "a parent is not a directory")
         : error;
     });
-    const existing = await Deno.lstat(host).catch((error) => {
-      if (isAbsent(error)) return undefined;
-      throw error;
-    });
-    if (existing?.isDirectory) throw new Refused("IsDirectory", "is a directory");
-    const temporary = `${parent}/.caisson-${crypto.randomUUID()}`;
-    try {
-      await Deno.writeFile(temporary, content, { createNew: true });
-      await Deno.rename(temporary, host);
-    } catch (error) {
-      await Deno.remove(temporary).catch((cleanup) => {
-        if (!isAbsent(cleanup)) throw cleanup;
-      });
-      throw error;
-    }
+    await replaceFile(host, parent, content);
     return content.length;
   };
 
@@ -269,17 +287,7 @@ export const makeFiles = (mounts: ReadonlyArray<Mount>, options: GuestOptions): 
     return buffer.subarray(0, filled);
   };
 
-  const changed = async (sinceMs: number, limit: number) => {
-    const found: Array<{ path: string; sizeBytes: number; modifiedAtMs: number }> = [];
-    for (const [at, root] of [["/workspace", options.workspace], ["/artifacts", artifactsFolder(options)]] as const) {
-      for await (const { host, info } of walk(root, (name) => !isPassedOver(name))) {
-        const modifiedAtMs = changeTimeMs(info);
-        if (modifiedAtMs < sinceMs) continue;
-        found.push({ path: at + host.slice(root.length), sizeBytes: info.size, modifiedAtMs });
-      }
-    }
-    return found.toSorted((a, b) => b.modifiedAtMs - a.modifiedAtMs || (a.path < b.path ? -1 : 1)).slice(0, limit);
-  };
+  const changed = (sinceMs: number, limit: number) => changedFiles(options, sinceMs, limit);
 
   const source = async (path: string) => {
     const candidates = !path.includes("/") && !path.endsWith(".py") && /^[\w.]+$/.test(path)
