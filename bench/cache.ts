@@ -20,7 +20,7 @@ const shareTrimmed = 0.85;
 /** Bytes of a token, which cancel out. */
 const bytesPerToken = 3.5;
 
-const system = systemPrompt({ agentName: "agent", tools: declarations, sandboxNotes: ["There is no network."] });
+const system = systemPrompt({ agentName: "agent", sandboxNotes: ["There is no network."] });
 
 /** The requests of a conversation: questions, each of some turns with a call, each result of so many bytes. */
 const requests = (questions: number, turns: number, resultBytes: number): ReadonlyArray<ReadonlyArray<Message>> => {

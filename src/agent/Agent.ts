@@ -7,6 +7,7 @@
 import { Cause, Context, Duration, Effect, Exit, Layer, Stream } from "effect";
 import { Settings } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
+import { viewImage } from "../domain/agentTools.ts";
 import { sessionDigest } from "../domain/ids.ts";
 import { inWords } from "../domain/Message.ts";
 import { Model } from "../services/Model.ts";
@@ -48,6 +49,17 @@ const noTools: Tools = {
   declarations: [],
   call: (call) => Effect.succeed({ text: `Error: there is no tool named '${call.name}' here`, isError: true }),
 };
+
+/** Our prompt, and what the client says after it under a heading, so that a model can tell them apart. */
+const systemOf = (prompt: string, instructions: ReadonlyArray<string>): string => {
+  const said = instructions.filter((part) => part !== "");
+  const heading = prompt === "" || said.length === 0 ? [] : ["# From the application"];
+  return [...(prompt === "" ? [] : [prompt]), ...heading, ...said].join("\n\n");
+};
+
+/** The tools that are of use to a model: one that cannot see is not offered to look. */
+const offeredTo = (vision: boolean, tools: Tools): Tools =>
+  vision ? tools : { ...tools, declarations: tools.declarations.filter(({ name }) => name !== viewImage.name) };
 
 /** Remembers what a run completed before it was cancelled or failed. */
 const storeUnfinished = (run: Run, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
@@ -99,10 +111,10 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
     const ledger = yield* UsageLedger;
 
     const open = Effect.fnUntraced(function* (request: AgentRequest) {
-      const { price } = yield* model.find(request.model);
+      const { price, vision } = yield* model.find(request.model);
       const spending = new Spending(ledger, settings, request.owner, price);
       yield* spending.admit;
-      const tools = request.useTools ? yield* toolbox.open(request.owner) : noTools;
+      const tools = request.useTools ? offeredTo(vision, yield* toolbox.open(request.owner)) : noTools;
       const prompt = request.useTools ? yield* toolbox.systemPrompt(request.owner) : "";
       const clientToolNames = new Set(request.clientTools.map(({ name }) => name));
       const run: Run = {
@@ -111,10 +123,11 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
           ? model
           : withIssuedIds(model, request.ownConversation.issueCallId),
         tools,
-        system: [prompt, ...request.instructions].filter((part) => part !== "").join("\n\n"),
+        system: systemOf(prompt, request.instructions),
         before: [...request.conversation.history, ...request.conversation.fresh].map(inWords),
         cacheKey: request.owner.ephemeral ? undefined : sessionDigest(request.conversation.key),
         record: new RunRecord(settings.runOutputBytesMax),
+        sees: vision,
         isClientTool: (name) => clientToolNames.has(name),
         stored: false,
         ending: undefined,

@@ -36,7 +36,7 @@ export interface Conversation {
   /** The same place, with what is newly said in the form in which it is to be read and stored. */
   readonly saying: (fresh: ReadonlyArray<Message>) => Conversation;
   /**
-   * Stores the turn: what was fresh and what the run produced, without the bytes of files.
+   * Stores the turn: what was fresh and what the run produced, without the bytes of files and images.
    *
    * Storing again changes nothing: the turn's id is fixed when the conversation opens.
    *
@@ -153,7 +153,7 @@ export const open = Effect.fnUntraced(
       saying,
       store: Effect.fnUntraced(function* ({ produced, ...outcome }: TurnOutcome) {
         const finishedAtMs = yield* Clock.currentTimeMillis;
-        const messages = [...fresh.map(withoutContent), ...produced];
+        const messages = [...fresh, ...produced].map(withoutContent);
         const turn = { ...outcome, id, messages, startedAtMs, finishedAtMs, ...(resent && { resent }) };
         const leadsNowhere = ownConversation?.isNew === true && !produced.some((said) => toolCallsOf(said).length > 0);
         return owner.ephemeral || leadsNowhere

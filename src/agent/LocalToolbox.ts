@@ -57,7 +57,6 @@ export const layer: Layer.Layer<Toolbox, never, Sandbox | Settings> = Layer.effe
           if (composed !== undefined && of.every((part, index) => part === composed?.of[index])) return composed.prompt;
           const prompt = systemPrompt({
             agentName: settings.agentName,
-            tools: declarations,
             sandboxNotes,
             skillsCatalogue,
             toolsLibrary,

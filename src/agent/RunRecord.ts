@@ -22,6 +22,9 @@ const joined = (parts: ReadonlyArray<AssistantPart>, next: AssistantPart): Reado
   return [...parts.slice(0, -1), { ...next, text: last.text + next.text }];
 };
 
+/** Characters of base64 that a run's model is shown as images in all: requests over 20 MB are refused. */
+const imageCharactersMax = 15_000_000;
+
 /** The memory of one run; the bound is on answer text and tool results together. */
 export class RunRecord {
   readonly #produced: Array<Message> = [];
@@ -35,6 +38,7 @@ export class RunRecord {
   #usage: Usage.Usage = Usage.zero;
   #turns = 0;
   #outputBytes = 0;
+  #imageCharacters = 0;
 
   constructor(readonly outputBytesMax: number) {}
 
@@ -97,6 +101,14 @@ export class RunRecord {
   /** Forgets the model turn that just ended; its answer was a draft for another turn. */
   retractTurn(): void {
     this.#produced.pop();
+  }
+
+  /** Whether these images can still be shown, and counts them when they can. */
+  takesImages(images: NonNullable<ToolMessage["images"]>): boolean {
+    const characters = images.reduce((sum, { base64 }) => sum + base64.length, 0);
+    if (characters === 0 || this.#imageCharacters + characters > imageCharactersMax) return false;
+    this.#imageCharacters += characters;
+    return true;
   }
 
   addResult(message: ToolMessage): void {

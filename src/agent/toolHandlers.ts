@@ -4,20 +4,25 @@
  * This is the only place where a `ToolFailure` is made. A failure goes back to the model as a result
  * with `isError`; a `SandboxError` is the service's and passes through.
  */
+import { Buffer } from "node:buffer";
 import { Effect, Schema } from "effect";
+import { sniffImage } from "../domain/Artifact.ts";
 import type { ExecutionOutcome } from "../domain/Execution.ts";
 import type { ToolCall } from "../domain/Message.ts";
-import type { ToolResult } from "../domain/Tool.ts";
+import { shownImageBytesMax, type ToolResult } from "../domain/Tool.ts";
 import type { FileError, FileText, SandboxError, SandboxHandle } from "../services/Sandbox.ts";
 import type { ToolCallOptions } from "../services/Toolbox.ts";
 import {
   agentTools,
   commandSecondsDefault,
+  editFile,
   executeBash,
   readDocstring,
   readFile,
+  viewImage,
   writeFile,
 } from "../domain/agentTools.ts";
+import { editIn, wholeFile } from "./fileEdits.ts";
 
 /** A call that cannot be carried out, in words that let the model mend it. */
 export class ToolFailure extends Schema.TaggedError<ToolFailure>()("ToolFailure", { message: Schema.String }) {}
@@ -45,6 +50,8 @@ const decoder = <S extends Schema.ConstraintCodec<unknown, unknown>>(name: strin
 
 const decodeExecuteBash = decoder(executeBash.name, executeBash.arguments);
 const decodeWriteFile = decoder(writeFile.name, writeFile.arguments);
+const decodeEditFile = decoder(editFile.name, editFile.arguments);
+const decodeViewImage = decoder(viewImage.name, viewImage.arguments);
 const decodeReadFile = decoder(readFile.name, readFile.arguments);
 const decodeReadDocstring = decoder(readDocstring.name, readDocstring.arguments);
 
@@ -82,6 +89,39 @@ const handlers: Readonly<
       text: `Successfully wrote ${bytes} bytes to ${path}`,
       isError: false,
       structured: { path, bytes },
+    };
+  }),
+  edit_file: Effect.fnUntraced(function* (call, acquire) {
+    const { file_path: path, old_text: oldText, new_text: newText, all = false } = yield* decodeEditFile(
+      call.argumentsJson,
+    );
+    const edited = yield* editIn(yield* acquire, path, { oldText, newText, all });
+    if (edited._tag === "Refused") return yield* new ToolFailure({ message: `${path}: ${edited.why}` });
+    const { bytes, replacements, firstLine } = edited;
+    const where = replacements === 1 ? `at line ${firstLine}` : `${replacements} times, first at line ${firstLine}`;
+    return {
+      text: `Edited ${path} ${where}`,
+      isError: false,
+      structured: { path, replacements, first_line: firstLine, bytes: bytes.length },
+    };
+  }),
+  view_image: Effect.fnUntraced(function* (call, acquire) {
+    const { file_path: path } = yield* decodeViewImage(call.argumentsJson);
+    const bytes = yield* wholeFile(
+      yield* acquire,
+      path,
+      shownImageBytesMax,
+      "make a smaller copy, for example with PIL",
+    );
+    const mediaType = sniffImage(bytes);
+    if (mediaType === undefined) {
+      return yield* new ToolFailure({ message: `${path}: it is no PNG, JPEG, GIF or WebP image, or it is broken` });
+    }
+    return {
+      text: `Image ${path} (${mediaType}, ${bytes.length} bytes)`,
+      isError: false,
+      structured: { path, media_type: mediaType, bytes: bytes.length },
+      images: [{ path, mediaType, base64: Buffer.from(bytes).toString("base64") }],
     };
   }),
   read_file: Effect.fnUntraced(function* (call, acquire) {

@@ -25,6 +25,8 @@ export interface Run {
   readonly cacheKey: string | undefined;
   readonly record: RunRecord;
   readonly isClientTool: (name: string) => boolean;
+  /** The model can be shown images. */
+  readonly sees: boolean;
   /** Set once the turn is in the session, so that no finalizer stores it twice. */
   stored: boolean;
   /** How the run finished, once it has. */
@@ -33,6 +35,10 @@ export interface Run {
 
 /** What the reader of a cut run finds where a result should be. */
 const cutCall = "Not completed: the run ended before this call did.";
+
+/** What a model reads that cannot be shown an image, and one that was shown enough of them. */
+const blind = "(This model cannot be shown images.)";
+const tooManyImages = "(It is not shown: the images of this run are as many as a model takes.)";
 
 /** Stands for an answer that a model ended without giving: an empty reply reads as a failure. */
 const emptyAnswer = "(The model ended its turn without an answer.)";
@@ -152,15 +158,19 @@ const execute = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxErr
       const startedAtMs = yield* Clock.currentTimeMillis;
       const result = yield* run.tools.call(call, { onOutput });
       const durationMs = (yield* Clock.currentTimeMillis) - startedAtMs;
+      // The images are for the model; people see the files.
+      const { images = [], ...told } = result;
+      const shown = run.sees && run.record.takesImages(images);
       run.record.addResult({
         role: "tool",
         callId: call.id,
         name: call.name,
-        content: result.text,
+        content: images.length === 0 || shown ? result.text : `${result.text}\n${run.sees ? tooManyImages : blind}`,
         isError: result.isError,
+        ...(shown && { images }),
         execution: { startedAtMs, durationMs },
       });
-      return { _tag: "ToolCallFinished", call, result, durationMs } satisfies AgentEvent;
+      return { _tag: "ToolCallFinished", call, result: told, durationMs } satisfies AgentEvent;
     });
   return Stream.concat(Stream.make(started), withLiveOutput(call.id, finished));
 };

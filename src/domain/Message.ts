@@ -6,6 +6,7 @@
  */
 import { Schema } from "effect";
 import { Attachment, attachmentNote } from "./Attachment.ts";
+import { ToolImage } from "./Tool.ts";
 
 export { Attachment, attachment, AttachmentKind } from "./Attachment.ts";
 
@@ -86,6 +87,8 @@ export const ToolMessage = Schema.Struct({
   name: Schema.String,
   content: Schema.String,
   isError: Schema.Boolean,
+  /** What a model that sees is shown beside the text, as long as the run goes on. */
+  images: Schema.optionalKey(Schema.Array(ToolImage)),
   /** When we executed the call; absent for a call that its client answered, or that was cut. */
   execution: Schema.optionalKey(Schema.Struct({ startedAtMs: Schema.Number, durationMs: Schema.Number })),
 });
@@ -197,8 +200,13 @@ export const inWords = (message: Message): Message => {
   return { role: "user", parts: [...message.parts, { _tag: "Text", text }] };
 };
 
-/** The message as a session keeps it: without the bytes of its files. */
-export const withoutContent = (message: Message): Message =>
-  message.role !== "user" || message.attachments === undefined
+/** The message as a session keeps it: without the bytes of its files and of what a tool showed. */
+export const withoutContent = (message: Message): Message => {
+  if (message.role === "tool" && message.images !== undefined) {
+    const { images: _, ...kept } = message;
+    return kept;
+  }
+  return message.role !== "user" || message.attachments === undefined
     ? message
     : { ...message, attachments: message.attachments.map(({ content: _, ...kept }) => kept) };
+};

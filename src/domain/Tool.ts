@@ -16,6 +16,17 @@ export interface ToolDeclaration {
 export const RefusedFile = Schema.Struct({ path: Schema.String, reason: Schema.String, why: Schema.String });
 export type RefusedFile = typeof RefusedFile.Type;
 
+/** An image that a tool shows, as base64 without a data-URL prefix; the path is that of its file in the sandbox. */
+export const ToolImage = Schema.Struct({
+  path: Schema.optionalKey(Schema.String),
+  mediaType: Schema.String,
+  base64: Schema.String,
+});
+export type ToolImage = typeof ToolImage.Type;
+
+/** Bytes of one image that a tool shows: what the strictest of the providers takes as base64 (5 MB), before it is. */
+export const shownImageBytesMax = 3_750_000;
+
 /** What a tool call came to: the text the model reads and, for a command, the outcome behind it. */
 export const ToolResult = Schema.Struct({
   text: Schema.String,
@@ -24,5 +35,7 @@ export const ToolResult = Schema.Struct({
   structured: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json)),
   outcome: Schema.optionalKey(ExecutionOutcome),
   refusedFile: Schema.optionalKey(RefusedFile),
+  /** What models that see, and MCP clients, are shown beside the text. */
+  images: Schema.optionalKey(Schema.Array(ToolImage)),
 });
 export type ToolResult = typeof ToolResult.Type;

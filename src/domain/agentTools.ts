@@ -65,13 +65,36 @@ export const executeBash = tool({
 export const writeFile = tool({
   name: "write_file",
   title: "Write a file",
-  description: "Write text to a file in the sandbox, replacing it; parent directories are created.",
+  description:
+    "Write a new file, or a whole file anew; parent directories are created. To change a part, use edit_file.",
   arguments: Schema.Struct({
     file_path: filePath,
     content: Schema.String.annotate({ description: "The whole new content" }),
   }),
   output: Schema.Struct({ path: Schema.String, bytes: Schema.Int }),
   annotations: { readOnly: false, destructive: true, idempotent: true },
+});
+
+/** `edit_file`: replaces an exact text in a file. */
+export const editFile = tool({
+  name: "edit_file",
+  title: "Edit a file",
+  description:
+    "Replace old_text by new_text in a text file. old_text must be exactly what stands there, spaces and line breaks " +
+    "included, and occur once, unless all is set. Read the file first.",
+  arguments: Schema.Struct({
+    file_path: filePath,
+    old_text: Schema.String.annotate({ description: "The exact text to replace" }),
+    new_text: Schema.String.annotate({ description: "What stands there instead; may be empty" }),
+    all: Schema.optionalKey(Schema.Boolean.annotate({ description: "Replace every occurrence" })),
+  }),
+  output: Schema.Struct({
+    path: Schema.String,
+    replacements: Schema.Int,
+    first_line: Schema.Int,
+    bytes: Schema.Int,
+  }),
+  annotations: { readOnly: false, destructive: true, idempotent: false },
 });
 
 /** `read_file`: a page of a text file, or a directory's listing. */
@@ -102,6 +125,16 @@ export const readFile = tool({
   annotations: { readOnly: true, destructive: false, idempotent: true },
 });
 
+/** `view_image`: an image file, shown as what it is. */
+export const viewImage = tool({
+  name: "view_image",
+  title: "Look at an image",
+  description: "Look at a PNG, JPEG, GIF or WebP file of the sandbox, for example a chart that you made.",
+  arguments: Schema.Struct({ file_path: filePath }),
+  output: Schema.Struct({ path: Schema.String, media_type: Schema.String, bytes: Schema.Int }),
+  annotations: { readOnly: true, destructive: false, idempotent: true },
+});
+
 /** `read_docstring`: what a Python function says of itself, without running its file. */
 export const readDocstring = tool({
   name: "read_docstring",
@@ -117,7 +150,7 @@ export const readDocstring = tool({
 });
 
 /** Every tool of the agent, in the order they are offered. */
-export const agentTools = [executeBash, writeFile, readFile, readDocstring] as const;
+export const agentTools = [executeBash, writeFile, editFile, readFile, viewImage, readDocstring] as const;
 
 /** The names that a client's own tools must not take. */
 export const agentToolNames: ReadonlySet<string> = new Set(agentTools.map((agentTool) => agentTool.name));

@@ -62,10 +62,13 @@ const unknownArguments = ({ name, parameters }: ToolDeclaration, given: object):
 };
 
 const answered = (result: ToolResult): CallToolResult => {
-  const { text, isError, structured } = result;
+  const { text, isError, structured, images = [] } = result;
   const meta = resultMeta(result);
   return {
-    content: [{ type: "text", text }],
+    content: [
+      { type: "text", text },
+      ...images.map(({ mediaType, base64 }) => ({ type: "image" as const, data: base64, mimeType: mediaType })),
+    ],
     isError,
     ...(structured !== undefined && { structuredContent: structured }),
     ...(meta !== undefined && { _meta: meta }),

@@ -55,6 +55,22 @@ for (const [sandbox, skip] of [["embedded", undefined], ["docker", skipWithoutEn
         docstring: "What f does.",
       });
       assert.equal(yield* stdoutOf(ada, "ls"), "m.py\n");
+      const edit = { file_path: "m.py", old_text: "What f does.", new_text: "What f did." };
+      assert.deepEqual(yield* call(ada, "edit_file", edit), {
+        path: "m.py",
+        replacements: 1,
+        first_line: 2,
+        bytes: 31,
+      });
+      assert.equal(yield* stdoutOf(ada, "tail -1 m.py"), '    """What f did."""\n');
+      yield* stdoutOf(ada, "mkdir -p .shown; echo iVBORw0KGgo= | base64 -d > .shown/a.png");
+      const shown = yield* Effect.promise(() =>
+        ada.callTool({ name: "view_image", arguments: { file_path: ".shown/a.png" } })
+      );
+      assert.deepEqual(shown.content, [
+        { type: "text", text: "Image .shown/a.png (image/png, 8 bytes)" },
+        { type: "image", data: "iVBORw0KGgo=", mimeType: "image/png" },
+      ]);
       assert.equal(yield* stdoutOf(bob, "ls"), "");
       const missing = yield* Effect.promise(() =>
         bob.callTool({ name: "read_file", arguments: { file_path: "m.py" } })

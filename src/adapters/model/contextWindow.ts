@@ -58,7 +58,9 @@ const tokensOfText = (text: string): number => Buffer.byteLength(text) / bytesPe
 
 /** Estimates the tokens of a message. */
 export const messageTokens = (message: Message): number => {
-  if (message.role === "tool") return tokensPerFrame + tokensOfText(message.content);
+  if (message.role === "tool") {
+    return tokensPerFrame + tokensOfText(message.content) + (message.images?.length ?? 0) * tokensPerImage;
+  }
   let tokens = tokensPerFrame;
   for (const part of message.parts) {
     switch (part._tag) {
@@ -126,8 +128,9 @@ export const fit = (window: Window): Option.Option<Fitted> => {
     const message = messages[index];
     if (message?.role !== "tool") continue;
     const bytes = Buffer.byteLength(message.content);
-    if (bytes < noteworthyBytes) continue;
-    const replaced = { ...message, content: note(message) };
+    const { images, ...withoutImages } = message;
+    if (bytes < noteworthyBytes && images === undefined) continue;
+    const replaced = { ...withoutImages, content: note(message) };
     fitted[index] = replaced;
     freed += messageTokens(message) - messageTokens(replaced);
     trimmed += 1;

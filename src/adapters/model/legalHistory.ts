@@ -181,6 +181,12 @@ class Mending {
     return [{ _tag: "Text", text: `(An image of type ${type}, which this model cannot be shown.)` }];
   }
 
+  /** Of the images of a result those that the provider reads. */
+  #imagesOf(result: ToolMessage | undefined): Pick<ToolMessage, "images"> {
+    const images = result?.images?.filter(({ mediaType }) => this.rules.imageType.test(mediaType)) ?? [];
+    return images.length === 0 ? {} : { images };
+  }
+
   #assistant(message: AssistantMessage): void {
     const results: Array<Message> = [];
     const parts = message.parts.flatMap((part): ReadonlyArray<AssistantPart> => {
@@ -197,6 +203,7 @@ class Mending {
         name,
         content: result === undefined ? noResult : result.content.toWellFormed(),
         isError: result?.isError ?? true,
+        ...this.#imagesOf(result),
       });
       return [{ _tag: "ToolCall", call: { ...call, id, name } }];
     });

@@ -3,12 +3,23 @@
  */
 import { Option, Schema } from "effect";
 import type { CallToolResult, ContentBlock } from "@modelcontextprotocol/sdk/types";
-import type { ToolResult } from "../../domain/Tool.ts";
+import { shownImageBytesMax, type ToolResult } from "../../domain/Tool.ts";
 import { outcomeFrom, refusedFileFrom } from "../../services/toolResultMeta.ts";
 import { headOf } from "../../domain/cutText.ts";
 
 /** Characters of a foreign result that a model is given; our own server bounds its output below this. */
 const resultCharactersMax = 512 * 1024;
+
+/** Images of a result that a model is shown; further and larger ones are told of in words. */
+const imagesMax = 4;
+
+const imageTypes: ReadonlyArray<string> = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+const base64CharactersMax = 4 * Math.ceil(shownImageBytesMax / 3);
+
+type ImageBlock = Extract<ContentBlock, { type: "image" }>;
+
+const isShown = (block: ContentBlock): block is ImageBlock =>
+  block.type === "image" && imageTypes.includes(block.mimeType) && block.data.length <= base64CharactersMax;
 
 const blockText = (block: ContentBlock): string => {
   switch (block.type) {
@@ -26,9 +37,11 @@ const blockText = (block: ContentBlock): string => {
 
 const decodeStructured = Schema.decodeUnknownOption(Schema.Record(Schema.String, Schema.Json));
 
-/** Reads a result: text blocks joined, other blocks named, the outcome of a command rebuilt when it is ours. */
+/** Reads a result: texts joined, images kept, other blocks named, the outcome of a command rebuilt when it is ours. */
 export const toolResultOf = ({ content, isError, structuredContent, _meta }: CallToolResult): ToolResult => {
-  const text = content.map(blockText).join("\n");
+  const shown = content.filter(isShown).slice(0, imagesMax);
+  const images = shown.map(({ mimeType, data }) => ({ mediaType: mimeType, base64: data }));
+  const text = content.filter((block) => !isShown(block) || !shown.includes(block)).map(blockText).join("\n");
   const structured = Option.getOrUndefined(decodeStructured(structuredContent));
   const outcome = Option.getOrUndefined(outcomeFrom(_meta, structuredContent));
   const refusedFile = Option.getOrUndefined(refusedFileFrom(_meta));
@@ -38,5 +51,6 @@ export const toolResultOf = ({ content, isError, structuredContent, _meta }: Cal
     ...(structured !== undefined && { structured }),
     ...(outcome !== undefined && { outcome }),
     ...(refusedFile !== undefined && { refusedFile }),
+    ...(images.length > 0 && { images }),
   };
 };

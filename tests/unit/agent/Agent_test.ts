@@ -10,7 +10,7 @@ import type { AgentEvent } from "../../../src/domain/AgentEvent.ts";
 import { type Message, textOf, user } from "../../../src/domain/Message.ts";
 import { OwnerKey } from "../../../src/domain/Owner.ts";
 import type { ToolResult } from "../../../src/domain/Tool.ts";
-import { ConnectionLost, ModelError, type ToolChoice } from "../../../src/services/Model.ts";
+import { ConnectionLost, Model, ModelError, type ToolChoice } from "../../../src/services/Model.ts";
 import { SandboxError, SandboxLost } from "../../../src/services/Sandbox.ts";
 import { Toolbox, type Tools } from "../../../src/services/Toolbox.ts";
 import { it } from "../../support/it.ts";
@@ -105,7 +105,7 @@ it.effect("Agent.run streams the answer and stores the turn when the model just 
     ]);
     assert.deepEqual(stored.map(({ status, produced }) => [status, produced.map(textOf)]), [["completed", ["Hello"]]]);
     const [first] = yield* asked;
-    assert.equal(first?.system, "our prompt\n\nbe brief");
+    assert.equal(first?.system, "our prompt\n\n# From the application\n\nbe brief");
     assert.deepEqual(first?.messages, [user("hello")]);
   }).pipe(Effect.provide(agent([Scripted.answers("Hel", "lo")])));
 });
@@ -259,6 +259,36 @@ it.effect("Agent.run closes open calls in the stored turn when the listener goes
   });
 });
 
+const image = { path: "/workspace/a.png", mediaType: "image/png", base64: "A".repeat(8_000_000) };
+
+for (const vision of [true, false]) {
+  it.effect(`Agent.run shows images of tools to a model that ${vision ? "sees, up to its bound" : "is blind in words"}`, () => {
+    const { opened, stored } = conversation();
+    const looks = ["1", "2"].map((id) => Scripted.calls(Scripted.toolCall(id, "view_image", { file_path: "a.png" })));
+    return Effect.gen(function* () {
+      const model = yield* Model;
+      const sighted = Model.of({
+        ...model,
+        find: (name) => Effect.map(model.find(name), (info) => ({ ...info, vision })),
+      });
+      const layer = agentLayer.pipe(
+        Layer.provide(Layer.succeed(Model, sighted)),
+        Layer.provide(toolbox(() => Effect.succeed({ text: "Image a.png", isError: false, images: [image] }))),
+        Layer.provide(Settings.layerWith()),
+      );
+      const events = yield* run(request(opened)).pipe(Effect.provide(layer));
+      const requests = yield* asked;
+      const results = requests.at(-1)?.messages.flatMap((message) => message.role === "tool" ? [message] : []) ?? [];
+      assert.deepEqual(results.map(({ images = [] }) => images.length), vision ? [1, 0] : [0, 0]);
+      assert.match(results.at(-1)?.content ?? "", vision ? /It is not shown/ : /cannot be shown images/);
+      assert.equal(requests[0]?.tools.some(({ name }) => name === "view_image"), vision);
+      // The reader has the file; nothing of the image is in the run's events.
+      assert.ok(JSON.stringify(events).length < 10_000);
+      assert.equal(stored.length, 1);
+    }).pipe(Effect.provide(Layer.merge(Scripted.layer([...looks, Scripted.answers("Seen.")]), TestClock.layer())));
+  });
+}
+
 it.effect("Agent.run fails when the sandbox fails, and keeps the call it was in", () => {
   const { opened, stored } = conversation();
   const lost = new SandboxError({ reason: new SandboxLost({}), detail: "gone" });
@@ -282,9 +312,9 @@ it.effect("Agent.run asks for the wished format in a last turn that may call no 
       toolChoice?._tag,
     ]);
     assert.deepEqual(seen, [
-      [4, undefined, undefined],
-      [4, undefined, undefined],
-      [4, "JsonObject", "None"],
+      [declarations.length, undefined, undefined],
+      [declarations.length, undefined, undefined],
+      [declarations.length, "JsonObject", "None"],
     ]);
     assert.deepEqual(requests[2]?.messages.map(({ role }) => role), ["user", "assistant", "tool"]);
     assert.deepEqual(stored[0]?.produced.map(textOf).at(-1), '{"sum":4}');

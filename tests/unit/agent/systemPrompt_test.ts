@@ -13,7 +13,6 @@ const skill: Skill = {
 };
 const input: SystemPromptInput = {
   agentName: "code_executor_agent",
-  tools: declarations,
   sandboxNotes: ["There is no network.", "Python 3.11 with numpy, pandas and matplotlib is installed."],
   skillsCatalogue: [skill],
   toolsLibrary: [{
@@ -24,12 +23,11 @@ const input: SystemPromptInput = {
   }],
 };
 
-Deno.test("systemPrompt names the agent, tools, sandbox, skills and modules when all are given", () => {
+Deno.test("systemPrompt names the agent, sandbox, skills and modules when all are given", () => {
   const prompt = systemPrompt(input);
   assert.match(prompt, /^You are code_executor_agent, /);
   for (
     const part of [
-      "# Tools\n- execute_bash: ",
       "# This sandbox\n- There is no network.\n",
       "<name>csv-cleaning</name>",
       "<location>/skills/csv-cleaning/SKILL.md</location>",
@@ -38,10 +36,26 @@ Deno.test("systemPrompt names the agent, tools, sandbox, skills and modules when
   ) assert.ok(prompt.includes(part), part);
 });
 
-Deno.test("systemPrompt stays small when nothing but the tools is configured", () => {
-  const bare = systemPrompt({ agentName: "a", tools: declarations, sandboxNotes: [] });
-  assert.ok(tokensOf(bare) < 500, `${tokensOf(bare)} tokens`);
+Deno.test("systemPrompt stays small when nothing is configured", () => {
+  const bare = systemPrompt({ agentName: "a", sandboxNotes: [] });
+  assert.ok(tokensOf(bare) < 450, `${tokensOf(bare)} tokens`);
   assert.ok(!bare.includes("# Skills") && !bare.includes("# Python modules"));
+});
+
+Deno.test("declarations keep to their budget, and no tool to more than its share, when a model is offered them", () => {
+  const sizes = declarations.map((declaration) => tokensOf(JSON.stringify(declaration)));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  // The budget is per tool so that a tool that is added brings its own; every request pays it.
+  assert.ok(Math.max(...sizes) < 280, `${sizes} tokens`);
+  assert.ok(total < 190 * declarations.length, `${total} tokens`);
+});
+
+Deno.test("systemPrompt and declarations name no tool that there is not", () => {
+  const names = new Set(declarations.map(({ name }) => name));
+  const texts = [systemPrompt(input), ...declarations.map(({ description }) => description)].join("\n");
+  const named = texts.match(/\b(?:read|write|edit|view|execute|list|kill)_[a-z]+\b/g) ?? [];
+  assert.deepEqual(named.filter((name) => !names.has(name)), []);
+  assert.ok(named.length > 0);
 });
 
 Deno.test("skillEntry is under 100 tokens when the description is two sentences", () => {
@@ -75,6 +89,6 @@ Deno.test("systemPrompt keeps a skill's text inside its entry when it holds tags
 
 Deno.test("systemPrompt takes a deployment's words when it replaces or adds to the text", () => {
   const prompt = systemPrompt({ ...input, replacement: "You are Ada.\n", addition: "Never delete files." });
-  assert.match(prompt, /^You are Ada\.\n\n# Tools\n/);
+  assert.match(prompt, /^You are Ada\.\n\n# This sandbox\n/);
   assert.match(prompt, /\n\nNever delete files\.$/);
 });

@@ -5,7 +5,14 @@
  */
 import type Anthropic from "@anthropic-ai/sdk";
 import { Option, Result, Schema } from "effect";
-import type { AssistantMessage, Message, ToolCall, UserMessage } from "../../../domain/Message.ts";
+import type {
+  AssistantMessage,
+  ImagePart,
+  Message,
+  ToolCall,
+  ToolMessage,
+  UserMessage,
+} from "../../../domain/Message.ts";
 import { type ModelParameters, type ModelRequest, RequestRefused } from "../../../services/Model.ts";
 import { type Fault, fault } from "../fault.ts";
 import { argumentsOf, type HistoryRules, legalHistory, legalName } from "../legalHistory.ts";
@@ -77,12 +84,20 @@ const historyRules: HistoryRules = {
 type ImageType = Anthropic.Base64ImageSource["media_type"];
 const imageTypes: ReadonlyArray<ImageType> = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
+const imageBlock = (image: Pick<ImagePart, "mediaType" | "base64">): Anthropic.ImageBlockParam => {
+  const media_type = imageTypes.find((type) => type === image.mediaType) ?? "image/png";
+  return { type: "image", source: { type: "base64", media_type, data: image.base64 } };
+};
+
 const userBlocks = (message: UserMessage): Array<Block> =>
-  message.parts.map((part): Block => {
-    if (part._tag === "Text") return { type: "text", text: part.text };
-    const media_type = imageTypes.find((type) => type === part.mediaType) ?? "image/png";
-    return { type: "image", source: { type: "base64", media_type, data: part.base64 } };
-  });
+  message.parts.map((part): Block => part._tag === "Text" ? { type: "text", text: part.text } : imageBlock(part));
+
+/** What a result holds: its text alone as a string, as it always was, else blocks. */
+const resultContent = ({ content, images }: ToolMessage): Pick<Anthropic.ToolResultBlockParam, "content"> => {
+  const text = content.trim() === "" ? undefined : content;
+  if (images === undefined) return text === undefined ? {} : { content: text };
+  return { content: [...(text === undefined ? [] : [{ type: "text" as const, text }]), ...images.map(imageBlock)] };
+};
 
 const isThought = ({ type }: Block): boolean => type === "thinking" || type === "redacted_thinking";
 
@@ -129,7 +144,7 @@ const messagesOf = (messages: ReadonlyArray<Message>, wish: string): Array<Anthr
         add("user", [{
           type: "tool_result",
           tool_use_id: message.callId,
-          ...(message.content.trim() === "" ? {} : { content: message.content }),
+          ...resultContent(message),
           ...(message.isError ? { is_error: true } : {}),
         }]);
     }

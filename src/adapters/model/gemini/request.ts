@@ -126,6 +126,10 @@ const responsePart = (message: ToolMessage, callId: string | undefined): GeminiP
   },
 });
 
+/** What a result shows stands beside it: a response itself takes images with some models only. */
+const shownParts = ({ images = [] }: ToolMessage): Array<GeminiPart> =>
+  images.map(({ mediaType, base64 }) => ({ inlineData: { mimeType: mediaType, data: base64 } }));
+
 /**
  * Lowers a history. The results of one turn's calls share a content, as Gemini wants as many
  * responses in it as there were calls; contents left without parts are dropped, and what the model said
@@ -147,7 +151,7 @@ const contentsOf = (messages: ReadonlyArray<Message>, signForeignCalls: boolean)
       ? userContent(message)
       : message.role === "assistant"
       ? modelContent(message, signForeignCalls, idOf)
-      : { role: "user", parts: [responsePart(message, callIds.get(message.callId))] };
+      : { role: "user", parts: [responsePart(message, callIds.get(message.callId)), ...shownParts(message)] };
     if (content.parts.length === 0) continue;
     const last = contents.at(-1);
     const joins = last !== undefined && previous === message.role && message.role !== "user";

@@ -1,6 +1,7 @@
 /**
  * What the offline model understood of a request: steps, each of which becomes one tool call.
  */
+import { agentToolNames } from "../../../domain/agentTools.ts";
 import * as Code from "./code.ts";
 
 /** One thing to do. */
@@ -13,8 +14,8 @@ export type Step =
   /** A tool named outright, ours or the client's, with its arguments as JSON text. */
   | { readonly _tag: "Named"; readonly tool: string; readonly argumentsJson: string };
 
-/** The names of the tools that steps other than `Named` use. */
-export const ourTools: ReadonlySet<string> = new Set(["execute_bash", "write_file", "read_file", "read_docstring"]);
+/** The names of our own tools. */
+export const ourTools: ReadonlySet<string> = agentToolNames;
 
 /** The tool that carries out a step. */
 export const toolOf = (step: Step): string => {

@@ -4,7 +4,8 @@
  * Pure. What OpenAI itself and the many servers that imitate it all accept.
  */
 import { Option, Schema } from "effect";
-import type { AssistantMessage, Message, ToolCall, UserMessage } from "../../../domain/Message.ts";
+import type { AssistantMessage, ImagePart, Message, ToolCall, UserMessage } from "../../../domain/Message.ts";
+import type { ToolImage } from "../../../domain/Tool.ts";
 import type { ModelParameters, ModelRequest } from "../../../services/Model.ts";
 import { argumentsOf, hasSurrogates, type HistoryRules, legalHistory, legalName } from "../legalHistory.ts";
 import { sampling, samplingFields } from "../sampling.ts";
@@ -53,9 +54,7 @@ const historyRules: HistoryRules = {
 
 const userMessage = (message: UserMessage): Body => {
   const parts = message.parts.map((part): Body =>
-    part._tag === "Text"
-      ? { type: "text", text: part.text }
-      : { type: "image_url", image_url: { url: `data:${part.mediaType};base64,${part.base64}` } }
+    part._tag === "Text" ? { type: "text", text: part.text } : imageOf(part)
   );
   // A plain string is understood by every server, a list of parts not by all.
   return {
@@ -65,6 +64,17 @@ const userMessage = (message: UserMessage): Body => {
       : parts,
   };
 };
+
+const imageOf = ({ mediaType, base64 }: Pick<ImagePart, "mediaType" | "base64">): Body => ({
+  type: "image_url",
+  image_url: { url: `data:${mediaType};base64,${base64}` },
+});
+
+/** What tools showed, as a message of its own. */
+const shownMessage = (images: ReadonlyArray<ToolImage>): Body => ({
+  role: "user",
+  content: [{ type: "text", text: "(The images of the tool results above, in their order.)" }, ...images.map(imageOf)],
+});
 
 /** The model's own text of the arguments where it is legal, so that the prompt stays the one it wrote. */
 const argumentsText = (call: ToolCall): string => {
@@ -119,7 +129,14 @@ const messagesOf = (
   const messages = legalHistory(stored, historyRules);
   const lastUser = messages.findLastIndex((message) => message.role === "user");
   const lowered: Array<Body> = system === "" ? [] : [{ role: "system", content: system.toWellFormed() }];
+  // Images of results come after all results of a turn: a tool message takes text only, and results stand together.
+  let shown: ReadonlyArray<ToolImage> = [];
+  const show = () => {
+    if (shown.length > 0) lowered.push(shownMessage(shown));
+    shown = [];
+  };
   for (const [index, message] of messages.entries()) {
+    if (message.role !== "tool") show();
     switch (message.role) {
       case "user":
         lowered.push(userMessage(message));
@@ -129,8 +146,10 @@ const messagesOf = (
         break;
       case "tool":
         lowered.push({ role: "tool", tool_call_id: message.callId, content: message.content });
+        shown = [...shown, ...message.images ?? []];
     }
   }
+  show();
   return lowered;
 };
 
