@@ -36,6 +36,7 @@
 // The domain
 export type * as AgentEvent from "./src/domain/AgentEvent.ts";
 export * as Message from "./src/domain/Message.ts";
+export { type CellDisplay, type CellError, cellNotRun, type CellOutcome, type CellRequest } from "./src/domain/Cell.ts";
 export type { ExecutionOutcome, ExecutionRequest } from "./src/domain/Execution.ts";
 export { ownerOf, type UserClaims } from "./src/domain/identity.ts";
 export { ownerKey } from "./src/domain/ids.ts";

@@ -182,7 +182,7 @@ class Commands:
         owner.signal(signal.SIGKILL)
         command = owner.command
         if command is not None:
-            if not self._kill_orphans(owner):
+            if not self.kill_orphans(owner):
                 command.flags |= wire.SURVIVORS
             if not command.told_to_die:
                 command.flags |= wire.RUNNER_LOST
@@ -190,8 +190,9 @@ class Commands:
             owner.command = None
         self.pool.retire(owner)
 
-    def _kill_orphans(self, owner):
-        others = frozenset(pid for pid in self.pool.runners if pid != owner.pid) | self.loop.workers
+    def kill_orphans(self, owner=None):
+        """Kills what is below this process and below no runner but `owner`, and no worker; False when it cannot."""
+        others = frozenset(pid for pid, runner in self.pool.runners.items() if runner is not owner) | self.loop.workers
         if processes.kill_descendants(ORPHAN_SECONDS_MAX, others, self.loop.on_reaped):
             return True
         if os.getpid() != 1:

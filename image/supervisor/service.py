@@ -30,6 +30,7 @@ _LIMITS = [
 ]
 # Frames that begin something under their id, which must be free.
 _BEGINNINGS = {wire.EXEC, wire.WRITE, wire.READ_TEXT, wire.READ_BYTES, wire.DOCSTRING, wire.CHANGED, wire.USAGE}
+_BEGINNINGS.add(wire.KERNEL_RUN)
 
 
 class Loop:
@@ -81,6 +82,7 @@ class Service:
         self.writes = {}
         self.reads = {}
         self.jobs = deque()  # (id, generator) of file work that is not finished
+        self.kernels = None  # Until the first cell.
         self.lookups = {}  # id → (pid, pipe, deadline, bytes so far, what silence means)
         self.greeted = False
         self.limits = _limits()
@@ -99,6 +101,7 @@ class Service:
             wire.DOCSTRING: self._docstring,
             wire.CHANGED: self._changed,
             wire.USAGE: self._usage,
+            wire.KERNEL_RUN: self._run_cell,
             wire.PING: lambda ident, _: self.outbox.send(wire.PONG, ident),
         }
 
@@ -117,6 +120,8 @@ class Service:
         wake = self.commands.next_wake()
         if wake is not None and now >= wake:
             self.commands.on_time(now)
+        if self.kernels is not None:
+            self.kernels.on_time(now)
         self._run_jobs()
         for ident, (pid, _, deadline, _, _) in list(self.lookups.items()):
             if now >= deadline:
@@ -129,9 +134,10 @@ class Service:
         if self.jobs:
             return 0
         wakes = [lookup[2] for lookup in self.lookups.values()]
-        wake = self.commands.next_wake()
-        if wake is not None:
-            wakes.append(wake)
+        for part in (self.commands, self.kernels):
+            wake = None if part is None else part.next_wake()
+            if wake is not None:
+                wakes.append(wake)
         return max(0.0, min(wakes) - time.monotonic()) if wakes else None
 
     def _flush(self):
@@ -144,16 +150,24 @@ class Service:
             self.loop.watch_writable(outbox.fd, lambda: None)
         if outbox.size > wire.OUTBOX_BYTES_HIGH and not self.commands.paused:
             self.commands.pause()
+            if self.kernels is not None:
+                self.kernels.pause()
         elif outbox.size < wire.OUTBOX_BYTES_LOW and self.commands.paused:
             self.commands.resume()
+            if self.kernels is not None:
+                self.kernels.resume()
 
-    def _on_reaped(self, pid, _):
+    def _on_reaped(self, pid, status):
         self.loop.workers.discard(pid)
+        if self.kernels is not None:
+            self.kernels.on_reaped(pid, status)
 
     def _close(self):
         for write in self.writes.values():
             write.discard()
         self.commands.close()
+        if self.kernels is not None:
+            self.kernels.close()
         deadline = time.monotonic() + CLOSE_SECONDS_MAX
         while not processes.reap() and time.monotonic() < deadline:
             time.sleep(0.005)
@@ -179,6 +193,7 @@ class Service:
             or ident in self.writes
             or ident in self.reads
             or ident in self.lookups
+            or (self.kernels is not None and self.kernels.is_busy(ident))
             or any(job[0] == ident for job in self.jobs)
         )
 
@@ -203,6 +218,8 @@ class Service:
 
     def _cancel(self, ident, _):
         self.commands.cancel(ident)
+        if self.kernels is not None:
+            self.kernels.cancel(ident)
         write = self.writes.pop(ident, None)
         if write is not None:
             write.discard()
@@ -214,6 +231,13 @@ class Service:
         if ident in self.lookups:
             os.kill(self.lookups[ident][0], signal.SIGKILL)
             self._forget_lookup(ident)
+
+    def _run_cell(self, ident, payload):
+        if self.kernels is None:
+            import kernels  # Only here: a sandbox without cells is the smaller for it.
+
+            self.kernels = kernels.Kernels(self.loop, self.outbox, self.settings, self.commands)
+        self.kernels.run(ident, payload)
 
     # Files ---------------------------------------------------------------------------------------
 

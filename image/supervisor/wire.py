@@ -9,7 +9,7 @@ import os
 import struct
 from collections import deque
 
-VERSION = 2
+VERSION = 3
 PREAMBLE = b"\x00\xffcaisson-supervisor-1\xff\x00\n"
 HEADER = struct.Struct(">IBI")
 
@@ -25,11 +25,15 @@ WRITEV_BUFFERS = 64
 
 # Server to supervisor
 EXEC, STDIN, CANCEL, WRITE, CHUNK, COMMIT, READ_TEXT, READ_BYTES, CREDIT, DOCSTRING, CHANGED, PING, USAGE = range(1, 14)
+KERNEL_RUN = 48
 # Supervisor to server
 STDOUT, STDERR, STDOUT_TAIL, STDERR_TAIL, EXIT, OK, ERROR, DATA, HELLO, PONG, TAKEN = range(65, 76)
+DISPLAY = 104
 
 EXEC_HEAD = struct.Struct(">IIBB")  # timeout in ms, output bound in bytes, flags, length of the output name
 EXEC_WITH_STDIN = 1
+# Timeout in ms, output bound in bytes, length of the kernel's name, length of the output name
+KERNEL_RUN_HEAD = struct.Struct(">IIBB")
 
 EXIT_BODY = struct.Struct(">iHQQ")  # exit code, flags, bytes of stdout and of stderr in all
 TIMED_OUT, OOM_KILLED, CANCELLED, SURVIVORS, RUNNER_LOST, STDOUT_SAVED, STDERR_SAVED, SAVED_IN_PART = (
@@ -38,6 +42,8 @@ TIMED_OUT, OOM_KILLED, CANCELLED, SURVIVORS, RUNNER_LOST, STDOUT_SAVED, STDERR_S
 # Somebody's process was killed for want of memory while this command ran beside others; processes that the
 # command left behind were ended with it.
 OOM_BESIDE, LEFT_BEHIND = 256, 512
+# A kernel of this name was there before and is gone; the variables of this cell's kernel are gone.
+RESTARTED, STATE_LOST = 1024, 2048
 
 # First byte of a page of text
 MORE_FOLLOWS, CUT_IN_LINE = 1, 2

@@ -4,7 +4,8 @@
 import { Effect, Queue, Schema, type Scope, Stream } from "effect";
 import { ownerKey } from "../domain/ids.ts";
 import type { Owner } from "../domain/Owner.ts";
-import type { FileError, SandboxError, SandboxService } from "../services/Sandbox.ts";
+import type { ExecutionRequest } from "../domain/Execution.ts";
+import type { FileError, SandboxError, SandboxHandle, SandboxService } from "../services/Sandbox.ts";
 import { encodeFrame, encodeJsonFrame, type Frame } from "../services/sandboxFrames.ts";
 import {
   type SandboxFailure,
@@ -83,8 +84,34 @@ const nothing = {};
 /** Frames that say the answer is alive, as long as it is read. */
 const pulse = (keepAliveMs: number) => Stream.map(Stream.drop(Stream.tick(keepAliveMs), 1), () => encodeFrame("alive"));
 
-const { hold, execute, stop, writeFile, readText, readBytes, readDocstring, changedFiles, reset, health } =
+const { hold, execute, runCell, stop, writeFile, readText, readBytes, readDocstring, changedFiles, reset, health } =
   sandboxMethods;
+
+/** An answer that tells what is printed, and ends with the outcome; a caller who leaves ends what runs. */
+const toldWhileItRuns = <A>(
+  { sandbox, commands, keepAliveMs }: RequestParts,
+  { owner }: SandboxRequest,
+  callId: string,
+  run: (
+    handle: SandboxHandle,
+    onOutput: NonNullable<ExecutionRequest["onOutput"]>,
+  ) => Effect.Effect<A, SandboxError>,
+): Frames =>
+  Stream.callback<Uint8Array, RequestFailure>(
+    (out) =>
+      Effect.flatMap(sandbox.open(owner), (handle) =>
+        commands.run(
+          `${ownerKey(owner)}/${callId}`,
+          run(handle, (stream, text) => {
+            Queue.offerUnsafe(out, encodeJsonFrame("message", { stream, text }));
+          }),
+        )).pipe(
+          Effect.flatMap((outcome) => Queue.offer(out, encodeJsonFrame("end", outcome))),
+          Effect.andThen(Queue.end(out)),
+          Effect.catch((failure) => Queue.fail(out, failure)),
+        ),
+    outputQueue,
+  ).pipe(Stream.merge(pulse(keepAliveMs), { haltStrategy: "left" }));
 
 /** The responder of every request. */
 export const responders: Readonly<Record<SandboxMethodName, Responder>> = {
@@ -101,26 +128,15 @@ export const responders: Readonly<Record<SandboxMethodName, Responder>> = {
   execute: responding(
     "execute",
     execute,
-    ({ callId, command, timeoutMs }, { sandbox, commands, keepAliveMs }, request) =>
-      Stream.callback<Uint8Array, RequestFailure>(
-        (out) =>
-          Effect.flatMap(sandbox.open(request.owner), (handle) =>
-            commands.run(
-              `${ownerKey(request.owner)}/${callId}`,
-              handle.execute({
-                command,
-                timeoutMs,
-                onOutput: (stream, text) => {
-                  Queue.offerUnsafe(out, encodeJsonFrame("message", { stream, text }));
-                },
-              }),
-            )).pipe(
-              Effect.flatMap((outcome) => Queue.offer(out, encodeJsonFrame("end", outcome))),
-              Effect.andThen(Queue.end(out)),
-              Effect.catch((failure) => Queue.fail(out, failure)),
-            ),
-        outputQueue,
-      ).pipe(Stream.merge(pulse(keepAliveMs), { haltStrategy: "left" })),
+    ({ callId, command, timeoutMs }, parts, request) =>
+      toldWhileItRuns(parts, request, callId, (handle, onOutput) => handle.execute({ command, timeoutMs, onOutput })),
+  ),
+
+  runCell: responding(
+    "runCell",
+    runCell,
+    ({ callId, ...cell }, parts, request) =>
+      toldWhileItRuns(parts, request, callId, (handle, onOutput) => handle.runCell({ ...cell, onOutput })),
   ),
 
   stop: responding(

@@ -5,6 +5,7 @@
  * inside the sandbox as its user, never on paths of the host.
  */
 import { Context, type Effect, Schema, type Scope, type Stream } from "effect";
+import type { CellOutcome, CellRequest } from "../domain/Cell.ts";
 import type { ExecutionOutcome, ExecutionRequest } from "../domain/Execution.ts";
 import type { Owner } from "../domain/Owner.ts";
 
@@ -179,6 +180,17 @@ export interface SandboxHandle {
    */
   readonly execute: (request: ExecutionRequest) => Effect.Effect<ExecutionOutcome, SandboxError>;
   /**
+   * Runs a cell of Python in a kernel, whose variables stay for its next cells.
+   *
+   * *Details*: cells of one kernel run in turn. A kernel starts with its first cell and ends with the sandbox; of
+   * more than four the idle one that rested longest is ended. At the time limit, and when the effect is interrupted,
+   * the cell gets a `KeyboardInterrupt` and keeps its variables; one that still runs three seconds later loses them
+   * with its process. The outcome says what was lost.
+   *
+   * *Fails with* `SandboxError` only; a cell that raises, hangs or dies is an outcome.
+   */
+  readonly runCell: (request: CellRequest) => Effect.Effect<CellOutcome, SandboxError>;
+  /**
    * Writes a whole file atomically, creating parents, and returns the bytes written. A link is followed
    * within the workspace; one that leads out of it is refused.
    *
@@ -255,7 +267,7 @@ export interface SandboxService {
  * ```ts
  * import assert from "node:assert/strict";
  * import { Effect, Layer, Stream } from "effect";
- * import { type ExecutionOutcome, Sandbox } from "@caisson/caisson";
+ * import { cellNotRun, type ExecutionOutcome, Sandbox } from "@caisson/caisson";
  *
  * const done = { exitCode: 0, stderr: "", timedOut: false, truncated: false, oomKilled: false, durationMs: 1 };
  * const unsupported = (path: string) =>
@@ -273,6 +285,7 @@ export interface SandboxService {
  *         execute: ({ command }) =>
  *           Effect.succeed<ExecutionOutcome>({ ...done, stdout: command, stdoutBytes: command.length,
  * stderrBytes: 0 }),
+ *         runCell: () => Effect.succeed(cellNotRun("there is no Python here")),
  *         writeFile: unsupported,
  *         readText: unsupported,
  *         readBytes: (path) => Stream.fromEffect(unsupported(path)),

@@ -6,6 +6,7 @@
  * the same name of a user as the tools.
  */
 import { Schema } from "effect";
+import { CellOutcome } from "../domain/Cell.ts";
 import { ExecutionOutcome } from "../domain/Execution.ts";
 import { type FileEntry, FileError, type FileText, type ReadTextOptions, SandboxErrorReason } from "./Sandbox.ts";
 
@@ -53,7 +54,19 @@ export const sandboxMethods = {
     result: ExecutionOutcome,
     isCounted: true,
   }),
-  /** Ends a command of this owner; the answer says that nothing of it is left. */
+  /** Runs a cell of Python; its output is told as it comes. */
+  runCell: method({
+    arguments: Schema.Struct({
+      callId: CallId,
+      code: Schema.String,
+      timeoutMs: Schema.Finite,
+      kernel: Schema.optionalKey(Schema.String),
+    }),
+    message: Schema.Struct({ stream: Schema.Literals(["stdout", "stderr"]), text: Schema.String }),
+    result: CellOutcome,
+    isCounted: true,
+  }),
+  /** Ends a command or a cell of this owner; the answer says that nothing of it is left. */
   stop: method({
     arguments: Schema.Struct({ callId: CallId }),
     message: Nothing,

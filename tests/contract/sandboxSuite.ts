@@ -5,6 +5,7 @@
  * each adapter cannot do.
  */
 import { abuseCases } from "./sandbox/abuseCases.ts";
+import { cellCases } from "./sandbox/cellCases.ts";
 import { commandCases } from "./sandbox/commandCases.ts";
 import { fileCases } from "./sandbox/fileCases.ts";
 import { ownerCases } from "./sandbox/ownerCases.ts";
@@ -22,6 +23,7 @@ export const sandboxSuite = (
 ): void => {
   const cases = casesOf({ name, layerWith, capabilities, skip: options.skip });
   commandCases(cases);
+  cellCases(cases);
   fileCases(cases);
   ownerCases(cases, layerWith);
   abuseCases(cases);

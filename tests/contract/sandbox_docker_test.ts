@@ -1,6 +1,7 @@
 /**
  * The Docker sandbox: the port's contract, and what is Docker's own.
  */
+import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { Effect, Fiber, Layer, Option, Stream } from "effect";
 import { Tar } from "effect/encoding";
@@ -366,4 +367,33 @@ live(
         );
         assert.equal(author.stdout, "coderunner\n", author.stderr);
       })),
+);
+
+it.layer(layerWith()).live(
+  "Docker: a figure left open is shown as a picture, and one of a gigabyte is not drawn",
+  () =>
+    using(freshOwner(true), (handle) =>
+      Effect.gen(function* () {
+        const cell = (code: string) => handle.runCell({ code, timeoutMs: 60_000 });
+        const open = yield* cell("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nx = 1");
+        assert.deepEqual([open.error, open.displays.length], [undefined, 1]);
+        const png = Buffer.from(open.displays[0]?.forms["image/png"] ?? "", "base64");
+        assert.equal(png.toString("latin1", 1, 4), "PNG");
+        const shown = yield* cell(
+          "plt.plot([3])\nplt.show()\nprint('after')\nfig = plt.figure(); fig.add_subplot()\nfig",
+        );
+        assert.deepEqual(shown.displays.map(({ kind, forms }) => [kind, "image/png" in forms]), [
+          ["display", true],
+          ["result", true],
+        ]);
+        const huge = yield* cell("plt.figure(figsize=(160, 160), dpi=100).add_subplot()\nprint('drawn')");
+        assert.deepEqual([huge.error, huge.stateLost], [undefined, false]);
+        assert.match(huge.displays[0]?.forms["text/plain"] ?? "", /left out: 16000 × 16000 pixels/);
+        const table = yield* cell("import pandas as pd\npd.DataFrame({'a': [x]})");
+        assert.match(table.displays[0]?.forms["text/html"] ?? "", /<table/);
+        // A script that a cell starts has the backend that scripts have.
+        const script = yield* cell("!python3 -c 'import matplotlib.pyplot as p; print(p.get_backend())'");
+        assert.equal(script.stdout, "agg\n");
+      })),
+  options,
 );

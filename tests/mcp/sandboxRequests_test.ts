@@ -6,6 +6,7 @@ import * as Limits from "../../src/adapters/limits/Counted.ts";
 import { layer as remoteLayer } from "../../src/adapters/sandbox/remote/Remote.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
+import { cellNotRun } from "../../src/domain/Cell.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
 import { layer as serverLayer } from "../../src/mcp/http.ts";
 import { FileError, NoCapacity, Sandbox, SandboxError, type SandboxHandle } from "../../src/services/Sandbox.ts";
@@ -56,6 +57,11 @@ const makeScripted = Effect.gen(function* () {
       onOutput?.("stderr", "err\n");
       return outcome(command);
     }),
+    runCell: ({ code, kernel, onOutput }) =>
+      Effect.sync(() => {
+        onOutput?.("stdout", "printed\n");
+        return { ...cellNotRun(`${kernel}: ${code}`), stdout: "printed\n" };
+      }),
     writeFile: (path, content) =>
       Effect.map(contentOf(content), (bytes) => {
         files.set(path, bytes);
@@ -150,6 +156,14 @@ it.live("the remote sandbox carries every operation of the port, in the name of 
           });
           assert.equal(done.stdout, 'it\'s "done"\n');
           assert.deepEqual(told, [["stdout", "out\n"], ["stderr", "err\n"]]);
+          const printed: Array<string> = [];
+          const cell = yield* handle.runCell({
+            code: "x",
+            timeoutMs: 1_000,
+            kernel: "k",
+            onOutput: (stream, text) => printed.push(`${stream}:${text}`),
+          });
+          assert.deepEqual([cell.error?.message, cell.stdout, printed], ["k: x", "printed\n", ["stdout:printed\n"]]);
           assert.equal(yield* handle.writeFile("a'b\n.txt", new TextEncoder().encode("héllo")), 6);
           assert.deepEqual([...files.keys()], ["a'b\n.txt"]);
           assert.equal((yield* handle.readText("a'b\n.txt", { offset: 0 })).text, "héllo");

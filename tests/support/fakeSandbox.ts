@@ -3,6 +3,7 @@
  */
 import { Buffer } from "node:buffer";
 import { Effect, Layer, Option, Stream } from "effect";
+import { cellNotRun, type CellOutcome, type CellRequest } from "../../src/domain/Cell.ts";
 import type { ExecutionOutcome, ExecutionRequest } from "../../src/domain/Execution.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
@@ -43,6 +44,8 @@ const changedAtMs = Date.UTC(2100, 0, 1);
 export const fakeSandbox = (
   execute: (request: ExecutionRequest) => Effect.Effect<ExecutionOutcome> = ({ command }) =>
     Effect.succeed(outcome(`ran: ${command}\n`)),
+  runCell: (request: CellRequest) => Effect.Effect<CellOutcome> = () =>
+    Effect.succeed(cellNotRun("there is no Python here")),
 ): FakeSandbox => {
   const opened: Array<Owner> = [];
   const executed: Array<string> = [];
@@ -60,6 +63,7 @@ export const fakeSandbox = (
         executed.push(request.command);
         return execute(request);
       },
+      runCell,
       writeFile: (path, content) =>
         Effect.map(contentOf(content), (bytes) => {
           files.set(at(path), bytes);

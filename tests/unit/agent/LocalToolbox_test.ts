@@ -51,6 +51,7 @@ const sandbox = (handle: Partial<SandboxHandle>) => {
             readText: unplanned,
             readBytes: () => Stream.die(new Error("unplanned call")),
             readDocstring: unplanned,
+            runCell: unplanned,
             changedFiles: unplanned,
             ...handle,
           };

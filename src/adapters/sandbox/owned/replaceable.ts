@@ -58,6 +58,7 @@ export const openReplaceable = Effect.fnUntraced(function* (
     },
     execute: (request) =>
       Effect.map(Effect.flatMap(link, (live) => live.execute(request)), (outcome) => deaths.tell(key, outcome)),
+    runCell: (request) => Effect.flatMap(link, (live) => live.runCell(request)),
     writeFile: (path, content) => Effect.flatMap(link, (live) => live.writeFile(path, content)),
     readText: (path, options) => Effect.flatMap(link, (live) => live.readText(path, options)),
     readBytes: (path, range) => Stream.unwrap(Effect.map(link, (live) => live.readBytes(path, range))),

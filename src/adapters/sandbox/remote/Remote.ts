@@ -34,6 +34,7 @@ const noCommands = unavailable("the tool server offers tools only; no command ca
 const toolsOnlyHandle = (owner: Owner): SandboxHandle => ({
   id: `tools-only-${ownerKey(owner)}`,
   execute: () => Effect.fail(noCommands),
+  runCell: () => Effect.fail(noCommands),
   writeFile: (path) => Effect.fail(noFiles(path)),
   readText: (path) => Effect.fail(noFiles(path)),
   readBytes: (path) => Stream.fail(noFiles(path)),

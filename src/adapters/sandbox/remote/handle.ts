@@ -3,6 +3,7 @@
  */
 import { Cause, Duration, Effect, type Schema, type Scope, Stream } from "effect";
 import { makeId } from "../../../domain/ids.ts";
+import type { ExecutionRequest } from "../../../domain/Execution.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import { FileError, type SandboxError, type SandboxHandle } from "../../../services/Sandbox.ts";
 import type { Frame } from "../../../services/sandboxFrames.ts";
@@ -44,9 +45,11 @@ const asking = <A extends Schema.ConstraintCodec<unknown, unknown>, R extends Sc
     });
 };
 
-const { hold, execute, stop, writeFile, readText, readDocstring, changedFiles, reset, health } = sandboxMethods;
+const { hold, execute, runCell, stop, writeFile, readText, readDocstring, changedFiles, reset, health } =
+  sandboxMethods;
 
 const askExecute = asking("execute", execute);
+const askRunCell = asking("runCell", runCell);
 const askStop = asking("stop", stop);
 const askWriteFile = asking("writeFile", writeFile);
 const askReadText = asking("readText", readText);
@@ -88,20 +91,40 @@ export const openHold = (exchange: Exchange, owner: Owner): Effect.Effect<string
     return id;
   }).pipe(Effect.mapError(broken));
 
-/** The handle of a sandbox that is called `id`. */
-export const handleOf = (exchange: Exchange, owner: Owner, id: string): SandboxHandle => ({
-  id,
-  execute: ({ command, timeoutMs, onOutput }) => {
+/** Tells a listener what is printed. */
+const toldTo = (onOutput: ExecutionRequest["onOutput"]) => ({ kind, payload }: Frame) =>
+  kind === "message" && onOutput !== undefined
+    ? Effect.map(decodeOutput(payload), ({ stream, text }) => onOutput(stream, text))
+    : Effect.void;
+
+/** A request under a name of its own, by which it is ended when the effect is interrupted. */
+const endable = <A>(exchange: Exchange, owner: Owner, ask: (callId: string) => Effect.Effect<A, ExchangeError>) =>
+  Effect.suspend(() => {
     const callId = makeId("call");
-    const told = ({ kind, payload }: Frame) =>
-      kind === "message" && onOutput !== undefined
-        ? Effect.map(decodeOutput(payload), ({ stream, text }) => onOutput(stream, text))
-        : Effect.void;
-    return askExecute(exchange, owner, { callId, command, timeoutMs }, undefined, told).pipe(
+    return ask(callId).pipe(
       Effect.mapError(broken),
       Effect.onInterrupt(() => Effect.ignore(Effect.timeout(askStop(exchange, owner, { callId }), stopMax))),
     );
-  },
+  });
+
+/** The handle of a sandbox that is called `id`. */
+export const handleOf = (exchange: Exchange, owner: Owner, id: string): SandboxHandle => ({
+  id,
+  execute: ({ command, timeoutMs, onOutput }) =>
+    endable(
+      exchange,
+      owner,
+      (callId) => askExecute(exchange, owner, { callId, command, timeoutMs }, undefined, toldTo(onOutput)),
+    ),
+  runCell: ({ code, timeoutMs, kernel, onOutput }) =>
+    endable(exchange, owner, (callId) =>
+      askRunCell(
+        exchange,
+        owner,
+        { callId, code: code.toWellFormed(), timeoutMs, ...(kernel !== undefined && { kernel }) },
+        undefined,
+        toldTo(onOutput),
+      )),
   writeFile: (path, content) =>
     sendable(path).pipe(
       Effect.flatMap((sent) => askWriteFile(exchange, owner, { path: sent }, content)),

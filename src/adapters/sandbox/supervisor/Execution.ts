@@ -9,7 +9,15 @@ import { OutputText } from "./OutputText.ts";
 
 /** How a command came to its end. */
 export type Ending =
-  | { readonly _tag: "Outcome"; readonly outcome: Omit<ExecutionOutcome, "durationMs"> }
+  | {
+    readonly _tag: "Outcome";
+    readonly outcome: Omit<ExecutionOutcome, "durationMs">;
+    /** As the supervisor told them. */
+    readonly code: number;
+    readonly flags: number;
+  }
+  /** The supervisor did not start it, for a reason in words. */
+  | { readonly _tag: "Refused"; readonly why: string }
   | { readonly _tag: "Lost"; readonly error: SandboxError }
   /** The listener of live output threw: a defect of the caller. */
   | { readonly _tag: "Threw"; readonly error: unknown };
@@ -21,6 +29,10 @@ export interface ExecutionPlan {
   readonly onEnding: (ending: Ending) => void;
   /** The command's stdin took this many more bytes. */
   readonly onTaken?: (bytes: number) => void;
+  /** A piece of what it shows arrived; false when that breaks the protocol. */
+  readonly onDisplay?: (piece: Uint8Array) => boolean;
+  /** Bytes that what it shows may have in all; none when absent. */
+  readonly displayBytesMax?: number;
 }
 
 /** Exit code of a command that could not be started, as shells have it. */
@@ -51,7 +63,7 @@ export class Execution implements PendingRequest {
   private readonly stdout: OutputText;
   private readonly stderr: OutputText;
 
-  constructor(request: ExecutionRequest, private readonly plan: ExecutionPlan) {
+  constructor(request: Pick<ExecutionRequest, "onOutput">, private readonly plan: ExecutionPlan) {
     const { onOutput } = request;
     const listen = (stream: "stdout" | "stderr") =>
       onOutput && ((text: string) => {
@@ -64,7 +76,7 @@ export class Execution implements PendingRequest {
     this.stdout = new OutputText(plan.outputBytesMax, listen("stdout"));
     this.stderr = new OutputText(plan.outputBytesMax, listen("stderr"));
     // Live bytes and half as much again for the tail, of two streams.
-    this.allowance = 2 * 1.5 * plan.outputBytesMax + otherBytesMax;
+    this.allowance = 2 * 1.5 * plan.outputBytesMax + otherBytesMax + (plan.displayBytesMax ?? 0);
   }
 
   onFrame(kind: number, payload: Uint8Array): boolean {
@@ -79,12 +91,14 @@ export class Execution implements PendingRequest {
         return this.stderr.pushTail(payload);
       case Tell.taken:
         return this.onTaken(payload);
+      case Tell.display:
+        return this.plan.onDisplay?.(payload) ?? false;
       case Tell.exit:
         return this.onExit(payload);
       case Tell.error: {
         const error = decodeError(payload);
         if (error === undefined) return false;
-        this.plan.onEnding({ _tag: "Outcome", outcome: notStarted(error.text) });
+        this.plan.onEnding({ _tag: "Refused", why: error.text });
         return true;
       }
       default:
@@ -106,7 +120,7 @@ export class Execution implements PendingRequest {
   private onExit(payload: Uint8Array): boolean {
     const exit = decodeExit(payload);
     if (exit === undefined) return false;
-    this.plan.onEnding({ _tag: "Outcome", outcome: this.outcomeOf(exit) });
+    this.plan.onEnding({ _tag: "Outcome", outcome: this.outcomeOf(exit), code: exit.code, flags: exit.flags });
     return true;
   }
 

@@ -15,6 +15,7 @@ import { changedFiles, readDocstring, readText, usage, writeFile } from "./files
 import { Ask, decodeCount, preamble, protocolVersion, Tell, type Usage } from "./frames.ts";
 import { LinkSession, lost } from "./LinkSession.ts";
 import { readBytes } from "./readBytes.ts";
+import { runCell } from "./runCell.ts";
 
 /** The operations of one supervisor; safe for concurrent use. */
 export interface SupervisorLink extends Omit<SandboxHandle, "id"> {
@@ -145,6 +146,7 @@ export const connect = Effect.fnUntraced(function* (
   };
   return {
     execute: execute(commandsContext),
+    runCell: runCell(commandsContext),
     executeUntil: executeUntil(commandsContext),
     executeWithInput: executeWithInput(commandsContext),
     writeFile: writeFile(filesContext),

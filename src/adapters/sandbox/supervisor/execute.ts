@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { Clock, Duration, Effect, Stream } from "effect";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
 import type { SandboxError } from "../../../services/Sandbox.ts";
-import { type Ending, Execution, notStarted } from "./Execution.ts";
+import { type Ending, Execution, type ExecutionPlan, notStarted } from "./Execution.ts";
 import { Ask, encodeExec, payloadBytesMax, windowBytes } from "./frames.ts";
 import { type LinkSession, lost, piecesOf } from "./LinkSession.ts";
 
@@ -24,7 +24,7 @@ export interface ExecuteContext {
 type Outcome = Omit<ExecutionOutcome, "durationMs">;
 
 /** Longest command: with its head it must fit one frame. */
-const commandBytesMax = payloadBytesMax - 1024;
+export const commandBytesMax = payloadBytesMax - 1024;
 /** Frames by which a command may take one piece of input, in bytes: a pipe takes it page by page at worst. */
 const takenBytesMax = 16 * 4;
 /** A limit on the wire is 32 bits of milliseconds. */
@@ -59,15 +59,24 @@ interface Running {
   onEnding: ((ending: Ending) => void) | undefined;
 }
 
+/** What is started: its first frame, and what it is told beside output. */
+export interface Begun extends Pick<ExecutionPlan, "onTaken" | "onDisplay" | "displayBytesMax"> {
+  readonly kind: Ask;
+  readonly encode: (timeoutMs: number, outputName: string) => ReadonlyArray<Uint8Array>;
+}
+
+type Limited = Pick<ExecutionRequest, "timeoutMs" | "onOutput">;
+
 const start = (
   { session, outputBytesMax, savedDirectory, nextName }: ExecuteContext,
-  request: ExecutionRequest,
-  command: Uint8Array,
-  onTaken?: (bytes: number) => void,
-): Running => {
+  request: Limited,
+  begun: Begun,
+) => {
   const outputName = nextName();
   const running: Running = { id: 0, execution: undefined, ending: undefined, onEnding: undefined };
+  const { kind, encode, ...plan } = begun;
   const execution = new Execution(request, {
+    ...plan,
     outputBytesMax,
     savedPath: `${savedDirectory}/${outputName}`,
     onEnding: (ending) => {
@@ -77,21 +86,32 @@ const start = (
       session.release(running.id);
       running.onEnding?.(ending);
     },
-    ...(onTaken === undefined ? {} : { onTaken }),
   });
   running.execution = execution;
   running.id = session.register(execution);
   const timeoutMs = Math.min(Math.max(1, Math.ceil(request.timeoutMs)), timeoutMsMax);
-  const withStdin = onTaken !== undefined;
-  const head = encodeExec({ timeoutMs, outputBytesMax, withStdin, outputName }, command);
-  session.send(Ask.exec, running.id, ...head);
+  session.send(kind, running.id, ...encode(timeoutMs, outputName));
   return running;
 };
+
+/** A command as it is started. */
+const commandOf = (
+  { outputBytesMax }: ExecuteContext,
+  command: Uint8Array,
+  onTaken?: (bytes: number) => void,
+): Begun => ({
+  kind: Ask.exec,
+  encode: (timeoutMs, outputName) =>
+    encodeExec({ timeoutMs, outputBytesMax, withStdin: onTaken !== undefined, outputName }, command),
+  ...(onTaken !== undefined && { onTaken }),
+});
 
 const resultOf = (ending: Ending): Effect.Effect<Outcome, SandboxError> => {
   switch (ending._tag) {
     case "Outcome":
       return Effect.succeed(ending.outcome);
+    case "Refused":
+      return Effect.succeed(notStarted(ending.why));
     case "Lost":
       return Effect.fail(ending.error);
     case "Threw":
@@ -116,26 +136,26 @@ const kill = (context: ExecuteContext, running: Running): Effect.Effect<void> =>
   });
 
 /** Starts a command and waits for its end beside `also`; whatever cuts the wait kills the whole tree first. */
-const supervise = <E = never>(
+export const supervise = <E = never>(
   context: ExecuteContext,
-  request: ExecutionRequest,
-  start: () => Running,
+  request: Limited,
+  begun: Begun,
   also?: (running: Running) => Effect.Effect<Ending, E>,
-): Effect.Effect<Outcome, SandboxError | E> =>
+): Effect.Effect<Ending, E> =>
   // Nothing may interrupt between sending and the finalizer, or the command would be left running.
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
-      const running = start();
+      const running = start(context, request, begun);
       const limit = Duration.sum(Duration.millis(request.timeoutMs), context.grace);
       const end = withLastDeadline(context.session, limit, "a command outlived its limit")(ended(running));
       return restore(also === undefined ? end : Effect.raceFirst(end, also(running))).pipe(
         Effect.ensuring(kill(context, running)),
-        Effect.flatMap(resultOf),
       );
     })
   );
 
-const timed = <E>(outcome: Effect.Effect<Outcome, E>): Effect.Effect<ExecutionOutcome, E> =>
+/** Adds how long it took. */
+export const timed = <A, E>(outcome: Effect.Effect<A, E>): Effect.Effect<A & { readonly durationMs: number }, E> =>
   Clock.clockWith((clock) => {
     const startedAt = clock.currentTimeNanosUnsafe();
     return Effect.map(outcome, (result) => ({
@@ -147,19 +167,19 @@ const timed = <E>(outcome: Effect.Effect<Outcome, E>): Effect.Effect<ExecutionOu
 const begin = <E>(
   context: ExecuteContext,
   request: ExecutionRequest,
-  run: (command: Uint8Array) => Effect.Effect<Outcome, SandboxError | E>,
+  run: (command: Uint8Array) => Effect.Effect<Ending, SandboxError | E>,
 ): Effect.Effect<ExecutionOutcome, SandboxError | E> =>
   timed(Effect.suspend(() => {
     if (context.session.failure !== undefined) return Effect.fail(context.session.failure);
     const command = Buffer.from(request.command, "utf8");
     const refused = refusal(command);
-    return refused === undefined ? run(command) : Effect.succeed(notStarted(refused));
+    return refused === undefined ? Effect.flatMap(run(command), resultOf) : Effect.succeed(notStarted(refused));
   }));
 
 /** Runs a command; see the port's `execute`. */
 export const execute =
   (context: ExecuteContext) => (request: ExecutionRequest): Effect.Effect<ExecutionOutcome, SandboxError> =>
-    begin(context, request, (command) => supervise(context, request, () => start(context, request, command)));
+    begin(context, request, (command) => supervise(context, request, commandOf(context, command)));
 
 /**
  * Runs a command that is killed with its whole tree when `stop` completes before it.
@@ -173,7 +193,7 @@ export const executeUntil =
       supervise(
         context,
         request,
-        () => start(context, request, command),
+        commandOf(context, command),
         (running) => stop.pipe(Effect.andThen(kill(context, running)), Effect.andThen(ended(running))),
       ));
 
@@ -211,5 +231,5 @@ export const executeWithInput = (context: ExecuteContext) =>
       window += bytes;
       onRoom?.();
     };
-    return supervise(context, request, () => start(context, request, command, onTaken), pump);
+    return supervise(context, request, commandOf(context, command, onTaken), pump);
   });

@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 
 /** Version of the protocol, which the supervisor's hello must name. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 /** Sent first: the supervisor skips whatever an engine delivers before it. */
 export const preamble: Uint8Array = Buffer.from("\x00\xffcaisson-supervisor-1\xff\x00\n", "latin1");
@@ -38,6 +38,7 @@ export const Ask = {
   changed: 11,
   ping: 12,
   usage: 13,
+  kernelRun: 48,
 } as const;
 export type Ask = (typeof Ask)[keyof typeof Ask];
 
@@ -54,6 +55,7 @@ export const Tell = {
   hello: 73,
   pong: 74,
   taken: 75,
+  display: 104,
 } as const;
 
 /** Flags of an exit frame. */
@@ -68,6 +70,8 @@ export const ExitFlag = {
   savedInPart: 128,
   oomBeside: 256,
   leftBehind: 512,
+  restarted: 1024,
+  stateLost: 2048,
 } as const;
 
 // Encoding ---------------------------------------------------------------------------------------
@@ -104,6 +108,26 @@ export const encodeExec = (request: ExecRequest, command: Uint8Array): ReadonlyA
   head[8] = request.withStdin ? 1 : 0;
   head[9] = name.length;
   return [head, name, command];
+};
+
+/** What a kernel-run frame asks for. */
+export interface KernelRunRequest {
+  readonly timeoutMs: number;
+  readonly outputBytesMax: number;
+  /** Name of the kernel, at most 255 bytes. */
+  readonly kernel: Uint8Array;
+  /** Name of the files that take a long output, without their endings; ASCII. */
+  readonly outputName: string;
+}
+
+export const encodeKernelRun = (request: KernelRunRequest, code: Uint8Array): ReadonlyArray<Uint8Array> => {
+  const name = Buffer.from(request.outputName, "ascii");
+  const head = Buffer.allocUnsafe(10);
+  head.writeUInt32BE(request.timeoutMs, 0);
+  head.writeUInt32BE(request.outputBytesMax, 4);
+  head[8] = request.kernel.length;
+  head[9] = name.length;
+  return [head, request.kernel, name, code];
 };
 
 /** Encodes the head of a write: whether its content is complete, and the path. */

@@ -15,6 +15,7 @@ import { execute } from "./execute.ts";
 import { files } from "./files.ts";
 import { startGuest } from "./Guest.ts";
 import { GuestSlot } from "./guestSlot.ts";
+import { runCell } from "./runCell.ts";
 import type { WasmSettings } from "./info.ts";
 import type { Prepared } from "./prepared.ts";
 import type { GuestOptions } from "./wire.ts";
@@ -57,6 +58,6 @@ export const startWasm = Effect.fnUntraced(
     };
     const slot = yield* GuestSlot.make(startGuest(prepared, options, settings.sandboxMemoryMb));
     yield* slot.fill;
-    return { id: makeId("wasm"), execute: execute(slot), ...files(slot) };
+    return { id: makeId("wasm"), execute: execute(slot), runCell: runCell(slot), ...files(slot) };
   },
 );

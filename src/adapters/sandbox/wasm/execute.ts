@@ -10,7 +10,7 @@ import { noteFor } from "./notes.ts";
 import type { GuestRequest } from "./wire.ts";
 
 /** The guest ends commands itself; one that cannot, in the midst of a long native call, is killed this much later. */
-const graceMs = 4_000;
+export const graceMs = 4_000;
 /** What a shell reports for a program that was killed. */
 const killedExitCode = 137;
 const timeoutExitCode = 124;

@@ -57,6 +57,7 @@ export const wasmNotes = (settings: WasmSettings): ReadonlyArray<string> => [
   "bash is simulated: the common text and file commands work, but not git, compilers, package managers, background jobs or ps.",
   "python3 is Python in WebAssembly with its standard library only: no numpy, no pip, no processes, no threads.",
   "Run a Python script as `python3 script.py`; a script's own #! line is not followed.",
+  "execute_python keeps its variables until any command or cell runs out of time or memory; it shows no pictures.",
   "There is no network.",
   "Symbolic links cannot be made.",
   `A command may use about ${settings.sandboxMemoryMb} MiB of memory; one command runs at a time.`,

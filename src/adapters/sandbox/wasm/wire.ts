@@ -22,6 +22,7 @@ export interface GuestOptions {
 /** A request to a guest; the bytes of `write` follow as the body. */
 export type GuestRequest =
   | { readonly op: "execute"; readonly command: string; readonly timeoutMs: number }
+  | { readonly op: "cell"; readonly kernel: string; readonly code: string; readonly timeoutMs: number }
   | { readonly op: "write"; readonly path: string }
   | {
     readonly op: "text";

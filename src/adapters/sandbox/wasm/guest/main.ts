@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import { bodyBytesMax, encodeMessage, type GuestOptions, type GuestRequest, readMessages } from "../wire.ts";
-import { makeArtifactsFolder, makeFiles } from "./files.ts";
+import { makeArtifactsFolder, makeFiles, outputFolder } from "./files.ts";
 import { keepEnds, saveOutput } from "./output.ts";
 import { mountsOf, refusalOf, Refused } from "./paths.ts";
 import { makePython } from "./python.ts";
@@ -48,6 +48,46 @@ const execute = async (command: string, timeoutMs: number) => {
   };
 };
 
+/** Remembers in the workspace that a kernel of this name was there; true when one was before. */
+const markKernel = async (kernel: string): Promise<boolean> => {
+  const folder = `${options.workspace}/${outputFolder}/kernels`;
+  const name = [...new TextEncoder().encode(kernel)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.writeFile(`${folder}/${name}`, new Uint8Array(0), { createNew: true });
+    return false;
+  } catch (error) {
+    // Where it cannot be remembered, the next life is not told of this one.
+    return error instanceof Deno.errors.AlreadyExists;
+  }
+};
+
+const runCell = async (kernel: string, code: string, timeoutMs: number) => {
+  const started = performance.now();
+  const { answer: found, trouble, ...printed } = await python.cell(kernel, code, started + timeoutMs);
+  const stdout = keepEnds(printed.stdout, options.outputBytesMax);
+  const stderr = keepEnds(printed.stderr + trouble, options.outputBytesMax);
+  const long = stdout.truncated ? printed.stdout : stderr.truncated ? printed.stderr : undefined;
+  const died = { name: "KernelDied", message: trouble.trim(), traceback: "" };
+  const error = found === undefined ? died : found.error;
+  const durationMs = performance.now() - started;
+  const stateLost = found === undefined || found.interrupted;
+  return {
+    stdout: stdout.text,
+    stderr: stderr.text,
+    displays: found?.displays ?? [],
+    displaysLeftOut: found?.displaysLeftOut ?? 0,
+    ...(error !== undefined && { error }),
+    timedOut: stateLost && durationMs >= timeoutMs,
+    truncated: long !== undefined,
+    outputPath: long === undefined ? undefined : await saveOutput(mounts, long),
+    restarted: await markKernel(kernel) && found?.fresh === true,
+    stateLost,
+    durationMs,
+    worn: python.isWorn(),
+  };
+};
+
 const docstring = async (path: string, name: string) => {
   const source = await files.source(path);
   const { missing, text } = await python.docstring(source.text, name);
@@ -60,6 +100,8 @@ const answer = async (request: GuestRequest, body: Uint8Array): Promise<{ head: 
   switch (request.op) {
     case "execute":
       return { head: await execute(request.command, request.timeoutMs) };
+    case "cell":
+      return { head: await runCell(request.kernel, request.code, request.timeoutMs) };
     case "write":
       return { head: { bytes: await files.write(request.path, body) } };
     case "text":

@@ -3,8 +3,8 @@
  */
 
 /**
- * Defines `caisson_run(request)`, whose request is JSON of `argv`, `cwd` and `environ`, and
- * `caisson_docstring(source, name)` in Python.
+ * Defines `caisson_run(request)`, whose request is JSON of `argv`, `cwd` and `environ`, `caisson_cell(request)`
+ * of `kernel` and `code`, and `caisson_docstring(source, name)` in Python.
  */
 export const runnerSource = String.raw`
 import ast, atexit, builtins, gc, io, json, linecache, os, sys, time, traceback, types
@@ -126,8 +126,13 @@ def _program(kind, what, module):
         linecache.cache[name] = (len(text), None, text.splitlines(True), name)
     exec(compile(source, name, "exec", dont_inherit=True), module.__dict__)
 
-def caisson_run(request):
+def _keep():
+    """Remembers what the interpreter was before the first program."""
     global _kept
+    if _kept is None:
+        _kept = (set(sys.modules), list(sys.path), dict(builtins.__dict__), sys.getrecursionlimit())
+
+def caisson_run(request):
     request = json.loads(request)
     cwd = request["cwd"]
     kind, what, program_argv = _options(request["argv"])
@@ -140,8 +145,7 @@ def caisson_run(request):
         print(f"python3: unusable option {what}", file=sys.stderr)
         _flush()
         return 2
-    if _kept is None:
-        _kept = (set(sys.modules), list(sys.path), dict(builtins.__dict__), sys.getrecursionlimit())
+    _keep()
     modules, path, names, recursion = _kept
     os.chdir(cwd)
     os.environ.clear()
@@ -184,6 +188,86 @@ def caisson_run(request):
         os.chdir("/")
         gc.collect()
     return code
+
+_kernels = {}
+_KERNELS_MAX, _DISPLAYS_MAX, _TEXT_MAX, _MARKUP_MAX = 4, 32, 64 << 10, 512 << 10
+_REPRS = (("_repr_html_", "text/html"), ("_repr_markdown_", "text/markdown"), ("_repr_svg_", "image/svg+xml"))
+
+def _cut(text, most=_TEXT_MAX):
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"
+
+def _forms(value):
+    try:
+        forms = {"text/plain": _cut(repr(value))}
+    except Exception as error:
+        forms = {"text/plain": f"<repr of {type(value).__name__} failed: {type(error).__name__}>"}
+    for method, form in () if isinstance(value, type) else _REPRS:
+        try:
+            made = getattr(value, method)()
+        except Exception:
+            continue  # It has no such form.
+        if isinstance(made, str) and len(made) <= _MARKUP_MAX:
+            forms[form] = made
+    return forms
+
+def _evaluate_cell(code, name, names, show):
+    tree = compile(code, name, "exec", ast.PyCF_ONLY_AST)
+    last = None
+    if tree.body and isinstance(tree.body[-1], ast.Expr) and not code.rstrip().endswith(";"):
+        last = ast.Expression(tree.body.pop().value)
+    exec(compile(tree, name, "exec", dont_inherit=True), names)
+    if last is not None:
+        value = eval(compile(last, name, "eval", dont_inherit=True), names)
+        if value is not None:
+            names["_"] = value
+            show("result", value)
+
+def caisson_cell(request):
+    """Runs a cell in its kernel's namespace and returns, as JSON, what it showed and raised."""
+    request = json.loads(request)
+    _streams()
+    _keep()
+    kernel = _kernels.pop(request["kernel"], None)
+    fresh = kernel is None
+    if fresh:
+        while len(_kernels) >= _KERNELS_MAX:
+            _kernels.pop(next(iter(_kernels)))
+        kernel = {"module": types.ModuleType("__main__"), "cells": 0}
+        kernel["module"].__builtins__ = builtins
+    _kernels[request["kernel"]] = kernel
+    kernel["cells"] += 1
+    name, code = f"<cell {kernel['cells']}>", request["code"]
+    linecache.cache[name] = (len(code), None, code.splitlines(True), name)
+    shown, left_out, error, interrupted = [], 0, None, False
+    def show(kind, value):
+        nonlocal left_out
+        if len(shown) < _DISPLAYS_MAX:
+            shown.append({"kind": kind, "forms": _forms(value)})
+        else:
+            left_out += 1
+    builtins.display = lambda *values, **options: [show("display", value) for value in values] and None
+    sys.modules["__main__"] = kernel["module"]
+    sys.argv = [""]
+    sys.path[:] = ["/workspace", *_kept[1]]
+    sys.path_importer_cache.clear()
+    os.chdir("/workspace")
+    try:
+        _evaluate_cell(code, name, kernel["module"].__dict__, show)
+    except BaseException as raised:
+        interrupted = isinstance(raised, KeyboardInterrupt)
+        if not (isinstance(raised, SystemExit) and raised.code in (None, 0)):
+            frames = raised.__traceback__
+            while frames is not None and frames.tb_frame.f_code.co_filename == "<caisson>":
+                frames = frames.tb_next
+            text = "".join(traceback.format_exception(type(raised), raised, frames))
+            error = {"name": type(raised).__name__, "message": _cut(str(raised), 2000), "traceback": _cut(text)}
+    finally:
+        _flush()
+        sys.setrecursionlimit(_kept[3])
+        os.chdir("/")
+    answer = {"displays": shown, "displaysLeftOut": left_out, "fresh": fresh, "interrupted": interrupted}
+    return json.dumps(answer if error is None else {**answer, "error": error})
 
 def caisson_docstring(source, name):
     """Returns (found, docstring); found is "", "NotPython" or "NoSuchFunction"."""

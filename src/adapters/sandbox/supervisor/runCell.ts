@@ -1,0 +1,129 @@
+/**
+ * Cells of Python on a link: one after the other in each kernel, each with an outcome.
+ */
+import { Buffer } from "node:buffer";
+import { Effect, Semaphore } from "effect";
+import {
+  cellNotRun,
+  type CellOutcome,
+  type CellRequest,
+  kernelDefault,
+  kernelNameBytesMax,
+} from "../../../domain/Cell.ts";
+import type { SandboxError } from "../../../services/Sandbox.ts";
+import { displayBytesMax, Displays } from "./displays.ts";
+import { commandBytesMax, type ExecuteContext, supervise, timed } from "./execute.ts";
+import type { Ending } from "./Execution.ts";
+import { Ask, encodeKernelRun, ExitFlag } from "./frames.ts";
+
+/** Signals by which a process ends that nobody meant to kill, by number. */
+const signalNames: ReadonlyMap<number, string> = new Map([
+  [4, "SIGILL"],
+  [6, "SIGABRT"],
+  [7, "SIGBUS"],
+  [8, "SIGFPE"],
+  [9, "SIGKILL"],
+  [11, "SIGSEGV"],
+  [15, "SIGTERM"],
+]);
+/** From here on, an exit code names a signal. */
+const signalCodes = 128;
+
+/** Why the process of a kernel is gone, in words. */
+const deathOf = (code: number, flags: number): string => {
+  if (flags & ExitFlag.oomKilled) return "The Python process was killed because the sandbox ran out of memory.";
+  if (flags & (ExitFlag.timedOut | ExitFlag.cancelled)) {
+    return "The cell did not end when it was interrupted, so that its Python process was killed.";
+  }
+  return code > signalCodes
+    ? `The Python process was ended by ${signalNames.get(code - signalCodes) ?? `signal ${code - signalCodes}`}.`
+    : `The Python process ended itself with exit code ${code}.`;
+};
+
+const outcomeOf = (ending: Ending, displays: Displays): Effect.Effect<Untimed, SandboxError> => {
+  switch (ending._tag) {
+    case "Refused":
+      return Effect.succeed(cellNotRun(ending.why));
+    case "Lost":
+      return Effect.fail(ending.error);
+    case "Threw":
+      return Effect.die(ending.error);
+    case "Outcome": {
+      const { outcome: { stdout, stderr, truncated, oomKilled, timedOut, outputPath, note }, flags } = ending;
+      const stateLost = (flags & ExitFlag.stateLost) !== 0;
+      const died = { name: "KernelDied", message: deathOf(ending.code, flags), traceback: "" };
+      const error = stateLost ? died : displays.error;
+      return Effect.succeed({
+        stdout,
+        stderr,
+        displays: displays.shown,
+        displaysLeftOut: displays.leftOut,
+        ...(error !== undefined && { error }),
+        timedOut,
+        truncated,
+        oomKilled,
+        restarted: (flags & ExitFlag.restarted) !== 0,
+        stateLost,
+        ...(outputPath !== undefined && { outputPath }),
+        ...(note !== undefined && { note }),
+      });
+    }
+  }
+};
+
+type Untimed = Omit<CellOutcome, "durationMs">;
+
+/** Turns of kernels by name; one that nobody waits for is not kept. */
+class Turns {
+  private readonly waiting = new Map<string, { readonly turn: Semaphore.Semaphore; users: number }>();
+
+  take<A, E>(name: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const entry = this.waiting.get(name) ?? { turn: Semaphore.makeUnsafe(1), users: 0 };
+        entry.users++;
+        this.waiting.set(name, entry);
+        return entry;
+      }),
+      ({ turn }) => Semaphore.withPermit(turn, effect),
+      (entry) =>
+        Effect.sync(() => {
+          entry.users--;
+          if (entry.users === 0) this.waiting.delete(name);
+        }),
+    );
+  }
+}
+
+const refusal = (code: Uint8Array, kernel: Uint8Array): string | undefined =>
+  code.length > commandBytesMax
+    ? `the code is longer than ${commandBytesMax} bytes`
+    : kernel.length > kernelNameBytesMax
+    ? `the name of a kernel has at most ${kernelNameBytesMax} bytes`
+    : undefined;
+
+/** Makes the operation that runs cells; see the port's `runCell`. */
+export const runCell = (
+  context: ExecuteContext,
+): (request: CellRequest) => Effect.Effect<CellOutcome, SandboxError> => {
+  const turns = new Turns();
+  return (request) =>
+    timed(Effect.suspend((): Effect.Effect<Untimed, SandboxError> => {
+      const name = request.kernel ?? kernelDefault;
+      const code = Buffer.from(request.code, "utf8");
+      const kernel = Buffer.from(name, "utf8");
+      const refused = refusal(code, kernel);
+      if (refused !== undefined) return Effect.succeed(cellNotRun(refused));
+      const displays = new Displays();
+      const { outputBytesMax } = context;
+      const running = Effect.suspend(() =>
+        context.session.failure !== undefined ? Effect.fail(context.session.failure) : supervise(context, request, {
+          kind: Ask.kernelRun,
+          encode: (timeoutMs, outputName) => encodeKernelRun({ timeoutMs, outputBytesMax, kernel, outputName }, code),
+          onDisplay: displays.take,
+          displayBytesMax,
+        })
+      );
+      return Effect.flatMap(turns.take(name, running), (ending) => outcomeOf(ending, displays));
+    }));
+};
