@@ -1,8 +1,9 @@
 /**
  * Builds the web page into `web/dist`, unless what is there is of these very sources.
  *
- * Usage: `deno task web`; `deno task serve` does it first. The bundler is Deno's own, so nothing is installed
- * for it; its output is not committed.
+ * Usage: `deno task web`; `deno task serve` does it first, with `--or-without`: where the page cannot be built, as in
+ * a read-only checkout or out of reach of its packages, the reason is said and the API is served without it. The
+ * bundler is Deno's own, so nothing is installed for it; its output is not committed.
  */
 import { createHash } from "node:crypto";
 
@@ -39,15 +40,23 @@ const read = (file: URL): string | undefined => {
   }
 };
 
-/** Builds; the exit code is 0 also where a read-only checkout keeps the page from being built. */
-const build = (wanted: string): number => {
-  const started = performance.now();
+/** Why the page cannot be built here; the exit code is for those who need it. */
+class NotBuilt extends Error {}
+
+/** Makes the folder; a checkout that is not ours to write stays as it is. */
+const makeFolder = (): void => {
   try {
     Deno.mkdirSync(target, { recursive: true });
+    Deno.writeTextFileSync(mark, "");
   } catch (error) {
-    console.error(`The page cannot be built here: ${error instanceof Error ? error.message : error}`);
-    return 0;
+    throw new NotBuilt(error instanceof Error ? error.message : String(error));
   }
+};
+
+/** Builds the page of the given sources; *throws* `NotBuilt`. */
+const build = (wanted: string): void => {
+  const started = performance.now();
+  makeFolder();
   const { success, stderr } = new Deno.Command("deno", {
     args: [
       "bundle",
@@ -65,17 +74,20 @@ const build = (wanted: string): number => {
     stdout: "null",
     stderr: "piped",
   }).outputSync();
-  if (!success) {
-    console.error(new TextDecoder().decode(stderr));
-    return 1;
-  }
+  if (!success) throw new NotBuilt(new TextDecoder().decode(stderr).trim());
   for (const name of copied) Deno.copyFileSync(new URL(name, source), new URL(name, target));
   Deno.writeTextFileSync(mark, wanted);
   console.error(`built the page in ${Math.round(performance.now() - started)} ms`);
-  return 0;
 };
 
 if (import.meta.main) {
-  const wanted = hashOfSources();
-  if (read(mark) !== wanted) Deno.exit(build(wanted));
+  try {
+    const wanted = hashOfSources();
+    if (read(mark) !== wanted) build(wanted);
+  } catch (error) {
+    const isAbsent = error instanceof Deno.errors.NotFound;
+    if (!(error instanceof NotBuilt || isAbsent)) throw error;
+    console.error(`the page at / is not built here, the API works without it: ${error.message}`);
+    if (!Deno.args.includes("--or-without")) Deno.exit(1);
+  }
 }

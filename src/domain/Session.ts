@@ -5,7 +5,8 @@
  * ever overwritten and two requests at once cannot lose each other's turn.
  */
 import { Schema } from "effect";
-import { Message } from "./Message.ts";
+import { headOf } from "./cutText.ts";
+import { Message, textOf } from "./Message.ts";
 import { OwnerKey } from "./Owner.ts";
 import { Usage } from "./Usage.ts";
 
@@ -51,10 +52,29 @@ export interface NewTurn extends Omit<Turn, "parent"> {
 /** A session as stored: its turns in the order they were stored, the newest last. */
 export interface Session {
   readonly key: SessionKey;
+  /** The first words of its first message, or what its user named it; absent where nothing was said. */
+  readonly title?: string;
   readonly turns: ReadonlyArray<Turn>;
   readonly createdAtMs: number;
   readonly lastUsedAtMs: number;
 }
+
+/** Characters of a title: what a list shows in a line. */
+export const titleCharsMax = 200;
+
+/** Characters of a title that is made of first words. */
+const firstWordsMax = 80;
+
+/** Characters looked at for first words; the message behind them may be megabytes. */
+const lookedAtMax = 400;
+
+/** The first words of what the user says in a turn, on one line; empty where nothing is said in words. */
+export const firstWords = ({ messages }: Pick<Turn, "messages">): string => {
+  const said = messages.find((message) => message.role === "user");
+  if (said === undefined) return "";
+  const line = headOf(textOf(said), lookedAtMax).split(/\s/).filter((word) => word !== "").join(" ");
+  return line.length <= firstWordsMax ? line : `${headOf(line, firstWordsMax - 1).trimEnd()}…`;
+};
 
 /** The turns from the root to `turn`, oldest first; empty when there is no such turn. */
 export const pathTo = (turns: ReadonlyArray<Turn>, turn: string | null): ReadonlyArray<Turn> => {

@@ -61,7 +61,7 @@ const V1 = HttpApiBuilder.group(
     const { list, find } = yield* models.make;
     const complete = yield* chatCompletions.make;
     return handlers
-      .handle("models", () => list)
+      .handle("models", ({ query }) => list(query))
       .handle("model", ({ params }) => find(params.model))
       .handleRaw("chatCompletions", () => complete);
   }),
@@ -71,11 +71,12 @@ const StoredSessions = HttpApiBuilder.group(
   Api,
   "sessions",
   Effect.fnUntraced(function* (handlers) {
-    const { list, show, remove } = yield* sessions.make;
+    const { list, show, change, remove } = yield* sessions.make;
     const history = yield* executions.make;
     return handlers
       .handle("listSessions", ({ query }) => list(query))
       .handle("showSession", ({ params, query }) => show(params.session, query))
+      .handle("changeSession", ({ params, query, payload }) => change(params.session, query, payload))
       .handle("listExecutions", ({ params, query }) => history(params.session, query))
       .handle("deleteSession", ({ params, query }) => remove(params.session, query));
   }),

@@ -25,6 +25,8 @@ export class SessionsUnavailable extends Schema.TaggedError<SessionsUnavailable>
 /** What a list of sessions shows of each. */
 export interface SessionSummary {
   readonly key: SessionKey;
+  /** The first words of its first message, or what its user named it; empty where nothing was said. */
+  readonly title: string;
   readonly turns: number;
   readonly createdAtMs: number;
   readonly lastUsedAtMs: number;
@@ -62,6 +64,8 @@ export interface SessionsService {
    * *Details*: it signs what must be known again after a restart and by other instances. It never leaves the server.
    */
   readonly secret: Effect.Effect<string, SessionsUnavailable>;
+  /** Gives a session another title and says whether there is such a session; it counts as no use. */
+  readonly rename: (key: SessionKey, title: string) => Effect.Effect<boolean, SessionsUnavailable>;
   /** Removes a session and says whether there was one. */
   readonly remove: (key: SessionKey) => Effect.Effect<boolean, SessionsUnavailable>;
 }

@@ -65,6 +65,27 @@ export const sessionsSuite = <R = never>(
   const test = (title: string, body: () => Effect.Effect<void, unknown, R | Sessions>) =>
     effect(`Sessions(${name}).${title}`, body, { skip: options.skip });
 
+  test("a session is titled by its first words until it is renamed", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      assert.equal(yield* sessions.rename(key, "nobody's"), false);
+      const said = `  Plot\n the sales of ${"💥".repeat(200)}`;
+      yield* sessions.append(key, { ...turn("first"), messages: [user(said)] });
+      yield* sessions.append(key, turn("second"));
+      const titleOf = Effect.gen(function* () {
+        const listed = (yield* sessions.list(key.owner)).find(({ key: { id } }) => id === key.id);
+        assert.equal((yield* sessions.load(key)).title, listed?.title);
+        return listed?.title ?? "";
+      });
+      const title = yield* titleOf;
+      assert.match(title, /^Plot the sales of (💥)+…$/u);
+      assert.ok(title.length <= 80 && title.isWellFormed());
+      assert.equal(yield* sessions.rename(key, 'Sales "é" 💥'), true);
+      yield* sessions.append(key, turn("third"));
+      assert.equal(yield* titleOf, 'Sales "é" 💥');
+    }));
+
   test("load returns no turns when there is no such session", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions;

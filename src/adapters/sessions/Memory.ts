@@ -6,7 +6,7 @@
 import { Clock, Effect, Layer, Schedule } from "effect";
 import { Settings } from "../../config.ts";
 import type { OwnerKey } from "../../domain/Owner.ts";
-import { type NewTurn, placeTurn, type Session, type SessionKey, type Turn } from "../../domain/Session.ts";
+import { firstWords, type NewTurn, placeTurn, type Session, type SessionKey, type Turn } from "../../domain/Session.ts";
 import { Sessions, type SessionsService, type SessionSummary } from "../../services/Sessions.ts";
 import { makeSecret } from "./storeSecret.ts";
 import { tryStore } from "./tryStore.ts";
@@ -26,6 +26,7 @@ interface Entry {
   readonly createdAtMs: number;
   readonly turns: Array<Turn>;
   readonly byId: Map<string, Turn>;
+  title: string;
   lastUsedAtMs: number;
   characters: number;
 }
@@ -56,11 +57,25 @@ class Entries {
     return entry;
   }
 
-  create(key: SessionKey, nowMs: number): Entry {
+  /** A live entry where it stands in the line. */
+  find(key: SessionKey, nowMs: number): Entry | undefined {
+    const entry = this.#byKey.get(Entries.#name(key));
+    return entry === undefined || this.#expired(entry, nowMs) ? undefined : entry;
+  }
+
+  create(key: SessionKey, title: string, nowMs: number): Entry {
     const owned = this.#byOwner.get(key.owner);
     if (owned !== undefined && owned.size >= sessionsPerOwnerMax) this.#deleteFirst(owned);
     if (this.#byKey.size >= sessionsMax) this.#deleteFirst(this.#byKey);
-    const entry: Entry = { key, createdAtMs: nowMs, turns: [], byId: new Map(), lastUsedAtMs: nowMs, characters: 0 };
+    const entry: Entry = {
+      key,
+      title,
+      createdAtMs: nowMs,
+      turns: [],
+      byId: new Map(),
+      lastUsedAtMs: nowMs,
+      characters: 0,
+    };
     this.#insert(entry);
     return entry;
   }
@@ -134,13 +149,17 @@ const make = Effect.gen(function* () {
     load: (key: SessionKey) =>
       Effect.map(Clock.currentTimeMillis, (nowMs): Session => {
         const entry = entries.use(key, nowMs);
-        return entry === undefined
-          ? { key, turns: [], createdAtMs: nowMs, lastUsedAtMs: nowMs }
-          : { key, turns: [...entry.turns], createdAtMs: entry.createdAtMs, lastUsedAtMs: nowMs };
+        return entry === undefined ? { key, turns: [], createdAtMs: nowMs, lastUsedAtMs: nowMs } : {
+          key,
+          title: entry.title,
+          turns: [...entry.turns],
+          createdAtMs: entry.createdAtMs,
+          lastUsedAtMs: nowMs,
+        };
       }),
     append: (key: SessionKey, turn: NewTurn) =>
       Effect.map(Clock.currentTimeMillis, (nowMs): Turn => {
-        const entry = entries.use(key, nowMs) ?? entries.create(key, nowMs);
+        const entry = entries.use(key, nowMs) ?? entries.create(key, firstWords(turn), nowMs);
         const stored = entry.byId.get(turn.id);
         if (stored !== undefined) return stored;
         const placed = placeTurn(turn, entry.turns.at(-1)?.id ?? null, (id) => entry.byId.has(id));
@@ -151,10 +170,17 @@ const make = Effect.gen(function* () {
       Effect.map(Clock.currentTimeMillis, (nowMs) =>
         entries.owned(owner, nowMs).map((entry): SessionSummary => ({
           key: entry.key,
+          title: entry.title,
           turns: entry.turns.length,
           createdAtMs: entry.createdAtMs,
           lastUsedAtMs: entry.lastUsedAtMs,
         }))),
+    rename: (key: SessionKey, title: string) =>
+      Effect.map(Clock.currentTimeMillis, (nowMs) => {
+        const entry = entries.find(key, nowMs);
+        if (entry !== undefined) entry.title = title;
+        return entry !== undefined;
+      }),
     remove: (key: SessionKey) => Effect.map(Clock.currentTimeMillis, (nowMs) => entries.remove(key, nowMs)),
   };
   return Sessions.of({ ...store, check: tryStore(store) });

@@ -9,10 +9,10 @@ import { Redis } from "effect/persistence";
 import { type ConfigurationRefused, Settings } from "../../config.ts";
 import { makeId } from "../../domain/ids.ts";
 import type { OwnerKey } from "../../domain/Owner.ts";
-import type { NewTurn, Session, SessionKey } from "../../domain/Session.ts";
+import { firstWords, type NewTurn, type Session, type SessionKey } from "../../domain/Session.ts";
 import { Sessions, type SessionsService, type SessionSummary, SessionsUnavailable } from "../../services/Sessions.ts";
 import * as RedisConnection from "../redis/RedisConnection.ts";
-import { appendScript, listScript, loadScript, removeScript, secretScript } from "./redisScripts.ts";
+import { appendScript, listScript, loadScript, removeScript, renameScript, secretScript } from "./redisScripts.ts";
 import { decodeTurn } from "./storedTurn.ts";
 import { makeSecret } from "./storeSecret.ts";
 import { tryStore } from "./tryStore.ts";
@@ -21,13 +21,13 @@ import { TurnCache } from "./TurnCache.ts";
 const decodeAppended = Schema.decodeUnknownSync(Schema.Tuple([Schema.String, Schema.Int, Schema.String]));
 const decodeLoaded = Schema.decodeUnknownSync(Schema.Union([
   Schema.Tuple([]),
-  Schema.Tuple([Schema.String, Schema.Number, Schema.Int, Schema.Array(Schema.String)]),
+  Schema.Tuple([Schema.String, Schema.String, Schema.Number, Schema.Int, Schema.Array(Schema.String)]),
 ]));
 const decodeListed = Schema.decodeUnknownSync(
-  Schema.Array(Schema.Tuple([Schema.String, Schema.Int, Schema.Number, Schema.Number])),
+  Schema.Array(Schema.Tuple([Schema.String, Schema.Int, Schema.Number, Schema.Number, Schema.String])),
 );
 const decodeSecret = Schema.decodeUnknownSync(Schema.String);
-const decodeRemoved = Schema.decodeUnknownSync(Schema.Int);
+const decodeDone = Schema.decodeUnknownSync(Schema.Int);
 
 const unavailable = (operation: string) => (cause: unknown) =>
   new SessionsUnavailable({
@@ -45,6 +45,7 @@ const make = Effect.gen(function* () {
   const append = redis.eval(appendScript);
   const load = redis.eval(loadScript);
   const list = redis.eval(listScript);
+  const rename = redis.eval(renameScript);
   const remove = redis.eval(removeScript);
   const secretOf = redis.eval(secretScript);
 
@@ -66,7 +67,7 @@ const make = Effect.gen(function* () {
       return yield* run("load", load(key, cache.known(name), nowMs, timeoutMs), (answer): Session => {
         const loaded = decodeLoaded(answer);
         if (loaded.length === 0) return { key, turns: [], createdAtMs: nowMs, lastUsedAtMs: nowMs };
-        const [life, createdAtMs, from, bodies] = loaded;
+        const [life, title, createdAtMs, from, bodies] = loaded;
         // Another request may have taught the cache more while Redis answered: only what was known then counts.
         const turns = cache.turns(name, life).slice(0, from);
         bodies.forEach((body, index) => {
@@ -74,7 +75,7 @@ const make = Effect.gen(function* () {
           turns.push(turn);
           cache.add(name, life, from + index, turn, body.length);
         });
-        return { key, turns, createdAtMs, lastUsedAtMs: nowMs };
+        return { key, title, turns, createdAtMs, lastUsedAtMs: nowMs };
       });
     }),
     append: Effect.fnUntraced(function* (key: SessionKey, { parent, ...turn }: NewTurn) {
@@ -88,6 +89,7 @@ const make = Effect.gen(function* () {
         nowMs,
         timeoutMs,
         newLife: makeId("life"),
+        title: firstWords(turn),
       };
       return yield* run("append", append(input), (answer) => decodeTurn(decodeAppended(answer)[2]));
     }),
@@ -97,17 +99,19 @@ const make = Effect.gen(function* () {
         "list",
         list(owner, nowMs, timeoutMs),
         (answer) =>
-          decodeListed(answer).map(([id, turns, createdAtMs, lastUsedAtMs]): SessionSummary => ({
+          decodeListed(answer).map(([id, turns, createdAtMs, lastUsedAtMs, title]): SessionSummary => ({
             key: { owner, id },
+            title,
             turns,
             createdAtMs,
             lastUsedAtMs,
           })),
       );
     }),
+    rename: (key: SessionKey, title: string) => run("rename", rename(key, title), (answer) => decodeDone(answer) === 1),
     remove: (key: SessionKey) => {
       cache.delete(nameOf(key));
-      return run("remove", remove(key), (answer) => decodeRemoved(answer) === 1);
+      return run("remove", remove(key), (answer) => decodeDone(answer) === 1);
     },
   };
   return Sessions.of({ ...store, check: tryStore(store) });

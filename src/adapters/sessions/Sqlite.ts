@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { Clock, Effect, Layer, Schedule, Schema } from "effect";
 import { Settings } from "../../config.ts";
 import { OwnerKey } from "../../domain/Owner.ts";
-import { type NewTurn, placeTurn, type Session, type SessionKey, type Turn } from "../../domain/Session.ts";
+import { firstWords, type NewTurn, placeTurn, type Session, type SessionKey, type Turn } from "../../domain/Session.ts";
 import {
   Sessions,
   type SessionsService,
@@ -33,14 +33,17 @@ const Life = Schema.Struct({
   created_ms: Schema.Number,
   turns: Schema.Int,
   newest: Schema.NullOr(Schema.String),
+  title: Schema.NullOr(Schema.String),
 });
 type Life = typeof Life.Type;
 const decodeLife = Schema.decodeUnknownSync(Life);
-const lifeColumns = "serial, created_ms, turns, newest";
+const lifeColumns = "serial, created_ms, turns, newest, title";
 
 const decodeSummary = Schema.decodeUnknownSync(Schema.Struct({
   owner: OwnerKey,
   id: Schema.String,
+  title: Schema.NullOr(Schema.String),
+  first: Schema.NullOr(Schema.String),
   turns: Schema.Int,
   created_ms: Schema.Number,
   used_ms: Schema.Number,
@@ -49,8 +52,14 @@ const decodeSummary = Schema.decodeUnknownSync(Schema.Struct({
 const decodeSecret = Schema.decodeUnknownSync(Schema.Struct({ value: Schema.String }));
 
 const summaryOf = (row: unknown): SessionSummary => {
-  const { owner, id, turns, created_ms, used_ms } = decodeSummary(row);
-  return { key: { owner, id }, turns, createdAtMs: created_ms, lastUsedAtMs: used_ms };
+  const { owner, id, title, first, turns, created_ms, used_ms } = decodeSummary(row);
+  return {
+    key: { owner, id },
+    title: title ?? (first === null ? "" : firstWords(decodeTurn(first))),
+    turns,
+    createdAtMs: created_ms,
+    lastUsedAtMs: used_ms,
+  };
 };
 
 // Statements -------------------------------------------------------------------------------------
@@ -68,7 +77,7 @@ const touch = (database: Database, key: SessionKey, nowMs: number, aliveAfterMs:
 };
 
 /** Begins a session, in the place of an expired one or of the owner's least recently used if there are too many. */
-const create = (database: Database, key: SessionKey, nowMs: number): Life => {
+const create = (database: Database, key: SessionKey, title: string, nowMs: number): Life => {
   database.run("DELETE FROM sessions WHERE owner = ? AND id = ?", key.owner, key.id);
   database.run(
     `DELETE FROM sessions WHERE serial IN
@@ -77,9 +86,10 @@ const create = (database: Database, key: SessionKey, nowMs: number): Life => {
     sessionsPerOwnerMax - 1,
   );
   return decodeLife(database.get(
-    `INSERT INTO sessions (owner, id, created_ms, used_ms) VALUES (?, ?, ?, ?) RETURNING ${lifeColumns}`,
+    `INSERT INTO sessions (owner, id, title, created_ms, used_ms) VALUES (?, ?, ?, ?, ?) RETURNING ${lifeColumns}`,
     key.owner,
     key.id,
+    title,
     nowMs,
     nowMs,
   ));
@@ -117,7 +127,7 @@ const turnsOf = (database: Database, cache: TurnCache, life: Life): ReadonlyArra
 
 /** Stores a turn behind those that are there; one that is there already is returned as it is. */
 const append = (database: Database, key: SessionKey, turn: NewTurn, nowMs: number, aliveAfterMs: number): Turn => {
-  const life = touch(database, key, nowMs, aliveAfterMs) ?? create(database, key, nowMs);
+  const life = touch(database, key, nowMs, aliveAfterMs) ?? create(database, key, firstWords(turn), nowMs);
   const stored = database.get("SELECT body FROM turns WHERE session = ? AND id = ?", life.serial, turn.id);
   if (stored !== undefined) return decodeTurn(stored["body"]);
   const placed = placeTurn(turn, life.newest, (id) => hasTurn(database, life.serial, id));
@@ -167,9 +177,11 @@ const make = Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis;
       return yield* file.use("load", (database): Session => {
         const life = touch(database, key, nowMs, nowMs - timeoutMs);
-        return life === undefined
-          ? { key, turns: [], createdAtMs: nowMs, lastUsedAtMs: nowMs }
-          : { key, turns: turnsOf(database, cache, life), createdAtMs: life.created_ms, lastUsedAtMs: nowMs };
+        if (life === undefined) return { key, turns: [], createdAtMs: nowMs, lastUsedAtMs: nowMs };
+        const turns = turnsOf(database, cache, life);
+        const [first] = turns;
+        const title = life.title ?? (first === undefined ? "" : firstWords(first));
+        return { key, title, turns, createdAtMs: life.created_ms, lastUsedAtMs: nowMs };
       });
     }),
     append: Effect.fnUntraced(function* (key: SessionKey, turn: NewTurn) {
@@ -183,11 +195,24 @@ const make = Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis;
       return yield* file.use("list", (database) =>
         database.all(
-          `SELECT owner, id, turns, created_ms, used_ms FROM sessions
+          `SELECT owner, id, title, turns, created_ms, used_ms,
+              CASE WHEN title IS NULL THEN (SELECT body FROM turns WHERE session = serial AND position = 0) END AS first
+            FROM sessions
             WHERE owner = ? AND used_ms > ? ORDER BY used_ms DESC, serial DESC`,
           owner,
           nowMs - timeoutMs,
         ).map(summaryOf));
+    }),
+    rename: Effect.fnUntraced(function* (key: SessionKey, title: string) {
+      const nowMs = yield* Clock.currentTimeMillis;
+      return yield* file.use("rename", (database) =>
+        database.run(
+          "UPDATE sessions SET title = ? WHERE owner = ? AND id = ? AND used_ms > ?",
+          title,
+          key.owner,
+          key.id,
+          nowMs - timeoutMs,
+        ) > 0);
     }),
     remove: Effect.fnUntraced(function* (key: SessionKey) {
       const nowMs = yield* Clock.currentTimeMillis;

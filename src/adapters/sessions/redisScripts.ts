@@ -1,7 +1,7 @@
 /**
  * What the Redis store does in Redis: each script is one atomic step in one round trip.
  *
- * A session is a hash `meta` (life, created, used, n turns, newest, and the position of every turn id)
+ * A session is a hash `meta` (life, created, used, title, n turns, newest, and the position of every turn id)
  * and a list of turns as JSON. An owner's sessions are a sorted set of names by their last use. All
  * keys of an owner share a hash tag, so they lie on one node of a cluster.
  */
@@ -49,6 +49,8 @@ export interface AppendInput {
   readonly timeoutMs: number;
   /** The life of the session if it begins with this turn. */
   readonly newLife: string;
+  /** Its title then. */
+  readonly title: string;
 }
 
 /** Places and stores a turn; returns life, position and the stored JSON. */
@@ -65,11 +67,12 @@ export const appendScript = Redis.script(
     input.newLife,
     sessionsPerOwnerMax,
     ownerPrefix(input.key.owner),
+    input.title,
   ],
   {
     numberOfKeys: 3,
     lua: `${find}${keep}
-local id, turn, tag, parent, body, now, timeout, newLife, most, prefix = unpack(ARGV)
+local id, turn, tag, parent, body, now, timeout, newLife, most, prefix, title = unpack(ARGV)
 local position = life and redis.call('HGET', meta, 't:' .. turn)
 if position then
   keep(id, now, timeout)
@@ -84,7 +87,7 @@ if not life then
       redis.call('ZREM', index, oldest)
     end
   end
-  redis.call('HSET', meta, 'life', life, 'created', now)
+  redis.call('HSET', meta, 'life', life, 'created', now, 'title', title)
 end
 local placed = redis.call('HGET', meta, 'newest')
 if tag == 'Root' then placed = false end
@@ -98,7 +101,7 @@ return { life, n, stored }
   },
 ).withReturnType<unknown>();
 
-/** Loads a session: life, created, the position of the first turn returned, and the turns not known yet. */
+/** Loads a session: life, title, created, the position of the first turn returned, and the turns not known yet. */
 export const loadScript = Redis.script(
   (key: SessionKey, known: { readonly life: string; readonly count: number }, nowMs: number, timeoutMs: number) => [
     ...keysOf(key),
@@ -115,12 +118,12 @@ local id, knownLife, knownCount, now, timeout = unpack(ARGV)
 if not life then redis.call('ZREM', index, id); return {} end
 keep(id, now, timeout)
 local from = knownLife == life and tonumber(knownCount) or 0
-return { life, tonumber(redis.call('HGET', meta, 'created')), from, redis.call('LRANGE', turns, from, -1) }
+return { life, redis.call('HGET', meta, 'title') or '', tonumber(redis.call('HGET', meta, 'created')), from, redis.call('LRANGE', turns, from, -1) }
 `,
   },
 ).withReturnType<unknown>();
 
-/** Lists an owner's sessions: name, turns, created and used of each, last used first. */
+/** Lists an owner's sessions: name, turns, created, used and title of each, last used first. */
 export const listScript = Redis.script(
   (owner: OwnerKey, nowMs: number, timeoutMs: number) => [indexKey(owner), nowMs - timeoutMs, ownerPrefix(owner)],
   {
@@ -130,14 +133,26 @@ local index, expired, prefix = KEYS[1], ARGV[1], ARGV[2]
 redis.call('ZREMRANGEBYSCORE', index, '-inf', expired)
 local listed = {}
 for _, id in ipairs(redis.call('ZREVRANGE', index, 0, -1)) do
-  local meta = redis.call('HMGET', prefix .. 'meta:' .. id, 'n', 'created', 'used')
+  local meta = redis.call('HMGET', prefix .. 'meta:' .. id, 'n', 'created', 'used', 'title')
   if meta[1] then
-    listed[#listed + 1] = { id, tonumber(meta[1]), tonumber(meta[2]), tonumber(meta[3]) }
+    listed[#listed + 1] = { id, tonumber(meta[1]), tonumber(meta[2]), tonumber(meta[3]), meta[4] or '' }
   else
     redis.call('ZREM', index, id)
   end
 end
 return listed
+`,
+  },
+).withReturnType<unknown>();
+
+/** Gives a session another title and returns 1 if there is one. */
+export const renameScript = Redis.script(
+  (key: SessionKey, title: string) => [...keysOf(key), title],
+  {
+    numberOfKeys: 3,
+    lua: `${find}
+if life then redis.call('HSET', meta, 'title', ARGV[1]) end
+return life and 1 or 0
 `,
   },
 ).withReturnType<unknown>();

@@ -41,6 +41,8 @@ const migrations: ReadonlyArray<string> = [
   ) STRICT;
   `,
   "CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;",
+  // Null in sessions of before: their first words are read when they are listed.
+  "ALTER TABLE sessions ADD COLUMN title TEXT;",
 ];
 
 /**

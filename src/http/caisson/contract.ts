@@ -11,7 +11,7 @@ import { MeOut } from "./me.ts";
 import { RunList, RunOut, RunsQuery } from "./runs.ts";
 import { ExecutionList } from "./executions.ts";
 import { HealthOut, LiveOut, NotReadyOut, ReadyOut } from "./health.ts";
-import { SessionDeleted, SessionDetail, SessionList } from "./sessions.ts";
+import { SessionChange, SessionDeleted, SessionDetail, SessionList, SessionOut, SessionsQuery } from "./sessions.ts";
 import { UsageQuery, UsageReport } from "./usage.ts";
 import { describeUpload } from "./uploads.ts";
 
@@ -77,7 +77,7 @@ const sessionParams = { session: Schema.String };
 export class SessionsGroup extends HttpApiGroup.make("sessions")
   .add(
     HttpApiEndpoint.get("listSessions", "/sessions", {
-      query: userQuery,
+      query: SessionsQuery,
       success: SessionList,
       error: failsWith("SessionsUnavailable"),
     }).annotate(OpenApi.Summary, "List the stored sessions, last used first"),
@@ -87,6 +87,13 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
       success: SessionDetail,
       error: failsWith("SessionsUnavailable", "SessionNotFound"),
     }).annotate(OpenApi.Summary, "Read a session with every turn and tool call"),
+    HttpApiEndpoint.post("changeSession", "/sessions/:session", {
+      params: sessionParams,
+      query: userQuery,
+      payload: SessionChange,
+      success: SessionOut,
+      error: failsWith("InvalidRequest", "SessionsUnavailable", "SessionNotFound"),
+    }).annotate(OpenApi.Summary, "Give a session another title"),
     HttpApiEndpoint.get("listExecutions", "/sessions/:session/executions", {
       params: sessionParams,
       query: userQuery,

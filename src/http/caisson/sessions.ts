@@ -8,10 +8,10 @@ import { Effect, Schema } from "effect";
 import { Settings } from "../../config.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import { type Message, textOf, toolCallsOf } from "../../domain/Message.ts";
-import { type SessionKey, type Turn, TurnStatus } from "../../domain/Session.ts";
+import { type SessionKey, titleCharsMax, type Turn, TurnStatus } from "../../domain/Session.ts";
 import { Sandbox } from "../../services/Sandbox.ts";
-import { Sessions } from "../../services/Sessions.ts";
-import { Caller } from "../frame/Caller.ts";
+import { Sessions, type SessionSummary } from "../../services/Sessions.ts";
+import { Caller, UserName } from "../frame/Caller.ts";
 import { SessionNotFound } from "../frame/errors.ts";
 
 // Wire -------------------------------------------------------------------------------------------
@@ -19,6 +19,7 @@ import { SessionNotFound } from "../frame/errors.ts";
 const sessionFields = {
   id: Schema.String,
   object: Schema.Literal("session"),
+  title: Schema.String.annotate({ description: "The first words of the first message, unless it was renamed." }),
   created_at: Schema.Int.annotate({ description: "Seconds since the epoch." }),
   last_used_at: Schema.Int,
 };
@@ -26,10 +27,33 @@ const sessionFields = {
 /** A session in a list. */
 export const SessionOut = Schema.Struct({ ...sessionFields, turns: Schema.Int }).annotate({ identifier: "Session" });
 
+/** Sessions of one page of a list. */
+const listMax = 100;
+
+/** Which sessions are listed; without `limit` all that match. */
+export const SessionsQuery = {
+  user: Schema.optionalKey(UserName),
+  limit: Schema.optionalKey(
+    Schema.String.annotate({ description: `Sessions to list, 1 to ${listMax}.` }).check(
+      Schema.isPattern(/^([1-9]\d?|100)$/, { message: `Expected a whole number from 1 to ${listMax}` }),
+    ),
+  ),
+  after: Schema.optionalKey(Schema.String.annotate({ description: "The id of the last session of the page before." })),
+  query: Schema.optionalKey(
+    Schema.String.check(Schema.isMaxLength(titleCharsMax)).annotate({ description: "Words of the title." }),
+  ),
+};
+
+/** What can be changed of a session. */
+export const SessionChange = Schema.Struct({
+  title: Schema.Trim.check(Schema.isNonEmpty(), Schema.isMaxLength(titleCharsMax)),
+}).annotate({ identifier: "ModifySessionRequest" });
+
 /** The sessions of a user, last used first. */
 export const SessionList = Schema.Struct({
   object: Schema.Literal("list"),
   data: Schema.Array(SessionOut),
+  has_more: Schema.Boolean,
 }).annotate({ identifier: "ListSessionsResponse" });
 
 const ToolCallOut = Schema.Struct({
@@ -47,6 +71,9 @@ const UserContentOut = Schema.Union([
 export const MessageOut = Schema.Union([
   Schema.Struct({
     role: Schema.Literal("user"),
+    attachments: Schema.optionalKey(Schema.Array(Schema.Struct({ path: Schema.String }))).annotate({
+      description: "Where in the workspace the files of the message lie.",
+    }),
     content: Schema.Union([Schema.String, Schema.Array(UserContentOut)]),
   }),
   Schema.Struct({
@@ -66,6 +93,8 @@ const TurnOut = Schema.Struct({
   model: Schema.String,
   created_at: Schema.Int,
   finished_at: Schema.Int,
+  started_at_ms: Schema.Number,
+  finished_at_ms: Schema.Number,
   usage: Schema.Struct({ prompt_tokens: Schema.Int, completion_tokens: Schema.Int }),
   messages: Schema.Array(MessageOut),
 });
@@ -90,6 +119,9 @@ const messageOut = (message: Message): MessageOut => {
     case "user":
       return {
         role: "user",
+        ...(message.attachments !== undefined && {
+          attachments: message.attachments.map(({ path }) => ({ path })),
+        }),
         content: message.parts.every((part) => part._tag === "Text")
           ? textOf(message)
           : message.parts.map((part) =>
@@ -124,6 +156,8 @@ const turnOut = (turn: Turn): typeof TurnOut.Type => ({
   model: turn.model,
   created_at: seconds(turn.startedAtMs),
   finished_at: seconds(turn.finishedAtMs),
+  started_at_ms: turn.startedAtMs,
+  finished_at_ms: turn.finishedAtMs,
   usage: { prompt_tokens: turn.usage.inputTokens, completion_tokens: turn.usage.outputTokens },
   messages: turn.messages.map(messageOut),
 });
@@ -133,6 +167,30 @@ interface UserQuery {
   readonly user?: string;
 }
 
+const summaryOut = ({ key, title, turns, createdAtMs, lastUsedAtMs }: SessionSummary): typeof SessionOut.Type => ({
+  id: key.id,
+  object: "session",
+  title,
+  created_at: seconds(createdAtMs),
+  last_used_at: seconds(lastUsedAtMs),
+  turns,
+});
+
+interface ListQuery extends UserQuery {
+  readonly limit?: string;
+  readonly after?: string;
+  readonly query?: string;
+}
+
+/** One page of what a query asks for, and whether there is more. */
+const pageOf = (found: ReadonlyArray<SessionSummary>, { limit, after, query = "" }: ListQuery) => {
+  const wanted = query.trim().toLowerCase();
+  const from = after === undefined ? 0 : found.findIndex(({ key }) => key.id === after) + 1;
+  const rest = found.slice(from).filter(({ title }) => title.toLowerCase().includes(wanted));
+  const most = limit === undefined ? rest.length : Number(limit);
+  return { data: rest.slice(0, most).map(summaryOut), has_more: rest.length > most };
+};
+
 // Handlers ---------------------------------------------------------------------------------------
 
 /** Builds the handlers of the sessions' endpoints. */
@@ -141,19 +199,9 @@ export const make = Effect.gen(function* () {
   const sandbox = yield* Sandbox;
   const { onSessionEnd } = yield* Settings;
 
-  const list = Effect.fnUntraced(function* (query: UserQuery) {
+  const list = Effect.fnUntraced(function* (query: ListQuery) {
     const found = yield* sessions.list(ownerKey((yield* Caller).ownerOf(query)));
-    const body: typeof SessionList.Type = {
-      object: "list",
-      data: found.map(({ key, turns, createdAtMs, lastUsedAtMs }) => ({
-        id: key.id,
-        object: "session",
-        created_at: seconds(createdAtMs),
-        last_used_at: seconds(lastUsedAtMs),
-        turns,
-      })),
-    };
-    return body;
+    return { object: "list", ...pageOf(found, query) } satisfies typeof SessionList.Type;
   });
 
   const show = Effect.fnUntraced(function* (id: string, query: UserQuery) {
@@ -164,11 +212,19 @@ export const make = Effect.gen(function* () {
     const body: typeof SessionDetail.Type = {
       id,
       object: "session",
+      title: session.title ?? "",
       created_at: seconds(session.createdAtMs),
       last_used_at: seconds(session.lastUsedAtMs),
       turns: session.turns.map(turnOut),
     };
     return body;
+  });
+
+  const change = Effect.fnUntraced(function* (id: string, query: UserQuery, { title }: typeof SessionChange.Type) {
+    const key: SessionKey = { owner: ownerKey((yield* Caller).ownerOf(query)), id };
+    if (!(yield* sessions.rename(key, title))) return yield* new SessionNotFound({ id });
+    const changed = (yield* sessions.list(key.owner)).find((summary) => summary.key.id === id);
+    return changed === undefined ? yield* new SessionNotFound({ id }) : summaryOut(changed);
   });
 
   const remove = Effect.fnUntraced(function* (id: string, query: UserQuery) {
@@ -180,5 +236,5 @@ export const make = Effect.gen(function* () {
     return body;
   });
 
-  return { list, show, remove };
+  return { list, show, change, remove };
 });

@@ -7,7 +7,7 @@ import { ChatChunk, ChatCompletion } from "../../domain/ChatChunk.ts";
 import { Authorization } from "../frame/Caller.ts";
 import { failsWith } from "../frame/failures.ts";
 import { ChatRequest } from "./chat/wire.ts";
-import { ModelList, ModelOut } from "./models.ts";
+import { ModelList, ModelOut, ModelsQuery } from "./models.ts";
 
 /** What a completion can fail with. */
 const completionFailures = failsWith(
@@ -48,7 +48,7 @@ export class V1Group extends HttpApiGroup.make("v1")
       summary: "Have the agent answer, with code that it runs",
       description: "One JSON object, or server-sent events with `stream: true`.",
     })),
-    HttpApiEndpoint.get("models", "/models", { success: ModelList })
+    HttpApiEndpoint.get("models", "/models", { query: ModelsQuery, success: ModelList })
       .annotate(OpenApi.Summary, "List the models that can be chosen now"),
     HttpApiEndpoint.get("model", "/models/:model", {
       params: { model: Schema.String },

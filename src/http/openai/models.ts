@@ -23,6 +23,13 @@ export const ModelList = Schema.Struct({
   data: Schema.Array(ModelOut),
 }).annotate({ identifier: "ListModelsResponse" });
 
+/** Which names are listed. */
+export const ModelsQuery = {
+  views: Schema.optionalKey(Schema.Literals(["true", "false"])).annotate({
+    description: "`false` leaves out the names that choose a view.",
+  }),
+};
+
 /** Seconds since the epoch; models have no date here, and clients want a number. */
 const created = 1_767_225_600;
 
@@ -38,14 +45,14 @@ export const make = Effect.gen(function* () {
   const model = yield* Model;
   const { toolView } = yield* Settings;
 
-  const list = Effect.gen(function* () {
+  const list = Effect.fnUntraced(function* ({ views = "true" }: { readonly views?: "true" | "false" }) {
     const infos = yield* model.list;
     const chosen = yield* Effect.option(model.defaultModel);
     return {
       object: "list" as const,
       data: infos.flatMap((info) => [
         shown(info.id, info),
-        ...(Option.contains(chosen, info.id)
+        ...(views === "true" && Option.contains(chosen, info.id)
           ? View.literals.filter((view) => view !== toolView && view !== "events").map((view) =>
             shown(`${info.id}:${view}`, info)
           )
