@@ -12,11 +12,37 @@ const ownLineCharactersMax = 10_000;
 const artifactLine =
   /^!?\[[^\]]{0,2000}\]\([^\s)]{0,2000}\/v1\/artifacts\/artifact-[\w-]{1,8000}\/content\?[^\s)]{1,500}\)(?: \([\d.]{1,20} k?M?B\))?$/;
 
-const isArtifactLine = (line: string): boolean =>
-  line.length <= ownLineCharactersMax && line.includes("/v1/artifacts/artifact-") && artifactLine.test(line.trim());
+const isArtifactLine = (line: string): boolean => line.length <= ownLineCharactersMax && artifactLine.test(line.trim());
 
-const stripArtifacts = (text: string): string =>
-  text.includes("/v1/artifacts/artifact-") ? text.split("\n").filter((line) => !isArtifactLine(line)).join("\n") : text;
+/** Where the line after the one at `at` begins; behind the end of the text when that is the last. */
+const nextLine = (text: string, at: number): number => {
+  const end = text.indexOf("\n", at);
+  return end === -1 ? text.length + 1 : end + 1;
+};
+
+/** What is kept of a text: pieces, and what stands from `from` on; without the break before what was dropped last. */
+const withRest = (text: string, kept: Array<string>, from: number): string => {
+  if (from <= text.length) return kept.join("") + text.slice(from);
+  const all = kept.join("");
+  return all.endsWith("\n") ? all.slice(0, -1) : all;
+};
+
+const artifactMark = "/v1/artifacts/artifact-";
+
+const stripArtifacts = (text: string): string => {
+  const kept: Array<string> = [];
+  let from = 0;
+  for (let at = text.indexOf(artifactMark); at !== -1;) {
+    const start = text.lastIndexOf("\n", at) + 1;
+    const next = nextLine(text, at);
+    if (isArtifactLine(text.slice(start, next - 1))) {
+      kept.push(text.slice(from, start));
+      from = next;
+    }
+    at = next > text.length ? -1 : text.indexOf(artifactMark, next);
+  }
+  return from === 0 ? text : withRest(text, kept, from);
+};
 
 const markerLine = /^\[\/\/\]: # \(caisson:(?:call|result)(?: ([\w-]{1,64}))?\)$/;
 
@@ -40,35 +66,54 @@ const oldFenceInfo = /^[\w+#-]{0,40} caisson:(?:call|result)$/;
 const isOldFence = (line: string, fence: string): boolean =>
   fence !== "" && line.length <= ownLineCharactersMax && oldFenceInfo.test(line.slice(fence.length).trimEnd());
 
+/** Where the text goes on behind the line that closes a fence; behind its end when nothing closes it. */
+const behindFence = (text: string, inside: number, fence: string): number => {
+  for (let start = inside;;) {
+    if (text.startsWith(fence, start)) {
+      const next = nextLine(text, start);
+      // Nearly every line that only begins like the fence goes on with a letter or another backtick.
+      if (!/\S/.test(text[start + fence.length] ?? "") && text.slice(start, next - 1).trimEnd() === fence) return next;
+    }
+    const found = text.indexOf(`\n${fence}`, start);
+    if (found === -1) return text.length + 1;
+    start = found + 1;
+  }
+};
+
+/** Whether a line that begins at `at` can be a marker or open a fence; nearly no line can, and none is made of it. */
+const mayBeOurs = (text: string, at: number): boolean => text[at] === "[" || text[at] === "`";
+
 /**
- * Walks over a text's lines once: drops our blocks, and tells of each marker.
+ * Walks over a text's lines once and drops our blocks.
  *
  * A block that was cut before its closing fence reaches to the end; a marker without a block is dropped alone.
  */
 const stripBlocks = (text: string): string => {
   if (!text.includes("caisson:")) return text;
   const kept: Array<string> = [];
-  let closing = "";
+  let from = 0;
   let marked = false;
-  for (const line of text.split("\n")) {
-    if (closing !== "") {
-      if (line.trimEnd() === closing) closing = "";
+  for (let at = 0; at <= text.length;) {
+    const next = nextLine(text, at);
+    if (!mayBeOurs(text, at)) {
+      if (marked && text.slice(at, next).trim() !== "") marked = false;
+      at = next;
       continue;
     }
-    if (markedId(line) !== undefined) {
-      marked = true;
-      continue;
-    }
-    const fence = fenceOpenedBy(line);
-    if (fence !== "" && (marked || isOldFence(line, fence))) {
-      closing = fence;
+    const line = text.slice(at, next - 1);
+    const isMarker = markedId(line) !== undefined;
+    const fence = isMarker ? "" : fenceOpenedBy(line);
+    if (!isMarker && (fence === "" || !(marked || isOldFence(line, fence)))) {
       marked = false;
+      at = next;
       continue;
     }
-    if (line.trim() !== "") marked = false;
-    kept.push(line);
+    kept.push(text.slice(from, at));
+    at = isMarker ? next : behindFence(text, next, fence);
+    marked = isMarker;
+    from = at;
   }
-  return kept.join("\n");
+  return from === 0 ? text : withRest(text, kept, from);
 };
 
 const openingDetails = "<details";
@@ -123,16 +168,18 @@ const detailsId = /\sid="([\w-]{1,64})"/;
 export const callIdsIn = (text: string, idsMax: number): ReadonlyArray<string> => {
   const ids: Array<string> = [];
   if (text.includes("[//]: # (caisson:")) {
-    let closing = "";
-    for (const line of text.split("\n")) {
+    for (let at = 0; at <= text.length;) {
       if (ids.length >= idsMax) return ids;
-      if (closing !== "") {
-        if (line.trimEnd() === closing) closing = "";
+      const next = nextLine(text, at);
+      if (!mayBeOurs(text, at)) {
+        at = next;
         continue;
       }
+      const line = text.slice(at, next - 1);
       const id = markedId(line);
       if (id !== undefined && id !== "") ids.push(id);
-      if (id === undefined) closing = fenceOpenedBy(line);
+      const fence = id === undefined ? fenceOpenedBy(line) : "";
+      at = fence === "" ? next : behindFence(text, next, fence);
     }
   }
   for (let at = text.indexOf(openingDetails); at !== -1 && ids.length < idsMax;) {
