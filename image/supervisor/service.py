@@ -43,12 +43,12 @@ class Loop:
         self.on_reaped = on_reaped
 
     def watch(self, fd, handler):
-        self._watch(fd, handler, select.EPOLLIN)
+        self.watch_for(fd, handler, select.EPOLLIN)
 
     def watch_writable(self, fd, handler):
-        self._watch(fd, handler, select.EPOLLOUT)
+        self.watch_for(fd, handler, select.EPOLLOUT)
 
-    def _watch(self, fd, handler, events):
+    def watch_for(self, fd, handler, events):
         if fd in self._handlers:
             self._epoll.modify(fd, events)
         else:
@@ -84,6 +84,7 @@ class Service:
         self.jobs = deque()  # (id, generator) of file work that is not finished
         self.kernels = None  # Until the first cell.
         self.lookups = {}  # id → (pid, pipe, deadline, bytes so far, what silence means)
+        self.network = None  # Made, and its module loaded, when the server first dials.
         self.greeted = False
         self.limits = _limits()
         os.set_blocking(in_fd, False)
@@ -102,6 +103,7 @@ class Service:
             wire.CHANGED: self._changed,
             wire.USAGE: self._usage,
             wire.KERNEL_RUN: self._run_cell,
+            **{kind: self._network(kind) for kind in range(wire.NET_DATA, wire.NET_DIAL + 1)},
             wire.PING: lambda ident, _: self.outbox.send(wire.PONG, ident),
         }
 
@@ -340,6 +342,18 @@ class Service:
             self._end_read(ident)
         elif unfinished:
             self.jobs.append((ident, job))
+
+    # Streams -------------------------------------------------------------------------------------
+
+    def _network(self, kind):
+        def on_frame(ident, payload):
+            if self.network is None:
+                import network
+
+                self.network = network.Network(self.loop, self.outbox)
+            self.network.on_frame(kind, ident, payload)
+
+        return on_frame
 
     # Workers -------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import os
 import struct
 from collections import deque
 
-VERSION = 3
+VERSION = 4
 PREAMBLE = b"\x00\xffcaisson-supervisor-1\xff\x00\n"
 HEADER = struct.Struct(">IBI")
 
@@ -25,9 +25,11 @@ WRITEV_BUFFERS = 64
 
 # Server to supervisor
 EXEC, STDIN, CANCEL, WRITE, CHUNK, COMMIT, READ_TEXT, READ_BYTES, CREDIT, DOCSTRING, CHANGED, PING, USAGE = range(1, 14)
+NET_DATA, NET_CREDIT, NET_END, NET_RESET, NET_DIAL = range(32, 37)
 KERNEL_RUN = 48
 # Supervisor to server
 STDOUT, STDERR, STDOUT_TAIL, STDERR_TAIL, EXIT, OK, ERROR, DATA, HELLO, PONG, TAKEN = range(65, 76)
+NET_OPEN, TELL_NET_DATA, TELL_NET_CREDIT, TELL_NET_END, TELL_NET_RESET = range(96, 101)
 DISPLAY = 104
 
 EXEC_HEAD = struct.Struct(">IIBB")  # timeout in ms, output bound in bytes, flags, length of the output name

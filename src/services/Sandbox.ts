@@ -4,7 +4,7 @@
  * Adapters decide how sealed it is and must say so in {@link SandboxInfo}. All file work happens
  * inside the sandbox as its user, never on paths of the host.
  */
-import { Context, type Effect, Schema, type Scope, type Stream } from "effect";
+import { Context, Effect, Schema, type Scope, type Stream } from "effect";
 import type { CellOutcome, CellRequest } from "../domain/Cell.ts";
 import type { ExecutionOutcome, ExecutionRequest } from "../domain/Execution.ts";
 import type { Owner } from "../domain/Owner.ts";
@@ -101,6 +101,21 @@ export class FileError extends Schema.TaggedError<FileError>()("FileError", {
   }
 }
 
+/**
+ * A stream of bytes to a port of the sandbox that could not be opened, or ended before its end.
+ *
+ * *Details*: `Refused` means that nothing listens there, `TooMany` that the sandbox has as many streams as it
+ * may, `Reset` that one of its ends gave it up, `Unsupported` that this kind of sandbox has no streams.
+ */
+export class StreamError extends Schema.TaggedError<StreamError>()("StreamError", {
+  reason: Schema.Literals(["Refused", "TooMany", "Reset", "Unsupported"]),
+  why: Schema.String,
+}) {
+  override get message(): string {
+    return this.why;
+  }
+}
+
 // Data -------------------------------------------------------------------------------------------
 
 /** One hardening control and whether it is in force. */
@@ -160,6 +175,27 @@ export interface FileEntry {
   readonly path: string;
   readonly sizeBytes: number;
   readonly modifiedAtMs: number;
+}
+
+/**
+ * Bytes both ways between the server and a program in a sandbox.
+ *
+ * *Details*: each way holds at most a window of 256 KiB, so that a side that does not read makes the other
+ * wait; each direction ends on its own. One reader and one writer at a time.
+ */
+export interface SandboxStream {
+  /** The next bytes, undefined at their end. *Fails with* `StreamError` (`Reset`), `SandboxError`. */
+  readonly read: Effect.Effect<Uint8Array | undefined, StreamError | SandboxError>;
+  /**
+   * Sends bytes, waiting until all of them are on their way.
+   *
+   * *Fails with* `StreamError` (`Reset`), also after `end`, `SandboxError`.
+   */
+  readonly write: (bytes: Uint8Array) => Effect.Effect<void, StreamError | SandboxError>;
+  /** Tells the program that no more bytes will come; what it sends can still be read. */
+  readonly end: Effect.Effect<void>;
+  /** Gives both directions up at once. */
+  readonly reset: Effect.Effect<void>;
 }
 
 // Port -------------------------------------------------------------------------------------------
@@ -234,7 +270,20 @@ export interface SandboxHandle {
    * *Fails with* `SandboxError`.
    */
   readonly changedFiles: (sinceMs: number, limit: number) => Effect.Effect<ReadonlyArray<FileEntry>, SandboxError>;
+  /**
+   * Connects to a TCP port that a program in the sandbox listens on, at its loopback address.
+   *
+   * *Details*: at most 32 streams of a sandbox at once. Closing the scope gives the stream up.
+   *
+   * *Fails with* `StreamError` when nothing listens, there are too many, or this sandbox has no streams,
+   * `SandboxError`.
+   */
+  readonly dial: (port: number) => Effect.Effect<SandboxStream, StreamError | SandboxError, Scope.Scope>;
 }
+
+/** The `dial` of a sandbox that has no streams. */
+export const noStreams: SandboxHandle["dial"] = () =>
+  Effect.fail(new StreamError({ reason: "Unsupported", why: "this sandbox has no streams to its ports" }));
 
 /** What a sandbox adapter offers. */
 export interface SandboxService {
@@ -291,6 +340,7 @@ export interface SandboxService {
  *         readBytes: (path) => Stream.fromEffect(unsupported(path)),
  *         readDocstring: unsupported,
  *         changedFiles: () => Effect.succeed([]),
+ *         dial: Sandbox.noStreams,
  *       }),
  *   }),
  * );

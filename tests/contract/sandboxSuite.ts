@@ -9,6 +9,7 @@ import { cellCases } from "./sandbox/cellCases.ts";
 import { commandCases } from "./sandbox/commandCases.ts";
 import { fileCases } from "./sandbox/fileCases.ts";
 import { ownerCases } from "./sandbox/ownerCases.ts";
+import { streamCases } from "./sandbox/streamCases.ts";
 import { casesOf, type SandboxCapabilities, type SandboxUnderTest } from "./sandbox/SandboxCases.ts";
 
 export { eventually, freshOwner, run, using } from "./sandbox/SandboxCases.ts";
@@ -27,4 +28,5 @@ export const sandboxSuite = (
   fileCases(cases);
   ownerCases(cases, layerWith);
   abuseCases(cases);
+  streamCases(cases);
 };

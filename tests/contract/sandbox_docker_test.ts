@@ -36,6 +36,7 @@ sandboxSuite("Docker", layerWith, {
   ownLifecycle: true,
   ownPrincipals: true,
   symbolicLinks: true,
+  streams: true,
 }, options);
 
 const engine = dockerode();

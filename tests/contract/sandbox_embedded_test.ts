@@ -58,6 +58,7 @@ const withData = (
 sandboxSuite("Embedded (WebAssembly)", (changes) => withData(changes, layerWasm), {
   realProcesses: false,
   symbolicLinks: false,
+  streams: false,
   concurrentCommands: false,
   memoryBound: false,
   processBound: false,
@@ -80,6 +81,7 @@ const bubblewrapSkip = await Effect.runPromise(
 sandboxSuite("Embedded (bubblewrap)", (changes) => withData(changes, layerBubblewrap), {
   realProcesses: true,
   symbolicLinks: true,
+  streams: true,
   concurrentCommands: true,
   memoryBound: false,
   processBound: true,

@@ -39,6 +39,7 @@ sandboxSuite(
   {
     realProcesses: true,
     symbolicLinks: true,
+    streams: false,
     concurrentCommands: true,
     memoryBound: true,
     processBound: true,

@@ -9,7 +9,14 @@ import { ownerKey } from "../../src/domain/ids.ts";
 import { cellNotRun } from "../../src/domain/Cell.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
 import { layer as serverLayer } from "../../src/mcp/http.ts";
-import { FileError, NoCapacity, Sandbox, SandboxError, type SandboxHandle } from "../../src/services/Sandbox.ts";
+import {
+  FileError,
+  NoCapacity,
+  noStreams,
+  Sandbox,
+  SandboxError,
+  type SandboxHandle,
+} from "../../src/services/Sandbox.ts";
 import { encodeFrame, encodeJsonFrame, framesMediaType, framesOf } from "../../src/services/sandboxFrames.ts";
 import { sandboxDeclaration, sandboxMethodNames } from "../../src/services/sandboxProtocol.ts";
 import { contentOf, outcome } from "../support/fakeSandbox.ts";
@@ -73,6 +80,7 @@ const makeScripted = Effect.gen(function* () {
         ? Stream.forever(Stream.make(new Uint8Array(64 * 1024)))
         : Stream.fromEffect(Effect.map(at(path), (bytes) => bytes.subarray(range?.offset ?? 0))),
     readDocstring: () => Effect.succeed("doc"),
+    dial: noStreams,
     changedFiles: (sinceMs, limit) =>
       Effect.succeed([{ path: "/workspace/a'b\n.txt", sizeBytes: limit, modifiedAtMs: sinceMs }]),
   };

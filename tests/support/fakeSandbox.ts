@@ -7,7 +7,7 @@ import { cellNotRun, type CellOutcome, type CellRequest } from "../../src/domain
 import type { ExecutionOutcome, ExecutionRequest } from "../../src/domain/Execution.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
-import { type FileContent, FileError, Sandbox, type SandboxHandle } from "../../src/services/Sandbox.ts";
+import { type FileContent, FileError, noStreams, Sandbox, type SandboxHandle } from "../../src/services/Sandbox.ts";
 
 /** The end of a command that printed something. */
 export const outcome = (stdout: string, exitCode = 0): ExecutionOutcome => ({
@@ -90,6 +90,7 @@ export const fakeSandbox = (
             }))
             .slice(0, limit)
         ),
+      dial: noStreams,
     };
   };
   const layer = Layer.succeed(

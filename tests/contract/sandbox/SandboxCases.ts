@@ -15,6 +15,8 @@ export interface SandboxCapabilities {
   readonly realProcesses: boolean;
   /** Symbolic links can be made. */
   readonly symbolicLinks: boolean;
+  /** The server can connect to ports of the sandbox. */
+  readonly streams: boolean;
   /** Commands of one owner run at the same time. */
   readonly concurrentCommands: boolean;
   /** The kernel bounds the memory of a sandbox and the adapter reports the kill. */

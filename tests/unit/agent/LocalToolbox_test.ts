@@ -53,6 +53,7 @@ const sandbox = (handle: Partial<SandboxHandle>) => {
             readDocstring: unplanned,
             runCell: unplanned,
             changedFiles: unplanned,
+            dial: unplanned,
             ...handle,
           };
         }),

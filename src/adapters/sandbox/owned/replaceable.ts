@@ -64,5 +64,6 @@ export const openReplaceable = Effect.fnUntraced(function* (
     readBytes: (path, range) => Stream.unwrap(Effect.map(link, (live) => live.readBytes(path, range))),
     readDocstring: (path, name) => Effect.flatMap(link, (live) => live.readDocstring(path, name)),
     changedFiles: (sinceMs, limit) => Effect.flatMap(link, (live) => live.changedFiles(sinceMs, limit)),
+    dial: (port) => Effect.flatMap(link, (live) => live.dial(port)),
   };
 });

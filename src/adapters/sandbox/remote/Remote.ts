@@ -9,7 +9,7 @@ import { FetchHttpClient, HttpClient } from "effect/http";
 import { Settings } from "../../../config.ts";
 import { ownerKey } from "../../../domain/ids.ts";
 import type { Owner } from "../../../domain/Owner.ts";
-import { FileError, Sandbox, type SandboxHandle, type SandboxInfo } from "../../../services/Sandbox.ts";
+import { FileError, noStreams, Sandbox, type SandboxHandle, type SandboxInfo } from "../../../services/Sandbox.ts";
 import { makeDiscovery } from "./discovery.ts";
 import { type Exchange, unavailable } from "./exchange.ts";
 import { askHealth, askReset, handleOf, openHold } from "./handle.ts";
@@ -40,6 +40,7 @@ const toolsOnlyHandle = (owner: Owner): SandboxHandle => ({
   readBytes: (path) => Stream.fail(noFiles(path)),
   readDocstring: (path) => Effect.fail(noFiles(path)),
   changedFiles: () => Effect.succeed([]),
+  dial: noStreams,
 });
 
 /** In whose name the sandboxes' health is asked for; no owner's name looks like it. */

@@ -5,7 +5,7 @@ import { Cause, Duration, Effect, type Schema, type Scope, Stream } from "effect
 import { makeId } from "../../../domain/ids.ts";
 import type { ExecutionRequest } from "../../../domain/Execution.ts";
 import type { Owner } from "../../../domain/Owner.ts";
-import { FileError, type SandboxError, type SandboxHandle } from "../../../services/Sandbox.ts";
+import { FileError, noStreams, type SandboxError, type SandboxHandle } from "../../../services/Sandbox.ts";
 import type { Frame } from "../../../services/sandboxFrames.ts";
 import { type SandboxMethod, type SandboxMethodName, sandboxMethods } from "../../../services/sandboxProtocol.ts";
 import { answered, decoderOf, type Exchange, type ExchangeError, send, unavailable } from "./exchange.ts";
@@ -148,6 +148,8 @@ export const handleOf = (exchange: Exchange, owner: Owner, id: string): SandboxH
       Effect.flatMap((sent) => askReadDocstring(exchange, owner, { path: sent, name })),
       Effect.map(({ docstring }) => docstring),
     ),
+  // The tool server has no such request yet.
+  dial: noStreams,
   changedFiles: (sinceMs, limit) =>
     askChangedFiles(exchange, owner, { sinceMs, limit }).pipe(
       Effect.map(({ files }) => files),

@@ -6,7 +6,8 @@
  */
 import { SandboxError, SandboxLost } from "../../../services/Sandbox.ts";
 import type { ByteChannel } from "./ByteChannel.ts";
-import { type Ask, encodeFrame, encodeHeader, FrameDecoder, pieceBytes } from "./frames.ts";
+import { type Ask, encodeFrame, encodeHeader, FrameDecoder, isOfStreams, pieceBytes } from "./frames.ts";
+import { LinkStreams } from "./LinkStreams.ts";
 
 /** A request that waits for frames. */
 export interface PendingRequest {
@@ -34,6 +35,8 @@ export const lost = (detail: string, cause?: unknown): SandboxError =>
 export class LinkSession {
   /** Why the link is dead; undefined while it lives. */
   failure: SandboxError | undefined;
+  /** The streams on this link. */
+  readonly streams = new LinkStreams(this);
   private readonly pending = new Map<number, PendingRequest>();
   private readonly drainWaiters = new Set<() => void>();
   private readonly afterwards: Array<() => void> = [];
@@ -71,8 +74,13 @@ export class LinkSession {
   release(id: number): boolean {
     const request = this.pending.get(id);
     if (request === undefined) return false;
-    this.strayAllowance = Math.min(this.strayAllowance + Math.max(0, request.allowance), strayBytesMax);
+    this.allowStray(Math.max(0, request.allowance));
     return this.pending.delete(id);
+  }
+
+  /** Lets bytes come late that were on their way when nobody wanted them any more. */
+  allowStray(bytes: number): void {
+    this.strayAllowance = Math.min(this.strayAllowance + bytes, strayBytesMax);
   }
 
   isPending(id: number): boolean {
@@ -111,6 +119,7 @@ export class LinkSession {
     this.pending.clear();
     this.onClosed(error);
     for (const request of requests) request.onLost(error);
+    this.streams.onLost(error);
     this.onDrain();
   }
 
@@ -136,15 +145,29 @@ export class LinkSession {
   private onFrame(kind: number, id: number, payload: Uint8Array): void {
     if (this.failure !== undefined) return;
     const weight = Math.max(1, payload.length);
+    if (isOfStreams(kind)) {
+      const taken = this.streams.onFrame(kind, id, payload);
+      if (taken === "broken") this.breach(kind);
+      if (taken === "stray") this.stray(weight);
+      return;
+    }
     const request = this.pending.get(id);
     if (request !== undefined) {
       request.allowance -= weight;
       if (request.allowance < 0 || !request.onFrame(kind, payload)) {
-        this.fail(lost(`the supervisor broke the protocol with a frame of kind ${kind}`));
+        this.breach(kind);
       }
       return;
     }
     if (kind === this.helloKind && id === 0) this.onHello(payload);
+    this.stray(weight);
+  }
+
+  private breach(kind: number): void {
+    this.fail(lost(`the supervisor broke the protocol with a frame of kind ${kind}`));
+  }
+
+  private stray(weight: number): void {
     this.strayAllowance -= weight;
     if (this.strayAllowance < 0) this.fail(lost("the supervisor sent too much that nobody asked for"));
   }

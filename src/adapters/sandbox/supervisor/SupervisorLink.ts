@@ -155,6 +155,7 @@ export const connect = Effect.fnUntraced(function* (
     readDocstring: readDocstring(filesContext),
     changedFiles: changedFiles(filesContext, workspace, lost),
     usage: usage(filesContext, workspace, lost),
+    dial: session.streams.dial,
     ping: ping(session),
     closed: Deferred.await(closed),
     isClosed: () => session.failure !== undefined,

@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 
 /** Version of the protocol, which the supervisor's hello must name. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 /** Sent first: the supervisor skips whatever an engine delivers before it. */
 export const preamble: Uint8Array = Buffer.from("\x00\xffcaisson-supervisor-1\xff\x00\n", "latin1");
@@ -20,6 +20,9 @@ export const pieceBytes = 64 * 1024;
 
 /** Bytes a read may be ahead of the credit given, and thus its memory on both sides. */
 export const windowBytes = 8 * pieceBytes;
+
+/** Bytes on their way in one direction of a stream, and so what a stream that nobody reads holds. */
+export const streamWindowBytes = 4 * pieceBytes;
 
 export const headerBytes = 9;
 
@@ -38,6 +41,11 @@ export const Ask = {
   changed: 11,
   ping: 12,
   usage: 13,
+  netData: 32,
+  netCredit: 33,
+  netEnd: 34,
+  netReset: 35,
+  netDial: 36,
   kernelRun: 48,
 } as const;
 export type Ask = (typeof Ask)[keyof typeof Ask];
@@ -55,8 +63,16 @@ export const Tell = {
   hello: 73,
   pong: 74,
   taken: 75,
+  netOpen: 96,
+  netData: 97,
+  netCredit: 98,
+  netEnd: 99,
+  netReset: 100,
   display: 104,
 } as const;
+
+/** Whether a frame from the supervisor belongs to a stream: those have an id space of their own. */
+export const isOfStreams = (kind: number): boolean => kind >= Tell.netOpen && kind <= Tell.netReset;
 
 /** Flags of an exit frame. */
 export const ExitFlag = {
@@ -170,6 +186,12 @@ export const encodeCredit = (bytes: number): Uint8Array => {
   return body;
 };
 
+export const encodeDial = (port: number): Uint8Array => {
+  const body = Buffer.allocUnsafe(2);
+  body.writeUInt16BE(port, 0);
+  return body;
+};
+
 export const encodeDocstring = (path: Uint8Array, name: Uint8Array): ReadonlyArray<Uint8Array> => {
   const head = Buffer.allocUnsafe(2);
   head.writeUInt16BE(path.length, 0);
@@ -195,7 +217,8 @@ export const encodeChanged = (sinceMs: number, limit: number): Uint8Array => {
 export type OnFrame = (kind: number, id: number, payload: Uint8Array) => void;
 
 /** Kinds whose payload is passed on as it arrives: where a frame ends means nothing in them. */
-const isStream = (kind: number): boolean => kind === Tell.stdout || kind === Tell.stderr || kind === Tell.data;
+const isStream = (kind: number): boolean =>
+  kind === Tell.stdout || kind === Tell.stderr || kind === Tell.data || kind === Tell.netData;
 
 /**
  * Cuts bytes into frames in whatever pieces they arrive.

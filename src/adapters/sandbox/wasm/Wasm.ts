@@ -9,7 +9,7 @@ import { Effect, type Scope } from "effect";
 import type { SettingsService } from "../../../config.ts";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { makeId } from "../../../domain/ids.ts";
-import type { SandboxError, SandboxHandle } from "../../../services/Sandbox.ts";
+import { noStreams, type SandboxError, type SandboxHandle } from "../../../services/Sandbox.ts";
 import type { Workspaces } from "../local/workspaces.ts";
 import { execute } from "./execute.ts";
 import { files } from "./files.ts";
@@ -58,6 +58,6 @@ export const startWasm = Effect.fnUntraced(
     };
     const slot = yield* GuestSlot.make(startGuest(prepared, options, settings.sandboxMemoryMb));
     yield* slot.fill;
-    return { id: makeId("wasm"), execute: execute(slot), runCell: runCell(slot), ...files(slot) };
+    return { id: makeId("wasm"), execute: execute(slot), runCell: runCell(slot), ...files(slot), dial: noStreams };
   },
 );

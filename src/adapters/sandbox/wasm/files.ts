@@ -56,7 +56,7 @@ const changed = answerOf(Schema.Struct({
 }));
 
 /** The file operations of a sandbox handle, by the guest of a slot. */
-export const files = (slot: GuestSlot): Omit<SandboxHandle, "id" | "execute" | "runCell"> => {
+export const files = (slot: GuestSlot): Omit<SandboxHandle, "id" | "execute" | "runCell" | "dial"> => {
   const ask = <A, B>(
     path: string,
     decode: AnswerDecoder<A>,
