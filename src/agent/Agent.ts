@@ -130,6 +130,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
         sees: vision,
         isClientTool: (name) => clientToolNames.has(name),
         stored: false,
+        faults: undefined,
         ending: undefined,
       };
       yield* Effect.addFinalizer((exit) => storeUnfinished(run, exit));

@@ -1,6 +1,8 @@
 /**
  * What a run is asked to do, and everything it can fail with.
  */
+import type { Effect } from "effect";
+import type { FileFault } from "../domain/FileFault.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
 import type { ModelError, ModelNotFound, ModelParameters } from "../services/Model.ts";
@@ -28,4 +30,12 @@ export interface AgentRequest {
   readonly clientTools: ReadonlyArray<ToolDeclaration>;
   /** False for requests that must not touch the tools, such as a chat UI's title request. */
   readonly useTools: boolean;
+  /**
+   * Looks at the files that an answer names, after the arguments of the run's calls; absent, nobody looks. It is asked
+   * only when a tool ran.
+   */
+  readonly checkAnswer?: (
+    answer: string,
+    callArguments: ReadonlyArray<string>,
+  ) => Effect.Effect<ReadonlyArray<FileFault>>;
 }

@@ -39,6 +39,7 @@ export class RunRecord {
   #turns = 0;
   #outputBytes = 0;
   #imageCharacters = 0;
+  #remark: { readonly after: number; readonly message: Message } | undefined;
 
   constructor(readonly outputBytesMax: number) {}
 
@@ -109,6 +110,44 @@ export class RunRecord {
     if (characters === 0 || this.#imageCharacters + characters > imageCharactersMax) return false;
     this.#imageCharacters += characters;
     return true;
+  }
+
+  /** What the model reads in its next turn: what was produced, and what was remarked in between. */
+  get read(): ReadonlyArray<Message> {
+    const remark = this.#remark;
+    return remark === undefined
+      ? this.#produced
+      : [...this.#produced.slice(0, remark.after), remark.message, ...this.#produced.slice(remark.after)];
+  }
+
+  /** Whether one of our tools has run. */
+  get hasExecuted(): boolean {
+    return this.#produced.some((message) => message.role === "tool" && message.execution !== undefined);
+  }
+
+  /** The arguments of all calls so far. */
+  get callArguments(): ReadonlyArray<string> {
+    return this.#produced.flatMap(toolCallsOf).map(({ argumentsJson }) => argumentsJson);
+  }
+
+  /** Tells the model something about its answer; no session keeps it. A later remark takes the place of this one. */
+  remark(text: string): void {
+    this.#remark = {
+      after: this.#produced.length,
+      message: { role: "user", parts: [{ _tag: "Text", text }] },
+    };
+  }
+
+  /** Adds words of ours to what the model said last, and returns what the listener hears of it. */
+  say(text: string): AgentEvent {
+    const last = this.#produced.at(-1);
+    const part: AssistantPart = { _tag: "Text", text };
+    if (last?.role === "assistant") {
+      this.#produced[this.#produced.length - 1] = { role: "assistant", parts: joined(last.parts, part) };
+    } else {
+      this.#produced.push({ role: "assistant", parts: [part] });
+    }
+    return { _tag: "TextDelta", text };
   }
 
   addResult(message: ToolMessage): void {

@@ -3,6 +3,7 @@
  */
 import { Clock, Effect, Stream } from "effect";
 import type { AgentEvent, FinishReason } from "../domain/AgentEvent.ts";
+import { faultsForModel, faultsForReader, type FileFault } from "../domain/FileFault.ts";
 import type { Message, ToolCall } from "../domain/Message.ts";
 import type { TurnStatus } from "../domain/Session.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
@@ -27,6 +28,8 @@ export interface Run {
   readonly isClientTool: (name: string) => boolean;
   /** The model can be shown images. */
   readonly sees: boolean;
+  /** What is wrong with the files of the answer as it was last looked at; undefined before anybody looked. */
+  faults: ReadonlyArray<FileFault> | undefined;
   /** Set once the turn is in the session, so that no finalizer stores it twice. */
   stored: boolean;
   /** How the run finished, once it has. */
@@ -78,10 +81,41 @@ export const finish = (
   reason: FinishReason,
   before: ReadonlyArray<AgentEvent> = [],
 ): Stream.Stream<AgentEvent, SessionsUnavailable> =>
-  Stream.fromIterableEffect(Effect.map(store(run, statusOf[reason]), () => {
-    run.ending = reason;
-    return [...before, run.record.finishedEvent(reason)];
+  Stream.fromIterableEffect(Effect.suspend(() => {
+    const { faults = [], record } = run;
+    const told = faults.length === 0 ? [] : [record.say(faultsForReader(faults))];
+    return Effect.map(store(run, statusOf[reason]), () => {
+      run.ending = reason;
+      return [...told, ...before, record.finishedEvent(reason)];
+    });
   }));
+
+/**
+ * Ends the run with an answer, after its files were looked at: what is wrong with them the model may mend once.
+ *
+ * *Details*: nobody looks when no tool ran, and none is left out of the answer's text: what stays wrong is said in it.
+ */
+const conclude = (
+  run: Run,
+  text: string,
+  events: ReadonlyArray<AgentEvent>,
+): Stream.Stream<AgentEvent, AgentError> => {
+  const { record, request: { checkAnswer, parameters } } = run;
+  const isFirstLook = run.faults === undefined;
+  const ending: ReadonlyArray<AgentEvent> = text === "" && isFirstLook
+    ? [{ _tag: "TextDelta", text: emptyAnswer }, ...events]
+    : events;
+  const isWords = parameters.responseFormat === undefined || parameters.responseFormat._tag === "Text";
+  if (checkAnswer === undefined || !isWords || !record.hasExecuted) return finish(run, "Stop", ending);
+  const answer = [text, ...run.faults?.map(({ path }) => `\`${path}\``) ?? []].join("\n");
+  return Stream.unwrap(Effect.map(checkAnswer(answer, record.callArguments), (faults) => {
+    run.faults = faults;
+    if (!isFirstLook || faults.length === 0) return finish(run, "Stop", ending);
+    const apart = record.say("\n\n");
+    record.remark(faultsForModel(faults));
+    return Stream.fromArray([apart, ...events]);
+  }));
+};
 
 /**
  * A wish for JSON governs only the final answer: while tools are offered the model works freely, and
@@ -134,7 +168,7 @@ const modelTurn = (run: Run, phase: "work" | "format", hideText: boolean): Strea
     return run.model.stream({
       model: request.model,
       system: run.system,
-      messages: [...run.before, ...record.produced],
+      messages: [...run.before, ...record.read],
       tools,
       parameters: parametersFor(run, phase),
       principal: request.owner.principal,
@@ -201,7 +235,7 @@ const afterModel = (run: Run, formatting: boolean): Stream.Stream<AgentEvent, Ag
           Stream.concat(afterModel(run, false)),
         );
       }
-      return finish(run, "Stop", text === "" ? [{ _tag: "TextDelta", text: emptyAnswer }, ...events] : events);
+      return conclude(run, text, events);
     }
     const ours = calls.filter((call) => !run.isClientTool(call.name));
     const theirs = calls.filter((call) => run.isClientTool(call.name));

@@ -24,6 +24,7 @@ import { type Attempt, single } from "./Attempt.ts";
 import { announceArtifacts, type Describe, describeByPath } from "./changedArtifacts.ts";
 import { countTokens } from "./countTokens.ts";
 import { placeAttachments } from "./attachments.ts";
+import { makeDeliverables } from "./deliverables.ts";
 import { Registry } from "./Registry.ts";
 import { knownOf, type KnownRun } from "./KnownRun.ts";
 import type { RunAbout } from "./RunEntry.ts";
@@ -177,6 +178,7 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
           parent: opened.parent,
           model,
         };
+        const deliverables = makeDeliverables(sandbox, owner);
         const events = agent.run({
           owner,
           conversation: opened.saying(yield* placeAttachments(sandbox, owner, opened.fresh)),
@@ -185,11 +187,12 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
           parameters: request.parameters ?? {},
           clientTools: request.clientTools ?? [],
           useTools,
+          checkAnswer: deliverables.check,
           ...(request.ownConversation !== undefined && { ownConversation: request.ownConversation }),
         });
         return events.pipe(
           countTokens(limits, owner),
-          (counted) => announceArtifacts(counted, { sandbox, owner, describe }),
+          (counted) => announceArtifacts(counted, { sandbox, owner, describe, isFaulty: deliverables.isFaulty }),
           (told) => Stream.concat(Stream.make(placed), told),
         );
       }));

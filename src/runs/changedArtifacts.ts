@@ -74,6 +74,8 @@ export interface ArtifactWatch {
   readonly sandbox: SandboxService;
   readonly owner: Owner;
   readonly describe: Describe;
+  /** Whether a file is known to be broken, which is never told as if it were whole; absent, none is. */
+  readonly isFaulty?: (path: string) => boolean;
 }
 
 type Pulling<E> = Effect.Effect<Arr.NonEmptyReadonlyArray<AgentEvent>, E | Cause.Done>;
@@ -144,7 +146,8 @@ const watch = Effect.fnUntraced(function* <E>(pull: Pulling<E>, scope: Scope.Sco
   };
   const told = Effect.fnUntraced(function* (last: RunFinished) {
     if (isStale) yield* begin;
-    const artifacts = looking === undefined ? [] : yield* Fiber.join(looking);
+    const found = looking === undefined ? [] : yield* Fiber.join(looking);
+    const artifacts = found.filter(({ path }) => options.isFaulty?.(path) !== true);
     return artifacts.length === 0
       ? Arr.make<[AgentEvent]>(last)
       : Arr.make<[AgentEvent, AgentEvent]>({ _tag: "ArtifactsChanged", artifacts }, last);
