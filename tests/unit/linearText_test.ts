@@ -159,7 +159,6 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/adapters/toolsLibrary/Disk.ts": "a path of the operator",
   "src/adapters/toolbox/": "addresses of the operator",
   "src/adapters/usageLedger/": "a path of the operator",
-  "src/agent/fileEdits.ts": "a path, which the sandbox bounds; how texts are replaced is timed in textEdit_test.ts",
   "src/config.ts": "settings of the operator",
   "src/config/": "settings of the operator",
   "src/adapters/model/Offline.ts estimateUsage": "counts characters",
