@@ -138,7 +138,7 @@ export const converter = OpenAiChunks.layer;
  * });
  * const tools = app.toolbox.pipe(Layer.provide(mine), Layer.provide(Settings.layerWith()));
  * const names = await Effect.runPromise(Effect.scoped(Effect.provide(program, tools)));
- * assert.deepEqual(names, ["execute_bash", "write_file", "edit_file", "read_file", "view_image", "read_docstring"]);
+ * assert.deepEqual(names.slice(0, 3), ["execute_bash", "execute_python", "write_file"]);
  * ```
  */
 export const toolbox = LocalToolbox.layer.pipe(

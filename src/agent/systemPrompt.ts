@@ -47,7 +47,7 @@ const identity = (agentName: string): string =>
 
 # How to work
 - Use the tools for whatever can be computed, looked up or tried out, and report only what they returned. Make independent calls in one turn; join small commands.
-- Files under /workspace stay between calls and turns of this conversation; shell variables and the working directory do not.
+- Files under /workspace and variables of execute_python stay between calls and turns of this conversation; shell variables and the working directory do not.
 - Look at data (shape, types, first rows, missing values) before you compute with it.
 - Read a file before you change it, and change it with edit_file. Put longer programs into a file and run it. Print what you need to see, not whole data sets.
 - Save charts as PNG under /workspace, one figure a file, with dpi=150 and labelled axes, then plt.close(). Where there is view_image, look at them.

@@ -17,11 +17,13 @@ import {
   commandSecondsDefault,
   editFile,
   executeBash,
+  executePython,
   readDocstring,
   readFile,
   viewImage,
   writeFile,
 } from "../domain/agentTools.ts";
+import { cellResult } from "./cellResult.ts";
 import { editIn, wholeFile } from "./fileEdits.ts";
 
 /** A call that cannot be carried out, in words that let the model mend it. */
@@ -49,6 +51,7 @@ const decoder = <S extends Schema.ConstraintCodec<unknown, unknown>>(name: strin
 };
 
 const decodeExecuteBash = decoder(executeBash.name, executeBash.arguments);
+const decodeExecutePython = decoder(executePython.name, executePython.arguments);
 const decodeWriteFile = decoder(writeFile.name, writeFile.arguments);
 const decodeEditFile = decoder(editFile.name, editFile.arguments);
 const decodeViewImage = decoder(viewImage.name, viewImage.arguments);
@@ -80,6 +83,18 @@ const handlers: Readonly<
     });
     const structured = outcomeFields(outcome);
     return { text: JSON.stringify(structured), isError: false, structured, outcome };
+  }),
+  execute_python: Effect.fnUntraced(function* (call, acquire, { onOutput, kernel: ofRun }) {
+    const { code, timeout, kernel: named } = yield* decodeExecutePython(call.argumentsJson);
+    const kernel = [ofRun, named].filter((part) => part !== undefined).join(".");
+    const sandbox = yield* acquire;
+    const outcome = yield* sandbox.runCell({
+      code,
+      timeoutMs: (timeout ?? commandSecondsDefault) * 1000,
+      ...(kernel !== "" && { kernel }),
+      ...(onOutput !== undefined && { onOutput }),
+    });
+    return yield* cellResult(sandbox, outcome);
   }),
   write_file: Effect.fnUntraced(function* (call, acquire) {
     const { file_path: path, content } = yield* decodeWriteFile(call.argumentsJson);

@@ -190,7 +190,10 @@ const execute = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxErr
   const finished = (onOutput: LiveOutput["take"]) =>
     Effect.gen(function* () {
       const startedAtMs = yield* Clock.currentTimeMillis;
-      const result = yield* run.tools.call(call, { onOutput });
+      const result = yield* run.tools.call(call, {
+        onOutput,
+        ...(run.cacheKey !== undefined && { kernel: run.cacheKey }),
+      });
       const durationMs = (yield* Clock.currentTimeMillis) - startedAtMs;
       // The images are for the model; people see the files.
       const { images = [], ...told } = result;

@@ -61,6 +61,46 @@ export const executeBash = tool({
   annotations: { readOnly: false, destructive: true, idempotent: false },
 });
 
+/** `execute_python`: runs a cell in a Python that remembers; an exception is a result. */
+export const executePython = tool({
+  name: "execute_python",
+  title: "Run Python",
+  description:
+    "Run Python in /workspace. Variables, imports and loaded data stay for later calls: use it for analysis in steps, " +
+    "and execute_bash for shell commands and finished scripts. The last expression is shown like in a notebook, " +
+    "figures left open are saved as files and shown.",
+  arguments: Schema.Struct({
+    code: Schema.String.annotate({ description: "Python code" }),
+    timeout: Schema.optionalKey(
+      Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: commandSecondsMax })).annotate({
+        description: `Seconds after which it is interrupted, ${commandSecondsDefault} when absent`,
+      }),
+    ),
+    kernel: Schema.optionalKey(
+      Schema.String.check(Schema.isPattern(/^[\w.-]{1,100}$/)).annotate({
+        description: "Name of a separate set of variables; rarely needed",
+      }),
+    ),
+  }),
+  output: Schema.Struct({
+    stdout: Schema.String,
+    stderr: Schema.String,
+    result: Schema.optionalKey(Schema.String),
+    /** What was shown beside the result and is no picture. */
+    displays: Schema.optionalKey(Schema.Array(Schema.String)),
+    error: Schema.optionalKey(Schema.String),
+    images: Schema.Array(Schema.String),
+    restarted: Schema.optionalKey(Schema.Boolean),
+    state_lost: Schema.optionalKey(Schema.Boolean),
+    timed_out: Schema.optionalKey(Schema.Boolean),
+    oom_killed: Schema.optionalKey(Schema.Boolean),
+    truncated: Schema.optionalKey(Schema.Boolean),
+    output_path: Schema.optionalKey(Schema.String),
+    note: Schema.optionalKey(Schema.String),
+  }),
+  annotations: { readOnly: false, destructive: true, idempotent: false },
+});
+
 /** `write_file`: replaces a whole file. */
 export const writeFile = tool({
   name: "write_file",
@@ -150,7 +190,15 @@ export const readDocstring = tool({
 });
 
 /** Every tool of the agent, in the order they are offered. */
-export const agentTools = [executeBash, writeFile, editFile, readFile, viewImage, readDocstring] as const;
+export const agentTools = [
+  executeBash,
+  executePython,
+  writeFile,
+  editFile,
+  readFile,
+  viewImage,
+  readDocstring,
+] as const;
 
 /** The names that a client's own tools must not take. */
 export const agentToolNames: ReadonlySet<string> = new Set(agentTools.map((agentTool) => agentTool.name));

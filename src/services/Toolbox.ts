@@ -28,6 +28,8 @@ export type ToolboxError = SandboxError | ToolServerUnavailable;
 export interface ToolCallOptions {
   /** Called with a command's live output, where it can be told; it must not block. */
   readonly onOutput?: (stream: "stdout" | "stderr", text: string) => void;
+  /** The Python kernel of the run, whose variables its calls share; the owner's default when absent. */
+  readonly kernel?: string;
 }
 
 /** One owner's tools, valid while the scope that opened them is open. */

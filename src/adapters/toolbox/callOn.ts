@@ -2,6 +2,7 @@
  * One tool call on a connection, from the model's text to a tool result.
  */
 import { Effect, Option, Schema } from "effect";
+import { executePython } from "../../domain/agentTools.ts";
 import type { ToolCall } from "../../domain/Message.ts";
 import type { ToolResult } from "../../domain/Tool.ts";
 import { SandboxError } from "../../services/Sandbox.ts";
@@ -11,18 +12,31 @@ import { toolResultOf } from "./resultText.ts";
 
 const decodeArguments = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)));
 
+/** The arguments of a call to a tool that works in a kernel: in that of the run, unless they name one within it. */
+const inKernel = (
+  { tools }: Connection,
+  name: string,
+  given: Record<string, unknown>,
+  kernel: string | undefined,
+): Record<string, unknown> => {
+  const properties = tools.find((tool) => tool.name === name)?.inputSchema.properties ?? {};
+  if (kernel === undefined || name !== executePython.name || !("kernel" in properties)) return given;
+  return { ...given, kernel: typeof given["kernel"] === "string" ? `${kernel}.${given["kernel"]}` : kernel };
+};
+
 /** Carries out a call on a connection; what the model can mend is a result. */
 export const callOn = Effect.fnUntraced(function* (
   connection: Connection,
   name: string,
   { argumentsJson }: ToolCall,
   onProgress?: (message: string) => void,
+  kernel?: string,
 ): Effect.fn.Return<ToolResult, ConnectionError | SandboxError> {
   const args = yield* Effect.option(decodeArguments(argumentsJson.trim() === "" ? "{}" : argumentsJson));
   if (Option.isNone(args)) {
     return { text: `Error: Invalid arguments for ${name}: they are not a JSON object`, isError: true };
   }
-  const result = yield* connection.call(name, args.value, onProgress);
+  const result = yield* connection.call(name, inKernel(connection, name, args.value, kernel), onProgress);
   const failure = failureFrom(result._meta);
   if (Option.isSome(failure)) {
     return yield* new SandboxError({ reason: failure.value, detail: "the sandbox of the tool server failed" });

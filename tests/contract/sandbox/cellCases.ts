@@ -88,6 +88,7 @@ export const cellCases = ({ it, withHandle, capabilities }: Cases): void => {
     return cleaned(
       [owner],
       Effect.gen(function* () {
+        assert.equal(result(yield* using(owner, (handle) => cell(handle, "x = 1\nx"))), "1");
         yield* using(
           owner,
           (handle) =>

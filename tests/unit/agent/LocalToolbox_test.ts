@@ -135,7 +135,7 @@ const mistakes: ReadonlyArray<readonly [name: string, args: unknown, expected: R
   ["execute_bash", {}, /Invalid arguments for execute_bash.*[\s\S]*command/],
   ["execute_bash", { command: "x", timeout: 100000 }, /Invalid arguments for execute_bash.*[\s\S]*timeout/],
   ["read_file", { file_path: "x", offset: -1 }, /Invalid arguments for read_file.*[\s\S]*offset/],
-  ["rm_rf", {}, /no tool named 'rm_rf'.*execute_bash, write_file, edit_file, read_file/],
+  ["rm_rf", {}, /no tool named 'rm_rf'.*execute_bash, execute_python, write_file, edit_file, read_file/],
   ["toString", {}, /no tool named 'toString'/],
 ];
 
