@@ -1,11 +1,11 @@
 /**
- * Erases everything that is kept about a user: sessions, sandbox and workspace.
+ * Erases everything that is kept about a user: sessions, stored responses, sandbox and workspace.
  *
  *   deno task erase PRINCIPAL [USER]
  */
 import { Effect, Layer } from "effect";
 import { erase } from "../src/runs/erase.ts";
-import { sandbox, sessions } from "../src/app.ts";
+import { responses, sandbox, sessions } from "../src/app.ts";
 import type { ConfigurationRefused } from "../src/config.ts";
 import type { SandboxError } from "../src/services/Sandbox.ts";
 import type { SessionsUnavailable } from "../src/services/Sessions.ts";
@@ -34,7 +34,7 @@ if (!isPrincipal || rest.length > 0 || (principal === "anonymous" && user === ""
   Deno.exitCode = 2;
 } else {
   const erased = erase({ principal, user, ephemeral: false }).pipe(
-    Effect.provide(Layer.provide(Layer.mergeAll(sandbox, sessions), settingsLayer)),
+    Effect.provide(Layer.provide(Layer.mergeAll(sandbox, sessions, responses), settingsLayer)),
   );
   Deno.exitCode = await Effect.runPromise(
     Effect.match(erased, {

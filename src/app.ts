@@ -14,6 +14,7 @@ import { loadTable } from "./adapters/model/modelTable.ts";
 import * as PromptTexts from "./adapters/promptTexts/Files.ts";
 import * as RunLedger from "./adapters/runs/Configured.ts";
 import * as SandboxChoice from "./adapters/sandbox/choice.ts";
+import * as Responses from "./adapters/responses/Configured.ts";
 import * as Sessions from "./adapters/sessions/Configured.ts";
 import * as Skills from "./adapters/skills/Disk.ts";
 import * as Combined from "./adapters/toolbox/Combined.ts";
@@ -75,6 +76,9 @@ export const sandbox = SandboxChoice.layer;
  * opened, `ConfigurationRefused`.
  */
 export const sessions = Sessions.layer;
+
+/** The ResponseStore port beside the configured store of sessions. *Fails with* `ConfigurationRefused`. */
+export const responses = Responses.layer;
 
 /**
  * The Model port over every configured provider; the routing table names variables that hold keys.
@@ -188,7 +192,18 @@ export const runs = Runs.layer.pipe(
 export const services = Runs.layer.pipe(
   Layer.provideMerge(agent),
   Layer.provideMerge(
-    Layer.mergeAll(model, execution, sessions, identity, limits, runLedger, usageLedger, converter, Skills.layer),
+    Layer.mergeAll(
+      model,
+      execution,
+      sessions,
+      responses,
+      identity,
+      limits,
+      runLedger,
+      usageLedger,
+      converter,
+      Skills.layer,
+    ),
   ),
 );
 

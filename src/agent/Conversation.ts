@@ -45,6 +45,18 @@ export interface Conversation {
   readonly store: (outcome: TurnOutcome) => Effect.Effect<Turn, SessionsUnavailable>;
 }
 
+/** A place that whoever asks keeps by itself, instead of a session. */
+export interface OwnPlace {
+  /** The name of the conversation it is in, and of the turn that will be made. */
+  readonly session: string;
+  readonly turn: string;
+  readonly parent: string | null;
+  /** What was said before, in full. */
+  readonly history: ReadonlyArray<Message>;
+  /** Takes the turn when the run has come to its end, or was cut. */
+  readonly keep: (turn: Turn) => Effect.Effect<void>;
+}
+
 /** Where a request wants to speak, and what it says. */
 export interface OpenRequest {
   readonly owner: Owner;
@@ -62,6 +74,8 @@ export interface OpenRequest {
    * The messages are then all new.
    */
   readonly parent?: Exclude<TurnParent, { readonly _tag: "Newest" }>;
+  /** A place outside every session; what names a session is then not looked at. */
+  readonly place?: OwnPlace;
   /** The client's messages in order, without its instructions. */
   readonly messages: ReadonlyArray<Message>;
 }
@@ -85,6 +99,28 @@ const placeAt = (
 };
 
 const defaultSession = "default";
+
+/** A conversation in a place that whoever asks keeps: nothing is loaded, aligned or appended. */
+const openOwn = Effect.fnUntraced(function* (owner: Owner, place: OwnPlace, said: ReadonlyArray<Message>) {
+  const startedAtMs = yield* Clock.currentTimeMillis;
+  const { session, turn: id, parent, history, keep } = place;
+  const saying = (fresh: ReadonlyArray<Message>): Conversation => ({
+    key: { owner: ownerKey(owner), id: session },
+    turn: id,
+    parent,
+    history,
+    fresh,
+    saying,
+    store: Effect.fnUntraced(function* ({ produced, ...outcome }: TurnOutcome) {
+      const messages = [...fresh.map(withoutContent), ...produced];
+      const finishedAtMs = yield* Clock.currentTimeMillis;
+      const turn: Turn = { ...outcome, id, parent, messages, startedAtMs, finishedAtMs };
+      yield* keep(turn);
+      return turn;
+    }),
+  });
+  return saying(nameAnswers(history, said));
+});
 
 /** Whether a client sends what came before, as those do that remember by themselves. */
 const resendsHistory = (messages: ReadonlyArray<Message>): boolean => {
@@ -131,8 +167,9 @@ const nameAnswers = (history: ReadonlyArray<Message>, fresh: ReadonlyArray<Messa
  */
 export const open = Effect.fnUntraced(
   function* (
-    { owner, sessionId, sendsWholeHistory = false, ownConversation, parent: named, messages }: OpenRequest,
+    { owner, sessionId, sendsWholeHistory = false, ownConversation, parent: named, place, messages }: OpenRequest,
   ): Effect.fn.Return<Conversation, SessionsUnavailable | TurnNotFound, Sessions> {
+    if (place !== undefined) return yield* openOwn(owner, place, messages);
     const sessions = yield* Sessions;
     const key: SessionKey = { owner: ownerKey(owner), id: sessionId ?? defaultSession };
     const turns = owner.ephemeral ? [] : (yield* sessions.load(key)).turns;

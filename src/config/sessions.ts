@@ -22,6 +22,13 @@ export const sessionsRows = {
     unit: "seconds",
     why: "Idle time after which a session expires.",
   }),
+  responseRetentionDays: number("CAISSON_RESPONSE_RETENTION_DAYS", {
+    default: 30,
+    least: 0.01,
+    most: 3650,
+    unit: "days",
+    why: "Time for which a response of /v1/responses is kept after it ended, to be fetched and to be gone on from.",
+  }),
   onSessionEnd: choice("CAISSON_ON_SESSION_END", {
     choices: ["keep", "reset"],
     default: "keep",

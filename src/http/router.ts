@@ -19,6 +19,7 @@ import * as health from "./caisson/health.ts";
 import * as me from "./caisson/me.ts";
 import * as models from "./openai/models.ts";
 import { envelope, requestLog } from "./frame/requestFrame.ts";
+import * as responses from "./openai/responses/responses.ts";
 import * as runs from "./caisson/runs.ts";
 import * as sessions from "./caisson/sessions.ts";
 import * as Page from "./ui/pages.ts";
@@ -64,6 +65,20 @@ const V1 = HttpApiBuilder.group(
       .handle("models", ({ query }) => list(query))
       .handle("model", ({ params }) => find(params.model))
       .handleRaw("chatCompletions", () => complete);
+  }),
+);
+
+const Responses = HttpApiBuilder.group(
+  Api,
+  "responses",
+  Effect.fnUntraced(function* (handlers) {
+    const { create, retrieve, cancel, remove, inputItems } = yield* responses.make;
+    return handlers
+      .handleRaw("createResponse", () => create)
+      .handleRaw("retrieveResponse", ({ params, query }) => retrieve(params.response, query))
+      .handle("deleteResponse", ({ params, query }) => remove(params.response, query))
+      .handle("cancelResponse", ({ params, query }) => cancel(params.response, query))
+      .handle("listInputItems", ({ params, query }) => inputItems(params.response, query));
   }),
 );
 
@@ -140,7 +155,7 @@ const Frame = Layer.unwrap(Effect.gen(function* () {
 /** The routes of the whole API, to be served by any host. */
 export const layer = Layer.mergeAll(
   HttpApiBuilder.layer(Api).pipe(
-    Layer.provide([System, V1, StoredSessions, Artifacts, GoingOn, Usage]),
+    Layer.provide([System, V1, Responses, StoredSessions, Artifacts, GoingOn, Usage]),
     Layer.provide([Bodies.layer, Caller.layer, Failures.layer]),
   ),
   docs.layer,

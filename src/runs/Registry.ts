@@ -59,7 +59,7 @@ const stamp = (entry: RunEntry, batch: ReadonlyArray<AgentEvent>, nowMs: number)
   const atMs = nowMs - entry.createdMs;
   return batch.map((event) => {
     if (event._tag === "RunStarted") entry.place = event;
-    return isMeasured(event) ? { ...event, atMs } : event;
+    return isMeasured(event) && event.atMs === undefined ? { ...event, atMs } : event;
   });
 };
 

@@ -62,6 +62,10 @@ export interface RunRequest {
   readonly describe?: Describe;
   /** The turn that this one follows, by the client's own word; absent, its messages are aligned with the session. */
   readonly parent?: NonNullable<Conversation.OpenRequest["parent"]>;
+  /** A place outside every session, which whoever asks keeps. */
+  readonly place?: Conversation.OwnPlace;
+  /** Passes the events on as they are, and keeps of them what whoever asks wants to keep. */
+  readonly recorded?: (events: Stream.Stream<AgentEvent, RunError>) => Stream.Stream<AgentEvent, RunError>;
   /**
    * The run goes on to its end when its listeners leave, and is kept a while for those who come back; it counts as
    * begun as soon as it has its place. Absent, `CAISSON_ON_DISCONNECT` says what becomes of it.
@@ -141,11 +145,11 @@ export class Runs extends Context.Service<Runs, RunsService>()("caisson/runs/Run
 /** Characters of what was said that are kept for people who look at what goes on. */
 const inputMax = 4_000;
 
-const aboutOf = ({ owner, sessionId, model, messages, detached = false }: RunRequest): RunAbout => {
+const aboutOf = ({ owner, sessionId, place, model, messages, detached = false }: RunRequest): RunAbout => {
   const said = messages.findLast((message) => message.role === "user");
   return {
     owner: ownerKey(owner),
-    session: sessionId,
+    session: place?.session ?? sessionId,
     model,
     input: said === undefined ? "" : headOf(textOf(said), inputMax),
     detached,
@@ -203,7 +207,7 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
         about: aboutOf(request),
         elsewhere: doneElsewhere(ledger, attempt),
         admit: limits.admit(owner),
-        work: recorded(ledger, attempt, work(request)),
+        work: recorded(ledger, attempt, request.recorded?.(work(request)) ?? work(request)),
       });
       return handleOf(registry, entry);
     });

@@ -1,9 +1,10 @@
 /**
  * Erasing an owner: everything that is kept about one user of one principal.
  */
-import { Effect } from "effect";
+import { Effect, Option } from "effect";
 import { ownerKey } from "../domain/ids.ts";
 import type { Owner } from "../domain/Owner.ts";
+import { ResponseStore } from "../services/ResponseStore.ts";
 import { Sandbox, type SandboxError } from "../services/Sandbox.ts";
 import { Sessions, type SessionsUnavailable } from "../services/Sessions.ts";
 
@@ -13,7 +14,7 @@ export interface Erased {
 }
 
 /**
- * Removes an owner's sessions, sandbox and workspace.
+ * Removes an owner's sessions, stored responses where there is a store of them, sandbox and workspace.
  *
  * *Details*: it goes on until a list of the owner's sessions is empty, so a session that is stored
  * meanwhile is removed as well. Erasing again is harmless.
@@ -45,6 +46,8 @@ export const erase = Effect.fn("erase")(
     const sessions = yield* Sessions;
     const sandbox = yield* Sandbox;
     yield* sandbox.reset(owner);
+    const responses = yield* Effect.serviceOption(ResponseStore);
+    if (Option.isSome(responses)) yield* responses.value.erase(ownerKey(owner));
     let removed = 0;
     for (;;) {
       const left = yield* sessions.list(ownerKey(owner));

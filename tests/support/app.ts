@@ -9,6 +9,7 @@ import * as Configured from "../../src/adapters/identity/Configured.ts";
 import * as Limits from "../../src/adapters/limits/Configured.ts";
 import * as RunLedger from "../../src/adapters/runs/Configured.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import * as MemoryResponses from "../../src/adapters/responses/Memory.ts";
 import * as Memory from "../../src/adapters/sessions/Memory.ts";
 import { layer as agentLayer } from "../../src/agent/Agent.ts";
 import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
@@ -43,6 +44,7 @@ export const services = (
     Limits.layer,
     RunLedger.layer,
     Memory.layer,
+    MemoryResponses.layer,
     model,
     sandbox.layer,
     usageLedger === undefined ? Layer.empty : Layer.succeed(UsageLedger, usageLedger),

@@ -135,6 +135,8 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
   "src/domain/cutText.ts cutMiddle": (f, text) => f(text, 1_000),
   "src/domain/resentActivity.ts callIdsIn": (f, text) => f(text, 100),
   "src/domain/Session.ts pathTo": (f, text) => f([], text),
+  "src/http/openai/responses/ids.ts itemId": (f, text) => f("msg", text, 1),
+  "src/http/openai/responses/readInput.ts listed": (f, text) => f([{ role: "user", content: text }], text),
   "src/http/caisson/byteRange.ts readRange": (f, text) => f(text, 1_000),
 };
 
@@ -154,7 +156,7 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/adapters/sandbox/supervisor/": "bounded by the frames of the protocol",
   "src/adapters/sandbox/remote/": "sentences of ours, and answers that their bounds hold",
   "src/adapters/sandbox/wasm/": "runs in the guest, or on the guest's bounded output",
-  "src/adapters/sessions/sqliteFile.ts": "a path of the operator",
+  "src/adapters/sqlite/sqliteFile.ts": "a path of the operator",
   "src/adapters/skills/Disk.ts": "a path of the operator",
   "src/adapters/toolsLibrary/Disk.ts": "a path of the operator",
   "src/adapters/toolbox/": "addresses of the operator",

@@ -18,7 +18,8 @@ import {
 import { makeSecret } from "./storeSecret.ts";
 import { tryStore } from "./tryStore.ts";
 import { sessionsPerOwnerMax, sweepIntervalMs } from "./bounds.ts";
-import { type Database, makeSqliteFile, type SqliteFile } from "./sqliteFile.ts";
+import { type Database, makeSqliteFile, type SqliteFile } from "../sqlite/sqliteFile.ts";
+import { migrations } from "./sqliteSchema.ts";
 import { decodeTurn, encodeTurn } from "./storedTurn.ts";
 import { TurnCache } from "./TurnCache.ts";
 
@@ -163,7 +164,7 @@ const sweepOf = (file: SqliteFile, timeoutMs: number) => {
 const make = Effect.gen(function* () {
   const { dataPath, sessionTimeoutSeconds } = yield* Settings;
   const timeoutMs = sessionTimeoutSeconds * 1000;
-  const file = yield* makeSqliteFile(join(dataPath, fileName));
+  const file = yield* makeSqliteFile(join(dataPath, fileName), migrations);
   const cache = new TurnCache();
 
   // The file is opened at once, so that a data directory that cannot be used is known at boot.

@@ -38,6 +38,9 @@ const ownRows: Rows<OwnError> = {
   RunNotFound: invalid(404, "run_not_found", "The user has no such run, or it ended too long ago.", {
     message: ({ id }) => `No such run: ${quoted(id)}`,
   }),
+  ResponseNotFound: invalid(404, null, "The user has no such response, or it has expired.", {
+    message: ({ id }) => `Response with id '${quoted(id)}' not found.`,
+  }),
   ArtifactNotFound: invalid(404, "artifact_not_found", "There is no such file in this user's workspace.", {
     message: () => "There is no such artifact.",
   }),

@@ -57,6 +57,11 @@ export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("Sess
 /** The user has no such run, or its result is not kept any more. */
 export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { id: Schema.String }) {}
 
+/** The user has no such response, or it has expired. */
+export class ResponseNotFound extends Schema.TaggedError<ResponseNotFound>()("ResponseNotFound", {
+  id: Schema.String,
+}) {}
+
 /** Everything that can go wrong for a caller. */
 export type HttpError =
   | RunError
@@ -70,4 +75,5 @@ export type HttpError =
   | RangeNotSatisfiable
   | SessionNotFound
   | RunNotFound
+  | ResponseNotFound
   | UsageLedgerUnavailable;

@@ -38,6 +38,13 @@ const streamSchema: Json = {
   description: "The data of each server-sent event; `[DONE]` ends the stream, comments keep it alive.",
 };
 
+/** A frame's `data` is an event; its name stands before it. */
+const responseStreamSchema: Json = {
+  type: "object",
+  description:
+    "The data of each server-sent event, by its `type` and `sequence_number`; comments keep the stream alive.",
+};
+
 const chat = ["paths", "/v1/chat/completions", "post"] as const;
 const schemas = ["components", "schemas"] as const;
 
@@ -51,9 +58,19 @@ const edits: ReadonlyArray<readonly [ReadonlyArray<string>, (at: Json) => Json]>
   [["paths", "/v1/runs/{run}/events", "get", "responses", "200", "content", "text/event-stream"], () => ({
     schema: streamSchema,
   })],
+  ...[["/v1/responses", "post"], ["/v1/responses/{response}", "get"]].map((
+    [path = "", method = ""],
+  ) =>
+    [["paths", path, method, "responses", "200", "content", "text/event-stream"], () => ({
+      schema: responseStreamSchema,
+    })] as const
+  ),
   [[...chat, "requestBody", "content", "application/json"], (media) => ({ ...media, example })],
   [[...schemas, "CreateChatCompletionRequest", "properties"], (known) => ({ ...known, ...harmlessProperties() })],
-  [schemas, ({ CreateChatCompletionStreamResponseEncoded: _encoded, ...others }) => others],
+  [
+    schemas,
+    ({ CreateChatCompletionStreamResponseEncoded: _chunk, ResponseStreamEventEncoded: _event, ...others }) => others,
+  ],
 ];
 
 /** Finishes the document that is generated from the API's declarations. */

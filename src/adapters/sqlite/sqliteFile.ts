@@ -14,38 +14,6 @@ import { SessionsUnavailable } from "../../services/Sessions.ts";
 const busyTimeoutMs = 500;
 
 /**
- * The schema, one step per version; steps that were released never change.
- *
- * `serial` is never used again, so it names one life of a session. A turn's `body` is written once.
- */
-const migrations: ReadonlyArray<string> = [
-  `
-  CREATE TABLE sessions (
-    serial INTEGER PRIMARY KEY AUTOINCREMENT,
-    owner TEXT NOT NULL,
-    id TEXT NOT NULL,
-    created_ms INTEGER NOT NULL,
-    used_ms INTEGER NOT NULL,
-    turns INTEGER NOT NULL DEFAULT 0,
-    newest TEXT,
-    UNIQUE (owner, id)
-  ) STRICT;
-  CREATE INDEX sessions_by_use ON sessions (used_ms);
-  CREATE TABLE turns (
-    session INTEGER NOT NULL REFERENCES sessions (serial) ON DELETE CASCADE,
-    position INTEGER NOT NULL,
-    id TEXT NOT NULL,
-    body TEXT NOT NULL,
-    PRIMARY KEY (session, position),
-    UNIQUE (session, id)
-  ) STRICT;
-  `,
-  "CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;",
-  // Null in sessions of before: their first words are read when they are listed.
-  "ALTER TABLE sessions ADD COLUMN title TEXT;",
-];
-
-/**
  * A write-ahead log survives a killed process at every moment. `NORMAL` leaves the flush to disk to
  * checkpoints: a power cut can cost the last moments, never the file. Deleted text is overwritten.
  */
@@ -108,8 +76,8 @@ export class Database {
     }
   }
 
-  /** Configures the connection and brings the schema to the newest version. */
-  migrate(): void {
+  /** Configures the connection and brings the schema to the newest version, a step per version. */
+  migrate(migrations: ReadonlyArray<string>): void {
     this.#database.exec(pragmas);
     this.transaction(() => {
       const version = Number(this.get("PRAGMA user_version")?.["user_version"] ?? 0);
@@ -163,9 +131,10 @@ const seeFile = async (path: string, opened: string): Promise<void> => {
 /**
  * Prepares a file for use while the scope is open; only this system user can read it.
  *
- * *Details*: any failure closes the connection, so that the next use starts from the file as it is then.
+ * *Details*: any failure closes the connection, so that the next use starts from the file as it is then. Steps of the
+ * schema that were released never change.
  */
-export const makeSqliteFile = Effect.fnUntraced(function* (path: string) {
+export const makeSqliteFile = Effect.fnUntraced(function* (path: string, migrations: ReadonlyArray<string>) {
   const { DatabaseSync } = yield* Effect.promise(() => import("node:sqlite"));
   const opening = yield* Semaphore.make(1);
   let current: Database | undefined;
@@ -210,7 +179,7 @@ export const makeSqliteFile = Effect.fnUntraced(function* (path: string) {
       try: () => {
         const database = new Database(new DatabaseSync(path));
         try {
-          database.migrate();
+          database.migrate(migrations);
         } catch (cause) {
           database.close();
           throw cause;

@@ -1,0 +1,95 @@
+/**
+ * Responses in the memory of this process: nothing survives a restart.
+ */
+import { Clock, Effect, Layer, Option } from "effect";
+import { Settings } from "../../config.ts";
+import type { OwnerKey } from "../../domain/Owner.ts";
+import { chainMax, ResponseStore, type ResponseTurn, type StoredResponse } from "../../services/ResponseStore.ts";
+import { dayMs } from "./bounds.ts";
+
+/** Characters of responses kept at once, a quarter of a gigabyte of strings; those kept for longest go first. */
+const charactersMax = 128 * 1024 * 1024;
+
+interface Entry {
+  response: StoredResponse;
+  readonly owner: OwnerKey;
+  readonly expiresAtMs: number;
+  readonly characters: number;
+}
+
+/** Responses by owner and id, those kept for longest first. */
+class Entries {
+  readonly #entries = new Map<string, Entry>();
+  #characters = 0;
+
+  static #name(owner: OwnerKey, id: string): string {
+    return `${owner} ${id}`;
+  }
+
+  put(owner: OwnerKey, response: StoredResponse, expiresAtMs: number): void {
+    this.remove(owner, response.id);
+    const characters = JSON.stringify(response).length;
+    this.#entries.set(Entries.#name(owner, response.id), { response, owner, expiresAtMs, characters });
+    this.#characters += characters;
+    for (const oldest of this.#entries.values()) {
+      if (this.#characters <= charactersMax || this.#entries.size === 1) return;
+      this.remove(oldest.owner, oldest.response.id);
+    }
+  }
+
+  find(owner: OwnerKey, id: string, nowMs: number): Entry | undefined {
+    const entry = this.#entries.get(Entries.#name(owner, id));
+    if (entry === undefined || entry.expiresAtMs > nowMs) return entry;
+    this.remove(owner, id);
+    return undefined;
+  }
+
+  remove(owner: OwnerKey, id: string): void {
+    const name = Entries.#name(owner, id);
+    this.#characters -= this.#entries.get(name)?.characters ?? 0;
+    this.#entries.delete(name);
+  }
+
+  erase(owner: OwnerKey): void {
+    for (const entry of [...this.#entries.values()]) if (entry.owner === owner) this.remove(owner, entry.response.id);
+  }
+}
+
+const make = Effect.gen(function* () {
+  const { responseRetentionDays } = yield* Settings;
+  const entries = new Entries();
+  const at = <A>(work: (nowMs: number) => A) => Effect.map(Clock.currentTimeMillis, work);
+
+  const chain = (owner: OwnerKey, id: string, nowMs: number): ReadonlyArray<ResponseTurn> => {
+    const turns: Array<ResponseTurn> = [];
+    let next = entries.find(owner, id, nowMs)?.response;
+    while (next !== undefined && turns.length < chainMax) {
+      turns.push(next.turn);
+      next = next.previous === null ? undefined : entries.find(owner, next.previous, nowMs)?.response;
+    }
+    return turns.reverse();
+  };
+
+  return ResponseStore.of({
+    put: (owner, response) => at((nowMs) => entries.put(owner, response, nowMs + responseRetentionDays * dayMs)),
+    renew: (owner, id, aliveUntilMs) =>
+      at((nowMs) => {
+        const entry = entries.find(owner, id, nowMs);
+        if (entry !== undefined && entry.response.aliveUntilMs > 0) {
+          entry.response = { ...entry.response, aliveUntilMs };
+        }
+      }),
+    find: (owner, id) => at((nowMs) => Option.fromUndefinedOr(entries.find(owner, id, nowMs)?.response)),
+    chain: (owner, id) => at((nowMs) => chain(owner, id, nowMs)),
+    remove: (owner, id) =>
+      at((nowMs) => {
+        const isThere = entries.find(owner, id, nowMs) !== undefined;
+        entries.remove(owner, id);
+        return isThere;
+      }),
+    erase: (owner) => Effect.sync(() => entries.erase(owner)),
+  });
+});
+
+/** Responses in memory, bounded in size. */
+export const layer: Layer.Layer<ResponseStore, never, Settings> = Layer.effect(ResponseStore, make);

@@ -1,0 +1,121 @@
+/**
+ * The endpoints of OpenAI's Responses API as data.
+ */
+import { Schema } from "effect";
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api";
+import { Authorization, UserName } from "../../frame/Caller.ts";
+import { failsWith } from "../../frame/failures.ts";
+import { JsonObject, ResponseRequest } from "./wire.ts";
+
+/** A response: every key of OpenAI's is always there. */
+const ResponseOut = JsonObject.annotate({ identifier: "Response" });
+
+/** One event of a stream. */
+const ResponseEventOut = JsonObject.annotate({ identifier: "ResponseStreamEvent" });
+
+/** A response that is no more. */
+export const ResponseDeleted = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("response"),
+  deleted: Schema.Literal(true),
+}).annotate({ identifier: "DeleteResponse" });
+
+/** Items of OpenAI's lists. */
+export const ItemList = Schema.Struct({
+  object: Schema.Literal("list"),
+  data: Schema.Array(JsonObject),
+  first_id: Schema.NullOr(Schema.String),
+  last_id: Schema.NullOr(Schema.String),
+  has_more: Schema.Boolean,
+}).annotate({ identifier: "ResponseItemList" });
+
+const userQuery = { user: Schema.optionalKey(UserName) };
+
+/** OpenAI's bound of a page. */
+const pageMax = 100;
+
+/** The query of a list of items. */
+const ItemsQuery = {
+  ...userQuery,
+  limit: Schema.optionalKey(
+    Schema.FiniteFromString.check(Schema.isBetween({ minimum: 1, maximum: pageMax })),
+  ),
+  order: Schema.optionalKey(Schema.Literals(["asc", "desc"])),
+  after: Schema.optionalKey(Schema.String),
+};
+
+const params = { response: Schema.String };
+
+/** What making a response can fail with. */
+const failures = failsWith(
+  "InvalidRequest",
+  "FileError",
+  "ModelError",
+  "ModelNotFound",
+  "SandboxError",
+  "ToolServerUnavailable",
+  "SessionsUnavailable",
+  "SpendingLimitReached",
+  "TooManyRequests",
+  "LimitsUnavailable",
+  "IdempotencyKeyReused",
+  "UnknownCallAnswered",
+  "TurnNotFound",
+  "RunCancelled",
+  "BodyTooLarge",
+  "BodyUnreadable",
+  "BodyTimedOut",
+  "TooManyBodies",
+  "UnsupportedMediaType",
+  "UnsupportedEncoding",
+  "MalformedJson",
+  "JsonTooComplex",
+  "ShuttingDown",
+  "InternalError",
+);
+
+const notThere = failsWith("ResponseNotFound", "SessionsUnavailable");
+
+/** Responses, to make, fetch, hear again, cancel and delete. */
+export class ResponsesGroup extends HttpApiGroup.make("responses")
+  .add(
+    HttpApiEndpoint.post("createResponse", "/responses", {
+      payload: ResponseRequest,
+      success: [ResponseOut, HttpApiSchema.StreamSse({ data: ResponseEventOut })],
+      error: failures,
+    }).annotateMerge(OpenApi.annotations({
+      summary: "Make a response with the tools that the request names",
+      description: "One JSON object, or server-sent events with `stream: true`.",
+    })),
+    HttpApiEndpoint.get("retrieveResponse", "/responses/:response", {
+      params,
+      query: {
+        ...userQuery,
+        stream: Schema.optionalKey(Schema.Literals(["true", "false"])),
+        starting_after: Schema.optionalKey(Schema.FiniteFromString),
+      },
+      success: [ResponseOut, HttpApiSchema.StreamSse({ data: ResponseEventOut })],
+      error: notThere,
+    }).annotate(OpenApi.Summary, "Fetch a stored response, or hear its events again"),
+    HttpApiEndpoint.delete("deleteResponse", "/responses/:response", {
+      params,
+      query: userQuery,
+      success: ResponseDeleted,
+      error: notThere,
+    }).annotate(OpenApi.Summary, "Delete a stored response"),
+    HttpApiEndpoint.post("cancelResponse", "/responses/:response/cancel", {
+      params,
+      query: userQuery,
+      success: ResponseOut,
+      error: failsWith("ResponseNotFound", "SessionsUnavailable", "InvalidRequest"),
+    }).annotate(OpenApi.Summary, "Cancel a response that is made in the background"),
+    HttpApiEndpoint.get("listInputItems", "/responses/:response/input_items", {
+      params,
+      query: ItemsQuery,
+      success: ItemList,
+      error: notThere,
+    }).annotate(OpenApi.Summary, "List the items of a response's input"),
+  )
+  .middleware(Authorization)
+  .prefix("/v1")
+  .annotateMerge(OpenApi.annotations({ title: "Responses", description: "OpenAI's Responses API." })) {}

@@ -1,0 +1,273 @@
+/**
+ * A run as the events of OpenAI's Responses API: a dialect of the items of a run.
+ *
+ * What it tells depends on the response as it began and on the run's events alone, so whoever hears the run hears the
+ * same events under the same numbers, now or later.
+ */
+import { Option, Schema } from "effect";
+import type { AgentEvent, FinishReason } from "../../../domain/AgentEvent.ts";
+import { makeItemStep, type RunItem } from "../../../domain/runItems.ts";
+import type { Usage } from "../../../domain/Usage.ts";
+import type { ErrorEnvelope } from "../../frame/reply.ts";
+import { itemId } from "./ids.ts";
+import { type ClientTool, clientTools } from "./tools.ts";
+import type { JsonObject } from "./wire.ts";
+
+/** One event as it goes over the wire. */
+export interface ResponseEvent extends JsonObject {
+  readonly type: string;
+  readonly sequence_number: number;
+}
+
+/** An item that is being told: what it is in the end, and how it ends. */
+interface Open {
+  readonly id: string;
+  readonly outputIndex: number;
+  readonly kind: "Text" | "Reasoning";
+  readonly pieces: Array<string>;
+}
+
+const usageOut = (usage: Usage): JsonObject => ({
+  input_tokens: usage.inputTokens,
+  input_tokens_details: { cached_tokens: usage.cachedInputTokens, cache_write_tokens: 0 },
+  output_tokens: usage.outputTokens,
+  output_tokens_details: { reasoning_tokens: usage.reasoningTokens },
+  total_tokens: usage.inputTokens + usage.outputTokens,
+});
+
+/** Why a response is incomplete; undefined when it is complete. OpenAI has no word for bounds of a run but one. */
+const incompleteReason = (reason: FinishReason): string | undefined => {
+  switch (reason) {
+    case "Stop":
+    case "ClientTools":
+      return undefined;
+    case "ContentFilter":
+      return "content_filter";
+    case "OutputLimit":
+    case "TurnLimit":
+    case "TimeLimit":
+    case "RunOutputLimit":
+    case "SpendingLimit":
+      return "max_output_tokens";
+  }
+};
+
+const decodeCustom = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ input: Schema.String })));
+
+const textPart = (text: string): JsonObject => ({ type: "output_text", text, annotations: [], logprobs: [] });
+
+/** Tells one run. */
+export class ResponseDialect {
+  #response: JsonObject;
+  readonly #id: string;
+  readonly #createdSeconds: number;
+  readonly #tools: ReadonlyMap<string, ClientTool>;
+  readonly #step = makeItemStep();
+  readonly #output: Array<JsonObject> = [];
+  #number = 0;
+  #open: Open | undefined;
+
+  /** `begun` is the response in progress, `further` are tools that stood among its input. */
+  constructor(begun: JsonObject, further: ReadonlyArray<JsonObject> = []) {
+    this.#response = begun;
+    this.#id = String(begun["id"]);
+    this.#createdSeconds = Number(begun["created_at"]);
+    const named = Array.isArray(begun["tools"]) ? begun["tools"] : [];
+    this.#tools = new Map(clientTools([...named, ...further]).map((tool) => [tool.declaration.name, tool]));
+  }
+
+  /** The response as it stands. */
+  get response(): JsonObject {
+    return this.#response;
+  }
+
+  /** What stands before everything that the run says. */
+  begin(): ReadonlyArray<ResponseEvent> {
+    return [
+      this.#event("response.created", { response: this.#response }),
+      this.#event("response.in_progress", { response: this.#response }),
+    ];
+  }
+
+  /** What an event of the run is told as. */
+  step(event: AgentEvent): ReadonlyArray<ResponseEvent> {
+    return this.#step(event).flatMap((told): ReadonlyArray<ResponseEvent> => {
+      switch (told._tag) {
+        case "ItemOpened":
+          return this.#opened(told.item);
+        case "ItemDelta":
+          return [this.#delta(told.text)];
+        case "ItemClosed":
+          return told.item.kind === "Text" || told.item.kind === "Reasoning" ? this.#closed("completed") : [];
+        case "ItemOutput":
+        case "FilesChanged":
+          return [];
+        case "RunEnded":
+          return this.#ended(told.reason, told.usage, event._tag === "RunFinished" ? event.atMs ?? 0 : 0);
+      }
+    });
+  }
+
+  /** The run has failed. */
+  fail(error: ErrorEnvelope["error"]): ReadonlyArray<ResponseEvent> {
+    const left = this.#closed("incomplete");
+    const code = error.code ?? "server_error";
+    const told = { ...error, code };
+    this.#set({ status: "failed", error: told });
+    // OpenAI's documents and its servers disagree on the form: both stand in one event.
+    return [
+      ...left,
+      this.#event("error", { code, message: error.message, param: error.param, error: told }),
+      this.#event("response.failed", { response: this.#response }),
+    ];
+  }
+
+  /** The run was cancelled: no event says so, the response does. */
+  cancel(): void {
+    this.#closed("incomplete");
+    this.#set({ status: "cancelled" });
+  }
+
+  #event(type: string, fields: JsonObject): ResponseEvent {
+    return { type, sequence_number: this.#number++, ...fields };
+  }
+
+  #set(changes: JsonObject): void {
+    this.#response = { ...this.#response, output: this.#output, ...changes };
+  }
+
+  #opened(item: RunItem): ReadonlyArray<ResponseEvent> {
+    switch (item.kind) {
+      case "Text":
+      case "Reasoning":
+        return this.#openedSaying(item.kind);
+      case "ClientCall":
+        return this.#called(item.call);
+      case "Call":
+        return [];
+    }
+  }
+
+  #openedSaying(kind: Open["kind"]): ReadonlyArray<ResponseEvent> {
+    const outputIndex = this.#output.length;
+    const id = itemId(kind === "Text" ? "msg" : "rs", this.#id, outputIndex + 1);
+    this.#open = { id, outputIndex, kind, pieces: [] };
+    const at = { item_id: id, output_index: outputIndex };
+    return kind === "Text"
+      ? [
+        this.#event("response.output_item.added", {
+          output_index: outputIndex,
+          item: { id, type: "message", status: "in_progress", content: [], role: "assistant" },
+        }),
+        this.#event("response.content_part.added", { ...at, content_index: 0, part: textPart("") }),
+      ]
+      : [
+        this.#event("response.output_item.added", {
+          output_index: outputIndex,
+          item: { id, type: "reasoning", summary: [] },
+        }),
+        this.#event("response.reasoning_summary_part.added", {
+          ...at,
+          summary_index: 0,
+          part: { type: "summary_text", text: "" },
+        }),
+      ];
+  }
+
+  #delta(text: string): ResponseEvent {
+    const { id, outputIndex, kind, pieces } = this.#open ?? { id: "", outputIndex: 0, kind: "Text", pieces: [] };
+    pieces.push(text);
+    const sequence_number = this.#number++;
+    return kind === "Text"
+      ? {
+        type: "response.output_text.delta",
+        sequence_number,
+        item_id: id,
+        output_index: outputIndex,
+        content_index: 0,
+        delta: text,
+        logprobs: [],
+      }
+      : {
+        type: "response.reasoning_summary_text.delta",
+        sequence_number,
+        item_id: id,
+        output_index: outputIndex,
+        summary_index: 0,
+        delta: text,
+      };
+  }
+
+  #closed(status: "completed" | "incomplete"): ReadonlyArray<ResponseEvent> {
+    if (this.#open === undefined) return [];
+    const { id, outputIndex, kind, pieces } = this.#open;
+    this.#open = undefined;
+    const text = pieces.join("");
+    const at = { item_id: id, output_index: outputIndex };
+    const item: JsonObject = kind === "Text"
+      ? { id, type: "message", status, content: [textPart(text)], role: "assistant" }
+      : { id, type: "reasoning", summary: [{ type: "summary_text", text }] };
+    this.#output.push(item);
+    const done = kind === "Text"
+      ? [
+        this.#event("response.output_text.done", { ...at, content_index: 0, text, logprobs: [] }),
+        this.#event("response.content_part.done", { ...at, content_index: 0, part: textPart(text) }),
+      ]
+      : [
+        this.#event("response.reasoning_summary_text.done", { ...at, summary_index: 0, text }),
+        this.#event("response.reasoning_summary_part.done", {
+          ...at,
+          summary_index: 0,
+          part: { type: "summary_text", text },
+        }),
+      ];
+    return [...done, this.#event("response.output_item.done", { output_index: outputIndex, item })];
+  }
+
+  #called(
+    call: { readonly id: string; readonly name: string; readonly argumentsJson: string },
+  ): ReadonlyArray<ResponseEvent> {
+    const outputIndex = this.#output.length;
+    const tool = this.#tools.get(call.name);
+    const isCustom = tool?.kind === "custom";
+    const id = itemId(isCustom ? "ctc" : "fc", this.#id, outputIndex + 1);
+    const value = isCustom
+      ? Option.match(decodeCustom(call.argumentsJson), {
+        onNone: () => call.argumentsJson,
+        onSome: ({ input }) => input,
+      })
+      : call.argumentsJson;
+    const field = isCustom ? "input" : "arguments";
+    const item = (status: string, said: string): JsonObject => ({
+      id,
+      type: isCustom ? "custom_tool_call" : "function_call",
+      status,
+      call_id: call.id,
+      name: tool?.name ?? call.name,
+      ...(tool?.namespace !== undefined && { namespace: tool.namespace }),
+      [field]: said,
+    });
+    const whole = item("completed", value);
+    this.#output.push(whole);
+    const about = isCustom ? "response.custom_tool_call_input" : "response.function_call_arguments";
+    const at = { item_id: id, output_index: outputIndex };
+    return [
+      this.#event("response.output_item.added", { output_index: outputIndex, item: item("in_progress", "") }),
+      this.#event(`${about}.delta`, { ...at, delta: value }),
+      this.#event(`${about}.done`, { ...at, [field]: value, ...(!isCustom && { name: tool?.name ?? call.name }) }),
+      this.#event("response.output_item.done", { output_index: outputIndex, item: whole }),
+    ];
+  }
+
+  #ended(reason: FinishReason, usage: Usage, atMs: number): ReadonlyArray<ResponseEvent> {
+    const why = incompleteReason(reason);
+    const status = why === undefined ? "completed" : "incomplete";
+    this.#set({
+      status,
+      usage: usageOut(usage),
+      completed_at: why === undefined ? this.#createdSeconds + Math.round(atMs / 1000) : null,
+      incomplete_details: why === undefined ? null : { reason: why },
+    });
+    return [this.#event(`response.${status}`, { response: this.#response })];
+  }
+}

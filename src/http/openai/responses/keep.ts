@@ -1,0 +1,145 @@
+/**
+ * Keeping a response: what its run says is gathered on the way, and what it came to is kept before anybody hears its
+ * end, so that a client can go on from it at once.
+ */
+import { Cause, Clock, Duration, Effect, Exit, Schedule, Stream } from "effect";
+import type { AgentEvent } from "../../../domain/AgentEvent.ts";
+import type { OwnerKey } from "../../../domain/Owner.ts";
+import { InternalError, RunCancelled, type RunError, ShuttingDown } from "../../../runs/RunError.ts";
+import type { ResponseStoreService, ResponseTurn, StoredResponse } from "../../../services/ResponseStore.ts";
+import { toReply } from "../../frame/reply.ts";
+import { ResponseDialect } from "./dialect.ts";
+import type { JsonObject } from "./wire.ts";
+
+/** How long an instance's word that it is at work is believed, in milliseconds, and how often it is renewed. */
+const leaseMs = 30_000;
+const renewEvery = Duration.seconds(10);
+
+/** Time that keeping what was cut may take. */
+const keepDeadline = Duration.seconds(5);
+
+/** Characters of what a run said that are kept to be told again. */
+const eventCharactersMax = 4 * 1024 * 1024;
+/** What an event costs beside its text. */
+const eventCharacters = 64;
+
+/** A response that is to be kept. */
+export interface Keeping {
+  readonly store: ResponseStoreService;
+  readonly owner: OwnerKey;
+  /** The response in progress. */
+  readonly begun: JsonObject;
+  readonly further: ReadonlyArray<JsonObject>;
+  readonly previous: string | null;
+  readonly input: ReadonlyArray<JsonObject>;
+  /** It is kept from its beginning. */
+  readonly background: boolean;
+  /** What the run remembers of itself, once it has come to its end. */
+  readonly turn: () => ResponseTurn;
+  readonly draining: Effect.Effect<boolean>;
+}
+
+const charactersOf = (event: AgentEvent): number =>
+  eventCharacters + ("text" in event ? event.text.length : "call" in event ? event.call.argumentsJson.length : 0);
+
+/** Texts that follow one another as one: what a response comes to does not depend on how it was cut. */
+const joined = (events: ReadonlyArray<AgentEvent>): ReadonlyArray<AgentEvent> => {
+  const whole: Array<AgentEvent> = [];
+  let texts: Array<string> = [];
+  let last: AgentEvent["_tag"] | undefined;
+  const flush = () => {
+    if (texts.length === 0) return;
+    const text = texts.join("");
+    whole.push(last === "ReasoningDelta" ? { _tag: "ReasoningDelta", text } : { _tag: "TextDelta", text });
+    texts = [];
+  };
+  for (const event of events) {
+    if (event._tag !== last) flush();
+    last = event._tag;
+    if (event._tag === "TextDelta" || event._tag === "ReasoningDelta") texts.push(event.text);
+    else whole.push(event);
+  }
+  flush();
+  return whole;
+};
+
+/** How a run that did not finish is told: as an error, or not at all when it was cancelled. */
+const errorOf = (exit: Exit.Failure<unknown, RunError>, draining: boolean): RunError => {
+  const failure = exit.cause.reasons.find(Cause.isFailReason);
+  if (failure !== undefined) return failure.error;
+  if (!Cause.hasInterruptsOnly(exit.cause)) return new InternalError();
+  return draining ? new ShuttingDown() : new RunCancelled();
+};
+
+/** Tells an error of the run to a dialect. */
+export const tellError = (dialect: ResponseDialect, error: RunError) => {
+  if (error._tag !== "RunCancelled") return dialect.fail(toReply(error).envelope.error);
+  dialect.cancel();
+  return [];
+};
+
+/** Passes the events of a run on, and keeps the response that they come to. */
+export const keeping =
+  (keep: Keeping) => (events: Stream.Stream<AgentEvent, RunError>): Stream.Stream<AgentEvent, RunError> =>
+    Stream.unwrap(Effect.gen(function* () {
+      const { store, owner, begun, further, previous, input, background } = keep;
+      const id = String(begun["id"]);
+      const clock = yield* Clock.Clock;
+      const startedAtMs = clock.currentTimeMillisUnsafe();
+      const said: Array<AgentEvent> = [];
+      let characters = 0;
+      let kept = false;
+      const recordOf = (body: JsonObject, aliveUntilMs: number): StoredResponse => ({
+        id,
+        previous,
+        body,
+        input,
+        events: characters > eventCharactersMax || aliveUntilMs > 0 ? null : said,
+        turn: keep.turn(),
+        aliveUntilMs,
+      });
+      const put = (error?: RunError) =>
+        Effect.suspend(() => {
+          const dialect = new ResponseDialect(begun, further);
+          for (const event of joined(said)) dialect.step(event);
+          if (error !== undefined) tellError(dialect, error);
+          kept = true;
+          return store.put(owner, recordOf(dialect.response, 0));
+        });
+      if (background) {
+        yield* store.put(owner, recordOf(begun, startedAtMs + leaseMs));
+        yield* Clock.currentTimeMillis.pipe(
+          Effect.flatMap((nowMs) => store.renew(owner, id, nowMs + leaseMs)),
+          Effect.catch((error) => Effect.logWarning("a response could not be kept alive", error)),
+          Effect.schedule(Schedule.spaced(renewEvery)),
+          Effect.forkScoped,
+        );
+      }
+      const heard = (batch: ReadonlyArray<AgentEvent>) => {
+        const timed = batch.map((event): AgentEvent =>
+          event._tag === "RunFinished" ? { ...event, atMs: clock.currentTimeMillisUnsafe() - startedAtMs } : event
+        );
+        for (const event of timed) {
+          characters += charactersOf(event);
+          said.push(event);
+        }
+        return timed;
+      };
+      return events.pipe(
+        Stream.mapArrayEffect((batch) => {
+          const [first, ...rest] = heard(batch);
+          const passed = [first ?? batch[0], ...rest] as const;
+          return passed.some(({ _tag }) => _tag === "RunFinished")
+            ? Effect.as(put(), [...passed] as const)
+            : Effect.succeed([...passed] as const);
+        }),
+        Stream.onExit((exit) =>
+          kept || Exit.isSuccess(exit) || (said.length === 0 && !background)
+            ? Effect.void
+            : Effect.flatMap(keep.draining, (draining) => put(errorOf(exit, draining))).pipe(
+              Effect.timeout(keepDeadline),
+              Effect.catchCause((cause) => Effect.logError("a cut response could not be kept", cause)),
+            )
+        ),
+      );
+    }));

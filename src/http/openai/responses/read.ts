@@ -1,0 +1,209 @@
+/**
+ * What a Responses request comes to: a run to start, and the response as it begins.
+ */
+import { Clock, Effect, Schema, SchemaIssue } from "effect";
+import { HttpServerRequest } from "effect/http";
+import { Settings } from "../../../config.ts";
+import { headOf } from "../../../domain/cutText.ts";
+import { principalName } from "../../../domain/identity.ts";
+import { ownerKey } from "../../../domain/ids.ts";
+import type { Message } from "../../../domain/Message.ts";
+import type { Owner } from "../../../domain/Owner.ts";
+import { type RunRequest, Runs } from "../../../runs/Runs.ts";
+import { Model, type ModelParameters, type ResponseFormat } from "../../../services/Model.ts";
+import { ResponseStore, type ResponseTurn } from "../../../services/ResponseStore.ts";
+import { Bodies, parseJson } from "../../../web/body.ts";
+import { Caller, type CallerService, type NamedUsers } from "../../frame/Caller.ts";
+import { InvalidRequest } from "../../frame/errors.ts";
+import { pastBound } from "../chat/bounds.ts";
+import { splitModel } from "../chat/views.ts";
+import { begunOf } from "./begun.ts";
+import { makeResponseId } from "./ids.ts";
+import { type Keeping, keeping } from "./keep.ts";
+import { recall, unmatched } from "./recall.ts";
+import { type Input, itemsOf, listed, readInput } from "./readInput.ts";
+import { type Offer, readChoice, readTools } from "./tools.ts";
+import { type Format, type JsonObject, ResponseRequest } from "./wire.ts";
+
+const mebibyte = 1024 * 1024;
+
+/** A request that is understood. */
+export interface Asked {
+  readonly run: RunRequest;
+  /** The response in progress. */
+  readonly begun: JsonObject;
+  /** Tools that stood among the input. */
+  readonly further: ReadonlyArray<JsonObject>;
+  readonly streams: boolean;
+  readonly stored: boolean;
+  readonly background: boolean;
+  readonly user: string;
+}
+
+const invalid = (param: string | null, why: string, code: string | null = "invalid_value") =>
+  new InvalidRequest({ param, why, code });
+
+/**
+ * Under whom responses are kept: the user that is named, else the principal itself.
+ *
+ * *Details*: where strangers share a principal nothing is ever listed, and an id cannot be guessed.
+ */
+export const keeperOf = (caller: CallerService, named: NamedUsers = {}): Owner =>
+  caller.namesUser(named)
+    ? caller.ownerOf(named)
+    : { principal: principalName(caller.identity.principal), user: "", ephemeral: false };
+
+const decodeBody = Schema.decodeUnknownEffect(ResponseRequest);
+const isObject = Schema.is(Schema.Record(Schema.String, Schema.Unknown));
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1();
+
+/** Characters of a decoder's message that are told. */
+const whyMax = 300;
+
+/** Fields of OpenAI's that are refused, because leaving them out would change what the client means. */
+const refusedFields: ReadonlyArray<string> = ["conversation", "prompt"];
+
+const decode = Effect.fnUntraced(function* (text: string) {
+  const body = yield* parseJson(text);
+  if (!isObject(body) || Array.isArray(body)) {
+    return yield* invalid(null, "Expected the body to be a JSON object", "invalid_type");
+  }
+  const tooMany = pastBound(body);
+  if (tooMany !== undefined) return yield* tooMany;
+  const given = (name: string) => body[name] !== undefined && body[name] !== null;
+  if (given("conversation") && given("previous_response_id")) {
+    const why = "Mutually exclusive parameters: 'previous_response_id' and 'conversation' cannot be used together.";
+    return yield* invalid("previous_response_id", why, "mutually_exclusive_parameters");
+  }
+  const refused = refusedFields.find(given);
+  if (refused !== undefined) {
+    return yield* invalid(
+      refused,
+      `The '${refused}' parameter is not supported by this server`,
+      "unsupported_parameter",
+    );
+  }
+  return yield* Effect.mapError(decodeBody(body), ({ issue }) => {
+    const [first] = issuesOf(issue).issues;
+    const param = (first?.path ?? []).map(String).join(".");
+    const why = headOf(first?.message ?? "Invalid request", whyMax);
+    return invalid(param === "" ? null : param, `Invalid ${param === "" ? "request" : `'${param}'`}: ${why}`);
+  });
+});
+
+const formatOf = (format: Format): ResponseFormat => {
+  switch (format.type) {
+    case "text":
+      return { _tag: "Text" };
+    case "json_object":
+      return { _tag: "JsonObject" };
+    case "json_schema":
+      return { _tag: "JsonSchema", name: format.name, schema: { ...format.schema }, strict: format.strict ?? false };
+  }
+};
+
+const parametersOf = (body: ResponseRequest, { choice }: Offer): ModelParameters => ({
+  ...(typeof body.temperature === "number" && { temperature: body.temperature }),
+  ...(typeof body.top_p === "number" && { topP: body.top_p }),
+  ...(typeof body.max_output_tokens === "number" && { outputTokensMax: body.max_output_tokens }),
+  ...(typeof body.parallel_tool_calls === "boolean" && { parallelToolCalls: body.parallel_tool_calls }),
+  ...(body.reasoning?.effort && { reasoningEffort: body.reasoning.effort }),
+  ...(body.text?.verbosity && { verbosity: body.text.verbosity }),
+  ...(body.text?.format && { responseFormat: formatOf(body.text.format) }),
+  ...(choice !== undefined && { toolChoice: choice }),
+});
+
+/** What a response's place among those before it depends on. */
+interface Placing extends Pick<Keeping, "store" | "begun" | "previous" | "background" | "draining" | "input"> {
+  readonly owner: Owner;
+  readonly said: Input;
+  readonly history: ReadonlyArray<Message>;
+  readonly stored: boolean;
+}
+
+/** Where a response's run is placed, and how it is kept. */
+const placed = ({ owner, said, history, stored, ...keep }: Placing): Pick<RunRequest, "place" | "recorded"> => {
+  const { messages, instructions, tools: further } = said;
+  const id = String(keep.begun["id"]);
+  let turn: ResponseTurn = { messages, instructions };
+  return {
+    place: {
+      session: keep.previous ?? id,
+      turn: id,
+      parent: keep.previous,
+      history,
+      keep: ({ messages }) =>
+        Effect.sync(() => {
+          turn = { messages, instructions };
+        }),
+    },
+    ...(stored && { recorded: keeping({ ...keep, further, owner: ownerKey(owner), turn: () => turn }) }),
+  };
+};
+
+/** Makes the reader of requests. */
+export const makeRead = Effect.gen(function* () {
+  const bodies = yield* Bodies;
+  const models = yield* Model;
+  const store = yield* ResponseStore;
+  const runs = yield* Runs;
+  const settings = yield* Settings;
+
+  const { resolve, before } = recall(store);
+
+  return Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest;
+    const caller = yield* Caller;
+    const typed = caller.identity.principal.kind === "anonymous";
+    const text = yield* bodies.text(request, { bytesMax: settings.bodyBytesMax, typed });
+    const body = yield* decode(text);
+    const stored = body.store ?? true;
+    const background = body.background ?? false;
+    if (background && !stored) return yield* invalid("background", "Background mode requires 'store' to be true.");
+    const owner = keeperOf(caller, body);
+    const previous = body.previous_response_id ?? null;
+    const turns: ReadonlyArray<ResponseTurn> = yield* before(owner, previous);
+    const items = itemsOf(body.input ?? []);
+    if (items.length > settings.messagesMax) {
+      return yield* invalid("input", `At most ${settings.messagesMax} items are accepted`);
+    }
+    const said = yield* readInput(yield* resolve(owner, items), settings.artifactMbMax * mebibyte);
+    const history = turns.flatMap((turn) => turn.messages);
+    if (history.length + said.messages.length === 0) {
+      return yield* invalid("input", "Missing required parameter: 'input'.", "missing_required_parameter");
+    }
+    const refused = unmatched(history, said.messages);
+    if (refused !== undefined) return yield* refused;
+    const offer = yield* readChoice(body.tool_choice, yield* readTools([...(body.tools ?? []), ...said.tools]));
+    const modelName = body.model ?? (yield* models.defaultModel);
+    const id = makeResponseId();
+    const begun = begunOf(body, id, modelName, yield* Clock.currentTimeMillis);
+    const instructions = [
+      ...(body.instructions ? [body.instructions] : []),
+      ...turns.flatMap((turn) => turn.instructions),
+      ...said.instructions,
+    ];
+    const keep = { store, begun, previous, background, draining: runs.draining, input: listed(items, id), history };
+    const run: RunRequest = {
+      ...placed({ ...keep, owner, said, stored }),
+      owner: stored ? owner : { ...owner, ephemeral: true },
+      model: splitModel(modelName).model,
+      messages: said.messages,
+      instructions,
+      parameters: parametersOf(body, offer),
+      clientTools: offer.tools.map(({ declaration }) => declaration),
+      useTools: false,
+      detached: background,
+    };
+    const asked: Asked = {
+      run,
+      begun,
+      further: said.tools,
+      streams: body.stream === true,
+      stored,
+      background,
+      user: owner.user === "" ? owner.principal : `${owner.principal}/${owner.user}`,
+    };
+    return asked;
+  });
+});

@@ -1,0 +1,226 @@
+/**
+ * The input of a response: items as messages of the conversation; foreign items are passed over.
+ */
+import { Effect, Option, Schema } from "effect";
+import type { AssistantPart, Message, UserMessage } from "../../../domain/Message.ts";
+import { quoted } from "../../../web/errors/Row.ts";
+import { InvalidRequest } from "../../frame/errors.ts";
+import { readUserMessage } from "../contentParts.ts";
+import type { UserContent } from "../chat/wire.ts";
+import { inputPlace, itemId } from "./ids.ts";
+import { flatName } from "./tools.ts";
+import { JsonObject } from "./wire.ts";
+
+/** What an input comes to. */
+export interface Input {
+  readonly messages: ReadonlyArray<Message>;
+  /** Texts of system and developer messages. */
+  readonly instructions: ReadonlyArray<string>;
+  /** Tools that stand among the items. */
+  readonly tools: ReadonlyArray<JsonObject>;
+}
+
+const Part = Schema.Struct({
+  type: Schema.String,
+  text: Schema.optionalKey(Schema.String),
+  refusal: Schema.optionalKey(Schema.String),
+  image_url: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  file_id: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  file_url: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  file_data: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  filename: Schema.optionalKey(Schema.NullOr(Schema.String)),
+});
+type Part = typeof Part.Type;
+const Content = Schema.Union([Schema.String, Schema.Array(Part)]);
+type Content = typeof Content.Type;
+
+const Item = Schema.Struct({
+  type: Schema.optionalKey(Schema.String),
+  role: Schema.optionalKey(Schema.Literals(["user", "assistant", "system", "developer"])),
+  content: Schema.optionalKey(Schema.NullOr(Content)),
+  call_id: Schema.optionalKey(Schema.String),
+  name: Schema.optionalKey(Schema.String),
+  namespace: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  arguments: Schema.optionalKey(Schema.String),
+  input: Schema.optionalKey(Schema.String),
+  output: Schema.optionalKey(Content),
+  summary: Schema.optionalKey(Schema.Array(Part)),
+  tools: Schema.optionalKey(Schema.Array(JsonObject)),
+});
+type Item = typeof Item.Type;
+const decodeItem = Schema.decodeUnknownOption(Item);
+
+/** Types of items that are read; every other is foreign. */
+const readTypes: ReadonlySet<string> = new Set([
+  "message",
+  "function_call",
+  "function_call_output",
+  "custom_tool_call",
+  "custom_tool_call_output",
+  "reasoning",
+  "additional_tools",
+]);
+
+/** The item's type; a message may leave it out. */
+export const typeOfItem = (item: JsonObject): string =>
+  typeof item["type"] === "string" ? item["type"] : item["role"] === undefined ? "" : "message";
+
+const prefixes: Readonly<Record<string, string>> = {
+  message: "msg",
+  function_call: "fc",
+  function_call_output: "fco",
+  custom_tool_call: "ctc",
+  custom_tool_call_output: "ctco",
+  reasoning: "rs",
+};
+
+/** The items as they are listed: each with its id, and a message with its type and parts. */
+export const listed = (items: ReadonlyArray<JsonObject>, responseId: string): ReadonlyArray<JsonObject> =>
+  items.map((item, index) => {
+    const type = typeOfItem(item);
+    const id = typeof item["id"] === "string" && item["id"] !== ""
+      ? item["id"]
+      : itemId(prefixes[type] ?? "it", responseId, inputPlace + index);
+    const content = item["content"];
+    const part = item["role"] === "assistant" ? { type: "output_text", annotations: [] } : { type: "input_text" };
+    return {
+      ...item,
+      id,
+      type,
+      ...(type === "message" && { status: "completed" }),
+      ...(type === "message" && typeof content === "string" && { content: [{ ...part, text: content }] }),
+    };
+  });
+
+const invalid = (param: string, why: string, code = "invalid_value") => new InvalidRequest({ param, why, code });
+
+const textOf = (content: Content | null | undefined): string =>
+  typeof content === "string"
+    ? content
+    : (content ?? []).map(({ text, refusal, type }) => text ?? refusal ?? `[${type}]`).join("");
+
+const userPart = (part: Part, param: string): Effect.Effect<UserContent, InvalidRequest> => {
+  switch (part.type) {
+    case "input_text":
+    case "output_text":
+    case "text":
+      return Effect.succeed({ type: "text", text: part.text ?? "" });
+    case "input_image":
+      return typeof part.image_url === "string"
+        ? Effect.succeed({ type: "image_url", image_url: { url: part.image_url } })
+        : Effect.fail(invalid(`${param}.image_url`, "Expected an image as a data: URL in base64"));
+    case "input_file":
+      return typeof part.file_data === "string"
+        ? Effect.succeed({ type: "file", file: { file_data: part.file_data, filename: part.filename ?? "file" } })
+        : Effect.fail(invalid(`${param}.file_data`, "Expected the file as base64: this server fetches no URLs"));
+    default:
+      return Effect.fail(invalid(`${param}.type`, `Invalid value: '${quoted(part.type)}'.`));
+  }
+};
+
+/** Characters of a file that is read as text. */
+const fileTextMax = 256 * 1024;
+
+/** A message without files: what is text among them is said in words, because nothing here could open the rest. */
+const withFilesInWords = (message: UserMessage, param: string): Effect.Effect<UserMessage, InvalidRequest> =>
+  Effect.gen(function* () {
+    const texts: Array<string> = [];
+    for (const { kind, path, content } of message.attachments ?? []) {
+      if (kind === "image" || content === undefined) continue;
+      const text = yield* Effect.try({
+        try: () => new TextDecoder("utf-8", { fatal: true }).decode(content),
+        catch: () => invalid(param, "Only text files are read here: send this file's text"),
+      });
+      if (text.length > fileTextMax) {
+        return yield* invalid(param, `Expected files of at most ${fileTextMax} characters`);
+      }
+      texts.push(`${path.slice(path.lastIndexOf("/") + 1)}:\n${text}`);
+    }
+    return { role: "user", parts: [...message.parts, ...texts.map((text) => ({ _tag: "Text", text }) as const)] };
+  });
+
+const readUser = Effect.fnUntraced(function* (content: Content, param: string, bytesMax: number) {
+  const parts = typeof content === "string"
+    ? content
+    : yield* Effect.forEach(content, (part, index) => userPart(part, `${param}.${index}`));
+  return yield* withFilesInWords(yield* readUserMessage(parts, param, bytesMax), param);
+});
+
+const callOf = (item: Item): AssistantPart => ({
+  _tag: "ToolCall",
+  call: {
+    id: item.call_id ?? "",
+    name: flatName(item.name ?? "", item.namespace),
+    argumentsJson: item.type === "custom_tool_call"
+      ? JSON.stringify({ input: item.input ?? "" })
+      : item.arguments ?? "",
+  },
+});
+
+/** What an item adds to what the assistant says; parts that follow one another are one message. */
+const assistantParts = (item: Item): ReadonlyArray<AssistantPart> => {
+  switch (item.type) {
+    case "function_call":
+    case "custom_tool_call":
+      return [callOf(item)];
+    case "reasoning": {
+      const text = textOf(item.summary);
+      return text === "" ? [] : [{ _tag: "Reasoning", text }];
+    }
+    default: {
+      const text = textOf(item.content);
+      return text === "" ? [] : [{ _tag: "Text", text }];
+    }
+  }
+};
+
+/** The items of an input; a string is what the user says. */
+export const itemsOf = (input: string | ReadonlyArray<JsonObject>): ReadonlyArray<JsonObject> =>
+  typeof input === "string" ? [{ type: "message", role: "user", content: input }] : input;
+
+/**
+ * Reads items as messages.
+ *
+ * *Fails with* `InvalidRequest`, naming the item, for one that is malformed and for content that cannot be read.
+ */
+export const readInput = Effect.fnUntraced(function* (
+  items: ReadonlyArray<JsonObject>,
+  bytesMax: number,
+): Effect.fn.Return<Input, InvalidRequest> {
+  const messages: Array<Message> = [];
+  const instructions: Array<string> = [];
+  const tools: Array<JsonObject> = [];
+  let said: Array<AssistantPart> | undefined;
+  for (const [index, raw] of items.entries()) {
+    const type = typeOfItem(raw);
+    if (!readTypes.has(type)) continue;
+    const param = `input[${index}]`;
+    const decoded = decodeItem(raw);
+    if (Option.isNone(decoded)) return yield* invalid(param, `Invalid item of type '${type}'`);
+    const item = { ...decoded.value, type };
+    if (type === "additional_tools") {
+      tools.push(...(item.tools ?? []));
+      continue;
+    }
+    if (type === "message" && item.role !== "assistant") {
+      said = undefined;
+      if (item.role === "user") messages.push(yield* readUser(item.content ?? "", `${param}.content`, bytesMax));
+      else instructions.push(textOf(item.content));
+      continue;
+    }
+    if (type === "function_call_output" || type === "custom_tool_call_output") {
+      said = undefined;
+      if (item.call_id === undefined) return yield* invalid(`${param}.call_id`, "Expected the id of a call");
+      messages.push({ role: "tool", callId: item.call_id, name: "", content: textOf(item.output), isError: false });
+      continue;
+    }
+    const parts = assistantParts(item);
+    if (said === undefined) messages.push({ role: "assistant", parts: said = [] });
+    said.push(...parts);
+  }
+  return {
+    messages: messages.filter((message) => message.role !== "assistant" || message.parts.length > 0),
+    instructions,
+    tools,
+  };
+});

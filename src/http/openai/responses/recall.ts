@@ -1,0 +1,74 @@
+/**
+ * What a request names of earlier responses, and whether its calls and their outputs fit together.
+ */
+import { Effect, Option, Schema } from "effect";
+import { ownerKey } from "../../../domain/ids.ts";
+import { type Message, toolCallsOf } from "../../../domain/Message.ts";
+import type { Owner } from "../../../domain/Owner.ts";
+import type { ResponseStoreService } from "../../../services/ResponseStore.ts";
+import { quoted } from "../../../web/errors/Row.ts";
+import { InvalidRequest } from "../../frame/errors.ts";
+import { responseOfItem } from "./ids.ts";
+import { typeOfItem } from "./readInput.ts";
+import { JsonObject } from "./wire.ts";
+
+const isItem = Schema.is(JsonObject);
+
+const invalid = (param: string, why: string, code: string | null) => new InvalidRequest({ param, why, code });
+
+/** Each call has its output, and each output its call; the first that has not, as OpenAI refuses it. */
+export const unmatched = (
+  history: ReadonlyArray<Message>,
+  fresh: ReadonlyArray<Message>,
+): InvalidRequest | undefined => {
+  const open = new Set<string>();
+  const known = new Set<string>();
+  for (const message of [...history, ...fresh]) {
+    for (const { id } of toolCallsOf(message)) {
+      open.add(id);
+      known.add(id);
+    }
+    if (message.role !== "tool") continue;
+    open.delete(message.callId);
+    if (!known.has(message.callId)) {
+      return invalid(
+        "input",
+        `No tool call found for function call output with call_id ${quoted(message.callId)}.`,
+        null,
+      );
+    }
+  }
+  for (const id of open) return invalid("input", `No tool output found for function call ${quoted(id)}.`, null);
+  return undefined;
+};
+
+/** Finds what a request names, among the responses of its owner. */
+export const recall = (store: ResponseStoreService) => {
+  /** The items with those that are only named in their place. */
+  const resolve = Effect.fnUntraced(function* (owner: Owner, items: ReadonlyArray<JsonObject>) {
+    return yield* Effect.forEach(items, (item, index) =>
+      Effect.gen(function* () {
+        if (typeOfItem(item) !== "item_reference") return item;
+        const id = String(item["id"]);
+        const response = responseOfItem(id);
+        const found = response === undefined ? Option.none() : yield* store.find(ownerKey(owner), response);
+        const output = Option.isSome(found) ? found.value.body["output"] : [];
+        const among = [...(Array.isArray(output) ? output : []), ...(Option.isSome(found) ? found.value.input : [])];
+        const named = among.filter(isItem).find((candidate) => candidate["id"] === id);
+        if (named === undefined) {
+          return yield* invalid(`input[${index}].id`, `Item with id '${quoted(id)}' not found.`, null);
+        }
+        return named;
+      }));
+  });
+
+  const before = Effect.fnUntraced(function* (owner: Owner, previous: string | null | undefined) {
+    if (previous === undefined || previous === null) return [];
+    const turns = yield* store.chain(ownerKey(owner), previous);
+    if (turns.length > 0) return turns;
+    const why = `Previous response with id '${quoted(previous)}' not found.`;
+    return yield* invalid("previous_response_id", why, "previous_response_not_found");
+  });
+
+  return { resolve, before };
+};

@@ -1,0 +1,174 @@
+/**
+ * The tools that a request names: as the model is offered them, and back to the client's form.
+ *
+ * A model knows functions with flat names; a custom tool is a function of one text, a namespace a prefix.
+ */
+import { Effect, Option, Schema } from "effect";
+import type { ToolDeclaration } from "../../../domain/Tool.ts";
+import type { ToolChoice } from "../../../services/Model.ts";
+import { InvalidRequest } from "../../frame/errors.ts";
+import { quoted } from "../../../web/errors/Row.ts";
+import { JsonObject, type ResponseRequest } from "./wire.ts";
+
+/** One tool of the client's. */
+export interface ClientTool {
+  readonly kind: "function" | "custom";
+  readonly name: string;
+  readonly namespace: string | undefined;
+  readonly declaration: ToolDeclaration;
+}
+
+const given = Schema.optionalKey(Schema.NullOr(Schema.String));
+const decodeFunction = Schema.decodeUnknownOption(Schema.Struct({
+  type: Schema.Literal("function"),
+  name: Schema.String,
+  description: given,
+  parameters: Schema.optionalKey(Schema.NullOr(JsonObject)),
+}));
+const decodeCustom = Schema.decodeUnknownOption(Schema.Struct({
+  type: Schema.Literal("custom"),
+  name: Schema.String,
+  description: given,
+  format: Schema.optionalKey(Schema.NullOr(JsonObject)),
+}));
+const decodeNamespace = Schema.decodeUnknownOption(Schema.Struct({
+  type: Schema.Literal("namespace"),
+  name: Schema.String,
+  tools: Schema.Array(JsonObject),
+}));
+
+/** OpenAI's bound of tools, those of namespaces counted; a model chooses badly among more. */
+const toolsMax = 128;
+
+/** Hosted tools that clients always send and that mean nothing where they are not served. */
+const ignored: ReadonlySet<string> = new Set(["web_search", "web_search_preview", "tool_search"]);
+
+/** A namespace whose members are called by their own names. */
+const bareNamespace = "functions";
+
+/** The name under which a model knows a tool. */
+export const flatName = (name: string, namespace: string | null | undefined): string =>
+  namespace === undefined || namespace === null || namespace === bareNamespace ? name : `${namespace}__${name}`;
+
+const customText = (format: JsonObject | null | undefined): string => {
+  const grammar = format?.["type"] === "grammar" ? format["definition"] : undefined;
+  return typeof grammar === "string" ? `\n\nThe input is text of this grammar:\n${grammar}` : "";
+};
+
+const readTool = (tool: JsonObject, namespace: string | undefined): ReadonlyArray<ClientTool> | undefined => {
+  const declared = decodeFunction(tool);
+  if (Option.isSome(declared)) {
+    const { name, description, parameters } = declared.value;
+    const declaration = {
+      name: flatName(name, namespace),
+      description: description ?? "",
+      parameters: { ...(parameters ?? { type: "object", properties: {} }) },
+    };
+    return [{ kind: "function", name, namespace, declaration }];
+  }
+  const custom = decodeCustom(tool);
+  if (Option.isSome(custom)) {
+    const { name, description, format } = custom.value;
+    const declaration = {
+      name: flatName(name, namespace),
+      description: `${description ?? ""}${customText(format)}`,
+      parameters: { type: "object", properties: { input: { type: "string" } }, required: ["input"] },
+    };
+    return [{ kind: "custom", name, namespace, declaration }];
+  }
+  const group = namespace === undefined ? decodeNamespace(tool) : Option.none();
+  return Option.isNone(group)
+    ? undefined
+    : group.value.tools.flatMap((member) => readTool(member, group.value.name) ?? []);
+};
+
+/** The tools that are named and can be read; for a response that was admitted before, those are all. */
+export const clientTools = (tools: ReadonlyArray<JsonObject>): ReadonlyArray<ClientTool> =>
+  tools.flatMap((tool) => readTool(tool, undefined) ?? []);
+
+/**
+ * Reads the tools of a request.
+ *
+ * *Fails with* `InvalidRequest`: a tool of a type that is not served, two of one name, too many.
+ */
+export const readTools = Effect.fnUntraced(function* (
+  tools: ReadonlyArray<JsonObject>,
+): Effect.fn.Return<ReadonlyArray<ClientTool>, InvalidRequest> {
+  for (const [index, tool] of tools.entries()) {
+    const type = typeof tool["type"] === "string" ? tool["type"] : "";
+    if (ignored.has(type) || readTool(tool, undefined) !== undefined) continue;
+    const known = type === "function" || type === "custom" || type === "namespace";
+    return yield* new InvalidRequest({
+      param: known ? `tools[${index}]` : `tools[${index}].type`,
+      why: known
+        ? `Invalid tool of type '${type}'`
+        : `Tools of type '${quoted(type)}' are not supported by this server`,
+      code: known ? "invalid_value" : "unsupported_value",
+    });
+  }
+  const found = clientTools(tools);
+  if (found.length > toolsMax) {
+    return yield* new InvalidRequest({
+      param: "tools",
+      why: `Expected at most ${toolsMax} tools, got ${found.length}`,
+      code: "array_above_max_length",
+    });
+  }
+  const names = new Set<string>();
+  for (const { declaration: { name } } of found) {
+    if (names.has(name)) {
+      return yield* new InvalidRequest({
+        param: "tools",
+        why: `The tool name '${quoted(name)}' is given twice`,
+        code: "invalid_value",
+      });
+    }
+    names.add(name);
+  }
+  return found;
+});
+
+/** Which tools are offered, and what is said of calling them. */
+export interface Offer {
+  readonly tools: ReadonlyArray<ClientTool>;
+  readonly choice: ToolChoice | undefined;
+}
+
+const decodeNamed = Schema.decodeUnknownOption(
+  Schema.Struct({ type: Schema.Literals(["function", "custom"]), name: Schema.String }),
+);
+const decodeAllowed = Schema.decodeUnknownOption(Schema.Struct({
+  type: Schema.Literal("allowed_tools"),
+  mode: Schema.Literals(["auto", "required"]),
+  tools: Schema.Array(JsonObject),
+}));
+
+const modes = { none: { _tag: "None" }, auto: { _tag: "Auto" }, required: { _tag: "Required" } } as const;
+
+/** Reads `tool_choice`. *Fails with* `InvalidRequest` when it names a tool that is not in the request. */
+export const readChoice = Effect.fnUntraced(function* (
+  choice: ResponseRequest["tool_choice"],
+  tools: ReadonlyArray<ClientTool>,
+): Effect.fn.Return<Offer, InvalidRequest> {
+  if (choice === undefined || choice === null) return { tools, choice: undefined };
+  if (typeof choice === "string") return { tools, choice: modes[choice] };
+  const missing = (param: string, name: unknown) =>
+    new InvalidRequest({
+      param,
+      why: `Tool choice '${quoted(String(name))}' not found in 'tools' parameter.`,
+      code: "invalid_value",
+    });
+  const allowed = decodeAllowed(choice);
+  if (Option.isSome(allowed)) {
+    const names = new Set(allowed.value.tools.map((tool) => tool["name"]));
+    const unknown = [...names].find((name) => !tools.some((tool) => tool.name === name));
+    if (unknown !== undefined) return yield* missing("tool_choice.tools", unknown);
+    return { tools: tools.filter(({ name }) => names.has(name)), choice: modes[allowed.value.mode] };
+  }
+  const named = decodeNamed(choice);
+  const tool = Option.isSome(named)
+    ? tools.find(({ name, kind }) => name === named.value.name && kind === named.value.type)
+    : undefined;
+  if (tool === undefined) return yield* missing("tool_choice", choice["name"] ?? choice["type"]);
+  return { tools, choice: { _tag: "Named", name: tool.declaration.name } };
+});

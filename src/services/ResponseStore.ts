@@ -1,0 +1,68 @@
+/**
+ * The ResponseStore port: where the responses of OpenAI's Responses API are kept, each with the turn that made it.
+ *
+ * They have a retention of their own, because a client goes on from a response by its id days later.
+ */
+import { Context, type Effect, type Option, Schema } from "effect";
+import { AgentEvent } from "../domain/AgentEvent.ts";
+import { Message } from "../domain/Message.ts";
+import type { OwnerKey } from "../domain/Owner.ts";
+import type { SessionsUnavailable } from "./Sessions.ts";
+
+const JsonObject = Schema.Record(Schema.String, Schema.Json);
+
+/** What a response adds to what the next one remembers. */
+export const ResponseTurn = Schema.Struct({
+  /** What the client newly said, then assistant and tool messages in order. */
+  messages: Schema.Array(Message),
+  /** System and developer texts among the input; `instructions` are not, they hold for their response only. */
+  instructions: Schema.Array(Schema.String),
+});
+export type ResponseTurn = typeof ResponseTurn.Type;
+
+/** A response as it is kept. */
+export const StoredResponse = Schema.Struct({
+  id: Schema.String,
+  /** The response that this one goes on from. */
+  previous: Schema.NullOr(Schema.String),
+  /** The response as the client reads it. */
+  body: JsonObject,
+  /** The items of its input, ids included. */
+  input: Schema.Array(JsonObject),
+  /** What the run said, to be told again; null where that was too much to keep. */
+  events: Schema.NullOr(Schema.Array(AgentEvent)),
+  turn: ResponseTurn,
+  /** A response that is not ended is believed to go on until then, in milliseconds since the epoch; 0 once it has. */
+  aliveUntilMs: Schema.Number,
+});
+export type StoredResponse = typeof StoredResponse.Type;
+
+/** Responses that one chain is followed back; what is before them is not remembered. */
+export const chainMax = 10_000;
+
+/**
+ * What a store of responses offers. Every operation *fails with* `SessionsUnavailable` when the store does not answer.
+ *
+ * *Details*: a response expires the retention after it was kept last, and one of another owner is not there.
+ */
+export interface ResponseStoreService {
+  /** Keeps a response in the place of what was kept under its id. */
+  readonly put: (owner: OwnerKey, response: StoredResponse) => Effect.Effect<void, SessionsUnavailable>;
+  /** Says that a response which goes on still does; nothing where it has ended or is not there. */
+  readonly renew: (owner: OwnerKey, id: string, aliveUntilMs: number) => Effect.Effect<void, SessionsUnavailable>;
+  readonly find: (owner: OwnerKey, id: string) => Effect.Effect<Option.Option<StoredResponse>, SessionsUnavailable>;
+  /**
+   * The turns that lead to a response, its own last; empty when it is not there.
+   *
+   * *Details*: it begins after a response that was deleted or has expired, and is no longer than {@link chainMax}.
+   */
+  readonly chain: (owner: OwnerKey, id: string) => Effect.Effect<ReadonlyArray<ResponseTurn>, SessionsUnavailable>;
+  /** Removes a response and says whether there was one. */
+  readonly remove: (owner: OwnerKey, id: string) => Effect.Effect<boolean, SessionsUnavailable>;
+  /** Removes every response of an owner. */
+  readonly erase: (owner: OwnerKey) => Effect.Effect<void, SessionsUnavailable>;
+}
+
+/** The ResponseStore port. */
+export class ResponseStore
+  extends Context.Service<ResponseStore, ResponseStoreService>()("caisson/services/ResponseStore") {}

@@ -1,0 +1,108 @@
+/**
+ * The contract of the ResponseStore port, run on every store.
+ */
+import assert from "node:assert/strict";
+import { Effect, type Layer, Option } from "effect";
+import { assistant, textOf, user } from "../../src/domain/Message.ts";
+import { OwnerKey } from "../../src/domain/Owner.ts";
+import { zero } from "../../src/domain/Usage.ts";
+import { ResponseStore, type StoredResponse } from "../../src/services/ResponseStore.ts";
+import { it } from "../support/it.ts";
+
+interface Options<R> {
+  /** Time after which the store under test forgets a response. */
+  readonly retentionMs: number;
+  /** Lets that much time pass for the store. */
+  readonly pass: (ms: number) => Effect.Effect<void, unknown, R | ResponseStore>;
+  readonly skip?: string | undefined;
+}
+
+const ada = OwnerKey.make("a".repeat(32));
+const eve = OwnerKey.make("e".repeat(32));
+
+const response = (id: string, previous: string | null = null, aliveUntilMs = 0): StoredResponse => ({
+  id,
+  previous,
+  body: { id, object: "response", text: 'é "quoted" 💥\u0000', nested: [1, null, { a: true }] },
+  input: [{ id: `msg_${id}`, type: "message" }],
+  events: [{ _tag: "TextDelta", text: "Hi" }, { _tag: "RunFinished", reason: "Stop", usage: zero, turns: 1, atMs: 5 }],
+  turn: { messages: [user(`said ${id}`), assistant("Hi")], instructions: ["Be kind."] },
+  aliveUntilMs,
+});
+
+export const responseStoreSuite = <R = never>(
+  name: string,
+  layer: Layer.Layer<ResponseStore | R, unknown>,
+  { retentionMs, pass, skip }: Options<R>,
+): void => {
+  const test = (title: string, body: Effect.Effect<void, unknown, ResponseStore | R>) =>
+    it.layer(layer).effect(`${name}: ${title}`, () => body, { skip });
+
+  test(
+    "what is put is found as it was, by its owner alone, until it is removed or replaced",
+    Effect.gen(function* () {
+      const store = yield* ResponseStore;
+      yield* store.put(ada, response("r1", null, 1));
+      yield* store.put(ada, response("r1"));
+      assert.deepEqual(Option.getOrNull(yield* store.find(ada, "r1")), response("r1"));
+      assert.ok(Option.isNone(yield* store.find(eve, "r1")));
+      assert.deepEqual(yield* store.chain(eve, "r1"), []);
+      assert.equal(yield* store.remove(eve, "r1"), false);
+      assert.equal(yield* store.remove(ada, "r1"), true);
+      assert.equal(yield* store.remove(ada, "r1"), false);
+      assert.ok(Option.isNone(yield* store.find(ada, "r1")));
+    }),
+  );
+
+  test(
+    "a chain leads from the first turn to the last, forks, and begins after what was deleted",
+    Effect.gen(function* () {
+      const store = yield* ResponseStore;
+      for (const [id, previous] of [["a", null], ["b", "a"], ["c", "b"], ["fork", "a"]] as const) {
+        yield* store.put(ada, response(id, previous));
+      }
+      const said = (id: string) =>
+        Effect.map(
+          store.chain(ada, id),
+          (turns) => turns.map(({ messages }) => messages.slice(0, 1).map(textOf).join()),
+        );
+      assert.deepEqual(yield* said("c"), ["said a", "said b", "said c"]);
+      assert.deepEqual(yield* said("fork"), ["said a", "said fork"]);
+      assert.deepEqual(yield* store.chain(ada, "none"), []);
+      yield* store.remove(ada, "a");
+      assert.deepEqual(yield* said("c"), ["said b", "said c"]);
+      assert.deepEqual((yield* store.chain(ada, "c"))[1], response("c").turn);
+    }),
+  );
+
+  test(
+    "a response that goes on is renewed, one that has ended is not",
+    Effect.gen(function* () {
+      const store = yield* ResponseStore;
+      yield* store.put(ada, response("on", null, 1_000));
+      yield* store.put(ada, response("over"));
+      for (const id of ["on", "over", "none"]) yield* store.renew(ada, id, 2_000);
+      const alive = (id: string) =>
+        Effect.map(store.find(ada, id), (found) => Option.getOrNull(found)?.aliveUntilMs ?? null);
+      assert.deepEqual([yield* alive("on"), yield* alive("over"), yield* alive("none")], [2_000, 0, null]);
+    }),
+  );
+
+  test(
+    "what is past its retention is not there; erasing an owner leaves the others'",
+    Effect.gen(function* () {
+      const store = yield* ResponseStore;
+      yield* store.put(ada, response("old"));
+      yield* pass(retentionMs / 2);
+      yield* store.put(ada, response("new", "old"));
+      yield* store.put(eve, response("hers"));
+      yield* pass(retentionMs / 2);
+      assert.ok(Option.isNone(yield* store.find(ada, "old")));
+      assert.equal((yield* store.chain(ada, "new")).length, 1);
+      assert.equal(yield* store.remove(ada, "old"), false);
+      yield* store.erase(ada);
+      assert.ok(Option.isNone(yield* store.find(ada, "new")));
+      assert.ok(Option.isSome(yield* store.find(eve, "hers")));
+    }),
+  );
+};
