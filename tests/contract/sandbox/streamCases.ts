@@ -83,7 +83,9 @@ export const streamCases = ({ withHandle: each, capabilities }: Cases): void => 
 
   withHandle("dial carries bytes both ways and ends each way on its own", (handle) =>
     Effect.gen(function* () {
-      for (const where of ["AF_INET 127.0.0.1", "AF_INET6 ::1"]) {
+      // Engines leave IPv6 out of a sandbox without a network.
+      const hasIpv6 = (yield* run(handle, "cat /proc/net/if_inet6")).stdout !== "";
+      for (const where of ["AF_INET 127.0.0.1", ...(hasIpv6 ? ["AF_INET6 ::1"] : [])]) {
         const stream = yield* handle.dial(yield* serving(handle, "echo", where));
         yield* stream.write(text("hello "));
         yield* stream.write(text("world "));
