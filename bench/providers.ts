@@ -6,7 +6,7 @@
  * adapters, each a process, all over kept connections; they take turns, and medians are shown. Every bound is
  * a ratio within the run, and a missed one fails the bench.
  */
-import { Agent, request } from "node:http";
+import { agent, type Load, median, open, rest, type Server, start, startUpstream } from "./providersClient.ts";
 
 const isQuick = Deno.args.includes("quick");
 const rounds = isQuick ? 2 : 4;
@@ -29,132 +29,6 @@ const bounds = {
   slowStreamKb: 300,
   othersFirstText: 2,
 };
-
-interface Use {
-  readonly rss: number;
-  readonly heapUsed: number;
-  readonly cpuMs: number;
-}
-
-interface Server {
-  readonly name: string;
-  readonly model: string;
-  readonly port: number;
-  readonly use: (kind: "cpu" | "memory") => Promise<Use>;
-  readonly stop: () => Promise<void>;
-}
-
-const run = (script: string, args: ReadonlyArray<string>) =>
-  new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--no-check",
-      "--lock=tests/deno.lock",
-      "--v8-flags=--expose-gc",
-      "--allow-net=127.0.0.1",
-      "--allow-env",
-      "--allow-read",
-      "--allow-sys",
-      script,
-      ...args,
-    ],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-
-const start = async (name: string, upstream: string): Promise<Server> => {
-  const child = run("bench/providersServer.ts", [name, upstream]);
-  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  const input = child.stdin.getWriter();
-  const port = Number((await lines.read()).value);
-  return {
-    name,
-    model: { openai: "gpt-bench", anthropic: "claude-bench" }[name] ?? "gemini-bench",
-    port,
-    use: async (kind) => {
-      await input.write(new TextEncoder().encode(`${kind}\n`));
-      return JSON.parse((await lines.read()).value ?? "");
-    },
-    stop: async () => {
-      await lines.cancel();
-      await input.close();
-      child.kill("SIGKILL");
-      await child.status;
-    },
-  };
-};
-
-// Client -----------------------------------------------------------------------------------------------
-
-interface Seen {
-  readonly status: number;
-  readonly firstMs: number;
-  readonly texts: number;
-  readonly isDone: boolean;
-}
-
-/** What is counted of each chunk's text. */
-const mark = "some words";
-const markLength = mark.length;
-
-const agent = new Agent({ keepAlive: true, maxSockets: 10_000 });
-let users = 0;
-
-interface Load {
-  readonly streams: number;
-  readonly chunks: number;
-  readonly pauseMs: number;
-  readonly writes: string;
-}
-
-interface Opened {
-  readonly end: Promise<Seen>;
-  readonly close: () => void;
-}
-
-const open = (server: Server, { chunks, pauseMs, writes }: Omit<Load, "streams">, user?: string): Opened => {
-  const startedMs = performance.now();
-  const end = Promise.withResolvers<Seen>();
-  const sent = request({
-    agent,
-    host: "127.0.0.1",
-    port: server.port,
-    path: "/v1/chat/completions",
-    method: "POST",
-    headers: { "content-type": "application/json" },
-  }, (response) => {
-    let firstMs = 0;
-    let texts = 0;
-    let tail = "";
-    response.setEncoding("utf8");
-    response.on("data", (text: string) => {
-      // The rôle comes in a chunk of its own before the first text; only text counts.
-      const found = (tail.slice(-markLength + 1) + text).split(mark).length - 1;
-      if (found > 0 && firstMs === 0) firstMs = performance.now() - startedMs;
-      texts += found;
-      tail = (tail + text).slice(-20);
-    });
-    const seen = () => ({
-      status: response.statusCode ?? 0,
-      firstMs,
-      texts,
-      isDone: tail.endsWith("data: [DONE]\n\n"),
-    });
-    response.on("end", () => end.resolve(seen()));
-    response.on("error", () => end.resolve(seen()));
-  });
-  sent.on("error", () => end.resolve({ status: 0, firstMs: 0, texts: 0, isDone: false }));
-  sent.end(JSON.stringify({
-    model: server.model,
-    stream: true,
-    user: user ?? `user-${users++}`,
-    messages: [{ role: "user", content: `bench ${chunks} ${pauseMs} ${writes}` }],
-  }));
-  return { end: end.promise, close: () => sent.destroy() };
-};
-
-const median = (values: ReadonlyArray<number>) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const oneText = { chunks: 1, pauseMs: 0, writes: "own" };
 
@@ -222,15 +96,13 @@ const crowd = async (server: Server): Promise<Crowd> => {
 
 // Run --------------------------------------------------------------------------------------------------
 
-const upstreamChild = run("bench/providersUpstream.ts", []);
-const upstreamLines = upstreamChild.stdout.pipeThrough(new TextDecoderStream()).getReader();
-const upstream = `http://127.0.0.1:${Number((await upstreamLines.read()).value)}`;
+const upstream = await startUpstream();
 
 const floorNames = ["node", "deno"];
 const ourNames = ["gemini", "openai", "anthropic"];
 const names = [...floorNames, ...ourNames];
 const servers: Array<Server> = [];
-for (const name of names) servers.push(await start(name, upstream));
+for (const name of names) servers.push(await start(name, upstream.url));
 
 interface Figures {
   readonly alone: Array<number>;
@@ -329,8 +201,6 @@ if (!isQuick) {
 
 agent.destroy();
 for (const server of servers) await server.stop();
-await upstreamLines.cancel();
-upstreamChild.kill("SIGKILL");
-await upstreamChild.status;
+await upstream.stop();
 if (missed > 0) console.log(`\n${missed} of the bounds are missed`);
 Deno.exit(missed > 0 ? 1 : 0);

@@ -14,13 +14,15 @@ import { loadTable, type ModelTable, type TableEntry } from "./modelTable.ts";
 import * as Offline from "./Offline.ts";
 import * as OpenAiCompatible from "./OpenAiCompatible.ts";
 import { OpeningGate } from "./openingGate.ts";
+import { type OwnLag, watched } from "./OwnLag.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
 import { type Resilience, resilient } from "./resilience.ts";
 import * as Router from "./Router.ts";
 import * as Table from "./tableProvider.ts";
 import type { Deadlines } from "./upstream.ts";
 
-const deadlinesOf = (settings: SettingsService): Deadlines => ({
+const deadlinesOf = (settings: SettingsService, { heldMs }: OwnLag): Deadlines => ({
+  heldMs,
   connectMs: settings.modelConnectSeconds * 1000,
   firstEventMs: settings.modelFirstEventSeconds * 1000,
   silenceMs: settings.modelSilenceSeconds * 1000,
@@ -73,10 +75,10 @@ const absentOf: Readonly<Record<Kind, AbsentProvider>> = {
 /** Makes a provider, none when what it needs is not configured. */
 const provide = Effect.fnUntraced(function* (
   settings: SettingsService,
+  deadlines: Deadlines,
   kind: Kind,
   { apiKey, baseUrl }: Access,
 ): Effect.fn.Return<Option.Option<Provider>, never, HttpClient.HttpClient | Scope.Scope> {
-  const deadlines = deadlinesOf(settings);
   const agents = agentsOver(proxiesOf(settings));
   const bare = Effect.gen(function* () {
     switch (kind) {
@@ -114,6 +116,7 @@ const provide = Effect.fnUntraced(function* (
 /** Finds or makes the providers of the table's entries; entries with the same access share one. */
 const routesOf = Effect.fnUntraced(function* (
   settings: SettingsService,
+  deadlines: Deadlines,
   table: ModelTable,
   configured: ReadonlyMap<Kind, Provider>,
 ) {
@@ -135,7 +138,7 @@ const routesOf = Effect.fnUntraced(function* (
         problems.push(`CAISSON_MODELS: ${id}: apiKeyEnv: ${apiKeyEnv} is not set or may not be read`);
         continue;
       }
-      const found = yield* provide(settings, kind, {
+      const found = yield* provide(settings, deadlines, kind, {
         apiKey,
         baseUrl: Option.orElse(Option.fromUndefinedOr(baseUrl), () => usual.baseUrl),
       });
@@ -204,16 +207,17 @@ export const layer: Layer.Layer<Model, ConfigurationRefused, Settings> = Layer.e
   Model,
   Effect.gen(function* () {
     const settings = yield* Settings;
+    const deadlines = deadlinesOf(settings, yield* watched);
     const configured = new Map<Kind, Provider>();
     const absent: Array<AbsentProvider> = [];
     // The compatible server comes last: it may serve any name.
     for (const kind of ["gemini", "anthropic", "openai"] as const) {
-      const provider = yield* provide(settings, kind, accessOf(settings, kind));
+      const provider = yield* provide(settings, deadlines, kind, accessOf(settings, kind));
       if (Option.isSome(provider)) configured.set(kind, provider.value);
       else absent.push(absentOf[kind]);
     }
     const table = Option.isSome(settings.models) ? yield* loadTable(settings.models.value) : {};
-    const routes = yield* routesOf(settings, table, configured);
+    const routes = yield* routesOf(settings, deadlines, table, configured);
     // A compatible server may list any name, another provider's included.
     const unserved = configured.has("openai") ? [] : absent;
     yield* Option.match(settings.defaultModel, {

@@ -36,6 +36,8 @@ interface Outgoing {
 export interface Agents {
   readonly http: http.Agent;
   readonly https: https.Agent;
+  /** For a request that must not go over a kept connection. */
+  readonly fresh: { readonly http: http.Agent; readonly https: https.Agent };
 }
 
 /** The proxies of a deployment, as its environment names them. */
@@ -47,8 +49,11 @@ export interface Proxies {
 
 /** Makes agents that reach providers directly, or through proxies where there are some. */
 export const agentsOver = (proxies: Proxies): Agents => {
-  const options = { keepAlive: true, proxyEnv: { ...proxies } };
-  return { http: new http.Agent(options), https: new https.Agent(options) };
+  const both = (keepAlive: boolean) => {
+    const options = { keepAlive, proxyEnv: { ...proxies } };
+    return { http: new http.Agent(options), https: new https.Agent(options) };
+  };
+  return { ...both(true), fresh: both(false) };
 };
 
 const direct = agentsOver({});
@@ -73,13 +78,14 @@ class Connection {
   }
 
   /** Sends a request and gives the answer once its headers are there; rejects with a {@link Fault}. */
-  send(outgoing: Outgoing, mayRepeat = true): Promise<http.IncomingMessage> {
+  send(outgoing: Outgoing, isRepeated = false): Promise<http.IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
     const url = new URL(outgoing.url);
     const isSecure = url.protocol === "https:";
+    const agents = isRepeated ? this.agents.fresh : this.agents;
     const sent = (isSecure ? https : http).request(url, {
       method: "POST",
-      agent: isSecure ? this.agents.https : this.agents.http,
+      agent: isSecure ? agents.https : agents.http,
       headers: {
         ...outgoing.headers,
         "accept-encoding": "identity",
@@ -89,8 +95,8 @@ class Connection {
     this.#sent = sent;
     sent.on("response", resolve);
     sent.on("error", (error) => {
-      // A kept connection may have been closed by the other side a moment ago; nothing was answered on it.
-      if (mayRepeat && sent.reusedSocket && !this.#isClosed) resolve(this.send(outgoing, false));
+      // Kept connections may have been closed by the other side, all of them at once; nothing was answered on it.
+      if (!isRepeated && sent.reusedSocket && !this.#isClosed) resolve(this.send(outgoing, true));
       else reject(lost(error));
     });
     sent.end(outgoing.body);

@@ -17,6 +17,8 @@ export interface Deadlines {
   readonly firstEventMs: number;
   /** Between two chunks. */
   readonly silenceMs: number;
+  /** All the time in which this process was held up, in milliseconds; none is known of when absent. */
+  readonly heldMs?: () => number;
 }
 
 /** The pure half of an adapter: provider chunks in, model events out. */
@@ -60,30 +62,37 @@ interface Wait {
 /**
  * Ends when a wait has lasted as long as it may, in time in which this process could have noticed an end.
  *
- * One of these lasts a whole turn, and costs nothing while events come.
+ * *Details*: one of these lasts a whole turn, and costs nothing while events come. A process that is held up
+ * all the time waits on: the deadline of the run ends that.
  */
-const outwaited = Effect.fnUntraced(function* (wait: Wait, isWaiting: () => boolean) {
+const outwaited = Effect.fnUntraced(function* (
+  wait: Wait,
+  heldMs: () => number,
+  isWaiting: () => boolean,
+) {
   const clock = yield* Clock.Clock;
   let sinceMs = wait.sinceMs;
   let lagMs = 0;
   while (true) {
     const startMs = clock.currentTimeMillisUnsafe();
+    const heldBeforeMs = heldMs();
     const leftMs = sinceMs + lagMs + wait.limitMs - startMs;
-    if (leftMs > 0) {
-      const partMs = Math.min(leftMs, wait.limitMs / partsOfWait);
-      yield* Effect.sleep(partMs);
-      lagMs += Math.max(0, clock.currentTimeMillisUnsafe() - startMs - partMs);
-    } else {
-      yield* loopTurn;
-    }
+    const partMs = Math.max(0, Math.min(leftMs, wait.limitMs / partsOfWait));
+    yield* leftMs > 0 ? Effect.sleep(partMs) : loopTurn;
+    const nowMs = clock.currentTimeMillisUnsafe();
+    // A loop that was held in the middle of a part lets its timer fire in time.
+    const partLagMs = Math.max(leftMs > 0 ? nowMs - startMs - partMs : 0, heldMs() - heldBeforeMs);
     if (wait.sinceMs !== sinceMs) {
       sinceMs = wait.sinceMs;
-      lagMs = 0;
-    } else if (leftMs <= 0) {
-      if (isWaiting()) return timedOut(wait.phase, wait.limitMs);
-      // Not the provider but our own reader is slow.
-      sinceMs = wait.sinceMs = clock.currentTimeMillisUnsafe();
+      lagMs = Math.min(partLagMs, Math.max(0, nowMs - sinceMs));
+      continue;
     }
+    lagMs += partLagMs;
+    if (leftMs > 0 || partLagMs > 0) continue;
+    if (isWaiting()) return timedOut(wait.phase, wait.limitMs);
+    // Not the provider but our own reader is slow.
+    sinceMs = wait.sinceMs = nowMs;
+    lagMs = 0;
   }
 });
 
@@ -96,6 +105,7 @@ const outwaited = Effect.fnUntraced(function* (wait: Wait, isWaiting: () => bool
 export const upstream = <State>(options: UpstreamOptions<State>): Stream.Stream<ModelEvent, Fault> =>
   Stream.unwrap(Effect.gen(function* () {
     const { deadlines } = options;
+    const { heldMs = () => 0 } = deadlines;
     const clock = yield* Clock.Clock;
     const assembly = options.assembly();
     const state = assembly.initial;
@@ -106,13 +116,13 @@ export const upstream = <State>(options: UpstreamOptions<State>): Stream.Stream<
     };
     const arrivals = yield* Effect.raceFirst(
       options.open,
-      Effect.flatMap(outwaited(wait, () => true), Effect.fail),
+      Effect.flatMap(outwaited(wait, heldMs, () => true), Effect.fail),
     );
     wait.phase = "first-event";
     wait.limitMs = deadlines.firstEventMs;
     wait.sinceMs = clock.currentTimeMillisUnsafe();
     yield* Effect.forkScoped(
-      Effect.map(outwaited(wait, () => arrivals.isAwaited), (failure) => arrivals.fail(failure)),
+      Effect.map(outwaited(wait, heldMs, () => arrivals.isAwaited), (failure) => arrivals.fail(failure)),
     );
     let ended = false;
     let failure: Fault | undefined;

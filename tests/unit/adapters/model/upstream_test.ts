@@ -79,3 +79,26 @@ it.effect("upstream delivers what came in the same read before a chunk that cann
       reason: { _tag: "BadOutput", why: "broken" },
     });
   }));
+
+it.effect("upstream takes no time in which this process was held for the provider's silence", () =>
+  Effect.gen(function* () {
+    let heldMs = 0;
+    const arrivals = new Arrivals(flow);
+    const fiber = yield* Effect.forkChild(
+      upstream({ open: Effect.succeed(arrivals), assembly, deadlines: { ...deadlines, heldMs: () => heldMs } }).pipe(
+        Stream.runDrain,
+        Effect.result,
+      ),
+    );
+    yield* TestClock.adjust(500);
+    arrivals.feed(event("a"));
+    // Held in the middle of a part of the wait: every timer still fires in time.
+    yield* TestClock.adjust(1000);
+    heldMs += 1400;
+    yield* TestClock.adjust(3399);
+    assert.equal(fiber.pollUnsafe(), undefined);
+    yield* TestClock.adjust(1);
+    const result = yield* Fiber.join(fiber);
+    assert.ok(Result.isFailure(result));
+    assert.deepEqual({ ...result.failure.reason }, { _tag: "TimedOut", phase: "between-events", limitMs: 3000 });
+  }));
