@@ -24,7 +24,7 @@ const judge = (what: string, isGood: boolean) => {
 const firstTexts = async (server: Server, pauseMs: number): Promise<ReadonlyArray<number>> => {
   const times: Array<number> = [];
   for (let index = 0; index < samples; index++) {
-    const seen = await open(server, oneText, "other").end;
+    const seen = await open(server, oneText, "other", "sk-other").end;
     times.push(seen.isDone && seen.texts === 1 ? seen.firstMs : Number.POSITIVE_INFINITY);
     await rest(pauseMs);
   }
@@ -43,13 +43,16 @@ const outcomes = (seen: ReadonlyArray<Seen>): string => {
 const crowd = async (server: Server, size: number): Promise<void> => {
   await firstTexts(server, 0);
   const alone = median(await firstTexts(server, 5));
-  const leaving = Array.from({ length: left }, () => open(server, { chunks: 200, pauseMs: 300, writes: "own" }));
+  const leaving = Array.from(
+    { length: left },
+    () => open(server, { chunks: 200, pauseMs: 300, writes: "own" }, undefined, "sk-crowd"),
+  );
   await rest(4_000);
   for (const { close } of leaving) close();
   const startedMs = performance.now();
   const streams = Array.from(
     { length: size },
-    () => open(server, { chunks: chunksEach, pauseMs: 500, writes: "own" }, "crowd").end,
+    () => open(server, { chunks: chunksEach, pauseMs: 500, writes: "own" }, "crowd", "sk-crowd").end,
   );
   await rest(3_000);
   const times = await firstTexts(server, 25);
@@ -70,7 +73,7 @@ const crowd = async (server: Server, size: number): Promise<void> => {
 const upstream = await startUpstream();
 for (const name of providers.length > 0 ? providers : ["gemini", "openai", "anthropic"]) {
   for (const size of sizes.length > 0 ? sizes : [1_000, 2_000, 5_000]) {
-    const server = await start(name, upstream.url);
+    const server = await start(name, upstream.url, "crowd:sk-crowd,other:sk-other");
     await crowd(server, size);
     await server.stop();
   }

@@ -37,8 +37,8 @@ const run = (script: string, args: ReadonlyArray<string>) =>
   }).spawn();
 
 /** Starts one of the servers of `bench/providersServer.ts`. */
-export const start = async (name: string, upstream: string): Promise<Server> => {
-  const child = run("bench/providersServer.ts", [name, upstream]);
+export const start = async (name: string, upstream: string, keys = ""): Promise<Server> => {
+  const child = run("bench/providersServer.ts", [name, upstream, keys]);
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   const input = child.stdin.getWriter();
   const port = Number((await lines.read()).value);
@@ -90,7 +90,12 @@ export interface Opened {
 }
 
 /** Asks a server for a stream of the loopback provider. */
-export const open = (server: Server, { chunks, pauseMs, writes }: Omit<Load, "streams">, user?: string): Opened => {
+export const open = (
+  server: Server,
+  { chunks, pauseMs, writes }: Omit<Load, "streams">,
+  user?: string,
+  key?: string,
+): Opened => {
   const startedMs = performance.now();
   const end = Promise.withResolvers<Seen>();
   const sent = request({
@@ -99,7 +104,10 @@ export const open = (server: Server, { chunks, pauseMs, writes }: Omit<Load, "st
     port: server.port,
     path: "/v1/chat/completions",
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: {
+      "content-type": "application/json",
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+    },
   }, (response) => {
     let firstMs = 0;
     let texts = 0;

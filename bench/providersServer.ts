@@ -3,7 +3,7 @@
  * no more than parse what the provider sends and write it as Chat Completions, one on `node:http` and one on
  * `Deno.serve`.
  *
- * `NAME URL`: NAME is `node`, `deno`, `gemini`, `openai` or `anthropic`, URL the loopback provider. They print
+ * `NAME URL [KEYS]`: NAME is `node`, `deno`, `gemini`, `openai` or `anthropic`, URL the loopback provider, KEYS what ours admits. They print
  * their port and answer a line on stdin with what they use, after a collection when the line is `memory`.
  */
 import { Buffer } from "node:buffer";
@@ -14,7 +14,7 @@ import * as Configured from "../src/adapters/model/Configured.ts";
 import { Settings } from "../src/config.ts";
 import { served } from "../tests/support/served.ts";
 
-const [name = "", upstream = ""] = Deno.args;
+const [name = "", upstream = "", keys = ""] = Deno.args;
 
 // Floors: the provider's format is Gemini's ------------------------------------------------------------
 
@@ -122,7 +122,12 @@ const models = {
 
 const ours = (provider: keyof typeof models) =>
   Effect.gen(function* () {
-    const settings = { runOutputBytesMax: 1024 ** 3, runSecondsMax: 86_400, ...models[provider] };
+    const settings = {
+      runOutputBytesMax: 1024 ** 3,
+      runSecondsMax: 86_400,
+      ...(keys === "" ? {} : { apiKeys: Option.some(Redacted.make(keys)) }),
+      ...models[provider],
+    };
     const base = yield* served({
       model: Layer.orDie(Layer.provide(Configured.layer, Settings.layerWith(settings))),
       settings,

@@ -8,11 +8,12 @@ import type AnthropicSdk from "@anthropic-ai/sdk";
 import { Effect, Option, Redacted, Schema, Stream } from "effect";
 import type { ModelInfo } from "../../services/Model.ts";
 import { explain } from "./anthropic/errors.ts";
-import { lower, providerName, type Traits, traitsByName } from "./anthropic/request.ts";
+import { historyRules, lower, providerName, type Traits, traitsByName } from "./anthropic/request.ts";
 import { reading } from "./anthropic/response.ts";
 import { type Agents, fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
 import { type AbsentProvider, isModelName, type Provider } from "./Provider.ts";
+import { withOwnNames } from "./ownNames.ts";
 import { takenBy } from "./sampling.ts";
 import { type Deadlines, upstream } from "./upstream.ts";
 
@@ -150,7 +151,7 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
         assembly: reading,
         deadlines: options.deadlines,
       });
-    })).pipe(Stream.mapError(toFailure(providerName, request.model)));
+    })).pipe(withOwnNames(request.tools, historyRules), Stream.mapError(toFailure(providerName, request.model)));
 
   return {
     name: providerName,

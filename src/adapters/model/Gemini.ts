@@ -11,9 +11,10 @@ import type { ModelInfo, ModelRequest } from "../../services/Model.ts";
 import { type Agents, fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
 import { explain } from "./gemini/errors.ts";
-import { type GeminiRequest, lower, providerName, samplingKindOf } from "./gemini/request.ts";
+import { type GeminiRequest, historyRules, lower, providerName, samplingKindOf } from "./gemini/request.ts";
 import { reading } from "./gemini/response.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
+import { withOwnNames } from "./ownNames.ts";
 import { takenBy } from "./sampling.ts";
 import { type Deadlines, upstream } from "./upstream.ts";
 
@@ -157,7 +158,7 @@ export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect
           }),
         deadlines: options.deadlines,
       });
-    })).pipe(Stream.mapError(toFailure(providerName, request.model)));
+    })).pipe(withOwnNames(request.tools, historyRules), Stream.mapError(toFailure(providerName, request.model)));
 
   return {
     name: providerName,

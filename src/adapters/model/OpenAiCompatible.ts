@@ -14,9 +14,10 @@ import type { ModelInfo, ModelRequest } from "../../services/Model.ts";
 import { type Agents, exchange } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
 import { explain } from "./openai/errors.ts";
-import { type Flavour, lower } from "./openai/request.ts";
+import { type Flavour, historyRules, lower } from "./openai/request.ts";
 import { reading } from "./openai/response.ts";
 import { type AbsentProvider, isModelName, type Provider } from "./Provider.ts";
+import { withOwnNames } from "./ownNames.ts";
 import { takenBy } from "./sampling.ts";
 import { type Deadlines, upstream } from "./upstream.ts";
 
@@ -163,7 +164,7 @@ export const make = Effect.fnUntraced(function* (
       open: open(request),
       assembly: () => reading({ provider: flavour.provider, makeCallId: () => makeId("call") }),
       deadlines: options.deadlines,
-    }).pipe(Stream.mapError(toFailure(options.name, request.model)));
+    }).pipe(withOwnNames(request.tools, historyRules), Stream.mapError(toFailure(options.name, request.model)));
 
   return {
     name: options.name,

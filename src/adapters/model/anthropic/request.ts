@@ -71,7 +71,7 @@ const ownOrigin = (carrier: { readonly origin?: ToolCall["origin"] }): OwnOrigin
 // Messages ---------------------------------------------------------------------------------------
 
 /** *Source*: what the API says when it refuses a name or an id. */
-const historyRules: HistoryRules = {
+export const historyRules: HistoryRules = {
   idIllegal: /[^a-zA-Z0-9_-]/g,
   idLengthMax: 64,
   nameIllegal: /[^a-zA-Z0-9_-]/g,

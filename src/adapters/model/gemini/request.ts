@@ -68,7 +68,7 @@ const signed = (origin: OwnOrigin) =>
 // Messages ---------------------------------------------------------------------------------------
 
 /** *Source*: https://ai.google.dev/api/caching#FunctionDeclaration, whose names also hold of calls. */
-const historyRules: HistoryRules = {
+export const historyRules: HistoryRules = {
   idIllegal: /[^\x21-\x7e]/g,
   idLengthMax: 64,
   nameIllegal: /[^a-zA-Z0-9_.:-]/g,

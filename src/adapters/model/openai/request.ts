@@ -40,7 +40,7 @@ const ownOrigin = (carrier: { readonly origin?: ToolCall["origin"] }, provider: 
  *
  * *Source*: the document of Chat Completions; ids longer than this are refused by name.
  */
-const historyRules: HistoryRules = {
+export const historyRules: HistoryRules = {
   idIllegal: /[^\x21-\x7e]/g,
   idLengthMax: 40,
   nameIllegal: /[^a-zA-Z0-9_-]/g,

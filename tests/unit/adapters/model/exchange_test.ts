@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { Effect, Option, Redacted, Result, Stream } from "effect";
 import { FetchHttpClient } from "effect/http";
 import { TestClock } from "effect/testing";
 import * as Anthropic from "../../../../src/adapters/model/Anthropic.ts";
-import { exchange, type HttpFailure, sdkExchange } from "../../../../src/adapters/model/exchange.ts";
+import { agentsOver, exchange, type HttpFailure, sdkExchange } from "../../../../src/adapters/model/exchange.ts";
 import { fault } from "../../../../src/adapters/model/fault.ts";
 import * as Gemini from "../../../../src/adapters/model/Gemini.ts";
 import * as OpenAiCompatible from "../../../../src/adapters/model/OpenAiCompatible.ts";
@@ -127,3 +128,44 @@ for (const [model, make] of providers) {
       assert.ok(Option.isSome(yield* provider.find(model)));
     }));
 }
+
+it.live("exchange is not lost when every kept connection has been closed by the other side", () =>
+  Effect.gen(function* () {
+    const agents = agentsOver({});
+    let isGone = false;
+    const asked: Array<boolean> = [];
+    const listener = createServer((request, response) => {
+      asked.push(isGone);
+      // A connection of before is broken by the first request that comes over it.
+      if (isGone && old.has(request.socket)) request.socket.destroy();
+      else response.end("data: {}\n\n");
+    });
+    const old = new Set<unknown>();
+    listener.on("connection", (socket) => {
+      if (!isGone) old.add(socket);
+    });
+    const listening = Promise.withResolvers<void>();
+    listener.listen(0, "127.0.0.1", () => listening.resolve());
+    yield* Effect.promise(() => listening.promise);
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        agents.http.destroy();
+        listener.closeAllConnections();
+        listener.close();
+      })
+    );
+    const address = listener.address();
+    assert.ok(address !== null && typeof address === "object");
+    const read = Effect.scoped(Effect.flatMap(
+      exchange(
+        { url: `http://127.0.0.1:${address.port}/`, headers: {}, body: "{}" },
+        ({ text }) => fault(new ConnectionLost(), text),
+        agents,
+      ),
+      (arrivals) => Effect.andThen(arrivals.read, Effect.exit(arrivals.read)),
+    ));
+    yield* Effect.all(Array.from({ length: 5 }, () => read), { concurrency: 5 });
+    isGone = true;
+    yield* read;
+    assert.ok(asked.filter((wasGone) => wasGone).length >= 2);
+  }).pipe(Effect.scoped));
