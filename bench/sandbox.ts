@@ -2,8 +2,8 @@
  * What the Docker sandbox costs, as ratios within one run: against one engine exec per command, against
  * fork and exec on the host, and against the engine's own create, start and archive calls.
  *
- * Run with `deno task bench:sandbox [PART…] [IDLE]`; parts are warm, files, many, cold, crowd, burst, idle and
- * pooled, all of them when none is named; IDLE idle sandboxes (20) are started for the rows of idle. It needs
+ * Run with `deno task bench:sandbox [PART…] [IDLE]`; parts are warm, files, many, cold, crowd, burst, kernel, idle
+ * and pooled, all of them when none is named; IDLE idle sandboxes (20) are started for the rows of idle. It needs
  * an engine, the image and python3 on the host, and ends with 1 when a bound is missed.
  */
 import { Clock, Effect, Exit, Fiber, Layer, Schedule, Stream } from "effect";
@@ -103,7 +103,7 @@ print(statistics.median(times))`;
 /** What a row must keep, and how its ratio is said. */
 interface Bound {
   readonly ratio: number;
-  readonly unit: "x" | "ms" | "of 100";
+  readonly unit: "x" | "ms" | "MiB" | "of 100";
   readonly atMost?: number;
   readonly atLeast?: number;
 }
@@ -428,6 +428,56 @@ const idle = Effect.fnUntraced(function* (count: number) {
   }));
 });
 
+/** Rounds of a pair that is measured alternately, because the machine is not quiet. */
+const pairRuns = 100;
+const kernelStarts = 12;
+
+/** Resident memory of the one Python process of a sandbox that is a kernel. */
+const kernelBytes = (handle: SandboxHandle) =>
+  Effect.map(
+    handle.execute({
+      command: "for p in $(pgrep -f caisson_kernel); do grep -q bash /proc/$p/comm || cat /proc/$p/status; done",
+      timeoutMs: 30_000,
+    }),
+    ({ stdout }) => Number(/VmRSS:\s+(\d+)/.exec(stdout)?.[1] ?? Number.POSITIVE_INFINITY) * 1024,
+  );
+
+/** Cells of Python against commands. */
+const kernel = Effect.scoped(Effect.gen(function* () {
+  const sandbox = yield* Sandbox;
+  const handle = yield* sandbox.open(owner(true));
+  const cell = (code: string, name: string) => handle.runCell({ code, timeoutMs: 30_000, kernel: name });
+  const bash = (line: string) => handle.execute({ command: line, timeoutMs: 30_000 });
+  yield* cell("x = 1", "warm");
+  const cells: Array<number> = [];
+  const commands: Array<number> = [];
+  for (let n = 0; n < pairRuns; n++) {
+    cells.push((yield* timed(cell("x+1", "warm")))[0]);
+    commands.push((yield* timed(bash("true")))[0]);
+  }
+  yield* row("a cell `x+1`, p50", `${ms(median(cells))}, execute_bash true ${ms(median(commands))}`, {
+    ratio: median(cells) / median(commands),
+    unit: "x",
+    atMost: 0.5,
+  });
+  yield* row("memory of an idle kernel", `${((yield* kernelBytes(handle)) / mebibyte).toFixed(1)} MiB resident`, {
+    ratio: (yield* kernelBytes(handle)) / mebibyte,
+    unit: "MiB",
+    atMost: 25,
+  });
+  const firsts: Array<number> = [];
+  const scripts: Array<number> = [];
+  for (let n = 0; n < kernelStarts; n++) {
+    firsts.push((yield* timed(cell("pass", `first-${n}`)))[0]);
+    scripts.push((yield* timed(bash("python3 -c pass")))[0]);
+  }
+  yield* row("the first cell of a kernel, p50", `${ms(median(firsts))}, python3 -c pass ${ms(median(scripts))}`, {
+    ratio: median(firsts) / median(scripts),
+    unit: "x",
+    atMost: 1.5,
+  });
+}));
+
 const wanted = Deno.args.filter((arg) => !/^\d+$/.test(arg));
 const idleCount = Number(Deno.args.find((arg) => /^\d+$/.test(arg)) ?? 20);
 const layer = (sandboxPoolSize: number) =>
@@ -438,7 +488,7 @@ const layer = (sandboxPoolSize: number) =>
     sandboxesPerPrincipalMax: 1_000,
   })));
 
-const parts = { warm, files, many, cold, crowd, burst, idle: idle(idleCount) };
+const parts = { warm, files, many, cold, crowd, burst, kernel, idle: idle(idleCount) };
 
 await Effect.runPromise(
   Effect.gen(function* () {
