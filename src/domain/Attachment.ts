@@ -78,6 +78,15 @@ export const attachment = (name: string, content: Uint8Array, kind: AttachmentKi
   return { kind, ...named, path: attachmentPath(named), sizeBytes: content.length, content };
 };
 
+/** An attachment that is in the workspace already; nothing is known of its content here. */
+export const attachedFile = (path: string): Attachment => ({
+  kind: "file",
+  name: safeName(path),
+  hash: createHash("sha256").update(path).digest("hex").slice(0, hashLength),
+  path,
+  sizeBytes: 0,
+});
+
 const nouns: Readonly<Record<AttachmentKind, string>> = { file: "a file", image: "an image", audio: "an audio file" };
 
 /** What the model is told of a message's files, one line a file. */

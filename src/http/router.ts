@@ -21,7 +21,9 @@ import * as models from "./openai/models.ts";
 import { envelope, requestLog } from "./frame/requestFrame.ts";
 import * as responses from "./openai/responses/responses.ts";
 import * as runs from "./caisson/runs.ts";
+import * as sandbox from "./caisson/sandbox.ts";
 import * as sessions from "./caisson/sessions.ts";
+import { SignIns } from "./frame/SignIns.ts";
 import * as Page from "./ui/pages.ts";
 import * as usage from "./caisson/usage.ts";
 
@@ -115,11 +117,15 @@ const GoingOn = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const { list, show, cancel, events } = yield* runs.make;
     const who = yield* me.make;
+    const place = yield* sandbox.make;
     return handlers
       .handle("listRuns", ({ query }) => list(query))
       .handle("showRun", ({ params, query }) => show(params.run, query))
       .handle("cancelRun", ({ params, query }) => cancel(params.run, query))
       .handleRaw("runEvents", ({ params, query }) => events(params.run, query))
+      .handle("sandbox", ({ query }) => place.show(query))
+      .handle("stopSandbox", ({ query }) => place.stop(query))
+      .handle("resetSandbox", ({ query }) => place.reset(query))
       .handle("me", ({ query }) => who(query));
   }),
 );
@@ -161,4 +167,4 @@ export const layer = Layer.mergeAll(
   docs.layer,
   Page.layer,
   Frame,
-).pipe(Layer.provide([ArtifactLinks.layer, LoopWatch.layer]));
+).pipe(Layer.provide([ArtifactLinks.layer, LoopWatch.layer, SignIns.layer]));

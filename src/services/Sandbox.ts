@@ -145,6 +145,10 @@ export interface SandboxHealth {
   readonly open: number;
 }
 
+/** How an owner's sandbox is: there is none, it starts, nobody uses it, or somebody does. */
+export const SandboxState = Schema.Literals(["none", "starting", "idle", "busy"]);
+export type SandboxState = typeof SandboxState.Type;
+
 /** A page of a text file or a directory listing. */
 export interface FileText {
   readonly text: string;
@@ -306,6 +310,10 @@ export interface SandboxService {
    * *Fails with* `SandboxError` when the runtime does not let go of them; what was destroyed stays so.
    */
   readonly reset: (owner: Owner) => Effect.Effect<void, SandboxError>;
+  /** How the owner's sandbox is, without starting one; absent where it cannot be told from here. */
+  readonly status?: (owner: Owner) => Effect.Effect<SandboxState>;
+  /** Stops the owner's sandbox under whoever uses it and keeps the workspace; absent as {@link status}. */
+  readonly stop?: (owner: Owner) => Effect.Effect<void>;
 }
 
 /**

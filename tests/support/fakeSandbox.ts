@@ -111,6 +111,11 @@ export const fakeSandbox = (
           opened.push(owner);
           return handleFor(owner);
         }),
+      status: (owner) => Effect.sync(() => opened.some((one) => ownerKey(one) === ownerKey(owner)) ? "idle" : "none"),
+      stop: (owner) =>
+        Effect.sync(() =>
+          void opened.splice(0, opened.length, ...opened.filter((one) => ownerKey(one) !== ownerKey(owner)))
+        ),
       reset: (owner) =>
         Effect.sync(() => {
           for (const key of files.keys()) if (key.startsWith(`${ownerKey(owner)}:`)) files.delete(key);

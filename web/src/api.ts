@@ -96,7 +96,8 @@ export const cancelRun = (id: string) => read<RunOut>(`/v1/runs/${at(id)}/cancel
 export const diff = (session: string, turn: string) =>
   read<{ data: Array<FileDiff> }>(`/v1/sessions/${at(session)}/turns/${at(turn)}/diff`);
 
-export const files = () => read<{ data: Array<FileOut>; has_more: boolean }>("/v1/artifacts?limit=1000");
+export const files = (start: boolean) =>
+  read<{ data: Array<FileOut>; has_more: boolean }>(`/v1/artifacts?limit=1000${start ? "" : "&start=false"}`);
 export const removeFile = (id: string) => read(`/v1/artifacts/${at(id)}`, { method: "DELETE" });
 export const archivePath = "/v1/artifacts/archive";
 

@@ -21,7 +21,7 @@ const awayMs = 2_000;
 const busyMs = 2_000;
 
 const readAll = (): Promise<unknown> =>
-  Promise.all([refreshMe(), refreshList(), refreshFiles(), refreshSandbox(), refreshUsage()]);
+  Promise.all([refreshMe(), refreshList(), refreshFiles(here.value !== ""), refreshSandbox(), refreshUsage()]);
 
 const watchHealth = async (): Promise<void> => {
   const wasOffline = offline.value;

@@ -164,7 +164,7 @@ export const Sidebar = () => {
           <span class={`lamp ${lamp}`} />
           {words}
         </button>
-        {used !== undefined && (
+        {used !== undefined && used.usage.total_tokens > 0 && (
           <span class="quiet tabular">{count(used.usage.total_tokens)} tokens · {money(used.cost_usd)}</span>
         )}
       </div>

@@ -39,6 +39,7 @@ export interface WireCall {
 export interface WireMessage {
   readonly role: "user" | "assistant" | "tool";
   readonly content: string | null | ReadonlyArray<{ readonly type: string; readonly text?: string }>;
+  readonly attachments?: ReadonlyArray<{ readonly path: string }>;
   readonly reasoning_content?: string;
   readonly tool_calls?: ReadonlyArray<WireCall>;
   readonly tool_call_id?: string;
@@ -152,7 +153,7 @@ export interface Health {
 
 /** The sandbox of this user, seen without starting one. */
 export interface SandboxOut {
-  readonly state: "none" | "starting" | "idle" | "busy";
+  readonly state: "none" | "starting" | "idle" | "busy" | null;
   readonly kind: string;
   readonly started_at_ms?: number | null;
   readonly usage?: { readonly memory_bytes?: number | null; readonly disk_bytes?: number | null } | null;

@@ -61,6 +61,8 @@ const makeService = Effect.fnUntraced(function* (
     }),
     open: (owner) => Effect.map(sandboxes.open(owner), ({ handle }) => handle),
     reset: (owner) => sandboxes.reset(owner, form.workspaces.remove(ownerKey(owner))),
+    status: sandboxes.status,
+    stop: (owner) => sandboxes.reset(owner, Effect.void),
   };
 });
 

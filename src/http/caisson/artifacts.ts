@@ -71,6 +71,9 @@ const count = (what: string, most: number) =>
 /** Which files are listed. */
 export const ListQuery = Schema.Struct({
   limit: Schema.optionalKey(count("Files to list", listMax)),
+  start: Schema.optionalKey(Schema.Literals(["true", "false"])).annotate({
+    description: "`false` lists nothing where there is no sandbox, instead of starting one.",
+  }),
   since: Schema.optionalKey(count("Only files changed since, in seconds since the epoch", Number.MAX_SAFE_INTEGER)),
   user: Schema.optionalKey(UserName),
 });
@@ -188,6 +191,7 @@ export const make = Effect.gen(function* () {
     const empty: typeof ArtifactList.Type = { object: "list", data: [], has_more: false };
     // An owner of one request has no workspace yet; looking would start a sandbox for nothing.
     if (owner.ephemeral) return empty;
+    if (query.start === "false" && (yield* sandbox.status?.(owner) ?? Effect.succeed("busy")) === "none") return empty;
     const handle = yield* sandbox.open(owner);
     const files = (yield* handle.changedFiles(since * 1000, filesMax)).filter(({ path }) => isListed(path));
     // A list reads no file: what its image types are worth is decided when one is fetched.

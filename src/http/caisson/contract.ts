@@ -12,6 +12,7 @@ import { RunList, RunOut, RunsQuery } from "./runs.ts";
 import { ExecutionList } from "./executions.ts";
 import { HealthOut, LiveOut, NotReadyOut, ReadyOut } from "./health.ts";
 import { SessionChange, SessionDeleted, SessionDetail, SessionList, SessionOut, SessionsQuery } from "./sessions.ts";
+import { SandboxOut } from "./sandbox.ts";
 import { UsageQuery, UsageReport } from "./usage.ts";
 import { describeUpload } from "./uploads.ts";
 
@@ -138,6 +139,15 @@ export class RunsGroup extends HttpApiGroup.make("runs")
       success: HttpApiSchema.StreamSse({ data: ChatChunk }),
       error: failsWith("RunNotFound"),
     }).annotate(OpenApi.Summary, "Hear a run from its beginning, or from behind Last-Event-ID"),
+    HttpApiEndpoint.get("sandbox", "/sandbox", { query: userQuery, success: SandboxOut })
+      .annotate(OpenApi.Summary, "See how the user's sandbox is, without starting one"),
+    HttpApiEndpoint.post("stopSandbox", "/sandbox/stop", { query: userQuery, success: SandboxOut })
+      .annotate(OpenApi.Summary, "Stop the user's sandbox and keep its files"),
+    HttpApiEndpoint.post("resetSandbox", "/sandbox/reset", {
+      query: userQuery,
+      success: SandboxOut,
+      error: failsWith("SandboxError"),
+    }).annotate(OpenApi.Summary, "Destroy the user's sandbox and every file of it"),
     HttpApiEndpoint.get("me", "/me", { query: userQuery, success: MeOut })
       .annotate(OpenApi.Summary, "See for whom the caller speaks"),
   )

@@ -3,6 +3,7 @@
  */
 import { Effect, Option, Schema } from "effect";
 import { Model } from "../../services/Model.ts";
+import { Sandbox } from "../../services/Sandbox.ts";
 import { Caller } from "../frame/Caller.ts";
 
 /** Who calls. */
@@ -18,6 +19,8 @@ export const MeOut = Schema.Struct({
 /** Builds the handler of the endpoint. */
 export const make = Effect.gen(function* () {
   const models = yield* Model;
+  const { stop } = yield* Sandbox;
+  const features = stop === undefined ? [] : ["sandbox_stop"];
   return Effect.fnUntraced(function* (query: { readonly user?: string }) {
     const caller = yield* Caller;
     const { principal } = caller.identity;
@@ -28,7 +31,7 @@ export const make = Effect.gen(function* () {
       kind: principal.kind,
       user: owner.ephemeral ? "" : owner.user,
       default_model: Option.getOrNull(yield* Effect.option(models.defaultModel)),
-      features: [],
+      features,
     } satisfies typeof MeOut.Type;
   });
 });

@@ -1,7 +1,7 @@
 /**
  * Who sends a request, and for which user: told once, before any endpoint is asked.
  */
-import { Context, Effect, Layer, Redacted, Schema } from "effect";
+import { Context, Effect, Layer, Option, Redacted, Schema } from "effect";
 import { HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api";
 import { HttpServerRequest } from "effect/http";
 import { Settings } from "../../config.ts";
@@ -19,6 +19,7 @@ import { userInHeaders, userNameMax } from "../../web/userHeaders.ts";
 import { InvalidRequest } from "./errors.ts";
 import { failsWith } from "./failures.ts";
 import { RequestNotes } from "./RequestNotes.ts";
+import { SignIns, type SignInsService } from "./SignIns.ts";
 
 /** A user's name in a query. */
 export const UserName = Schema.String.check(Schema.isMaxLength(userNameMax)).annotate({
@@ -78,6 +79,25 @@ export class FileAuthorization extends HttpApiMiddleware.Service<FileAuthorizati
   { security: { link, bearer }, error: refusals },
 ) {}
 
+/** Nothing but the server's own page counts as such for a cookie. */
+const noOthers: ReadonlySet<string> = new Set();
+
+/**
+ * The credential of a request: its header, or from the server's own page the cookie of a sign-in.
+ *
+ * *Details*: browsers add a cookie by themselves, so it counts only where the request is seen to be the page's own:
+ * by `Sec-Fetch-Site`, or by a header that no other page can send unasked.
+ */
+const credentialOf = (signIns: SignInsService, headers: Readonly<Record<string, string | undefined>>) => {
+  const given = headers["authorization"];
+  const isOwnPage = !isForeignPage(headers, noOthers) &&
+    (headers["sec-fetch-site"] === "same-origin" || headers["x-user-id"] !== undefined);
+  return given !== undefined || !isOwnPage
+    ? Effect.succeed(given)
+    : Effect.map(signIns.keyIn(headers["cookie"]), (key) =>
+      Option.getOrUndefined(Option.map(key, (known) => `Bearer ${known}`)));
+};
+
 /**
  * Identifies the sender of a request.
  *
@@ -85,12 +105,13 @@ export class FileAuthorization extends HttpApiMiddleware.Service<FileAuthorizati
  */
 const identify = Effect.fnUntraced(function* (
   identity: IdentityService,
+  signIns: SignInsService,
   allowedOrigins: ReadonlySet<string>,
   unnamed: Unnamed,
 ) {
   const { headers } = yield* HttpServerRequest.HttpServerRequest;
   const who = yield* identity.identify({
-    authorization: headers["authorization"],
+    authorization: yield* credentialOf(signIns, headers),
     forwardedUserJwt: headers["x-openwebui-user-jwt"],
     host: headers["host"],
   });
@@ -122,7 +143,7 @@ export const layer = Layer.unwrap(Effect.gen(function* () {
   const identity = yield* Identity;
   const { corsOrigins, unnamed } = yield* Settings;
   const allowedOrigins = originsOf(corsOrigins);
-  const known = identify(identity, allowedOrigins, unnamed);
+  const known = identify(identity, yield* SignIns, allowedOrigins, unnamed);
   return Layer.mergeAll(
     Layer.succeed(
       Authorization,

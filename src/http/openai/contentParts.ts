@@ -3,8 +3,8 @@
  *
  * Only `data:` URLs are read. The server fetches nothing on a caller's behalf.
  */
-import { Effect } from "effect";
-import { type Attachment, attachment } from "../../domain/Attachment.ts";
+import { Effect, Option } from "effect";
+import { attachedFile, type Attachment, attachment } from "../../domain/Attachment.ts";
 import { user, type UserMessage, type UserPart } from "../../domain/Message.ts";
 import { InvalidRequest } from "../frame/errors.ts";
 import type { UserContent, UserMessageIn } from "./chat/wire.ts";
@@ -14,6 +14,9 @@ interface ReadPart {
   readonly parts: ReadonlyArray<UserPart>;
   readonly attachments: ReadonlyArray<Attachment>;
 }
+
+/** The path of a file in the workspace of whom the request is for; none when the id names no such file. */
+export type FindFile = (id: string) => Option.Option<string>;
 
 const invalid = (param: string, why: string) => new InvalidRequest({ param, why, code: "invalid_value" });
 
@@ -56,6 +59,7 @@ const readPart = Effect.fnUntraced(function* (
   part: UserContent,
   param: string,
   bytesMax: number,
+  findFile: FindFile,
 ): Effect.fn.Return<ReadPart, InvalidRequest> {
   switch (part.type) {
     case "text":
@@ -80,7 +84,11 @@ const readPart = Effect.fnUntraced(function* (
       const where = `${param}.file.file_data`;
       const { file_data: text, file_id: id, filename } = part.file;
       if (id !== undefined && id !== null) {
-        return yield* invalid(`${param}.file.file_id`, "Files by id are not supported: send file_data");
+        const path = findFile(id);
+        return Option.isSome(path) ? { parts: [], attachments: [attachedFile(path.value)] } : yield* invalid(
+          `${param}.file.file_id`,
+          "Expected the id of a file of this user's workspace, or the file itself as file_data",
+        );
       }
       if (text === undefined || text === null) return yield* invalid(where, "Expected the file as base64");
       const content = yield* decode(where, parseDataUrl(text)?.base64 ?? text, bytesMax);
@@ -98,15 +106,16 @@ const once = (attachments: ReadonlyArray<Attachment>): ReadonlyArray<Attachment>
  * Reads the content of a user message.
  *
  * *Fails with* `InvalidRequest`, naming the part, for a URL that is not `data:`, for what is not
- * base64, and for a file over `bytesMax`.
+ * base64, for a file over `bytesMax`, and for an id that names no file of this user.
  */
 export const readUserMessage = Effect.fnUntraced(function* (
   content: UserMessageIn["content"],
   param: string,
   bytesMax: number,
+  findFile: FindFile = Option.none,
 ): Effect.fn.Return<UserMessage, InvalidRequest> {
   if (typeof content === "string") return user(content);
-  const read = yield* Effect.forEach(content, (part, index) => readPart(part, `${param}.${index}`, bytesMax));
+  const read = yield* Effect.forEach(content, (part, index) => readPart(part, `${param}.${index}`, bytesMax, findFile));
   const attachments = once(read.flatMap((part) => part.attachments));
   return {
     role: "user",

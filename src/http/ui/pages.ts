@@ -8,6 +8,7 @@ import { Effect, Layer, Option } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
 import { Settings } from "../../config.ts";
 import { root } from "../../root.ts";
+import * as signIn from "./signIn.ts";
 import { type Asset, type AssetName, isAssetName, readAsset } from "./assets.ts";
 
 /** Where `deno task web` puts the page. */
@@ -95,5 +96,6 @@ export const layer = Layer.unwrap(Effect.gen(function* () {
   return Layer.mergeAll(
     HttpRouter.add("GET", "/", respond("index.html")),
     HttpRouter.add("GET", "/ui/:file", file),
+    ...(yield* signIn.make),
   );
 }));

@@ -31,7 +31,7 @@ let hearing = new AbortController();
 const viewOf = (turn: TurnOut): RunView => {
   const known = views.get(turn.id);
   if (known !== undefined) return known;
-  const made = storedRun(turn, executions);
+  const made = storedRun(turn, executions, page.files.peek());
   views.set(turn.id, made);
   return made;
 };
@@ -40,7 +40,8 @@ const viewOf = (turn: TurnOut): RunView => {
 export const runs = computed<ReadonlyArray<RunView>>(() => {
   const path = pathOf(turns.value, chosen.value);
   const going = live.value;
-  if (going === undefined || path.some(({ id }) => id === going.turn.value)) return path.map(viewOf);
+  // Once it is stored it is a turn like the others, and not shown where another version of it was chosen.
+  if (going === undefined || turns.value.some(({ id }) => id === going.turn.value)) return path.map(viewOf);
   const at = going.parent === null ? 0 : path.findIndex(({ id }) => id === going.parent) + 1;
   return [...path.slice(0, at).map(viewOf), going];
 });
@@ -65,7 +66,11 @@ export const choose = (run: RunView, step: number): void => {
 };
 
 const load = async (session: string): Promise<void> => {
-  const [detail, ran] = await Promise.all([api.session(session), api.executions(session)]);
+  const [detail, ran] = await Promise.all([
+    api.session(session),
+    api.executions(session),
+    page.files.peek().length === 0 ? page.refreshFiles() : undefined,
+  ]);
   if (here.value !== session) return;
   executions = new Map(ran.data.map((execution) => [execution.id, execution]));
   batch(() => {

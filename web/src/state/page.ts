@@ -60,10 +60,10 @@ export const refreshSandbox = async (): Promise<void> => {
   sandbox.value = await api.sandbox().catch(() => sandbox.peek());
 };
 
-/** Reads the files; a workspace without a sandbox is not started for it. */
-export const refreshFiles = async (): Promise<void> => {
+/** Reads the files; a page that is only opened starts no sandbox for it. */
+export const refreshFiles = async (start = true): Promise<void> => {
   try {
-    const { data, has_more: isCut } = await api.files();
+    const { data, has_more: isCut } = await api.files(start);
     files.value = data;
     filesAreCut.value = isCut;
     filesError.value = undefined;

@@ -176,6 +176,13 @@ const replaceOutput = (output: Output, result: Readonly<Record<string, unknown>>
   addOutput(output, "stderr", typeof result["stderr"] === "string" ? result["stderr"] : "");
 };
 
+/** Characters that a result says were printed. */
+const charactersIn = (result: Readonly<Record<string, unknown>>): number =>
+  [result["stdout"], result["stderr"]].reduce<number>(
+    (sum, text) => sum + (typeof text === "string" ? text.length : 0),
+    0,
+  );
+
 /** Hears the frames of one run, in their order; frames that were heard before change nothing. */
 export class RunReader {
   readonly run: RunView;
@@ -220,8 +227,8 @@ export class RunReader {
         const step = this.#steps.get(event.call_id);
         if (step === undefined) break;
         const { result } = event;
-        // What was cut while it ran comes whole with the result; a tool without live output has all of it there.
-        if (isObject(result) && (result["truncated"] === true || step.output.characters === 0)) {
+        // What was cut or left out while it ran comes whole with the result; without live output all of it does.
+        if (isObject(result) && (result["truncated"] === true || step.output.characters < charactersIn(result))) {
           replaceOutput(step.output, result);
         }
         step.end.value = endOf(result, event.is_error, event.duration_ms);
@@ -269,20 +276,6 @@ export const merged = (
 const textOf = (content: WireMessage["content"]): string =>
   typeof content === "string" ? content : (content ?? []).map((part) => part.text ?? "").join("");
 
-/** The paths that the server notes of attached files, one a line behind what the user said. */
-const uploadNote = /^\[(?:Attached file|attached file|File|file)[^\]\n]{0,40}?: ?(\/workspace\/[^\]\n]{1,400})\]$/;
-
-/** What the user said, without the notes of attached files, and their paths. */
-export const readQuestion = (text: string): { readonly text: string; readonly uploads: ReadonlyArray<string> } => {
-  const uploads: Array<string> = [];
-  const said = text.split("\n").filter((line) => {
-    const path = line.startsWith("[") ? uploadNote.exec(line)?.[1] : undefined;
-    if (path !== undefined) uploads.push(path);
-    return path === undefined;
-  });
-  return { text: said.join("\n").trim(), uploads };
-};
-
 const statusOf = (turn: TurnOut): "done" | "stopped" | "failed" =>
   turn.status === "cancelled" ? "stopped" : turn.status === "failed" ? "failed" : "done";
 
@@ -298,11 +291,24 @@ const finishStep = (step: StepPart, content: string, ran: Execution | undefined)
     : { ...end, exitCode: ran.exit_code, flags: ran.flags, result: isData ? end.result : content };
 };
 
-/** A stored turn as a run that has ended. */
-export const storedRun = (turn: TurnOut, executions: ReadonlyMap<string, Execution>): RunView => {
+/** Files that were last changed while a turn went on, where the server does not tell which it made. */
+const changedDuring = (turn: TurnOut, files: ReadonlyArray<FileOut>): ReadonlyArray<FileOut> =>
+  turn.messages.some(({ role }) => role === "tool")
+    ? files.filter(({ path, created_at: changedAt }) =>
+      turn.created_at <= changedAt && changedAt <= turn.finished_at && !path.startsWith("/workspace/uploads/")
+    )
+    : [];
+
+/** A stored turn as a run that has ended; `files` are those of the workspace. */
+export const storedRun = (
+  turn: TurnOut,
+  executions: ReadonlyMap<string, Execution>,
+  files: ReadonlyArray<FileOut> = [],
+): RunView => {
   const startedMs = turn.started_at_ms ?? turn.created_at * 1000;
-  const said = readQuestion(textOf(turn.messages.find(({ role }) => role === "user")?.content ?? ""));
-  const run = newRun({ ...said, model: turn.model, parent: turn.parent, startedMs });
+  const said = turn.messages.find(({ role }) => role === "user");
+  const uploads = (said?.attachments ?? []).map(({ path }) => path);
+  const run = newRun({ text: textOf(said?.content ?? ""), uploads, model: turn.model, parent: turn.parent, startedMs });
   const parts: Array<Part> = [];
   const spans: Array<Span> = [];
   const steps = new Map<string, StepPart>();
@@ -330,7 +336,7 @@ export const storedRun = (turn: TurnOut, executions: ReadonlyMap<string, Executi
   run.turn.value = turn.id;
   run.parts.value = parts;
   run.spans.value = spans;
-  run.files.value = turn.files ?? [];
+  run.files.value = turn.files ?? changedDuring(turn, files);
   run.status.value = statusOf(turn);
   run.usage.value = turn.usage;
   run.costUsd.value = turn.cost_usd ?? undefined;

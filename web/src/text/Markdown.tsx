@@ -100,7 +100,7 @@ const List = ({ list, depth }: { readonly list: Tokens.List; readonly depth: num
   return list.ordered ? <ol start={list.start === "" ? 1 : list.start}>{items}</ol> : <ul>{items}</ul>;
 };
 
-const headings = ["h3", "h4", "h5", "h6"] as const;
+const headings = ["h2", "h3", "h4", "h5", "h6"] as const;
 
 const block = (token: Token, depth: number): VNode | string | null => {
   if (depth > depthMax) return token.raw;

@@ -66,7 +66,8 @@ const endWords = (end: StepEnd): string =>
   [
     ...(end.exitCode === null || end.exitCode === 0 ? [] : [`exit ${end.exitCode}`]),
     ...end.flags.map((flag) => flagWords[flag] ?? flag),
-    duration(end.durationMs),
+    // What took no time that counts is not timed.
+    ...(end.durationMs >= 10 ? [duration(end.durationMs)] : []),
   ].join(" · ");
 
 const Screen = ({ step }: { readonly step: StepPart }) => {
@@ -76,6 +77,8 @@ const Screen = ({ step }: { readonly step: StepPart }) => {
   if (end !== undefined && end.result !== "") {
     return <pre class="terminal" tabIndex={0} aria-label="Result">{end.result}</pre>;
   }
+  // What a file got stands above; that writing it printed nothing is no news.
+  if (end !== undefined && step.tool === "write_file") return null;
   return <p class="no-output quiet">{end === undefined ? "Running…" : "No output"}</p>;
 };
 

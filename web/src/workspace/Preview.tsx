@@ -4,7 +4,7 @@ import { useEffect } from "npm:preact@11.2.0/hooks";
 import { contentPath, head, removeFile } from "../api.ts";
 import { confirmThen } from "../parts/Dialog.tsx";
 import { Icon, IconButton } from "../parts/Icon.tsx";
-import { preview, refreshFiles } from "../state/page.ts";
+import { offers, preview, refreshFiles } from "../state/page.ts";
 import { Code } from "../text/Code.tsx";
 import { bytes, visible } from "../text/format.ts";
 import { Markdown } from "../text/Markdown.tsx";
@@ -134,7 +134,7 @@ const askToRemove = (file: FileOut) =>
     act: () => {
       void removeFile(file.id).then(() => {
         preview.value = undefined;
-      }, () => undefined).then(refreshFiles);
+      }, () => undefined).then(() => refreshFiles());
     },
   });
 
@@ -159,7 +159,14 @@ export const Preview = ({ file }: { readonly file: FileOut }) => {
         </b>
         <span class="quiet">{bytes(file.bytes)}</span>
         <span class="space" />
-        <IconButton name="trash" label={`Delete ${name}`} size={15} onClick={() => askToRemove(file)} />
+        {offers("delete") && (
+          <IconButton
+            name="trash"
+            label={`Delete ${name}`}
+            size={15}
+            onClick={() => askToRemove(file)}
+          />
+        )}
         <a
           class="icon-button"
           href={contentPath(file)}

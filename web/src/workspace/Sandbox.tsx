@@ -4,11 +4,11 @@ import { resetSandbox, stopSandbox } from "../api.ts";
 import { confirmThen } from "../parts/Dialog.tsx";
 import { Icon } from "../parts/Icon.tsx";
 import { running, stop } from "../state/conversation.ts";
-import { health, refreshFiles, refreshSandbox, sandbox, usage } from "../state/page.ts";
+import { health, offers, refreshFiles, refreshSandbox, sandbox, usage } from "../state/page.ts";
 import { bytes, count, duration, money } from "../text/format.ts";
 import type { SandboxOut } from "../wire.ts";
 
-const stateWords: Readonly<Record<SandboxOut["state"], string>> = {
+const stateWords: Readonly<Record<NonNullable<SandboxOut["state"]>, string>> = {
   none: "not started yet; it starts with the first command",
   starting: "starting",
   idle: "ready",
@@ -115,16 +115,23 @@ const Buttons = () => {
       verb: "Reset",
       act: () => act(resetSandbox),
     });
-  const isThere = sandbox.value !== undefined && sandbox.value.state !== "none";
+  const isThere = sandbox.value !== undefined && sandbox.value.state !== "none" && sandbox.value.state !== null;
   return (
     <>
       <div class="buttons">
         <button type="button" class="plain" disabled={!running.value} onClick={() => void stop()}>
           <Icon name="stop" size={15} />Stop the run
         </button>
-        <button type="button" class="plain" disabled={!isThere} onClick={() => act(stopSandbox)}>
-          <Icon name="box" size={15} />Stop the sandbox
-        </button>
+        {offers("sandbox_stop") && (
+          <button
+            type="button"
+            class="plain"
+            disabled={!isThere}
+            onClick={() => act(stopSandbox)}
+          >
+            <Icon name="box" size={15} />Stop the sandbox
+          </button>
+        )}
         <button type="button" class="plain danger" onClick={askToReset}>
           <Icon name="trash" size={15} />Reset workspace
         </button>
@@ -176,8 +183,9 @@ export const SandboxPanel = () => {
         <>
           <p>
             <span class={`lamp ${service.healthy ? (state?.state === "busy" ? "busy" : "good") : "bad"}`} />
-            {service.kind},{" "}
-            {service.healthy ? (state === undefined ? "working" : stateWords[state.state]) : service.detail}
+            {service.kind}, {service.healthy
+              ? (state === undefined || state.state === null ? "working" : stateWords[state.state])
+              : service.detail}
           </p>
           <p class="quiet">{service.why}</p>
         </>

@@ -1,7 +1,7 @@
 /** The files of the workspace as a tree. */
 import { archivePath } from "../api.ts";
 import { Icon } from "../parts/Icon.tsx";
-import { changedPaths, files, filesAreCut, filesError, openFile, preview } from "../state/page.ts";
+import { changedPaths, files, filesAreCut, filesError, offers, openFile, preview } from "../state/page.ts";
 import { bytes, visible } from "../text/format.ts";
 import type { FileOut } from "../wire.ts";
 import { Preview } from "./Preview.tsx";
@@ -69,11 +69,13 @@ export const FilesPanel = () => {
     <>
       <FolderRows folder={treeOf(files.value)} />
       {filesAreCut.value && <p class="quiet">The newest {files.value.length} files are shown.</p>}
-      <p>
-        <a class="copy" href={archivePath} download="workspace.zip">
-          <Icon name="save" size={14} />All as a zip file
-        </a>
-      </p>
+      {offers("archive") && (
+        <p>
+          <a class="copy" href={archivePath} download="workspace.zip">
+            <Icon name="save" size={14} />All as a zip file
+          </a>
+        </p>
+      )}
     </>
   );
 };

@@ -183,6 +183,8 @@ const make = Effect.gen(function* (): Effect.gen.Return<
       ),
     ),
     open: (owner) => openReplaceable(owners, deaths, owner),
+    status: owners.status,
+    stop: (owner) => owners.reset(owner, Effect.void),
     reset: (owner) => {
       const key = ownerKey(owner);
       const destroy = Effect.andThen(Effect.sync(() => deaths.forget(key)), destroyWorkspace(key));

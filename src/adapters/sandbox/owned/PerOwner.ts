@@ -17,7 +17,7 @@
 import { Cause, Duration, Effect, Exit, MutableHashMap, RcMap, type Scope } from "effect";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { ownerKey } from "../../../domain/ids.ts";
-import { SandboxError, SandboxLost } from "../../../services/Sandbox.ts";
+import { SandboxError, SandboxLost, type SandboxState } from "../../../services/Sandbox.ts";
 import { Lives, Place } from "./lives.ts";
 import { OwnerLocks } from "./ownerLocks.ts";
 import { type PlaceLimits, Places } from "./places.ts";
@@ -49,6 +49,8 @@ export interface PerOwner<A extends Closable> {
   readonly open: (owner: Owner) => Effect.Effect<A, SandboxError, Scope.Scope>;
   /** Stops the owner's sandbox under whoever uses it, then runs `destroy` before the owner can have another. */
   readonly reset: <E, R>(owner: Owner, destroy: Effect.Effect<void, E, R>) => Effect.Effect<void, E, R>;
+  /** How the owner's sandbox is, without starting one. */
+  readonly status: (owner: Owner) => Effect.Effect<SandboxState>;
   /** Sandboxes that take a place now. */
   readonly count: Effect.Effect<number>;
 }
@@ -128,6 +130,13 @@ export const make = Effect.fnUntraced(function* <A extends Closable>(
         yield* Effect.all([locks.hold(key), ended], { concurrency: "unbounded" });
         yield* destroy;
       }).pipe(Effect.scoped),
+    status: (owner) =>
+      Effect.sync(() => {
+        const life = lives.of(ownerKey(owner));
+        if (life === undefined) return "none";
+        if (life.sandbox === undefined) return "starting";
+        return expiryOf(map, life.place) === undefined ? "busy" : "idle";
+      }),
     count: Effect.sync(() => places.count),
   };
 });

@@ -1,11 +1,11 @@
 /**
  * What a Chat Completions request comes to: a run to start, and how it is to be shown.
  */
-import { Effect } from "effect";
+import { Effect, Option } from "effect";
 import { HttpServerRequest } from "effect/http";
 import { Settings } from "../../../config.ts";
 import { sessionOwner } from "../../../domain/identity.ts";
-import { makeId } from "../../../domain/ids.ts";
+import { makeId, ownerKey } from "../../../domain/ids.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import type { RunRequest } from "../../../runs/Runs.ts";
 import { makeFindUnnamedOwner, type UnnamedOwner } from "../../../runs/unnamedOwners.ts";
@@ -16,6 +16,7 @@ import { Caller } from "../../frame/Caller.ts";
 import { isBackgroundTask, readChatUi } from "../../frame/chatUi.ts";
 import { readAttempt } from "../attempt.ts";
 import { Bodies } from "../../../web/body.ts";
+import type { FindFile } from "../contentParts.ts";
 import { decodeRequest } from "../decode.ts";
 import { chooseSession } from "../sessionChoice.ts";
 import { notApplied } from "./parameters.ts";
@@ -45,6 +46,13 @@ const parentTurnOf = (metadata: Readonly<Record<string, string>> | null | undefi
   return named === undefined ? undefined : named === "root" ? { _tag: "Root" } : { _tag: "After", turn: named };
 };
 
+/** Finds files by the ids of this server, in the workspace of one owner only. */
+const filesOf = (links: ArtifactLinks["Service"], owner: Owner): FindFile => (id) =>
+  links.open(id).pipe(
+    Option.filter((place) => ownerKey(place.owner) === ownerKey(owner)),
+    Option.map(({ path }) => path),
+  );
+
 /** Makes the reader of requests; what is not supported is refused by it, by name. */
 export const makeReadChat = Effect.gen(function* () {
   const bodies = yield* Bodies;
@@ -63,7 +71,10 @@ export const makeReadChat = Effect.gen(function* () {
       typed: caller.identity.principal.kind === "anonymous",
     });
     const body = yield* decodeRequest(text);
-    const { answerOnly, ...said } = yield* toRunRequest(body, bounds);
+    const { answerOnly, ...said } = yield* toRunRequest(body, {
+      ...bounds,
+      findFile: filesOf(links, caller.ownerOf(body)),
+    });
 
     const modelName = body.model ?? (yield* models.defaultModel);
     const { model, view: suffix } = splitModel(modelName);

@@ -14,7 +14,7 @@ import type {
   ToolChoice,
 } from "../../../services/Model.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
-import { readUserMessage } from "../contentParts.ts";
+import { type FindFile, readUserMessage } from "../contentParts.ts";
 import type { AssistantMessageIn, ChatRequest, MessageIn } from "./wire.ts";
 import { headOf } from "../../../domain/cutText.ts";
 
@@ -28,6 +28,8 @@ export interface Said extends Required<Pick<RunRequest, "messages" | "instructio
 export interface RequestBounds {
   readonly messagesMax: number;
   readonly attachmentBytesMax: number;
+  /** Finds files that are named by their ids; absent, none is. */
+  readonly findFile?: FindFile;
 }
 
 const invalid = (param: string, why: string, code = "invalid_value") => new InvalidRequest({ param, why, code });
@@ -58,7 +60,7 @@ interface ReadMessages {
 
 const readMessages = Effect.fnUntraced(function* (
   wire: ReadonlyArray<MessageIn>,
-  attachmentBytesMax: number,
+  { attachmentBytesMax, findFile }: RequestBounds,
 ): Effect.fn.Return<ReadMessages, InvalidRequest> {
   const messages: Array<Message> = [];
   const instructions: Array<string> = [];
@@ -70,7 +72,9 @@ const readMessages = Effect.fnUntraced(function* (
         instructions.push(joined(message.content));
         break;
       case "user":
-        messages.push(yield* readUserMessage(message.content, `messages.${index}.content`, attachmentBytesMax));
+        messages.push(
+          yield* readUserMessage(message.content, `messages.${index}.content`, attachmentBytesMax, findFile),
+        );
         break;
       case "assistant": {
         const said: Message = { role: "assistant", parts: assistantParts(message) };
@@ -200,7 +204,7 @@ export const toRunRequest = Effect.fnUntraced(function* (
   if (request.messages.length > bounds.messagesMax) {
     return yield* invalid("messages", `At most ${bounds.messagesMax} messages are accepted`);
   }
-  const { messages, instructions } = yield* readMessages(request.messages, bounds.attachmentBytesMax);
+  const { messages, instructions } = yield* readMessages(request.messages, bounds);
   if (messages.length === 0) {
     return yield* invalid("messages", "Expected at least one message that is not an instruction");
   }

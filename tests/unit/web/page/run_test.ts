@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FrameReader } from "../../../../web/src/sse.ts";
-import { newRun, readQuestion, RunReader, type RunView, storedRun } from "../../../../web/src/state/run.ts";
+import { newRun, RunReader, type RunView, storedRun } from "../../../../web/src/state/run.ts";
 import { pathOf } from "../../../../web/src/state/tree.ts";
 import { titleOfStep } from "../../../../web/src/thread/stepTitle.ts";
 import type { CaissonEvent, Chunk } from "../../../../web/src/wire.ts";
@@ -132,6 +132,23 @@ Deno.test("output that was cut while it ran is replaced by the result", () => {
   assert.equal(step?.kind === "step" && step.output.pieces.map(({ text }) => text).join(""), "head…tail");
 });
 
+Deno.test("what was printed in the last moment, and told by the result alone, is shown too", () => {
+  seq = 0;
+  const run = hear([
+    chunk({}, { type: "tool.started", call: { id: "c", name: "execute_bash", arguments: "{}" } }),
+    chunk({}, { type: "tool.output", call_id: "c", stream: "stdout", text: "epoch 1\n" }),
+    chunk({}, {
+      type: "tool.finished",
+      call_id: "c",
+      is_error: false,
+      result: { exit_code: 0, stdout: "epoch 1\nepoch 2\n", stderr: "" },
+      duration_ms: 1,
+    }),
+  ]);
+  const [step] = run.parts.value;
+  assert.equal(step?.kind === "step" && step.output.pieces.map(({ text }) => text).join(""), "epoch 1\nepoch 2\n");
+});
+
 Deno.test("output beyond what is shown costs nothing", () => {
   seq = 0;
   const run = hear([
@@ -176,13 +193,6 @@ Deno.test("a stored turn reads like the run it was", () => {
     },
     { kind: "text", text: "Done." },
   ]);
-});
-
-Deno.test("notes of attached files are told apart from what was said", () => {
-  assert.deepEqual(readQuestion("look\n\n[Attached file: /workspace/uploads/a b.csv]"), {
-    text: "look",
-    uploads: ["/workspace/uploads/a b.csv"],
-  });
 });
 
 Deno.test("the newest branch is shown unless another was chosen; a circle does not hang", () => {
