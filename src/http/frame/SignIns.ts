@@ -10,7 +10,7 @@ import { Clock, Context, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { Settings } from "../../config.ts";
 
 /** How long a sign-in lasts, in seconds: a working day. */
-export const signInSeconds = 8 * 3600;
+const signInSeconds = 8 * 3600;
 
 const cookieName = "caisson_sign_in";
 const nonceBytes = 12;
