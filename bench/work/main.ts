@@ -18,6 +18,8 @@ const tasksMin = 41;
 
 const sandbox = Deno.args[0] ?? "docker";
 const data = await Deno.makeTempDir();
+// Bubblewrap's users have to pass through it.
+await Deno.chmod(data, 0o711);
 const client = new Client({ name: "bench-work", version: "1" });
 await client.connect(
   new StdioClientTransport({
