@@ -11,7 +11,15 @@ import { MeOut } from "./me.ts";
 import { RunList, RunOut, RunsQuery } from "./runs.ts";
 import { ExecutionList } from "./executions.ts";
 import { HealthOut, LiveOut, NotReadyOut, ReadyOut } from "./health.ts";
-import { SessionChange, SessionDeleted, SessionDetail, SessionList, SessionOut, SessionsQuery } from "./sessions.ts";
+import {
+  describeChange,
+  SessionChange,
+  SessionDeleted,
+  SessionDetail,
+  SessionList,
+  SessionOut,
+  SessionsQuery,
+} from "./sessions.ts";
 import { SandboxOut } from "./sandbox.ts";
 import { UsageQuery, UsageReport } from "./usage.ts";
 import { describeUpload } from "./uploads.ts";
@@ -93,8 +101,18 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
       query: userQuery,
       payload: SessionChange,
       success: SessionOut,
-      error: failsWith("InvalidRequest", "SessionsUnavailable", "SessionNotFound"),
-    }).annotate(OpenApi.Summary, "Give a session another title"),
+      error: failsWith(
+        "InvalidRequest",
+        "SessionsUnavailable",
+        "SessionNotFound",
+        "BodyTooLarge",
+        "BodyUnreadable",
+        "UnsupportedMediaType",
+        "UnsupportedEncoding",
+        "MalformedJson",
+      ),
+    }).annotate(OpenApi.Summary, "Give a session another title")
+      .annotate(OpenApi.Transform, describeChange),
     HttpApiEndpoint.get("listExecutions", "/sessions/:session/executions", {
       params: sessionParams,
       query: userQuery,

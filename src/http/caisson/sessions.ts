@@ -49,6 +49,20 @@ export const SessionChange = Schema.Struct({
   title: Schema.Trim.check(Schema.isNonEmpty(), Schema.isMaxLength(titleCharsMax)),
 }).annotate({ identifier: "ModifySessionRequest" });
 
+/** Describes the body with an example, which the reference page shows. */
+export const describeChange = (operation: Record<string, unknown>): Record<string, unknown> => ({
+  ...operation,
+  requestBody: {
+    required: true,
+    content: {
+      "application/json": {
+        schema: { $ref: "#/components/schemas/ModifySessionRequest" },
+        example: { title: "Sales of the year" },
+      },
+    },
+  },
+});
+
 /** The sessions of a user, last used first. */
 export const SessionList = Schema.Struct({
   object: Schema.Literal("list"),
