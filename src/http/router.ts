@@ -93,7 +93,7 @@ const StoredSessions = HttpApiBuilder.group(
     return handlers
       .handle("listSessions", ({ query }) => list(query))
       .handle("showSession", ({ params, query }) => show(params.session, query))
-      .handle("changeSession", ({ params, query, payload }) => change(params.session, query, payload))
+      .handleRaw("changeSession", ({ params, query }) => change(params.session, query))
       .handle("listExecutions", ({ params, query }) => history(params.session, query))
       .handle("deleteSession", ({ params, query }) => remove(params.session, query));
   }),

@@ -107,9 +107,10 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
         "SessionNotFound",
         "BodyTooLarge",
         "BodyUnreadable",
+        "BodyTimedOut",
+        "TooManyBodies",
         "UnsupportedMediaType",
         "UnsupportedEncoding",
-        "MalformedJson",
       ),
     }).annotate(OpenApi.Summary, "Give a session another title")
       .annotate(OpenApi.Transform, describeChange),

@@ -5,6 +5,7 @@
  * exist: its id is answered 404 like any other that is not there.
  */
 import { Effect, Schema } from "effect";
+import { HttpServerRequest } from "effect/http";
 import { Settings } from "../../config.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import { type Message, textOf, toolCallsOf } from "../../domain/Message.ts";
@@ -12,7 +13,9 @@ import { type SessionKey, titleCharsMax, type Turn, TurnStatus } from "../../dom
 import { Sandbox } from "../../services/Sandbox.ts";
 import { Sessions, type SessionSummary } from "../../services/Sessions.ts";
 import { Caller, UserName } from "../frame/Caller.ts";
-import { SessionNotFound } from "../frame/errors.ts";
+import { InvalidRequest, SessionNotFound } from "../frame/errors.ts";
+import { json } from "../frame/respond.ts";
+import { Bodies } from "../../web/body.ts";
 
 // Wire -------------------------------------------------------------------------------------------
 
@@ -48,6 +51,17 @@ export const SessionsQuery = {
 export const SessionChange = Schema.Struct({
   title: Schema.Trim.check(Schema.isNonEmpty(), Schema.isMaxLength(titleCharsMax)),
 }).annotate({ identifier: "ModifySessionRequest" });
+
+/** Bytes of a body that changes a session: a title in any script, with room. */
+const changeBytesMax = 16 * 1024;
+
+const decodeChange = Schema.decodeUnknownEffect(Schema.fromJsonString(SessionChange));
+
+const notTitle = new InvalidRequest({
+  param: "title",
+  why: `Expected a title of 1 to ${titleCharsMax} characters`,
+  code: "invalid_value",
+});
 
 /** Describes the body with an example, which the reference page shows. */
 export const describeChange = (operation: Record<string, unknown>): Record<string, unknown> => ({
@@ -210,6 +224,7 @@ const pageOf = (found: ReadonlyArray<SessionSummary>, { limit, after, query = ""
 /** Builds the handlers of the sessions' endpoints. */
 export const make = Effect.gen(function* () {
   const sessions = yield* Sessions;
+  const bodies = yield* Bodies;
   const sandbox = yield* Sandbox;
   const { onSessionEnd } = yield* Settings;
 
@@ -234,11 +249,14 @@ export const make = Effect.gen(function* () {
     return body;
   });
 
-  const change = Effect.fnUntraced(function* (id: string, query: UserQuery, { title }: typeof SessionChange.Type) {
+  const change = Effect.fnUntraced(function* (id: string, query: UserQuery) {
+    const request = yield* HttpServerRequest.HttpServerRequest;
+    const text = yield* bodies.text(request, { bytesMax: changeBytesMax, typed: true });
+    const { title } = yield* Effect.mapError(decodeChange(text), () => notTitle);
     const key: SessionKey = { owner: ownerKey((yield* Caller).ownerOf(query)), id };
     if (!(yield* sessions.rename(key, title))) return yield* new SessionNotFound({ id });
     const changed = (yield* sessions.list(key.owner)).find((summary) => summary.key.id === id);
-    return changed === undefined ? yield* new SessionNotFound({ id }) : summaryOut(changed);
+    return changed === undefined ? yield* new SessionNotFound({ id }) : json(summaryOut(changed));
   });
 
   const remove = Effect.fnUntraced(function* (id: string, query: UserQuery) {
