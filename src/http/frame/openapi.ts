@@ -66,6 +66,10 @@ const edits: ReadonlyArray<readonly [ReadonlyArray<string>, (at: Json) => Json]>
     })] as const
   ),
   [[...chat, "requestBody", "content", "application/json"], (media) => ({ ...media, example })],
+  [["paths", "/v1/responses", "post", "requestBody", "content", "application/json"], (media) => ({
+    ...media,
+    example: { input: "What is 6 times 7?" },
+  })],
   [[...schemas, "CreateChatCompletionRequest", "properties"], (known) => ({ ...known, ...harmlessProperties() })],
   [
     schemas,

@@ -114,7 +114,7 @@ export class ResponsesGroup extends HttpApiGroup.make("responses")
       query: ItemsQuery,
       success: ItemList,
       error: notThere,
-    }).annotate(OpenApi.Summary, "List the items of a response's input"),
+    }).annotate(OpenApi.Summary, "List the items that a response was asked with"),
   )
   .middleware(Authorization)
   .prefix("/v1")
