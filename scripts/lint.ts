@@ -150,11 +150,6 @@ export const commentColumnsMax = 120;
 /** Lines of a function, what stands in it included: more does not fit a screen. */
 export const functionLinesMax = 80;
 
-/** Functions that are longer today, by file, with the lines that the longest has. The list only shrinks. */
-export const longFunctions: Readonly<Record<string, number>> = {
-  "src/adapters/sandbox/wasm/guest/python.ts": 99,
-};
-
 /** Folders whose patterns may be slow in the worst case, each with what bounds them instead. */
 export const slowPatternFolders: Readonly<Record<string, string>> = {
   "src/adapters/model/offline": "reads at most understoodCharsMax characters of prose, and a test times it there",
@@ -192,12 +187,11 @@ const checkComments = (context: Deno.lint.RuleContext, program: Deno.lint.Progra
   }
 };
 
-/** Reports a function that is too long, unless the list knows it. */
+/** Reports a function that is too long. */
 const checkLength = (context: Deno.lint.RuleContext, node: Deno.lint.Node): void => {
   const lines = context.sourceCode.getText(node).split("\n").length;
-  const most = Math.max(functionLinesMax, longFunctions[projectPath(context.filename)] ?? 0);
-  if (lines > most) {
-    context.report({ node, message: `Function of ${lines} lines, more than ${most}: extract its leaves` });
+  if (lines > functionLinesMax) {
+    context.report({ node, message: `Function of ${lines} lines, more than ${functionLinesMax}: extract its leaves` });
   }
 };
 

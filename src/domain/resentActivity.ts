@@ -66,15 +66,23 @@ const oldFenceInfo = /^[\w+#-]{0,40} caisson:(?:call|result)$/;
 const isOldFence = (line: string, fence: string): boolean =>
   fence !== "" && line.length <= ownLineCharactersMax && oldFenceInfo.test(line.slice(fence.length).trimEnd());
 
+/** Codes between which no character is white space. */
+const spaceCode = 32;
+const asciiEnd = 127;
+
 /** Where the text goes on behind the line that closes a fence; behind its end when nothing closes it. */
 const behindFence = (text: string, inside: number, fence: string): number => {
+  const onNewLine = `\n${fence}`;
   for (let start = inside;;) {
     if (text.startsWith(fence, start)) {
-      const next = nextLine(text, start);
       // Nearly every line that only begins like the fence goes on with a letter or another backtick.
-      if (!/\S/.test(text[start + fence.length] ?? "") && text.slice(start, next - 1).trimEnd() === fence) return next;
+      const code = text.charCodeAt(start + fence.length);
+      if (!(code > spaceCode && code < asciiEnd)) {
+        const next = nextLine(text, start);
+        if (text.slice(start, next - 1).trimEnd() === fence) return next;
+      }
     }
-    const found = text.indexOf(`\n${fence}`, start);
+    const found = text.indexOf(onNewLine, start);
     if (found === -1) return text.length + 1;
     start = found + 1;
   }
