@@ -7,35 +7,8 @@ import { ChatChunk, ChatCompletion } from "../../domain/ChatChunk.ts";
 import { Authorization } from "../frame/Caller.ts";
 import { failsWith } from "../frame/failures.ts";
 import { ChatRequest } from "./chat/wire.ts";
+import { runFailures } from "./runFailures.ts";
 import { ModelList, ModelOut, ModelsQuery } from "./models.ts";
-
-/** What a completion can fail with. */
-const completionFailures = failsWith(
-  "InvalidRequest",
-  "FileError",
-  "ModelError",
-  "ModelNotFound",
-  "SandboxError",
-  "ToolServerUnavailable",
-  "SessionsUnavailable",
-  "SpendingLimitReached",
-  "TooManyRequests",
-  "LimitsUnavailable",
-  "IdempotencyKeyReused",
-  "UnknownCallAnswered",
-  "TurnNotFound",
-  "RunCancelled",
-  "BodyTooLarge",
-  "BodyUnreadable",
-  "BodyTimedOut",
-  "TooManyBodies",
-  "UnsupportedMediaType",
-  "UnsupportedEncoding",
-  "MalformedJson",
-  "JsonTooComplex",
-  "ShuttingDown",
-  "InternalError",
-);
 
 /** Completions, and the models that answer them. */
 export class V1Group extends HttpApiGroup.make("v1")
@@ -43,7 +16,7 @@ export class V1Group extends HttpApiGroup.make("v1")
     HttpApiEndpoint.post("chatCompletions", "/chat/completions", {
       payload: ChatRequest,
       success: [ChatCompletion, HttpApiSchema.StreamSse({ data: ChatChunk })],
-      error: completionFailures,
+      error: runFailures,
     }).annotateMerge(OpenApi.annotations({
       summary: "Have the agent answer, with code that it runs",
       description: "One JSON object, or server-sent events with `stream: true`.",

@@ -4,6 +4,7 @@
 import { Schema } from "effect";
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api";
 import { Authorization, UserName } from "../../frame/Caller.ts";
+import { runFailures } from "../runFailures.ts";
 import { failsWith } from "../../frame/failures.ts";
 import { JsonObject, ResponseRequest } from "./wire.ts";
 
@@ -46,34 +47,6 @@ const ItemsQuery = {
 
 const params = { response: Schema.String };
 
-/** What making a response can fail with. */
-const failures = failsWith(
-  "InvalidRequest",
-  "FileError",
-  "ModelError",
-  "ModelNotFound",
-  "SandboxError",
-  "ToolServerUnavailable",
-  "SessionsUnavailable",
-  "SpendingLimitReached",
-  "TooManyRequests",
-  "LimitsUnavailable",
-  "IdempotencyKeyReused",
-  "UnknownCallAnswered",
-  "TurnNotFound",
-  "RunCancelled",
-  "BodyTooLarge",
-  "BodyUnreadable",
-  "BodyTimedOut",
-  "TooManyBodies",
-  "UnsupportedMediaType",
-  "UnsupportedEncoding",
-  "MalformedJson",
-  "JsonTooComplex",
-  "ShuttingDown",
-  "InternalError",
-);
-
 const notThere = failsWith("ResponseNotFound", "SessionsUnavailable");
 
 /** Responses, to make, fetch, hear again, cancel and delete. */
@@ -82,7 +55,7 @@ export class ResponsesGroup extends HttpApiGroup.make("responses")
     HttpApiEndpoint.post("createResponse", "/responses", {
       payload: ResponseRequest,
       success: [ResponseOut, HttpApiSchema.StreamSse({ data: ResponseEventOut })],
-      error: failures,
+      error: runFailures,
     }).annotateMerge(OpenApi.annotations({
       summary: "Make a response with the tools that the request names",
       description: "One JSON object, or server-sent events with `stream: true`.",

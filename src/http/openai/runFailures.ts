@@ -1,0 +1,32 @@
+/**
+ * What a request that starts a run can fail with, the same for every dialect.
+ */
+import { failsWith } from "../frame/failures.ts";
+
+/** The failures of a request with a body that starts a run. */
+export const runFailures = failsWith(
+  "InvalidRequest",
+  "FileError",
+  "ModelError",
+  "ModelNotFound",
+  "SandboxError",
+  "ToolServerUnavailable",
+  "SessionsUnavailable",
+  "SpendingLimitReached",
+  "TooManyRequests",
+  "LimitsUnavailable",
+  "IdempotencyKeyReused",
+  "UnknownCallAnswered",
+  "TurnNotFound",
+  "RunCancelled",
+  "BodyTooLarge",
+  "BodyUnreadable",
+  "BodyTimedOut",
+  "TooManyBodies",
+  "UnsupportedMediaType",
+  "UnsupportedEncoding",
+  "MalformedJson",
+  "JsonTooComplex",
+  "ShuttingDown",
+  "InternalError",
+);
