@@ -1,55 +1,119 @@
 /**
  * Ends a stream when its time is up, whatever it is waiting for.
  */
-import { Array as Arr, Cause, type Duration, Effect, Exit, Fiber, Stream } from "effect";
+import { Array as Arr, Cause, type Duration, Effect, Exit, Fiber, type Scope, Stream } from "effect";
 
 /** Elements that are read ahead of the reader while they are ready, so that a burst costs one reading. */
 const readAheadMax = 64;
 
+/** Lets one waiter through for each time it is opened; opened before anybody waits, it lets the next through. */
+class Turnstile {
+  #isOpen = false;
+  #resume: ((effect: Effect.Effect<void>) => void) | undefined;
+
+  open(): void {
+    const resume = this.#resume;
+    this.#resume = undefined;
+    if (resume === undefined) this.#isOpen = true;
+    else resume(Effect.void);
+  }
+
+  readonly #opened = Effect.callback<void>((resume) => {
+    this.#resume = resume;
+    return Effect.sync(() => {
+      this.#resume = undefined;
+    });
+  });
+
+  readonly pass: Effect.Effect<void> = Effect.suspend(() => {
+    if (!this.#isOpen) return this.#opened;
+    this.#isOpen = false;
+    return Effect.void;
+  });
+}
+
+type Pulling<A, E, R> = Effect.Effect<Arr.NonEmptyReadonlyArray<A>, E | Cause.Done, R>;
+type Ending<E> = Exit.Exit<never, E | Cause.Done>;
+
+/** A stream that is read in a fiber of its own, whenever its reader asks. */
+class ReadAside<A, E, R> {
+  #found: Array<A> = [];
+  /** A reading ends with so many elements; 0 when its reader has gone on without it. */
+  #wanted = 1;
+  #isReading = false;
+  #expired = false;
+  #ending: Ending<E> | undefined;
+  #fiber: Fiber.Fiber<never, E | Cause.Done> | undefined;
+  readonly #asked = new Turnstile();
+  readonly #told = new Turnstile();
+  readonly #readings: Effect.Effect<never, E | Cause.Done, R>;
+
+  constructor(pull: Pulling<A, E, R>, readonly scope: Scope.Scope) {
+    const read: Effect.Effect<void, E | Cause.Done, R> = Effect.flatMap(pull, (ready) => {
+      for (const element of ready) this.#found.push(element);
+      if (this.#found.length < this.#wanted) return read;
+      this.#isReading = false;
+      this.#told.open();
+      return Effect.void;
+    });
+    const readings: Effect.Effect<never, E | Cause.Done, R> = Effect.flatMap(
+      Effect.andThen(read, this.#asked.pass),
+      () => readings,
+    );
+    this.#readings = Effect.onExit(readings, (ending) =>
+      Effect.sync(() => {
+        this.#isReading = false;
+        this.#ending = ending;
+        this.#told.open();
+      }));
+  }
+
+  /** Ends the reading that is under way, and lets none follow. */
+  readonly expire: Effect.Effect<void> = Effect.suspend(() => {
+    this.#expired = true;
+    return this.#isReading && this.#fiber !== undefined ? Fiber.interrupt(this.#fiber) : Effect.void;
+  });
+
+  readonly next: Pulling<A, E, R> = Effect.suspend(() => {
+    if (this.#found.length > 0 || this.#isReading || this.#ending !== undefined) return this.#heard;
+    if (this.#expired) return Cause.done();
+    this.#isReading = true;
+    if (this.#fiber !== undefined) {
+      this.#wanted = readAheadMax;
+      this.#asked.open();
+      return this.#heard;
+    }
+    return Effect.flatMap(Effect.forkIn(this.#readings, this.scope, { startImmediately: true }), (fiber) => {
+      this.#fiber = fiber;
+      return this.#heard;
+    });
+  });
+
+  /** What the reading has found; one that waits ends with its next array, so that nothing waits for more. */
+  readonly #heard: Pulling<A, E, R> = Effect.suspend(() => {
+    if (this.#isReading) this.#wanted = 0;
+    const ready = this.#found;
+    if (Arr.isArrayNonEmpty(ready)) {
+      this.#found = [];
+      return Effect.succeed(ready);
+    }
+    if (this.#ending === undefined) return Effect.flatMap(this.#told.pass, () => this.next);
+    return this.#expired && Exit.hasInterrupts(this.#ending) ? Cause.done() : this.#ending;
+  });
+}
+
 /**
  * Ends a stream a given time after it was first read; what it is doing then is interrupted.
  *
- * *Details*: reading runs in a fiber of its own, so that the timer can interrupt it without
- * interrupting the reader. The first array is passed on as it comes; afterwards what is ready together is
- * passed on together, and what is slow is passed on at once. `Stream.interruptWhen` merges two streams,
- * and every array then crosses two fibers.
+ * *Details*: reading runs in a fiber of its own, one for the whole stream, so that the timer can interrupt it
+ * without interrupting the reader. The first array is passed on as it comes; afterwards what is ready together
+ * is passed on together, and what is slow is passed on at once. `Stream.interruptWhen` merges two streams,
+ * and every array then crosses two fibers and a queue.
  */
 export const endAfter = (time: Duration.Duration) => <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.transformPull(self, (pull, scope) =>
-    Effect.gen(function* () {
-      let expired = false;
-      let found: Array<A> = [];
-      let wanted = 1;
-      /** The reading that waits, or whose end is not yet told. */
-      let reading: Fiber.Fiber<void, E | Cause.Done> | undefined;
-      const expire = Effect.suspend(() => {
-        expired = true;
-        return reading === undefined ? Effect.void : Fiber.interrupt(reading);
-      });
-      yield* Effect.forkIn(Effect.andThen(Effect.sleep(time), expire), scope);
-
-      const read: Effect.Effect<void, E | Cause.Done, R> = Effect.flatMap(pull, (ready) => {
-        for (const element of ready) found.push(element);
-        return found.length < wanted ? read : Effect.void;
-      });
-      const next: Effect.Effect<Arr.NonEmptyReadonlyArray<A>, E | Cause.Done, R> = Effect.suspend(() => {
-        if (reading !== undefined) return heard(reading);
-        if (expired) return Cause.done();
-        return Effect.flatMap(Effect.forkIn(read, scope, { startImmediately: true }), heard);
-      });
-      const heard = (fiber: Fiber.Fiber<void, E | Cause.Done>): typeof next => {
-        const exit = fiber.pollUnsafe();
-        reading = exit !== undefined && Exit.isSuccess(exit) ? undefined : fiber;
-        // A reading that had to wait ends with the next array, so that nothing waits for more.
-        wanted = exit === undefined ? 0 : readAheadMax;
-        const ready = found;
-        if (Arr.isArrayNonEmpty(ready)) {
-          found = [];
-          return Effect.succeed(ready);
-        }
-        if (exit === undefined) return Effect.flatMap(Fiber.await(fiber), () => heard(fiber));
-        if (Exit.isSuccess(exit)) return next;
-        return expired && Exit.hasInterrupts(exit) ? Cause.done() : Exit.failCause(exit.cause);
-      };
-      return next;
+    Effect.suspend(() => {
+      const aside = new ReadAside(pull, scope);
+      const timer = Effect.andThen(Effect.sleep(time), aside.expire);
+      return Effect.as(Effect.forkIn(timer, scope), aside.next);
     }));

@@ -1,7 +1,7 @@
 /**
  * The line between "may be tried again" and "has begun": a stream's first events.
  */
-import { type Array as Arr, type Cause, Effect, Exit, Pull, Scope, Stream } from "effect";
+import { type Array as Arr, type Cause, Channel, Effect, Exit, Pull, Scope, Stream } from "effect";
 
 /**
  * Opens a stream and waits for its first events, so that a failure until then is the effect's own.
@@ -15,7 +15,8 @@ export const opened = <A, E, R>(
   Effect.gen(function* () {
     const scope = yield* Scope.fork(yield* Effect.scope);
     return yield* Effect.gen(function* () {
-      const pull = yield* Scope.provide(Stream.toPull(stream), scope);
+      // `Stream.toPull` would serialize the pulls of many readers and merge a context for each; there is one reader.
+      const pull = yield* Channel.toPullScoped(Stream.toChannel(stream), scope);
       const first: Arr.NonEmptyReadonlyArray<A> | undefined = yield* pull.pipe(
         Pull.catchDone(() => Effect.succeed(undefined)),
       );

@@ -4,7 +4,7 @@
  * A turn has begun with its first text or call: what a client has read and what runs cannot be taken back.
  * A thought can: it is shown as it comes, and a turn that fails after no more than thoughts is replaced.
  */
-import { Array as Arr, type Cause, Effect, Exit, Scope, Stream } from "effect";
+import { Array as Arr, type Cause, Channel, Effect, Exit, Scope, Stream } from "effect";
 import type { ModelError, ModelEvent, ModelNotFound } from "../../services/Model.ts";
 
 export type TurnFailure = ModelError | ModelNotFound;
@@ -68,7 +68,7 @@ export const untilBegun = (
     let scope = yield* Scope.fork(outer);
 
     const opened = (open: OpenTurn): Effect.Effect<Read, TurnFailure> =>
-      Scope.provide(Effect.flatMap(open, Stream.toPull), scope);
+      Scope.provide(Effect.flatMap(open, (turn) => Channel.toPullScoped(Stream.toChannel(turn), scope)), scope);
 
     /** Events that are to be told before what comes next. */
     let due: ReadonlyArray<ModelEvent> = [];
