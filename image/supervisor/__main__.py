@@ -28,26 +28,37 @@ class _Settings:
 
     def __init__(self, arguments):
         given = dict(zip(arguments[::2], arguments[1::2]))
-        unknown = set(given) - {"--workspace", "--tools", "--cgroup"}
+        unknown = set(given) - {"--workspace", "--tools", "--cgroup", "--egress-port"}
         if unknown or len(arguments) % 2:
-            sys.exit("usage: supervisor [--workspace DIR] [--tools DIR:DIR] [--cgroup DIR]")
+            sys.exit("usage: supervisor [--workspace DIR] [--tools DIR:DIR] [--cgroup DIR] [--egress-port PORT]")
 
         def setting(name, default):
-            return given.get(f"--{name}", os.environ.get(f"{_OWN_PREFIX}{name.upper()}", default))
+            variable = _OWN_PREFIX + name.upper().replace("-", "_")
+            return given.get(f"--{name}", os.environ.get(variable, default))
 
         self.workspace = os.path.abspath(setting("workspace", "/workspace"))
         self.tools = [path for path in setting("tools", "/tools").split(":") if path]
         self.cgroup = setting("cgroup", "/sys/fs/cgroup")
         self.artifacts = files.artifacts_folder(self.workspace)
+        # The loopback port at which programs reach the world through the server; 0 where they do not.
+        self.egress_port = int(setting("egress-port", "0"))
         self.environment = _command_environment(self)
 
 
 def _command_environment(settings):
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_PREFIX)}
-    return {
+    base = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
         **inherited,
+    }
+    if settings.egress_port:
+        import egress  # Only here: a sandbox without a way out is the smaller for it.
+
+        authorities = os.environ.get(f"{_OWN_PREFIX}EGRESS_CA", "")
+        base.update(egress.environment(settings.egress_port, settings.workspace, base["PATH"], authorities))
+    return {
+        **base,
         "HOME": settings.workspace,
         "PWD": settings.workspace,
         "PYTHONPATH": ":".join(settings.tools),

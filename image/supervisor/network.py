@@ -1,6 +1,7 @@
-"""Byte streams between the server and loopback ports of the sandbox, over the one link.
+"""Byte streams between the server and programs of the sandbox, over the one link.
 
-The server dials a port that a program here listens on, such as a web server that somebody wants to see.
+The server dials a port that a program here listens on, such as a web server that somebody wants to see. Or,
+where the server wants that, a program connects to a loopback port that this listens on, and the server is told.
 Each stream has a window of credit each way, so that none fills the link or the memory of either side.
 Nothing is parsed and nothing judged: this runs as the user whose programs it serves.
 """
@@ -9,13 +10,22 @@ Nothing is parsed and nothing judged: this runs as the user whose programs it se
 import _socket
 import errno
 import select
+import time
 from collections import deque
 
 import wire
 
 # Bytes on their way in one direction of a stream: enough for the speed of a link that answers in milliseconds.
 WINDOW_BYTES = 4 * wire.PIECE_BYTES
-STREAMS_MAX = 32  # At once; a page in a browser opens six, and each holds at most two windows of memory.
+# At once, of those that are dialled as of those that programs open; each holds at most two windows of memory.
+STREAMS_MAX = 32
+# Connections that wait in the kernel while there are as many streams as there may be.
+BACKLOG = 64
+# Streams that programs may open at once and then a second; more wait in the backlog. The server counts them too.
+OPENINGS_AT_ONCE = 64
+OPENINGS_PER_SECOND = 20
+# Wait after a connection could not be taken, for want of a descriptor.
+PAUSE_SECONDS = 0.1
 _LOOPBACKS = ((_socket.AF_INET, "127.0.0.1"), (_socket.AF_INET6, "::1"))
 
 
@@ -40,12 +50,18 @@ class _Stream:
 
 
 class Network:
-    """The streams of one sandbox, by the even ids that the server gives them."""
+    """The streams of one sandbox: even ids are those that the server dials, odd ones those that programs open."""
 
     def __init__(self, loop, outbox):
         self.loop = loop
         self.outbox = outbox
         self.streams = {}
+        self.opened = 0
+        self.next_id = 1
+        self.listener = None
+        self.resume_at = None  # When the listener is looked at again; None while it is, or waits for a stream to end.
+        self.openings = OPENINGS_AT_ONCE
+        self.counted_at = time.monotonic()
         self.handlers = {
             wire.NET_DATA: self._on_data,
             wire.NET_CREDIT: self._on_credit,
@@ -65,7 +81,8 @@ class Network:
     # Frames --------------------------------------------------------------------------------------
 
     def _on_dial(self, ident, payload):
-        if ident % 2 or ident in self.streams or len(self.streams) >= STREAMS_MAX or len(payload) != 2:
+        dialled = len(self.streams) - self.opened
+        if ident % 2 or ident in self.streams or dialled >= STREAMS_MAX or len(payload) != 2:
             raise wire.Disconnected
         stream = self.streams[ident] = _Stream(ident, int.from_bytes(payload, "big"))
         self._connect(stream)
@@ -92,6 +109,63 @@ class Network:
 
     def _on_reset(self, stream, _):
         self._drop(stream)
+
+    # Listening -----------------------------------------------------------------------------------
+
+    def listen(self, port):
+        """Lets programs open streams by connecting to a loopback port. *Raises* OSError where it is taken."""
+        listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+        listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(BACKLOG)
+        self.listener = listener
+        self._resume()
+
+    def next_wake(self):
+        return self.resume_at
+
+    def on_time(self, now):
+        if self.resume_at is not None and now >= self.resume_at:
+            self._resume()
+
+    def _resume(self):
+        self.resume_at = None
+        self.loop.watch(self.listener.fileno(), self._on_connection)
+
+    def _pause(self, until):
+        self.resume_at = until
+        self.loop.forget(self.listener.fileno())
+
+    def _on_connection(self):
+        if self.opened >= STREAMS_MAX:
+            self._pause(None)
+            return
+        now = time.monotonic()
+        self.openings = min(OPENINGS_AT_ONCE, self.openings + (now - self.counted_at) * OPENINGS_PER_SECOND)
+        self.counted_at = now
+        if self.openings < 1:
+            self._pause(now + 1 / OPENINGS_PER_SECOND)
+            return
+        try:
+            fd, _ = self.listener._accept()
+        except BlockingIOError:
+            return
+        except OSError:
+            self._pause(now + PAUSE_SECONDS)
+            return
+        self.openings -= 1
+        self._open(_socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, fd))
+
+    def _open(self, sock):
+        sock.setblocking(False)
+        sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        stream = self.streams[self.next_id] = _Stream(self.next_id, None)
+        stream.sock = sock
+        stream.is_connected = True
+        self.next_id = self.next_id + 2 if self.next_id < 0xFFFFFFFF else 1
+        self.opened += 1
+        self.outbox.send(wire.NET_OPEN, stream.id)
+        self._go_on(stream)
 
     # Sockets -------------------------------------------------------------------------------------
 
@@ -187,6 +261,10 @@ class Network:
     def _drop(self, stream):
         del self.streams[stream.id]
         self._close(stream)
+        if stream.id % 2:
+            self.opened -= 1
+            if self.resume_at is None:
+                self._resume()
 
     def _close(self, stream):
         if stream.sock is not None:

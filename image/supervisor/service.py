@@ -84,7 +84,7 @@ class Service:
         self.jobs = deque()  # (id, generator) of file work that is not finished
         self.kernels = None  # Until the first cell.
         self.lookups = {}  # id → (pid, pipe, deadline, bytes so far, what silence means)
-        self.network = None  # Made, and its module loaded, when the server first dials.
+        self.network = None  # Made, and its module loaded, when the server first dials or wants programs to.
         self.greeted = False
         self.limits = _limits()
         os.set_blocking(in_fd, False)
@@ -109,6 +109,8 @@ class Service:
 
     def run(self):
         """Serves until the server goes; then everything that runs is told to die."""
+        if self.settings.egress_port:
+            self._load_network().listen(self.settings.egress_port)
         self.loop.watch(self.inbox.fd, self._on_frames)
         try:
             while True:
@@ -124,6 +126,8 @@ class Service:
             self.commands.on_time(now)
         if self.kernels is not None:
             self.kernels.on_time(now)
+        if self.network is not None:
+            self.network.on_time(now)
         self._run_jobs()
         for ident, (pid, _, deadline, _, _) in list(self.lookups.items()):
             if now >= deadline:
@@ -136,7 +140,7 @@ class Service:
         if self.jobs:
             return 0
         wakes = [lookup[2] for lookup in self.lookups.values()]
-        for part in (self.commands, self.kernels):
+        for part in (self.commands, self.kernels, self.network):
             wake = None if part is None else part.next_wake()
             if wake is not None:
                 wakes.append(wake)
@@ -346,14 +350,14 @@ class Service:
     # Streams -------------------------------------------------------------------------------------
 
     def _network(self, kind):
-        def on_frame(ident, payload):
-            if self.network is None:
-                import network
+        return lambda ident, payload: self._load_network().on_frame(kind, ident, payload)
 
-                self.network = network.Network(self.loop, self.outbox)
-            self.network.on_frame(kind, ident, payload)
+    def _load_network(self):
+        if self.network is None:
+            import network
 
-        return on_frame
+            self.network = network.Network(self.loop, self.outbox)
+        return self.network
 
     # Workers -------------------------------------------------------------------------------------
 

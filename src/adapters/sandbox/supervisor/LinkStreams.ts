@@ -1,5 +1,6 @@
 /**
- * Streams of bytes to ports of the sandbox, over its one link.
+ * Streams of bytes between the server and programs in the sandbox, over its one link: dialled by the server, or
+ * opened by a program where somebody attends to them.
  *
  * They have frames and ids of their own beside those of requests. Each direction has a window of credit:
  * a side that does not read makes the other wait and holds no more than that window.
@@ -9,8 +10,12 @@ import { Duration, Effect, type Scope } from "effect";
 import { type SandboxError, type SandboxStream, StreamError } from "../../../services/Sandbox.ts";
 import { Ask, decodeCount, encodeCredit, encodeDial, pieceBytes, streamWindowBytes, Tell } from "./frames.ts";
 
-/** At once for one sandbox: with a window each, at most 8 MiB that nobody has read. */
+/** At once for one sandbox, of either origin: with a window each, at most 8 MiB that nobody has read. */
 const streamsMax = 32;
+/** Openings by programs that count at once; the supervisor lets 64 pass, and a held-up link brings more together. */
+const openingsAtOnce = 512;
+/** Openings by programs that count for each second after that; the supervisor lets 20 pass. */
+const openingsPerSecond = 40;
 /** A loopback port answers at once; a program whose backlog is full does not. */
 const dialMax = Duration.seconds(10);
 /** Frames that may cross with the end of a stream, beside its data: an end, a reset and some credit. */
@@ -208,10 +213,42 @@ class LinkStream {
   }
 }
 
-/** The streams of one link. */
+/** Who takes the streams that programs open, and the clock by which their number is bounded. */
+export interface Attendant {
+  readonly onOpened: (stream: SandboxStream) => void;
+  readonly nowMs: () => number;
+}
+
+/** How many openings may still come: a bucket that fills with time. */
+class Openings {
+  private left = openingsAtOnce;
+  private atMs: number | undefined;
+
+  take(nowMs: number): boolean {
+    const passedMs = Math.max(0, nowMs - (this.atMs ?? nowMs));
+    this.atMs = nowMs;
+    this.left = Math.min(openingsAtOnce, this.left + passedMs * openingsPerSecond / 1000);
+    if (this.left < 1) return false;
+    this.left -= 1;
+    return true;
+  }
+}
+
+const portOf = (stream: LinkStream): SandboxStream => ({
+  read: stream.read,
+  write: stream.write,
+  end: stream.end,
+  reset: stream.giveUp,
+});
+
+/** The streams of one link: even ids are dialled by the server, odd ones opened by programs. */
 export class LinkStreams {
   private readonly streams = new Map<number, LinkStream>();
   private lastId = 0;
+  private dialled = 0;
+  private opened = 0;
+  private readonly openings = new Openings();
+  private attendant: Attendant | undefined;
 
   constructor(private readonly link: StreamsLink) {}
 
@@ -223,8 +260,13 @@ export class LinkStreams {
   onFrame(kind: number, id: number, payload: Uint8Array): "taken" | "stray" | "broken" {
     const stream = this.streams.get(id);
     if (stream !== undefined) return stream.onFrame(kind, payload) ? "taken" : "broken";
-    // Only the server opens streams.
-    return kind === Tell.netOpen && id % 2 === 1 ? "broken" : "stray";
+    if (kind !== Tell.netOpen || id % 2 === 0) return "stray";
+    return this.onOpening(id, payload) ? "taken" : "broken";
+  }
+
+  /** Lets somebody take the streams that programs open; while nobody does, an opening breaks the protocol. */
+  attend(attendant: Attendant | undefined): void {
+    this.attendant = attendant;
   }
 
   /** The link has died; so have all streams. */
@@ -254,21 +296,39 @@ export class LinkStreams {
         duration: dialMax,
         orElse: () => Effect.fail(new StreamError({ reason: "Refused", why: "the port did not answer in time" })),
       });
-      return { read: stream.read, write: stream.write, end: stream.end, reset: stream.giveUp };
+      return portOf(stream);
     });
 
   private begin(port: number): Effect.Effect<LinkStream, StreamError | SandboxError> {
     if (this.link.failure !== undefined) return Effect.fail(this.link.failure);
-    if (this.streams.size >= streamsMax) {
+    if (this.dialled >= streamsMax) {
       return Effect.fail(
         new StreamError({ reason: "TooMany", why: `the sandbox has ${streamsMax} streams already` }),
       );
     }
     do this.lastId = this.lastId >= idMax ? 2 : this.lastId + 2; while (this.streams.has(this.lastId));
     const id = this.lastId;
-    const stream = new LinkStream(id, this.link, () => void this.streams.delete(id));
+    this.dialled += 1;
+    const stream = new LinkStream(id, this.link, () => {
+      if (this.streams.delete(id)) this.dialled -= 1;
+    });
     this.streams.set(id, stream);
     this.link.send(Ask.netDial, id, encodeDial(port));
     return Effect.succeed(stream);
+  }
+
+  /** A program has opened a stream; false when nobody attends or the supervisor let too many pass. */
+  private onOpening(id: number, payload: Uint8Array): boolean {
+    const { attendant } = this;
+    if (attendant === undefined || payload.length > 0 || this.opened >= streamsMax) return false;
+    if (!this.openings.take(attendant.nowMs())) return false;
+    this.opened += 1;
+    const stream = new LinkStream(id, this.link, () => {
+      if (this.streams.delete(id)) this.opened -= 1;
+    });
+    stream.isConnected = true;
+    this.streams.set(id, stream);
+    attendant.onOpened(portOf(stream));
+    return true;
   }
 }

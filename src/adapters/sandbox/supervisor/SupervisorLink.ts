@@ -6,9 +6,15 @@
  */
 import { workspaceFolder } from "../../../domain/workspacePaths.ts";
 import { randomBytes } from "node:crypto";
-import { Deferred, Duration, Effect, type Scope, type Stream } from "effect";
+import { Clock, Deferred, Duration, Effect, FiberSet, type Scope, type Stream } from "effect";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
-import { type FileError, SandboxError, type SandboxHandle, StartFailed } from "../../../services/Sandbox.ts";
+import {
+  type FileError,
+  SandboxError,
+  type SandboxHandle,
+  type SandboxStream,
+  StartFailed,
+} from "../../../services/Sandbox.ts";
 import type { ByteChannel } from "./ByteChannel.ts";
 import { execute, executeUntil, executeWithInput, withLastDeadline } from "./execute.ts";
 import { changedFiles, readDocstring, readText, usage, writeFile } from "./files.ts";
@@ -40,6 +46,13 @@ export interface SupervisorLink extends Omit<SandboxHandle, "id"> {
     request: ExecutionRequest,
     input: Stream.Stream<Uint8Array, E>,
   ) => Effect.Effect<ExecutionOutcome, SandboxError | E>;
+  /**
+   * Serves the streams that programs open at the supervisor's loopback listener, until the scope closes.
+   *
+   * *Details*: each is given up when its serving ends. While nobody attends an opening breaks the protocol; the
+   * supervisor listens only where it was started with a port to listen on.
+   */
+  readonly attend: (serve: (stream: SandboxStream) => Effect.Effect<void>) => Effect.Effect<void, never, Scope.Scope>;
 }
 
 /** Bounds of a link; what is absent takes the default that its constant explains. */
@@ -88,6 +101,20 @@ const ping = (session: LinkSession): Effect.Effect<void, SandboxError> =>
     session.send(Ask.ping, id);
     return Effect.sync(() => void session.release(id));
   }).pipe(withLastDeadline(session, pingTimeout, "a ping"));
+
+const attend = (session: LinkSession): SupervisorLink["attend"] =>
+  Effect.fnUntraced(function* (serve) {
+    const run = yield* FiberSet.makeRuntime<never, void, never>();
+    const clock = yield* Clock.Clock;
+    const attendant = {
+      onOpened: (stream: SandboxStream) => void run(Effect.ensuring(serve(stream), stream.reset)),
+      nowMs: () => clock.currentTimeMillisUnsafe(),
+    };
+    yield* Effect.acquireRelease(
+      Effect.sync(() => session.streams.attend(attendant)),
+      () => Effect.sync(() => session.streams.attend(undefined)),
+    );
+  });
 
 /**
  * Speaks to a supervisor over raw bytes: sends the preamble, waits for hello.
@@ -156,6 +183,7 @@ export const connect = Effect.fnUntraced(function* (
     changedFiles: changedFiles(filesContext, workspace, lost),
     usage: usage(filesContext, workspace, lost),
     dial: session.streams.dial,
+    attend: attend(session),
     ping: ping(session),
     closed: Deferred.await(closed),
     isClosed: () => session.failure !== undefined,

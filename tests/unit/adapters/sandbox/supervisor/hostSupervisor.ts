@@ -51,7 +51,7 @@ interface Directories {
 }
 
 /** Starts the supervisor and returns the channel to it; the scope ends the process. */
-export const spawnSupervisor = (directories: Directories) =>
+export const spawnSupervisor = (directories: Directories, more: ReadonlyArray<string> = []) =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const child = spawn("/usr/bin/python3", [
@@ -63,6 +63,7 @@ export const spawnSupervisor = (directories: Directories) =>
         directories.tools,
         "--cgroup",
         directories.cgroup,
+        ...more,
       ], { stdio: ["pipe", "pipe", "inherit"], env: { PATH: "/usr/local/bin:/usr/bin:/bin" } });
       const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
       return { child, gone, channel: fromStreams(child.stdout, child.stdin) };
@@ -80,6 +81,8 @@ export interface Setup {
   /** Counter of memory kills to make before the start, as a path in the control group's directory. */
   readonly counterFile?: string;
   readonly wrap?: (channel: ByteChannel) => ByteChannel;
+  /** Further arguments of the program. */
+  readonly arguments?: ReadonlyArray<string>;
 }
 
 /** Starts a supervisor and connects to it. */
@@ -94,7 +97,7 @@ export const hostSupervisor = (
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, "oom 1\noom_kill 1\n");
     }
-    const { child, channel } = yield* spawnSupervisor(directories);
+    const { child, channel } = yield* spawnSupervisor(directories, setup.arguments);
     const link = yield* connect(setup.wrap?.(channel) ?? channel, {
       outputBytesMax: 64 * 1024,
       startTimeout: Duration.seconds(20),
