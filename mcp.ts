@@ -1,14 +1,13 @@
 /**
  * The MCP server as a process: `deno task mcp` over HTTP, `deno task mcp --stdio` for clients that start it.
  */
-import process from "node:process";
 import { Effect, Layer, Logger } from "effect";
 import { mcpHttp, mcpStdio, settings } from "./src/app.ts";
 import { explained, givesBackPermissions } from "./src/boot.ts";
-import { entryOptions, runProcess } from "./src/process.ts";
+import { argumentsAmong, entryOptions, runProcess } from "./src/process.ts";
 
 // Over standard streams the layer is built when the client has gone, and that is the end of the process.
-const program = process.argv.includes("--stdio")
+const program = argumentsAmong(["--stdio"]).has("--stdio")
   ? Effect.scoped(Layer.build(Layer.provide(mcpStdio, [settings, givesBackPermissions]))).pipe(
     explained,
     // Until the settings are read there is no logger but the default one, which would write to the protocol.

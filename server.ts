@@ -1,9 +1,11 @@
 /**
- * The agent API as a process: `deno task serve`.
+ * The agent API as a process: `deno task serve`; `--mcp` opens the MCP server beside it.
  */
 import { Layer } from "effect";
-import { agentApi, settings } from "./src/app.ts";
+import { agentApi, bothDoors, settings } from "./src/app.ts";
 import { explained, givesBackPermissions } from "./src/boot.ts";
-import { entryOptions, runProcess } from "./src/process.ts";
+import { argumentsAmong, entryOptions, runProcess } from "./src/process.ts";
 
-runProcess(explained(Layer.launch(Layer.provide(agentApi, [settings, givesBackPermissions]))), entryOptions);
+const door = argumentsAmong(["--mcp"]).has("--mcp") ? bothDoors : agentApi;
+
+runProcess(explained(Layer.launch(Layer.provide(door, [settings, givesBackPermissions]))), entryOptions);

@@ -2,6 +2,8 @@
  * Erases everything that is kept about a user: sessions, stored responses, sandbox and workspace.
  *
  *   deno task erase PRINCIPAL [USER]
+ *
+ * `scripts/cli/commands.ts` has checked the line.
  */
 import { Effect, Layer } from "effect";
 import { erase } from "../src/runs/erase.ts";
@@ -9,12 +11,7 @@ import { responses, sandbox, sessions } from "../src/app.ts";
 import type { ConfigurationRefused } from "../src/config.ts";
 import type { SandboxError } from "../src/services/Sandbox.ts";
 import type { SessionsUnavailable } from "../src/services/Sessions.ts";
-import { typed } from "../src/root.ts";
 import { settingsLayer } from "./settings.ts";
-
-const usage = `usage: ${typed} erase PRINCIPAL [USER]
-
-PRINCIPAL is api-key:NAME, jwt:SUBJECT or anonymous. Without USER, the principal's own default user is erased.`;
 
 /** What stood in the way, and what to do about it. */
 const messageOf = (error: ConfigurationRefused | SandboxError | SessionsUnavailable): string => {
@@ -26,11 +23,10 @@ const messageOf = (error: ConfigurationRefused | SandboxError | SessionsUnavaila
     : said;
 };
 
-const [principal = "", user = "", ...rest] = Deno.args;
-const isPrincipal = /^(?:(?:api-key|jwt):.+|anonymous)$/.test(principal);
+const [principal = "", user = ""] = Deno.args;
 
-if (!isPrincipal || rest.length > 0 || (principal === "anonymous" && user === "")) {
-  console.error(usage);
+if (principal === "anonymous" && user === "") {
+  console.error("anonymous has no default user: name the user whose data is to be erased");
   Deno.exitCode = 2;
 } else {
   const erased = erase({ principal, user, ephemeral: false }).pipe(

@@ -1,20 +1,13 @@
 /**
- * Creates, lists and revokes API keys in the file that a server of the same settings reads.
+ * Creates, lists and revokes API keys in the file that a server of the same settings reads: `deno task keys`.
  *
- *   deno task keys create NAME
- *   deno task keys list
- *   deno task keys revoke ID_OR_NAME
+ * Its arguments are `create NAME`, `list` or `revoke ID_OR_NAME`; `scripts/cli/commands.ts` explains them to people.
  */
 import { Effect } from "effect";
 import { createKey, keyFilePath, readKeys, revokeKeys } from "../src/adapters/identity/keyFile.ts";
 import { Settings } from "../src/config.ts";
 import { typed } from "../src/root.ts";
 import { settingsLayer } from "./settings.ts";
-
-const usage = `usage: ${typed} keys create NAME | list | revoke ID_OR_NAME
-
-The keys are kept, hashed, in keys.json of CAISSON_DATA_PATH, or in the file that CAISSON_API_KEYS_FILE names.
-A running server takes notice within a second: from the first key on every request needs one.`;
 
 const program = Effect.gen(function* () {
   const path = keyFilePath(yield* Settings);
@@ -33,7 +26,7 @@ const program = Effect.gen(function* () {
     for (const { id, name } of yield* revokeKeys(path, argument)) console.log(`revoked ${id} of ${name}`);
     return 0;
   }
-  console.error(usage);
+  console.error(`the line is read by ${typed} keys`);
   return 2;
 });
 

@@ -21,7 +21,7 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/logging.ts": ["src/domain", "src/config.ts"],
   "src/boot.ts": ["src/announcements.ts", "src/config.ts", "src/config", "src/services"],
   "src/announcements.ts": ["src/config.ts", "src/config", "src/services"],
-  "src/process.ts": [],
+  "src/process.ts": ["src/root.ts"],
   "src/root.ts": [],
   "src/app.ts": [
     "src/announcements.ts",

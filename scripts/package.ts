@@ -10,7 +10,7 @@ import { version } from "../src/domain/version.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 
-/** The programs of the package; `scripts/package/caisson.ts` names what they become. */
+/** The programs of the package; `scripts/cli/programs.ts` says what launches them. */
 const programs = [
   "server.ts",
   "mcp.ts",
@@ -106,13 +106,8 @@ export const buildPackage = async (folder: string): Promise<void> => {
     for (const specifier of specifiers) text = text.replaceAll(specifier, packageIn(specifier)[0]);
     Deno.writeTextFileSync(path, text);
   }
-  await deno(
-    "bundle",
-    "--quiet",
-    "--platform=deno",
-    `--output=${join(folder, "bin/caisson.js")}`,
-    "scripts/package/caisson.ts",
-  );
+  // In chunks as well: a bare command loads nothing but what launches it.
+  await bundle(join(folder, "bin"), ["scripts/caisson.ts"], "--lock=deno.lock", "--frozen");
   const launcher = join(folder, "bin/caisson.js");
   Deno.writeTextFileSync(launcher, `#!/usr/bin/env node\n${Deno.readTextFileSync(launcher)}`);
   Deno.chmodSync(launcher, 0o755);

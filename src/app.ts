@@ -24,7 +24,7 @@ import * as Agent from "./agent/Agent.ts";
 import * as LocalToolbox from "./agent/LocalToolbox.ts";
 import * as Announce from "./announcements.ts";
 import { environment } from "./config/environment.ts";
-import { Settings } from "./config.ts";
+import { ConfigurationRefused, Settings } from "./config.ts";
 import * as Api from "./http/server.ts";
 import * as Logging from "./logging.ts";
 import * as Runs from "./runs/Runs.ts";
@@ -265,4 +265,21 @@ export const mcpStdio = Layer.mergeAll(Announce.sandbox, mcpStdioDoor).pipe(
   Layer.provide(mcpServices),
   Layer.merge(announceSettings),
   Layer.provideMerge(logging(true)),
+);
+
+/**
+ * The agent API and the MCP server in one process, over the same sandboxes.
+ *
+ * *Fails with* what either fails with, and with `ConfigurationRefused` when `MCP_SERVER_URL` names another server.
+ */
+export const bothDoors = Layer.unwrap(
+  Effect.flatMap(
+    Settings,
+    ({ mcpServerUrl }) =>
+      Option.isNone(mcpServerUrl) ? Effect.succeed(Layer.merge(agentApi, mcpHttp)) : Effect.fail(
+        new ConfigurationRefused({
+          problems: ["MCP_SERVER_URL names an MCP server while --mcp opens one here: leave one of them out"],
+        }),
+      ),
+  ),
 );

@@ -3,6 +3,26 @@
  */
 import process from "node:process";
 import { Cause, Exit, Runtime } from "effect";
+import { typedCommand } from "./root.ts";
+
+/**
+ * The arguments of this process, which may be these and no others.
+ *
+ * *Details*: what is set differently is told on standard error with the way to do it, and the process ends with 2.
+ */
+export const argumentsAmong = (accepted: ReadonlyArray<string>): ReadonlySet<string> => {
+  const found = process.argv.slice(2);
+  const other = found.find((argument) => !accepted.includes(argument));
+  if (other === undefined) return new Set(found);
+  process.stderr.write(
+    `unexpected ${JSON.stringify(other)}: ${
+      accepted.join(", ")
+    } is all that can be said here. Settings are variables ` +
+      `of the environment or lines of .env; ${typedCommand} serve and mcp take ` +
+      "them as flags, which --help lists\n",
+  );
+  process.exit(2);
+};
 
 /** What a shell reports of a program that a signal ended, by signal. */
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;

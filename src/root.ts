@@ -11,6 +11,9 @@ export const root: URL = new URL(isBundled ? "./" : "../", import.meta.url);
 /** What a person types before the name of a task. */
 export const typed: string = isBundled ? "caisson" : "deno task";
 
+/** What a person types before a command that has flags. */
+export const typedCommand: string = isBundled ? "caisson" : "deno task caisson";
+
 /** A program of the WebAssembly sandbox, by name, and the flags that tell Deno where its packages are. */
 export const guestProgram = (
   name: "main" | "prepare",

@@ -11,6 +11,8 @@ export interface Row<A> {
   readonly aliases: ReadonlyArray<string>;
   /** What a value must be, in words that complete "expected …". */
   readonly expected: string;
+  /** The words it may be, none when it is not a choice. */
+  readonly choices: ReadonlyArray<string>;
   /** The default as a person would write it, "" for none. */
   readonly defaultText: string;
   readonly secret: boolean;
@@ -28,8 +30,8 @@ export interface About {
 const row = <A>(
   key: string,
   about: About,
-  kind: Pick<Row<A>, "expected" | "defaultText" | "parse" | "fallback"> & { readonly secret?: boolean },
-): Row<A> => ({ key, aliases: about.aliases ?? [], why: about.why, secret: kind.secret ?? false, ...kind });
+  kind: Pick<Row<A>, "expected" | "defaultText" | "parse" | "fallback"> & Partial<Pick<Row<A>, "secret" | "choices">>,
+): Row<A> => ({ key, aliases: about.aliases ?? [], why: about.why, secret: false, choices: [], ...kind });
 
 const decodeFinite = Schema.decodeUnknownOption(Schema.FiniteFromString);
 
@@ -108,6 +110,7 @@ export const toolServers = (key: string, about: About): Row<ToolServers> =>
 export const flag = (key: string, about: About & { readonly default: boolean }): Row<boolean> =>
   row(key, about, {
     expected: "true or false",
+    choices: ["true", "false"],
     defaultText: String(about.default),
     fallback: about.default,
     parse: (value) =>
@@ -125,6 +128,7 @@ export const choice = <const Choices extends ReadonlyArray<string>>(
 ): Row<Choices[number]> =>
   row(key, about, {
     expected: `one of ${about.choices.join(", ")}`,
+    choices: about.choices,
     defaultText: about.default,
     fallback: about.default,
     parse: (value) => Option.fromUndefinedOr(about.choices.find((c) => c.toLowerCase() === value.toLowerCase())),

@@ -58,7 +58,11 @@ export const serve = Layer.unwrap(
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
     });
-    const served = HttpRouter.serve(Router.layer, { disableLogger: true, routerConfig: Router.routerConfig });
+    const served = HttpRouter.serve(Router.layer, {
+      disableLogger: true,
+      disableListenLog: true,
+      routerConfig: Router.routerConfig,
+    });
     return drained.pipe(
       Layer.provideMerge(served),
       Layer.provideMerge(closesConnections(server)),

@@ -108,7 +108,7 @@ export const layerSurfaces = Layer.unwrap(Effect.gen(function* () {
   const server = createServer({ keepAliveTimeout: keepAliveTimeoutMs });
   // A client that keeps a connection open would otherwise still talk to a server that answers no more.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()));
-  const served = HttpRouter.serve(routes, { disableLogger: true }).pipe(
+  const served = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provide(Callers.layer),
     Layer.provideMerge(
       NodeHttpServer.layer(() => server, {

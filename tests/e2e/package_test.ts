@@ -174,11 +174,11 @@ it.live("the npm package serves, calls a tool over standard streams and keeps ke
     assert.match((yield* caisson("keys", "list")).stdout, / me$/m);
     const unclear = yield* caisson("keys");
     assert.equal(unclear.code, 2);
-    assert.match(unclear.stderr, /^usage: caisson keys create/);
+    assert.match(unclear.stderr, /caisson keys <subcommand>[^]*create[^]*revoke/);
     const misspelt = yield* caisson("srve");
     assert.deepEqual([misspelt.code, misspelt.stdout], [2, ""]);
-    assert.match(misspelt.stderr, /there is no command "srve"; did you mean serve\?/);
-    assert.match((yield* caisson("--help")).stdout, /caisson mcp \[--stdio\]/);
+    assert.match(misspelt.stderr, /Unknown subcommand "srve"[^]*Did you mean this\?\s+serve/);
+    assert.match((yield* caisson("--help")).stdout, /serve[^]*mcp[^]*doctor/);
 
     if (skipWithoutEngine === undefined) {
       // A data directory of its own: keys were created in the other.

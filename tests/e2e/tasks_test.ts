@@ -18,7 +18,7 @@ const runByCi = ["image", "test", "check", "test:doc", "coverage", "test:compat"
 /** Tasks that are made of others. */
 const composed = ["ok"];
 /** Tasks of users, each with a test below. */
-const tried = ["serve", "mcp", "example", "image", "doctor", "erase", "keys", "skills", "grants"];
+const tried = ["serve", "mcp", "example", "image", "doctor", "erase", "keys", "skills", "grants", "caisson"];
 /** Tasks that write into the checkout; the gate compares what they write with what is there. */
 const writers = ["docs", "locks", "package", "web"];
 
@@ -123,8 +123,33 @@ it.live("serve ends with 0 on Ctrl-C, and erase works beside it", () =>
     assert.match(erased.stdout, /^erased 0 sessions and the workspace of anonymous "bob"/m);
     const unclear = yield* user.run("erase");
     assert.equal(unclear.code, 2);
-    assert.match(unclear.stderr, /usage: deno task erase PRINCIPAL/);
+    assert.match(unclear.stderr, /Missing required argument: principal[^]*usage: deno task caisson erase/);
     yield* server.controlC;
+    assert.equal(yield* server.ended, 0, server.output());
+  }));
+
+it.live("caisson serve takes settings as flags, and --mcp opens both doors over the same sandboxes", () =>
+  Effect.gen(function* () {
+    const user = yield* userCheckout({ ...usual, AGENT_API_PORT: "http" });
+    const refused = yield* user.run("serve", ["--port", "0"]);
+    assert.equal(refused.code, 2, refused.stderr);
+    assert.match(refused.stderr, /unexpected "--port".*deno task caisson serve and mcp take them as flags/);
+    const server = yield* user.start("caisson", [
+      "serve",
+      "--port",
+      "0",
+      "--mcp",
+      "--data-path",
+      `${user.elsewhere}/d`,
+    ]);
+    const api = yield* address(server, "agent API");
+    const mcp = yield* address(server, "MCP server");
+    assert.equal((yield* ask(api)).status, 200);
+    assert.equal((yield* Effect.promise(() => fetch(`${mcp}/health`))).status, 200);
+    assert.ok(Deno.statSync(`${user.elsewhere}/d`).isDirectory);
+    assert.equal(server.output().match(/sandbox: embedded/g)?.length, 1);
+    assert.equal(server.output().match(/istens? on|istening on/g)?.length, 2);
+    yield* server.signal("SIGTERM");
     assert.equal(yield* server.ended, 0, server.output());
   }));
 
