@@ -126,7 +126,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
         system: systemOf(prompt, request.instructions),
         before: [...request.conversation.history, ...request.conversation.fresh].map(inWords),
         cacheKey: request.owner.ephemeral ? undefined : sessionDigest(request.conversation.key),
-        record: new RunRecord(settings.runOutputBytesMax),
+        record: new RunRecord(settings.runOutputBytesMax, price),
         sees: vision,
         isClientTool: (name) => clientToolNames.has(name),
         stored: false,

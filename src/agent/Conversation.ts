@@ -20,6 +20,8 @@ export interface TurnOutcome {
   readonly status: TurnStatus;
   readonly model: string;
   readonly usage: Usage;
+  /** What it cost, in US dollars; absent where the model has no price. */
+  readonly costUsd?: number;
 }
 
 /** A request's place in its session. */

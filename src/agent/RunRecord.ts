@@ -41,10 +41,15 @@ export class RunRecord {
   #imageCharacters = 0;
   #remark: { readonly after: number; readonly message: Message } | undefined;
 
-  constructor(readonly outputBytesMax: number) {}
+  constructor(readonly outputBytesMax: number, readonly price?: Usage.Price) {}
 
   get usage(): Usage.Usage {
     return this.#usage;
+  }
+
+  /** What the run has cost so far, in US dollars; undefined where the model has no price. */
+  get costUsd(): number | undefined {
+    return this.price === undefined ? undefined : Usage.costUsd(this.#usage, this.price);
   }
 
   get turns(): number {
@@ -174,7 +179,14 @@ export class RunRecord {
   }
 
   finishedEvent(reason: FinishReason): AgentEvent {
-    return { _tag: "RunFinished", reason, usage: this.#usage, turns: this.#turns };
+    const { costUsd } = this;
+    return {
+      _tag: "RunFinished",
+      reason,
+      usage: this.#usage,
+      turns: this.#turns,
+      ...(costUsd !== undefined && { costUsd }),
+    };
   }
 
   #heard(event: ModelEvent): ReadonlyArray<AgentEvent> {

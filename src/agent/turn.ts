@@ -65,6 +65,7 @@ export const store = (run: Run, status: TurnStatus): Effect.Effect<void, Session
       status,
       model: run.request.model,
       usage: run.record.usage,
+      ...(run.record.costUsd !== undefined && { costUsd: run.record.costUsd }),
     })
   ).pipe(
     Effect.andThen(Effect.sync(() => {

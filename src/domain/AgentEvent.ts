@@ -110,6 +110,8 @@ export const RunFinished = Schema.TaggedStruct("RunFinished", {
   /** Summed over the model turns of the run. */
   usage: Usage,
   turns: Schema.Int,
+  /** What they cost, in US dollars; absent where the model has no price. */
+  costUsd: Schema.optionalKey(Schema.Number),
   atMs,
 });
 export type RunFinished = typeof RunFinished.Type;

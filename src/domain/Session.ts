@@ -33,6 +33,8 @@ export const Turn = Schema.Struct({
   resent: Schema.optionalKey(Schema.Boolean),
   model: Schema.String,
   usage: Usage,
+  /** What the run cost, in US dollars; absent where its model had no price. */
+  costUsd: Schema.optionalKey(Schema.Number),
   startedAtMs: Schema.Number,
   finishedAtMs: Schema.Number,
 });

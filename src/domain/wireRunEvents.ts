@@ -72,6 +72,9 @@ export const WireRunEvent = Schema.Union([
     reason: FinishReason,
     turns: Schema.Int,
     usage: WireRunUsage,
+    cost_usd: Schema.NullOr(Schema.Number).annotate({
+      description: "In US dollars; null for a model without a price in CAISSON_MODELS.",
+    }),
   }),
 ]).annotate({ identifier: "RunEvent" });
 export type WireRunEvent = typeof WireRunEvent.Type;
@@ -138,6 +141,7 @@ export const toldEvent = (event: AgentEvent, run: string): ToldEvent | undefined
           completion_tokens: outputTokens,
           total_tokens: inputTokens + outputTokens,
         },
+        cost_usd: event.costUsd ?? null,
       };
     }
     case "TurnStarted":

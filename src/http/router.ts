@@ -103,10 +103,12 @@ const Artifacts = HttpApiBuilder.group(
   Api,
   "artifacts",
   Effect.fnUntraced(function* (handlers) {
-    const { list, content, upload } = yield* artifacts.make;
+    const { archive, content, list, remove, upload } = yield* artifacts.make;
     return handlers
       .handle("listArtifacts", ({ query }) => list(query))
       .handle("uploadArtifact", ({ query }) => upload(query))
+      .handleRaw("artifactArchive", ({ query }) => archive(query))
+      .handle("deleteArtifact", ({ params, query }) => remove(params.artifact, query))
       .handleRaw("artifactContent", ({ params, query }) => content(params.artifact, query));
   }),
 );

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { Effect, Option, Redacted } from "effect";
+import { Buffer } from "node:buffer";
+import { Effect, Option, Redacted, Stream } from "effect";
+import { unzipSync } from "fflate";
+import { archiveOf } from "../../src/http/caisson/archive.ts";
+import { FileError } from "../../src/services/Sandbox.ts";
+import { it } from "../support/it.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import type { SettingsService } from "../../src/config.ts";
 import { linkKeys, signLink } from "../../src/http/caisson/sealedLinks.ts";
@@ -236,4 +241,78 @@ Deno.test("a file is 413 when it is larger than the limit", () =>
     const [{ url }] = await listed(app);
     const { response } = await fetched(app, pathOf(url));
     assert.equal(response.status, 413);
+  }));
+
+const removed = (app: App, id: string, headers: Record<string, string>) =>
+  app.send(new Request(`http://caisson.test/v1/artifacts/${id}?user=u1`, { method: "DELETE", headers }));
+
+/** Ann's workspace with some files, in a sandbox that deletes what it is asked to. */
+const kept = (files: Readonly<Record<string, Uint8Array>>, refuses = false) => {
+  const sandbox = fakeSandbox(({ command }) =>
+    Effect.sync(() => {
+      const path = /^rm -f -- '(.*)'$/s.exec(command)?.[1]?.replaceAll(`'\\''`, "'");
+      if (path === undefined || refuses) return outcome("", 1);
+      sandbox.files.delete(`${annKey}:${path}`);
+      return outcome("");
+    })
+  );
+  for (const [name, bytes] of Object.entries(files)) sandbox.files.set(`${annKey}:/workspace/${name}`, bytes);
+  return sandbox;
+};
+
+Deno.test("a file is deleted by its id, whatever its name; another's id is none", () => {
+  const sandbox = kept({ "it's $(here).csv": new Uint8Array(3), "other.csv": new Uint8Array(4) });
+  return withApp({ steps: [], settings, sandbox }, async (app) => {
+    const [file] = (await listed(app)).filter((one: { filename: string }) => one.filename.startsWith("it's"));
+    const stranger = await removed(app, file.id, bob);
+    assert.equal(stranger.status, 404);
+    const response = await removed(app, file.id, ann);
+    assert.deepEqual(await response.json(), { id: file.id, object: "artifact.deleted", deleted: true });
+    assert.deepEqual((await listed(app)).map((one: { filename: string }) => one.filename), ["other.csv"]);
+    const again = await removed(app, file.id, ann);
+    assert.equal(again.status, 404);
+  });
+});
+
+Deno.test("a file that the sandbox does not let go of is told, and stays", () =>
+  withApp({ steps: [], settings, sandbox: kept({ "a.csv": new Uint8Array(3) }, true) }, async (app) => {
+    const [file] = await listed(app);
+    const response = await removed(app, file.id, ann);
+    assert.match((await response.json()).error.message, /a\.csv: the sandbox does not let go of it/);
+    assert.equal((await listed(app)).length, 1);
+  }));
+
+Deno.test("the archive holds every listed file, under names that are safe everywhere", () => {
+  const files = {
+    "chart.png": png,
+    "a/b.csv": new TextEncoder().encode("a,b\n"),
+    "a\\..\\c": png,
+    "empty": new Uint8Array(),
+  };
+  return withApp({ steps: [], settings, sandbox: kept({ ...files, ".cache/x": png }) }, async (app) => {
+    const { response, bytes } = await fetched(app, "/v1/artifacts/archive?user=u1", ann);
+    assert.equal(response.headers.get("content-type"), "application/zip");
+    assert.equal(response.headers.get("content-disposition"), 'attachment; filename="workspace.zip"');
+    const entries = unzipSync(bytes);
+    assert.deepEqual(Object.keys(entries).toSorted(), ["a/b.csv", "a_.._c", "chart.png", "empty"]);
+    assert.deepEqual(entries["chart.png"], png);
+    const none = await fetched(app, "/v1/artifacts/archive?user=nobody", bob);
+    assert.deepEqual(unzipSync(none.bytes), {});
+  });
+});
+
+it.effect("a file that shrinks or vanishes while it is read is named in the archive, and the others are whole", () =>
+  Effect.gen(function* () {
+    const gone = new FileError({ path: "/workspace/gone", reason: "NotFound", why: "no such file" });
+    const readBytes = (path: string) =>
+      path === "/workspace/gone" ? Stream.fail(gone) : Stream.make(new Uint8Array(2), new Uint8Array(2));
+    const entry = (name: string) => ({
+      path: `/workspace/${name}`,
+      sizeBytes: 4,
+      modifiedAtMs: Number.MAX_SAFE_INTEGER,
+    });
+    const pieces = yield* Stream.runCollect(archiveOf(readBytes, [entry("gone"), entry("here")]));
+    const entries = unzipSync(Buffer.concat(pieces));
+    assert.equal(entries["here"]?.length, 4);
+    assert.match(new TextDecoder().decode(entries["NOT-INCLUDED.txt"]), /\ngone\n/);
   }));

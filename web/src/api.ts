@@ -99,7 +99,8 @@ export const diff = (session: string, turn: string) =>
 export const files = (start: boolean) =>
   read<{ data: Array<FileOut>; has_more: boolean }>(`/v1/artifacts?limit=1000${start ? "" : "&start=false"}`);
 export const removeFile = (id: string) => read(`/v1/artifacts/${at(id)}`, { method: "DELETE" });
-export const archivePath = "/v1/artifacts/archive";
+/** Where all files are as one; a link carries no header, so it names the user. */
+export const archivePath = () => `/v1/artifacts/archive?user=${at(userName())}`;
 
 /** Where a file's bytes are on this very server, whatever name it was told under. */
 export const contentPath = (file: FileOut): string => {

@@ -12,7 +12,8 @@ import { Settings } from "../../config.ts";
 import { type Artifact, isOffered, mediaTypeOf } from "../../domain/Artifact.ts";
 import { readRange } from "./byteRange.ts";
 import { ownerKey } from "../../domain/ids.ts";
-import { type FileEntry, Sandbox, type SandboxHandle } from "../../services/Sandbox.ts";
+import { shellQuoted } from "../../domain/shellQuoted.ts";
+import { type FileEntry, FileError, Sandbox, type SandboxHandle } from "../../services/Sandbox.ts";
 import { Bodies } from "../../web/body.ts";
 import { ArtifactLinks } from "./ArtifactLinks.ts";
 import { Caller, FileAccess, UserName } from "../frame/Caller.ts";
@@ -23,6 +24,7 @@ import {
   LinkExpired,
   RangeNotSatisfiable,
 } from "../frame/errors.ts";
+import { archiveBytesMax, archiveOf, fitting } from "./archive.ts";
 import { readUpload } from "./uploads.ts";
 
 /** Files of one list. */
@@ -67,6 +69,13 @@ const count = (what: string, most: number) =>
       SchemaTransformation.numberFromString,
     ),
   );
+
+/** A file that is no more. */
+export const ArtifactDeleted = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("artifact.deleted"),
+  deleted: Schema.Literal(true),
+}).annotate({ identifier: "DeleteArtifactResponse" });
 
 /** Which files are listed. */
 export const ListQuery = Schema.Struct({
@@ -134,6 +143,21 @@ const findFile = Effect.fnUntraced(function* (handle: SandboxHandle, path: strin
     if (files.length < limit) break;
   }
   return yield* new ArtifactNotFound();
+});
+
+/** How long it may take to delete one file. */
+const removeMs = 10_000;
+
+/**
+ * Deletes a file where it lies, as the user of the sandbox.
+ *
+ * *Fails with* `FileError` (`PermissionDenied`) when it is still there, `SandboxError`.
+ */
+const removeFile = Effect.fnUntraced(function* (handle: SandboxHandle, path: string) {
+  const { exitCode } = yield* handle.execute({ command: `rm -f -- ${shellQuoted(path)}`, timeoutMs: removeMs });
+  if (exitCode !== 0) {
+    return yield* new FileError({ path, reason: "PermissionDenied", why: "the sandbox does not let go of it" });
+  }
 });
 
 const etagOf = (file: FileEntry): string => `"${file.sizeBytes.toString(36)}-${file.modifiedAtMs.toString(36)}"`;
@@ -245,7 +269,39 @@ export const make = Effect.gen(function* () {
     return shown(yield* links.describe(links.baseOf(request), owner, file, imageType));
   });
 
-  return { list, content, upload };
+  const remove = Effect.fnUntraced(function* (id: string, query: { readonly user?: string }) {
+    const owner = (yield* Caller).ownerOf(query);
+    const place = links.open(id);
+    if (Option.isNone(place) || ownerKey(place.value.owner) !== ownerKey(owner)) return yield* new ArtifactNotFound();
+    const handle = yield* sandbox.open(owner);
+    const { path } = yield* findFile(handle, place.value.path);
+    yield* removeFile(handle, path);
+    return { id, object: "artifact.deleted", deleted: true } satisfies typeof ArtifactDeleted.Type;
+  });
+
+  const archiveFrom = Effect.fnUntraced(function* (handle: SandboxHandle) {
+    const listed = (yield* handle.changedFiles(0, filesMax)).filter(({ path }) => isListed(path));
+    const files = fitting(listed);
+    if (Option.isNone(files)) return yield* new ArtifactTooLarge({ bytesMax: archiveBytesMax });
+    return archiveOf(handle.readBytes, files.value).pipe(
+      Stream.tapError((error) => Effect.logWarning("an archive was cut", error)),
+    );
+  });
+
+  const archive = Effect.fnUntraced(function* (query: { readonly user?: string }) {
+    const owner = (yield* Caller).ownerOf(query);
+    const body = owner.ephemeral ? archiveOf(() => Stream.empty, []) : yield* archiveFrom(yield* sandbox.open(owner));
+    return HttpServerResponse.stream(body, {
+      contentType: "application/zip",
+      headers: {
+        ...safeHeaders,
+        "accept-ranges": "none",
+        "content-disposition": 'attachment; filename="workspace.zip"',
+      },
+    });
+  });
+
+  return { list, content, upload, remove, archive };
 });
 
 /** Uploads are listed too: only caches and hidden files are not. */

@@ -5,7 +5,7 @@ import { Schema } from "effect";
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api";
 import { Authorization, FileAuthorization, UserName } from "../frame/Caller.ts";
 import { failsWith } from "../frame/failures.ts";
-import { ArtifactList, ArtifactOut, ContentQuery, ListQuery, UploadQuery } from "./artifacts.ts";
+import { ArtifactDeleted, ArtifactList, ArtifactOut, ContentQuery, ListQuery, UploadQuery } from "./artifacts.ts";
 import { ChatChunk } from "../../domain/ChatChunk.ts";
 import { MeOut } from "./me.ts";
 import { RunList, RunOut, RunsQuery } from "./runs.ts";
@@ -63,6 +63,17 @@ export class ArtifactsGroup extends HttpApiGroup.make("artifacts")
       success: ArtifactList,
       error: failsWith("SandboxError", "FileError"),
     }).annotate(OpenApi.Summary, "List the files of the workspace, the newest first").middleware(Authorization),
+    HttpApiEndpoint.get("artifactArchive", "/artifacts/archive", {
+      query: userQuery,
+      success: Schema.Uint8Array.pipe(HttpApiSchema.asUint8Array({ contentType: "application/zip" })),
+      error: failsWith("ArtifactTooLarge", "SandboxError"),
+    }).annotate(OpenApi.Summary, "Fetch the files of the workspace as one ZIP archive").middleware(Authorization),
+    HttpApiEndpoint.delete("deleteArtifact", "/artifacts/:artifact", {
+      params: { artifact: Schema.String },
+      query: userQuery,
+      success: ArtifactDeleted,
+      error: failsWith("ArtifactNotFound", "SandboxError", "FileError"),
+    }).annotate(OpenApi.Summary, "Delete a file of the workspace").middleware(Authorization),
     HttpApiEndpoint.get("artifactContent", "/artifacts/:artifact/content", {
       params: { artifact: Schema.String },
       query: ContentQuery,

@@ -20,7 +20,7 @@ export const MeOut = Schema.Struct({
 export const make = Effect.gen(function* () {
   const models = yield* Model;
   const { stop } = yield* Sandbox;
-  const features = stop === undefined ? [] : ["sandbox_stop"];
+  const features = ["archive", "delete", ...(stop === undefined ? [] : ["sandbox_stop"])];
   return Effect.fnUntraced(function* (query: { readonly user?: string }) {
     const caller = yield* Caller;
     const { principal } = caller.identity;

@@ -124,6 +124,9 @@ const TurnOut = Schema.Struct({
   started_at_ms: Schema.Number,
   finished_at_ms: Schema.Number,
   usage: Schema.Struct({ prompt_tokens: Schema.Int, completion_tokens: Schema.Int }),
+  cost_usd: Schema.NullOr(Schema.Number).annotate({
+    description: "In US dollars; null for a model without a price in CAISSON_MODELS.",
+  }),
   messages: Schema.Array(MessageOut),
 });
 
@@ -187,6 +190,7 @@ const turnOut = (turn: Turn): typeof TurnOut.Type => ({
   started_at_ms: turn.startedAtMs,
   finished_at_ms: turn.finishedAtMs,
   usage: { prompt_tokens: turn.usage.inputTokens, completion_tokens: turn.usage.outputTokens },
+  cost_usd: turn.costUsd ?? null,
   messages: turn.messages.map(messageOut),
 });
 

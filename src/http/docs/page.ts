@@ -3,6 +3,7 @@
  *
  * No script, no font, no request to anywhere: what a reader does here is known to nobody.
  */
+import { shellQuoted } from "../../domain/shellQuoted.ts";
 import { createHash } from "node:crypto";
 import { type Document, document, type Operation } from "./document.ts";
 
@@ -38,8 +39,6 @@ const escape = (text: string): string => text.replace(/[&<>"']/g, (character) =>
 const prose = (text: string): string =>
   escape(text).split("`").map((part, index) => index % 2 === 1 ? `<code>${part}</code>` : part).join("");
 
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
-
 const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
   rows.length === 0
     ? ""
@@ -56,11 +55,11 @@ export const sample = (base: string, path: string, method: string, operation: Op
   const json = operation.requestBody?.content["application/json"]?.example;
   const isForm = operation.requestBody?.content["multipart/form-data"] !== undefined;
   return [
-    `curl ${quoted(isForm ? `${url}?user=ada` : url)}`,
+    `curl ${shellQuoted(isForm ? `${url}?user=ada` : url)}`,
     // curl asks with GET, and with POST when there is something to send.
     ...(method === "DELETE" || (method === "POST" && json === undefined && !isForm) ? [`-X ${method}`] : []),
     ...(isOpen(operation) ? [] : [`-H "Authorization: Bearer $CAISSON_API_KEY"`]),
-    ...(json === undefined ? [] : [`-H 'content-type: application/json'`, `-d ${quoted(JSON.stringify(json))}`]),
+    ...(json === undefined ? [] : [`-H 'content-type: application/json'`, `-d ${shellQuoted(JSON.stringify(json))}`]),
     ...(isForm ? ["-F file=@sales.csv"] : []),
   ].join(" \\\n  ");
 };

@@ -2,7 +2,7 @@
  * Ceilings over whole runs: real agent and ledger, a model that loops.
  */
 import assert from "node:assert/strict";
-import { Effect, Layer, Result, Stream } from "effect";
+import { Effect, Layer, Option, Result, Stream } from "effect";
 import { TestClock } from "effect/testing";
 import * as Files from "../../../src/adapters/usageLedger/Files.ts";
 import * as Memory from "../../../src/adapters/sessions/Memory.ts";
@@ -97,7 +97,10 @@ it.effect("Agent.run stops a looping model within one step of its cost ceiling",
   Effect.gen(function* () {
     const price = { input: 10_000, cachedInput: 10_000, output: 10_000 };
     const { model, run, ledger } = yield* setUp({ runUsdMax: 1.5 }, price);
-    assert.equal(reasonOf(yield* run("u")), "SpendingLimit");
+    const ended = yield* run("u");
+    assert.equal(reasonOf(ended), "SpendingLimit");
+    const last = Result.isSuccess(ended) ? Option.getOrUndefined(ended.success) : undefined;
+    assert.equal(last?._tag === "RunFinished" && last.costUsd, 2, "the run tells what it cost");
     assert.equal(model.turns(), 2);
     const [day] = yield* ledger.report("p", { from: "1970-01-01", to: "1970-01-01" });
     assert.deepEqual([day?.runs, day?.usd, day?.usage.inputTokens], [1, 2, 160]);

@@ -71,7 +71,7 @@ export const FilesPanel = () => {
       {filesAreCut.value && <p class="quiet">The newest {files.value.length} files are shown.</p>}
       {offers("archive") && (
         <p>
-          <a class="copy" href={archivePath} download="workspace.zip">
+          <a class="copy" href={archivePath()} download="workspace.zip">
             <Icon name="save" size={14} />All as a zip file
           </a>
         </p>
