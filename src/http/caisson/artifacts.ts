@@ -13,7 +13,7 @@ import { type Artifact, isOffered, mediaTypeOf } from "../../domain/Artifact.ts"
 import { readRange } from "./byteRange.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import { shellQuoted } from "../../domain/shellQuoted.ts";
-import { type FileEntry, FileError, Sandbox, type SandboxHandle } from "../../services/Sandbox.ts";
+import { type FileEntry, FileError, Sandbox, type SandboxError, type SandboxHandle } from "../../services/Sandbox.ts";
 import { Bodies } from "../../web/body.ts";
 import { ArtifactLinks } from "./ArtifactLinks.ts";
 import { Caller, FileAccess, UserName } from "../frame/Caller.ts";
@@ -151,9 +151,10 @@ const removeMs = 10_000;
 /**
  * Deletes a file where it lies, as the user of the sandbox.
  *
- * *Fails with* `FileError` (`PermissionDenied`) when it is still there, `SandboxError`.
+ * *Fails with* `ArtifactNotFound`, `FileError` (`PermissionDenied`) when it cannot be deleted, `SandboxError`.
  */
-const removeFile = Effect.fnUntraced(function* (handle: SandboxHandle, path: string) {
+const removeFile = Effect.fnUntraced(function* (handle: SandboxHandle, named: string) {
+  const { path } = yield* findFile(handle, named);
   const { exitCode } = yield* handle.execute({ command: `rm -f -- ${shellQuoted(path)}`, timeoutMs: removeMs });
   if (exitCode !== 0) {
     return yield* new FileError({ path, reason: "PermissionDenied", why: "the sandbox does not let go of it" });
@@ -199,6 +200,29 @@ const serveFile = Effect.fnUntraced(function* (
     },
   });
 });
+
+const nobodyNamed = () =>
+  new InvalidRequest({
+    param: "user",
+    why: "Name a user: a workspace without one would be gone when this request ends",
+    code: null,
+  });
+
+/** The listed files of a workspace as one archive. */
+const archived = Effect.fnUntraced(function* (handle: SandboxHandle) {
+  const listed = (yield* handle.changedFiles(0, filesMax)).filter(({ path }) => isListed(path));
+  const files = fitting(listed);
+  if (Option.isNone(files)) return yield* new ArtifactTooLarge({ bytesMax: archiveBytesMax });
+  return archiveOf(handle.readBytes, files.value).pipe(
+    Stream.tapError((error) => Effect.logWarning("an archive was cut", error)),
+  );
+});
+
+const zipped = (body: Stream.Stream<Uint8Array, SandboxError>): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.stream(body, {
+    contentType: "application/zip",
+    headers: { ...safeHeaders, "accept-ranges": "none", "content-disposition": 'attachment; filename="workspace.zip"' },
+  });
 
 /** Builds the handlers of the artifacts' endpoints. */
 export const make = Effect.gen(function* () {
@@ -254,13 +278,7 @@ export const make = Effect.gen(function* () {
   const upload = Effect.fnUntraced(function* (query: typeof UploadQuery.Type) {
     const request = yield* HttpServerRequest.HttpServerRequest;
     const owner = (yield* Caller).ownerOf(query);
-    if (owner.ephemeral) {
-      return yield* new InvalidRequest({
-        param: "user",
-        why: "Name a user: a workspace without one would be gone when this request ends",
-        code: null,
-      });
-    }
+    if (owner.ephemeral) return yield* nobodyNamed();
     const sent = yield* readUpload(bodies, request, query.path, Math.min(fileBytesMax, settings.bodyBytesMax));
     const handle = yield* sandbox.open(owner);
     yield* handle.writeFile(sent.path, sent.content);
@@ -273,32 +291,14 @@ export const make = Effect.gen(function* () {
     const owner = (yield* Caller).ownerOf(query);
     const place = links.open(id);
     if (Option.isNone(place) || ownerKey(place.value.owner) !== ownerKey(owner)) return yield* new ArtifactNotFound();
-    const handle = yield* sandbox.open(owner);
-    const { path } = yield* findFile(handle, place.value.path);
-    yield* removeFile(handle, path);
+    yield* removeFile(yield* sandbox.open(owner), place.value.path);
     return { id, object: "artifact.deleted", deleted: true } satisfies typeof ArtifactDeleted.Type;
-  });
-
-  const archiveFrom = Effect.fnUntraced(function* (handle: SandboxHandle) {
-    const listed = (yield* handle.changedFiles(0, filesMax)).filter(({ path }) => isListed(path));
-    const files = fitting(listed);
-    if (Option.isNone(files)) return yield* new ArtifactTooLarge({ bytesMax: archiveBytesMax });
-    return archiveOf(handle.readBytes, files.value).pipe(
-      Stream.tapError((error) => Effect.logWarning("an archive was cut", error)),
-    );
   });
 
   const archive = Effect.fnUntraced(function* (query: { readonly user?: string }) {
     const owner = (yield* Caller).ownerOf(query);
-    const body = owner.ephemeral ? archiveOf(() => Stream.empty, []) : yield* archiveFrom(yield* sandbox.open(owner));
-    return HttpServerResponse.stream(body, {
-      contentType: "application/zip",
-      headers: {
-        ...safeHeaders,
-        "accept-ranges": "none",
-        "content-disposition": 'attachment; filename="workspace.zip"',
-      },
-    });
+    // An owner of one request has no workspace yet.
+    return zipped(owner.ephemeral ? archiveOf(() => Stream.empty, []) : yield* archived(yield* sandbox.open(owner)));
   });
 
   return { list, content, upload, remove, archive };
