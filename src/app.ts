@@ -28,6 +28,12 @@ import { ConfigurationRefused, Settings } from "./config.ts";
 import * as Api from "./http/server.ts";
 import * as Logging from "./logging.ts";
 import * as Runs from "./runs/Runs.ts";
+import { agent as measuredAgent } from "./telemetry/agent.ts";
+import { limits as measuredLimits } from "./telemetry/limits.ts";
+import * as Meter from "./telemetry/Meter.ts";
+import { model as measuredModel } from "./telemetry/model.ts";
+import { sandbox as measuredSandbox } from "./telemetry/sandbox.ts";
+import { toolbox as measuredToolbox } from "./telemetry/toolbox.ts";
 
 // Settings and logs ------------------------------------------------------------------------------
 
@@ -60,6 +66,9 @@ const logging = (toStderr: boolean) =>
     Effect.map(Settings, ({ logLevel }) =>
       Logging.layer(logLevel, { isTerminal: (toStderr ? process.stderr : process.stdout).isTTY, toStderr })),
   );
+
+/** Measurements, where the settings ask for them; without them the measured form of a port is the port itself. */
+const metering = Layer.unwrap(Effect.map(Settings, ({ metrics }) => metrics ? Meter.layer : Layer.empty));
 
 // Ports ------------------------------------------------------------------------------------------
 
@@ -159,7 +168,8 @@ const behindServer = (url: string) =>
       loaded(() =>
         Promise.all([import("./adapters/sandbox/remote/Remote.ts"), import("./adapters/toolbox/McpClient.ts")])
       ),
-      ([Remote, McpClient]) => Layer.merge(Remote.layer(url), Combined.layer(McpClient.layer(url))),
+      ([Remote, McpClient]) =>
+        Layer.merge(measuredSandbox(Remote.layer(url)), measuredToolbox(Combined.layer(McpClient.layer(url)))),
     ),
   );
 
@@ -170,7 +180,7 @@ const behindServer = (url: string) =>
 export const execution = Layer.unwrap(
   Effect.map(Settings, ({ mcpServerUrl }) =>
     Option.match(mcpServerUrl, {
-      onNone: () => Layer.provideMerge(Combined.layer(toolbox), sandbox),
+      onNone: () => Layer.provideMerge(measuredToolbox(Combined.layer(toolbox)), measuredSandbox(sandbox)),
       onSome: behindServer,
     })),
 );
@@ -190,15 +200,15 @@ export const runs = Runs.layer.pipe(
 
 /** Every port of the agent API with the agent and its runs on top. */
 export const services = Runs.layer.pipe(
-  Layer.provideMerge(agent),
+  Layer.provideMerge(measuredAgent(agent)),
   Layer.provideMerge(
     Layer.mergeAll(
-      model,
+      measuredModel(model),
       execution,
       sessions,
       responses,
       identity,
-      limits,
+      measuredLimits(limits),
       runLedger,
       usageLedger,
       converter,
@@ -240,12 +250,18 @@ export const agentApi = Layer.mergeAll(
   Layer.provideMerge(Announce.door("agent API", Announce.askTheApi), Api.serve),
 ).pipe(
   Layer.provide(services),
+  Layer.provide(metering),
   Layer.merge(announceSettings),
   Layer.provideMerge(logging(false)),
 );
 
 /** What the MCP server needs: tools and sandboxes of its own process, whatever `MCP_SERVER_URL` says. */
-const mcpServices = Layer.mergeAll(Layer.provideMerge(toolbox, sandbox), identity, limits, Skills.layer);
+const mcpServices = Layer.mergeAll(
+  Layer.provideMerge(measuredToolbox(toolbox), measuredSandbox(sandbox)),
+  identity,
+  measuredLimits(limits),
+  Skills.layer,
+);
 
 const mcpHttpDoor = Layer.unwrap(Effect.map(loaded(() => import("./mcp/http.ts")), ({ layer }) => layer));
 const mcpStdioDoor = Layer.unwrap(Effect.map(loaded(() => import("./mcp/stdio.ts")), ({ layer }) => layer));
@@ -256,6 +272,7 @@ export const mcpHttp = Layer.mergeAll(
   Layer.provideMerge(Announce.door("MCP server", Announce.connectToMcp), mcpHttpDoor),
 ).pipe(
   Layer.provide(mcpServices),
+  Layer.provide(metering),
   Layer.merge(announceSettings),
   Layer.provideMerge(logging(false)),
 );
@@ -263,6 +280,7 @@ export const mcpHttp = Layer.mergeAll(
 /** The MCP server over standard streams, until the client goes. */
 export const mcpStdio = Layer.mergeAll(Announce.sandbox, mcpStdioDoor).pipe(
   Layer.provide(mcpServices),
+  Layer.provide(metering),
   Layer.merge(announceSettings),
   Layer.provideMerge(logging(true)),
 );

@@ -1,7 +1,7 @@
 /**
  * What the process tells its operator.
  */
-import { choice, type Row } from "./rows.ts";
+import { choice, flag, type Row, secret } from "./rows.ts";
 
 /** The rows of this area, by the name the code uses. */
 export const telemetryRows = {
@@ -9,5 +9,12 @@ export const telemetryRows = {
     choices: ["TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "NONE"],
     default: "INFO",
     why: "Least severe line that is logged.",
+  }),
+  metrics: flag("CAISSON_METRICS", {
+    default: false,
+    why: "Whether both doors answer GET /metrics for Prometheus. Where keys are configured it needs one.",
+  }),
+  metricsKey: secret("CAISSON_METRICS_KEY", {
+    why: "Bearer token of GET /metrics, the only one it then takes, so that Prometheus holds no user's key.",
   }),
 } as const satisfies Record<string, Row<unknown>>;

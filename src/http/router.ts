@@ -10,6 +10,7 @@ import { ArtifactLinks } from "./caisson/ArtifactLinks.ts";
 import * as artifacts from "./caisson/artifacts.ts";
 import { Bodies } from "../web/body.ts";
 import { LoopWatch } from "../web/LoopWatch.ts";
+import { metricsPath } from "../web/metrics.ts";
 import * as docs from "./docs/routes.ts";
 import * as Caller from "./frame/Caller.ts";
 import * as Failures from "./frame/failures.ts";
@@ -17,13 +18,16 @@ import * as chatCompletions from "./openai/chat/chatCompletions.ts";
 import * as executions from "./caisson/executions.ts";
 import * as health from "./caisson/health.ts";
 import * as me from "./caisson/me.ts";
+import * as metrics from "./caisson/metrics.ts";
 import * as models from "./openai/models.ts";
-import { envelope, requestLog } from "./frame/requestFrame.ts";
+import { envelope, requestLog, routeIn } from "./frame/requestFrame.ts";
 import * as responses from "./openai/responses/responses.ts";
 import * as runs from "./caisson/runs.ts";
 import * as sandbox from "./caisson/sandbox.ts";
 import * as sessions from "./caisson/sessions.ts";
 import { SignIns } from "./frame/SignIns.ts";
+import { CurrentMeter } from "../telemetry/Meter.ts";
+import { RequestMeter } from "../telemetry/RequestMeter.ts";
 import * as Page from "./ui/pages.ts";
 import * as usage from "./caisson/usage.ts";
 
@@ -35,6 +39,7 @@ const methodTable = (() => {
   const table = new Map<string, Array<string>>([
     [docs.documentPath, ["GET", "HEAD"]],
     [docs.docsPath, ["GET", "HEAD"]],
+    [metricsPath, ["GET", "HEAD"]],
   ]);
   HttpApi.reflect(Api, {
     onGroup: () => {},
@@ -157,7 +162,13 @@ const cors = (origins: string) => {
 /** Everything that must stand around the endpoints, with the bounds of the settings. */
 const Frame = Layer.unwrap(Effect.gen(function* () {
   const { bodyBytesMax, corsOrigins } = yield* Settings;
-  return Layer.mergeAll(requestLog(yield* LoopWatch), envelope(methodTable, bodyBytesMax), cors(corsOrigins));
+  const meter = yield* CurrentMeter;
+  const requests = meter === undefined ? undefined : new RequestMeter(meter, routeIn(methodTable));
+  return Layer.mergeAll(
+    requestLog(yield* LoopWatch, requests),
+    envelope(methodTable, bodyBytesMax),
+    cors(corsOrigins),
+  );
 }));
 
 /** The routes of the whole API, to be served by any host. */
@@ -167,6 +178,7 @@ export const layer = Layer.mergeAll(
     Layer.provide([Bodies.layer, Caller.layer, Failures.layer]),
   ),
   docs.layer,
+  metrics.layer,
   Page.layer,
   Frame,
 ).pipe(Layer.provide([ArtifactLinks.layer, LoopWatch.layer, SignIns.layer]));

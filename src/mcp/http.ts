@@ -14,6 +14,7 @@ import { Bodies } from "../web/body.ts";
 import { makeAddressCheck } from "./addresses.ts";
 import { Callers } from "./callers.ts";
 import { makeEndpoint } from "./endpoint.ts";
+import * as metrics from "./metrics.ts";
 import { SandboxRequests, sandboxRoutes } from "./sandboxRoutes.ts";
 import { McpSessions } from "./sessions.ts";
 import { skillRoutes } from "./skillRoutes.ts";
@@ -108,7 +109,8 @@ export const layerSurfaces = Layer.unwrap(Effect.gen(function* () {
   const server = createServer({ keepAliveTimeout: keepAliveTimeoutMs });
   // A client that keeps a connection open would otherwise still talk to a server that answers no more.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()));
-  const served = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+  const listening = { disableLogger: true, disableListenLog: true };
+  const served = HttpRouter.serve(Layer.merge(routes, metrics.layer), listening).pipe(
     Layer.provide(Callers.layer),
     Layer.provideMerge(
       NodeHttpServer.layer(() => server, {

@@ -19,7 +19,10 @@ import type {
   ServerResult,
 } from "@modelcontextprotocol/sdk/types";
 import { version } from "../domain/version.ts";
+import { CurrentMeter } from "../telemetry/Meter.ts";
+import { otherValue } from "../telemetry/names.ts";
 import { internalError, invalidParams, methodNotFound, rpcCode, RpcFailure } from "./errors.ts";
+import { measuredMethod } from "./measuredMethod.ts";
 import type { McpCall, Surface } from "./Surface.ts";
 
 /** Requests of one session that run at once; one client has no use for more, and each may hold output. */
@@ -69,6 +72,7 @@ export const connect: (surface: Surface, connection: Connection) => Effect.Effec
     const run = yield* FiberSet.runtimePromise(requests)();
     const report = yield* FiberSet.makeRuntime<never, void, never>();
     const places = yield* Semaphore.make(requestsAtOnceMax);
+    const meter = yield* CurrentMeter;
     let isEnding = false;
     const server = new Server(
       { name: "caisson", title: "Caisson", version },
@@ -111,7 +115,7 @@ export const connect: (surface: Surface, connection: Connection) => Effect.Effec
     server.removeRequestHandler("logging/setLevel");
     server.fallbackRequestHandler = ({ method, params }, extra) =>
       run(
-        answer(method, params, extra).pipe(
+        measuredMethod(meter, surface.methods.has(method) ? method : otherValue, answer(method, params, extra)).pipe(
           places.withPermitsIfAvailable(1),
           Effect.flatMap(Option.match({ onNone: () => Effect.fail(tooManyRequests), onSome: Effect.succeed })),
           Effect.catchDefect((defect) =>

@@ -8,7 +8,7 @@ import { answerOf, type Refusal } from "./errors.ts";
 import { skillMediaType } from "./resourceMethods.ts";
 
 /** Answers refusals as `/mcp` does. */
-const orRefusal = <R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, Refusal, R>) =>
+export const orRefusal = <R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, Refusal, R>) =>
   Effect.catch(effect, (refusal) => {
     const { status, headers, body } = answerOf(refusal);
     return Effect.succeed(HttpServerResponse.jsonUnsafe(body, { status, headers }));

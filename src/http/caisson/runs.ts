@@ -11,7 +11,7 @@ import { Runs } from "../../runs/Runs.ts";
 import { Converter } from "../../services/Converter.ts";
 import { Caller, UserName } from "../frame/Caller.ts";
 import { RunNotFound } from "../frame/errors.ts";
-import { failed } from "../frame/respond.ts";
+import { refused } from "../frame/respond.ts";
 import { streamed } from "../openai/chat/answer.ts";
 
 // Wire -------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ export const make = Effect.gen(function* () {
     const { headers } = yield* HttpServerRequest.HttpServerRequest;
     const owner = (yield* Caller).ownerOf(query);
     const [run, about] = [yield* runs.listen(owner, runIdOf(id)), yield* runs.find(owner, runIdOf(id))];
-    if (Option.isNone(run) || Option.isNone(about)) return failed(new RunNotFound({ id }));
+    if (Option.isNone(run) || Option.isNone(about)) return yield* refused(new RunNotFound({ id }));
     const options = {
       view: "events",
       id: `chatcmpl-${run.value.id}`,
@@ -120,7 +120,7 @@ export const make = Effect.gen(function* () {
       answerOnly: false,
     } as const;
     const answer = streamed(run.value, converter, options, keepAlive, lastFrameOf(headers["last-event-id"]));
-    return yield* Effect.catch(answer, (error) => Effect.succeed(failed(error)));
+    return yield* Effect.catch(answer, (error) => refused(error));
   });
 
   return { list, show, cancel, events };

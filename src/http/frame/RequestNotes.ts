@@ -9,6 +9,8 @@ export interface RequestNotes {
   model?: string;
   /** How the request ended when its status does not tell: a failure after the first byte. */
   outcome?: string;
+  /** The row of the error that the caller was told, before or after the first byte. */
+  error?: string;
 }
 
 /** The notes of the current request; outside a request they are written into the void. */

@@ -103,7 +103,7 @@ const ownRows: Rows<OwnError> = {
 export const errorTable: Rows<HttpError> = { ...ownRows, ...sharedRows, ...modelRows };
 
 /** The name of an error's row. */
-const keyOf = (error: HttpError): ErrorKey => {
+export const keyOf = (error: HttpError): ErrorKey => {
   switch (error._tag) {
     case "ModelError":
       return `ModelError.${error.reason._tag}`;

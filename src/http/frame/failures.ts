@@ -7,7 +7,7 @@ import { errorTable, isHttpError } from "./errorTable.ts";
 import { type HttpError, InvalidRequest } from "./errors.ts";
 import { logged } from "../../domain/failureDetail.ts";
 import { ErrorEnvelope, toReply } from "./reply.ts";
-import { failed } from "./respond.ts";
+import { refused } from "./respond.ts";
 
 type Tag = HttpError["_tag"];
 type ErrorOf<T extends Tag> = Extract<HttpError, { readonly _tag: T }>;
@@ -75,12 +75,11 @@ const sentByTheCaller: ReadonlySet<string> = new Set(["Params", "Headers", "Quer
 export class Failures extends HttpApiMiddleware.Service<Failures>()("caisson/http/Failures") {}
 
 /** The response of a failed request: its sentence to the caller, its detail to the log. */
-const answerFailure = (error: HttpError) => {
-  const response = failed(error);
-  return response.status < 500
-    ? Effect.succeed(response)
-    : Effect.as(Effect.annotateLogs(Effect.logWarning("request failed"), logged(error)), response);
-};
+const answerFailure = Effect.fnUntraced(function* (error: HttpError) {
+  const response = yield* refused(error);
+  if (response.status >= 500) yield* Effect.annotateLogs(Effect.logWarning("request failed"), logged(error));
+  return response;
+});
 
 /** The one place where an endpoint's failure becomes a response. */
 export const layer: Layer.Layer<Failures> = Layer.succeed(

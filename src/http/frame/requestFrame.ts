@@ -8,9 +8,10 @@ import { makeId } from "../../domain/ids.ts";
 import { BodyTooLarge, BodyUnreadable, UnsupportedMediaType } from "../../web/BodyError.ts";
 import { InternalError } from "../../runs/RunError.ts";
 import { type HttpError, MethodNotAllowed, UnknownUrl } from "./errors.ts";
+import type { RequestMeter } from "../../telemetry/RequestMeter.ts";
 import type { LoopWatchService } from "../../web/LoopWatch.ts";
 import { RequestNotes } from "./RequestNotes.ts";
-import { failed } from "./respond.ts";
+import { refused } from "./respond.ts";
 
 /** A caller's own request id is kept when it is harmless in headers and logs. */
 const requestId = /^[\w.:-]{1,128}$/;
@@ -24,8 +25,14 @@ const matches = (pattern: string, path: string): boolean => {
     wanted.every((segment, index) => segment === given[index] || (segment.startsWith(":") && given[index] !== ""));
 };
 
-const methodsOf = (table: MethodTable, path: string): ReadonlyArray<string> | undefined =>
-  table.get(path) ?? [...table].find(([pattern]) => matches(pattern, path))?.[1];
+/** The pattern of a path that is there: the labels of measurements have no other. */
+export const routeIn = (table: MethodTable) => (path: string): string | undefined =>
+  table.has(path) ? path : table.keys().find((pattern) => matches(pattern, path));
+
+const methodsOf = (table: MethodTable, path: string): ReadonlyArray<string> | undefined => {
+  const route = routeIn(table)(path);
+  return route === undefined ? undefined : table.get(route);
+};
 
 /** How a failure outside the endpoints reads to the caller; undefined for a bug. */
 const routingError = (
@@ -65,7 +72,7 @@ export const envelope = (table: MethodTable, bodyBytesMax: number) =>
       Effect.flatMap(
         HttpServerRequest.HttpServerRequest,
         ({ method, url }) =>
-          hasSemicolon(url) ? Effect.succeed(failed(new UnknownUrl({ method, path: url.split("?")[0] ?? "/" }))) : app,
+          hasSemicolon(url) ? refused(new UnknownUrl({ method, path: url.split("?")[0] ?? "/" })) : app,
       ).pipe(
         Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodyBytesMax)),
         Effect.catchCause((cause) =>
@@ -73,18 +80,18 @@ export const envelope = (table: MethodTable, bodyBytesMax: number) =>
             if (Cause.hasInterruptsOnly(cause)) return yield* Effect.failCause(cause);
             const request = yield* HttpServerRequest.HttpServerRequest;
             const error = routingError(Cause.squash(cause), request, table, bodyBytesMax);
-            if (error !== undefined) return failed(error);
+            if (error !== undefined) return yield* refused(error);
             yield* Effect.logError("request died of a bug", cause);
-            return failed(new InternalError());
+            return yield* refused(new InternalError());
           })
         ),
         Effect.flatMap((response) =>
           // The API layer answers an unknown media type by itself, as text.
           response.status !== 415 || response.headers["content-type"]?.startsWith("application/json") === true
             ? Effect.succeed(response)
-            : Effect.map(
+            : Effect.flatMap(
               HttpServerRequest.HttpServerRequest,
-              ({ headers }) => failed(new UnsupportedMediaType({ contentType: headers["content-type"] ?? "" })),
+              ({ headers }) => refused(new UnsupportedMediaType({ contentType: headers["content-type"] ?? "" })),
             )
         ),
       ),
@@ -94,8 +101,15 @@ export const envelope = (table: MethodTable, bodyBytesMax: number) =>
 /** What the log says of a request whose client left before there was a status, as proxies call it. */
 const clientGone = 499;
 
-/** Gives every request an id and ends it with one line in the log, when its last byte was sent. */
-export const requestLog = (watch: LoopWatchService) =>
+/** The path of a request, without what stands behind it. */
+const pathOf = ({ url }: HttpServerRequest.HttpServerRequest): string => url.split("?")[0] ?? "";
+
+/**
+ * Gives every request an id and ends it with one line in the log, when its last byte was sent.
+ *
+ * *Details*: where measurements are asked for, the request is measured then as well.
+ */
+export const requestLog = (watch: LoopWatchService, meter: RequestMeter | undefined) =>
   HttpRouter.middleware((app) =>
     Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest;
@@ -103,25 +117,26 @@ export const requestLog = (watch: LoopWatchService) =>
       const id = given !== undefined && requestId.test(given) ? given : makeId("req");
       const notes: RequestNotes = {};
       const startedMs = yield* Clock.currentTimeMillis;
-      let status: number = clientGone;
-      const leave = watch.enter({
-        method: request.method,
-        path: request.url.split("?")[0] ?? "",
-        bytes: Number(request.headers["content-length"] ?? 0),
-      });
+      const seen: { status: number; headMs?: number } = { status: clientGone };
+      const { method } = request;
+      const path = pathOf(request);
+      const leave = watch.enter({ method, path, bytes: Number(request.headers["content-length"] ?? 0) });
+      const measure = meter?.begin(method, path);
       yield* Effect.addFinalizer((exit): Effect.Effect<void, never, Scope.Scope> =>
         Effect.gen(function* () {
           leave();
-          const endedMs = yield* Clock.currentTimeMillis;
+          const durationMs = (yield* Clock.currentTimeMillis) - startedMs;
+          const outcome = notes.outcome ?? (exit._tag === "Failure" ? "disconnected" : "sent");
+          measure?.({ ...seen, errorType: notes.error, outcome, durationMs });
           yield* Effect.annotateLogs(Effect.logInfo("request"), {
             request_id: id,
-            method: request.method,
-            path: request.url.split("?")[0],
-            status,
-            duration_ms: endedMs - startedMs,
+            method,
+            path,
+            status: seen.status,
+            duration_ms: durationMs,
             ...(notes.user === undefined ? {} : { user: notes.user }),
             ...(notes.model === undefined ? {} : { model: notes.model }),
-            outcome: notes.outcome ?? (exit._tag === "Failure" ? "disconnected" : "sent"),
+            outcome,
           });
         })
       );
@@ -129,10 +144,11 @@ export const requestLog = (watch: LoopWatchService) =>
         Effect.provideService(RequestNotes, notes),
         Effect.annotateLogs("request_id", id),
       );
-      status = response.status;
-      const nowMs = yield* Clock.currentTimeMillis;
+      seen.status = response.status;
+      const headMs = (yield* Clock.currentTimeMillis) - startedMs;
+      seen.headMs = headMs;
       return HttpServerResponse.setHeaders(response, {
         "x-request-id": id,
-        "openai-processing-ms": String(nowMs - startedMs),
+        "openai-processing-ms": String(headMs),
       });
     }), { global: true });

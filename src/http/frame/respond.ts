@@ -1,9 +1,12 @@
 /**
  * Responses that every endpoint makes the same way.
  */
+import { Effect } from "effect";
 import { HttpServerResponse } from "effect/http";
+import { keyOf } from "./errorTable.ts";
 import type { HttpError } from "./errors.ts";
 import { type ReplyOptions, toReply } from "./reply.ts";
+import { RequestNotes } from "./RequestNotes.ts";
 
 /** A JSON response. */
 export const json = (body: unknown, headers: Readonly<Record<string, string>> = {}) =>
@@ -14,3 +17,13 @@ export const failed = (error: HttpError, options: ReplyOptions = {}): HttpServer
   const { status, envelope, headers } = toReply(error, options);
   return HttpServerResponse.jsonUnsafe(envelope, { status, headers });
 };
+
+/** The same, and the access line of the request names the error. */
+export const refused = (
+  error: HttpError,
+  options?: ReplyOptions,
+): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+  Effect.map(RequestNotes, (notes) => {
+    notes.error = keyOf(error);
+    return failed(error, options);
+  });

@@ -9,6 +9,7 @@ import type { Tick } from "../../../runs/RunLog.ts";
 import type { RunHandle } from "../../../runs/RunHandle.ts";
 import type { ConversionOptions, ConverterService } from "../../../services/Converter.ts";
 import { dataFrame, doneFrame, keepAliveFrame, numberedFrame, sse } from "../../../web/sse.ts";
+import { keyOf } from "../../frame/errorTable.ts";
 import { toReply } from "../../frame/reply.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
 import { json } from "../../frame/respond.ts";
@@ -40,6 +41,7 @@ export const streamed = Effect.fnUntraced(function* (
     heard._tag === "Tick" ? keepAliveFrame : conversion.step(heard).map(chunkFrame).join("");
   const errorFrame = (error: RunError): string => {
     notes.outcome = error._tag;
+    notes.error = keyOf(error);
     return dataFrame(toReply(error).envelope);
   };
   const lastFrame = Effect.fnUntraced(function* (cause: Cause.Cause<RunError>) {

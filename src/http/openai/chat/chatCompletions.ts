@@ -9,7 +9,7 @@ import { Runs } from "../../../runs/Runs.ts";
 import { type ConversionOptions, Converter } from "../../../services/Converter.ts";
 import { rateHeaders } from "../../frame/rateHeaders.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
-import { failed } from "../../frame/respond.ts";
+import { refused } from "../../frame/respond.ts";
 import { streamed, whole } from "./answer.ts";
 import { notAppliedHeader } from "./parameters.ts";
 import { type Chat, makeReadChat } from "./readChat.ts";
@@ -33,7 +33,7 @@ export const make = Effect.gen(function* () {
           ...(chat.notApplied.length > 0 && { [notAppliedHeader]: chat.notApplied.join(", ") }),
         })
       ),
-      Effect.catch((error) => Effect.succeed(failed(error, { toolsHaveRun: run.toolsHaveRun }))),
+      Effect.catch((error) => refused(error, { toolsHaveRun: run.toolsHaveRun })),
     );
   });
 

@@ -8,7 +8,7 @@ import type { RunHandle } from "../../../runs/RunHandle.ts";
 import { Runs } from "../../../runs/Runs.ts";
 import { rateHeaders } from "../../frame/rateHeaders.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
-import { failed, json } from "../../frame/respond.ts";
+import { json, refused } from "../../frame/respond.ts";
 import { ResponseDialect } from "./dialect.ts";
 import { type Asked, makeRead } from "./read.ts";
 import { makeStored } from "./stored.ts";
@@ -46,7 +46,7 @@ export const make = Effect.gen(function* () {
       : whole(run, dialect);
     return yield* answer.pipe(
       Effect.map((response) => HttpServerResponse.setHeaders(response, rateHeaders(run.allowance))),
-      Effect.catch((error) => Effect.succeed(failed(error, { toolsHaveRun: run.toolsHaveRun }))),
+      Effect.catch((error) => refused(error, { toolsHaveRun: run.toolsHaveRun })),
     );
   });
 

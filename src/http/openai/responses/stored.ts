@@ -14,7 +14,7 @@ import { sse } from "../../../web/sse.ts";
 import { Caller } from "../../frame/Caller.ts";
 import { InvalidRequest, ResponseNotFound } from "../../frame/errors.ts";
 import { ErrorEnvelope } from "../../frame/reply.ts";
-import { failed, json } from "../../frame/respond.ts";
+import { json, refused } from "../../frame/respond.ts";
 import type { ItemList, ResponseDeleted } from "./contract.ts";
 import { ResponseDialect } from "./dialect.ts";
 import { tellError } from "./keep.ts";
@@ -126,7 +126,7 @@ export const makeStored = Effect.gen(function* () {
     const dialect = new ResponseDialect(body, furtherOf(response.input));
     return yield* Effect.catch(
       streamed(heard.value, dialect, keepAlive, after),
-      (error) => Effect.succeed(failed(error)),
+      (error) => refused(error),
     );
   });
 

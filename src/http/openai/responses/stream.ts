@@ -7,6 +7,7 @@ import { InternalError, type RunError } from "../../../runs/RunError.ts";
 import type { RunHandle } from "../../../runs/RunHandle.ts";
 import type { Tick } from "../../../runs/RunLog.ts";
 import { keepAliveFrame, sse } from "../../../web/sse.ts";
+import { keyOf } from "../../frame/errorTable.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
 import type { ResponseDialect, ResponseEvent } from "./dialect.ts";
 import { tellError } from "./keep.ts";
@@ -39,6 +40,7 @@ export const streamed = Effect.fnUntraced(function* (
     heard._tag === "Tick" ? keepAliveFrame : framesAfter(dialect.step(heard), after);
   const failed = (error: RunError): string => {
     notes.outcome = error._tag;
+    notes.error = keyOf(error);
     return framesAfter(tellError(dialect, error), after);
   };
   const last = Effect.fnUntraced(function* (cause: Cause.Cause<RunError>) {

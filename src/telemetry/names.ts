@@ -1,0 +1,195 @@
+/**
+ * Every name of telemetry, in one place because the conventions still move.
+ *
+ * *Source*: OpenTelemetry semantic conventions 1.41 for HTTP (stable), GenAI and MCP (development); what no convention
+ * names begins with `caisson.`.
+ */
+
+/** What is counted or measured: its name, its unit in UCUM's words, and what it means. */
+export interface Instrument {
+  readonly kind: "counter" | "gauge" | "histogram";
+  readonly name: string;
+  readonly unit: string;
+  readonly description: string;
+  /** Upper bounds of a histogram's buckets. */
+  readonly boundaries?: ReadonlyArray<number>;
+}
+
+/** The values that tell one series of an instrument from another. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** Stands for every value outside of the closed set of a label. */
+export const otherValue = "_OTHER";
+
+/** Names of labels and attributes. */
+export const key = {
+  errorType: "error.type",
+  method: "http.request.method",
+  route: "http.route",
+  status: "http.response.status_code",
+  outcome: "caisson.outcome",
+  operation: "gen_ai.operation.name",
+  provider: "gen_ai.provider.name",
+  model: "gen_ai.request.model",
+  tokenType: "gen_ai.token.type",
+  agent: "gen_ai.agent.name",
+  tool: "gen_ai.tool.name",
+  finish: "caisson.run.finish_reason",
+  sandbox: "caisson.sandbox.kind",
+  limit: "caisson.limit.scope",
+  mcpMethod: "mcp.method.name",
+  version: "service.version",
+} as const;
+
+/** Seconds of requests; the last three are for runs, which take longer than the convention's ten. */
+const requestSeconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 300];
+/** Seconds of model turns, runs and tools: each bucket twice the one before. */
+const operationSeconds = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 300];
+/** Tokens of a turn: each bucket four times the one before. */
+const tokenCounts = Array.from({ length: 14 }, (_, power) => 4 ** power);
+
+/** Everything that is measured. */
+export const instruments = {
+  requestDuration: {
+    kind: "histogram",
+    name: "http.server.request.duration",
+    unit: "s",
+    description: "Time from a request's arrival to the last byte of its answer.",
+    boundaries: requestSeconds,
+  },
+  activeRequests: {
+    kind: "gauge",
+    name: "http.server.active_requests",
+    unit: "{request}",
+    description: "Requests that are being answered.",
+  },
+  firstByte: {
+    kind: "histogram",
+    name: "caisson.http.time_to_first_byte",
+    unit: "s",
+    description: "Time from a request's arrival to the head of its answer.",
+    boundaries: requestSeconds,
+  },
+  errors: {
+    kind: "counter",
+    name: "caisson.errors",
+    unit: "{error}",
+    description: "Requests that failed, before or after their first byte.",
+  },
+  turnDuration: {
+    kind: "histogram",
+    name: "gen_ai.client.operation.duration",
+    unit: "s",
+    description: "Duration of a model turn.",
+    boundaries: operationSeconds,
+  },
+  firstChunk: {
+    kind: "histogram",
+    name: "gen_ai.client.operation.time_to_first_chunk",
+    unit: "s",
+    description: "Time to the first chunk of a model turn.",
+    boundaries: operationSeconds,
+  },
+  tokens: {
+    kind: "histogram",
+    name: "gen_ai.client.token.usage",
+    unit: "{token}",
+    description: "Tokens of a model turn.",
+    boundaries: tokenCounts,
+  },
+  cost: {
+    kind: "counter",
+    name: "caisson.cost",
+    unit: "USD",
+    description: "Cost of the model turns whose price is known.",
+  },
+  runDuration: {
+    kind: "histogram",
+    name: "gen_ai.invoke_agent.duration",
+    unit: "s",
+    description: "Duration of a run.",
+    boundaries: operationSeconds,
+  },
+  activeRuns: { kind: "gauge", name: "caisson.runs.active", unit: "{run}", description: "Runs that go on." },
+  toolDuration: {
+    kind: "histogram",
+    name: "gen_ai.execute_tool.duration",
+    unit: "s",
+    description: "Duration of a tool call.",
+    boundaries: operationSeconds,
+  },
+  sandboxOpen: {
+    kind: "histogram",
+    name: "caisson.sandbox.open.duration",
+    unit: "s",
+    description: "Time until a sandbox is there to be used.",
+    boundaries: operationSeconds,
+  },
+  commandDuration: {
+    kind: "histogram",
+    name: "caisson.sandbox.command.duration",
+    unit: "s",
+    description: "Duration of a command or cell in a sandbox.",
+    boundaries: operationSeconds,
+  },
+  openSandboxes: {
+    kind: "gauge",
+    name: "caisson.sandboxes.open",
+    unit: "{sandbox}",
+    description: "Sandboxes that are open.",
+  },
+  rejected: {
+    kind: "counter",
+    name: "caisson.limits.rejected",
+    unit: "{request}",
+    description: "Requests that a limit refused.",
+  },
+  mcpDuration: {
+    kind: "histogram",
+    name: "mcp.server.operation.duration",
+    unit: "s",
+    description: "Duration of a request of the MCP protocol.",
+    boundaries: requestSeconds,
+  },
+  mcpSessions: {
+    kind: "gauge",
+    name: "caisson.mcp.sessions.active",
+    unit: "{session}",
+    description: "MCP sessions that are open.",
+  },
+  loopLag: {
+    kind: "gauge",
+    name: "caisson.event_loop.lag",
+    unit: "s",
+    description: "By how much the event loop came late at worst in the last minute.",
+  },
+  memory: {
+    kind: "gauge",
+    name: "process.memory.usage",
+    unit: "By",
+    description: "Resident memory of this process.",
+  },
+  overflow: {
+    kind: "counter",
+    name: "caisson.telemetry.series.overflow",
+    unit: "{update}",
+    description: "Updates whose labels were replaced by _OTHER because there are series enough.",
+  },
+  build: { kind: "gauge", name: "caisson.build_info", unit: "", description: "Always 1; the version is its label." },
+} as const satisfies Record<string, Instrument>;
+
+/** Providers as the conventions name them, by the first word of ours; a server of one's own is none of them. */
+const providers: Readonly<Record<string, string>> = {
+  gemini: "gcp.gemini",
+  openai: "openai",
+  anthropic: "anthropic",
+};
+
+/** The convention's name of one of our providers. */
+export const providerName = (provider: string): string => providers[provider] ?? otherValue;
+
+/** Methods that a label may name. */
+const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+/** A request's method as a label. */
+export const methodName = (method: string): string => methods.has(method) ? method : otherValue;
