@@ -5,7 +5,7 @@ import type { Effect } from "effect";
 import type { FileFault } from "../domain/FileFault.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
-import type { ModelError, ModelNotFound, ModelParameters } from "../services/Model.ts";
+import type { ModelError, ModelNotFound, ModelParameters, Truncation } from "../services/Model.ts";
 import type { SessionsUnavailable } from "../services/Sessions.ts";
 import type { ToolboxError } from "../services/Toolbox.ts";
 import type { SpendingLimitReached } from "../services/UsageLedger.ts";
@@ -30,6 +30,10 @@ export interface AgentRequest {
   readonly clientTools: ReadonlyArray<ToolDeclaration>;
   /** False for requests that must not touch the tools, such as a chat UI's title request. */
   readonly useTools: boolean;
+  /** Calls to our tools that are carried out; the model is told of each further one. Absent, all are. */
+  readonly ownCallsMax?: number;
+  /** What may be left out of a conversation that is too long for the model; absent, old tool output. */
+  readonly truncation?: Truncation;
   /**
    * Looks at the files that an answer names, after the arguments of the run's calls; absent, nobody looks. It is asked
    * only when a tool ran.

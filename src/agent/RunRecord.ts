@@ -125,9 +125,14 @@ export class RunRecord {
       : [...this.#produced.slice(0, remark.after), remark.message, ...this.#produced.slice(remark.after)];
   }
 
+  /** How many calls to our tools were carried out. */
+  get executed(): number {
+    return this.#produced.filter((message) => message.role === "tool" && message.execution !== undefined).length;
+  }
+
   /** Whether one of our tools has run. */
   get hasExecuted(): boolean {
-    return this.#produced.some((message) => message.role === "tool" && message.execution !== undefined);
+    return this.executed > 0;
   }
 
   /** The arguments of all calls so far. */

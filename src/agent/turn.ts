@@ -39,6 +39,9 @@ export interface Run {
 /** What the reader of a cut run finds where a result should be. */
 const cutCall = "Not completed: the run ended before this call did.";
 
+/** What a model reads of a call that was one too many. */
+const callTooMany = (most: number): string => `Not carried out: this request allows ${most} tool calls in all.`;
+
 /** What a model reads that cannot be shown an image, and one that was shown enough of them. */
 const blind = "(This model cannot be shown images.)";
 const tooManyImages = "(It is not shown: the images of this run are as many as a model takes.)";
@@ -172,6 +175,7 @@ const modelTurn = (run: Run, phase: "work" | "format", hideText: boolean): Strea
       messages: [...run.before, ...record.read],
       tools,
       parameters: parametersFor(run, phase),
+      ...(request.truncation !== undefined && { truncation: request.truncation }),
       principal: request.owner.principal,
       ...(run.cacheKey !== undefined && { cacheKey: run.cacheKey }),
     }).pipe(
@@ -213,6 +217,16 @@ const execute = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxErr
   return Stream.concat(Stream.make(started), withLiveOutput(call.id, finished));
 };
 
+/** Runs a call, or where it is one too many leaves it out and tells the model alone. */
+const executeWithin = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxError> =>
+  Stream.suspend(() => {
+    const { ownCallsMax = Number.POSITIVE_INFINITY } = run.request;
+    if (run.record.executed < ownCallsMax) return execute(run, call);
+    const { id: callId, name } = call;
+    run.record.addResult({ role: "tool", callId, name, content: callTooMany(ownCallsMax), isError: true });
+    return Stream.empty;
+  });
+
 const noEnding = (model: string) =>
   new ModelError({
     provider: "unknown",
@@ -245,7 +259,7 @@ const afterModel = (run: Run, formatting: boolean): Stream.Stream<AgentEvent, Ag
     const theirs = calls.filter((call) => run.isClientTool(call.name));
     const executed = Stream.concat(
       Stream.fromArray(events),
-      Stream.flatMap(Stream.fromIterable(ours), (call) => execute(run, call)),
+      Stream.flatMap(Stream.fromIterable(ours), (call) => executeWithin(run, call)),
     );
     if (theirs.length === 0) return executed;
     const handedOver = Stream.fromIterable(theirs.map((call): AgentEvent => ({ _tag: "ClientToolCalled", call })));

@@ -16,7 +16,7 @@ import { type Message, textOf } from "../domain/Message.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
 import { Limits } from "../services/Limits.ts";
-import type { ModelParameters } from "../services/Model.ts";
+import type { ModelParameters, Truncation } from "../services/Model.ts";
 import { RunLedger } from "../services/RunLedger.ts";
 import { Sandbox } from "../services/Sandbox.ts";
 import { Sessions } from "../services/Sessions.ts";
@@ -56,6 +56,10 @@ export interface RunRequest {
   readonly clientTools?: ReadonlyArray<ToolDeclaration>;
   /** False for requests that must not touch the tools; absent, they may be used. */
   readonly useTools?: boolean;
+  /** Calls to our tools that are carried out; absent, all that the bounds of a run allow. */
+  readonly ownCallsMax?: number;
+  /** What may be left out of a conversation that is too long for the model; absent, old tool output. */
+  readonly truncation?: Truncation;
   /** Which try of which request this is; absent, the only one. */
   readonly attempt?: Attempt;
   /** How a changed file is told; absent, by its path in the sandbox. */
@@ -192,6 +196,8 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
           clientTools: request.clientTools ?? [],
           useTools,
           checkAnswer: deliverables.check,
+          ...(request.ownCallsMax !== undefined && { ownCallsMax: request.ownCallsMax }),
+          ...(request.truncation !== undefined && { truncation: request.truncation }),
           ...(request.ownConversation !== undefined && { ownConversation: request.ownConversation }),
         });
         return events.pipe(

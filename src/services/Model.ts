@@ -209,6 +209,12 @@ export interface ModelParameters extends SamplingParameters {
   readonly parallelToolCalls?: boolean;
 }
 
+/**
+ * What becomes of a conversation that is longer than the model's window: nothing of it is left out, or also its oldest
+ * turns are.
+ */
+export type Truncation = "disabled" | "auto";
+
 /** One model turn, as the agent asks for it. */
 export interface ModelRequest {
   /** The public model name, as listed by {@link ModelService.list}. */
@@ -218,6 +224,8 @@ export interface ModelRequest {
   readonly messages: ReadonlyArray<Message>;
   readonly tools: ReadonlyArray<ToolDeclaration>;
   readonly parameters: ModelParameters;
+  /** Absent, old tool output is left out of a conversation that is too long, and nothing else. */
+  readonly truncation?: Truncation;
   /** For whom the turn is, so that nobody waits behind somebody else's crowd. */
   readonly principal?: string;
   /** What requests of one conversation share, so that a provider can keep them near their prompt's cache. */

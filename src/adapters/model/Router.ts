@@ -39,8 +39,8 @@ interface Route {
 const fitted = Effect.fnUntraced(function* (request: ModelRequest, info: ModelInfo) {
   const { contextTokens } = info;
   if (contextTokens === undefined) return request.messages;
-  const { system, messages, tools, parameters } = request;
-  const found = fit({ contextTokens, outputTokensMax: parameters.outputTokensMax, system, messages, tools });
+  const { system, messages, tools, parameters: { outputTokensMax }, truncation } = request;
+  const found = fit({ contextTokens, outputTokensMax, system, messages, tools, truncation });
   if (Option.isNone(found)) {
     return yield* new ModelError({
       provider: info.provider,
@@ -51,6 +51,11 @@ const fitted = Effect.fnUntraced(function* (request: ModelRequest, info: ModelIn
   }
   if (found.value.trimmed > 0) {
     yield* Effect.logInfo(`${found.value.trimmed} old tool results were left out to fit ${request.model}'s context`);
+  }
+  if (found.value.dropped > 0) {
+    yield* Effect.logInfo(
+      `${found.value.dropped} of the oldest messages were left out to fit ${request.model}'s context`,
+    );
   }
   return found.value.messages;
 });

@@ -1,13 +1,14 @@
 /**
  * What of a conversation is sent when not all of it fits the model's context window.
  *
- * Pure. Old tool output goes first and leaves a note in its place; nothing else is ever changed, so
- * calls keep their results and the people's words stay whole.
+ * Pure. Old tool output goes first and leaves a note in its place; the oldest turns go only where the request wishes
+ * it, so calls keep their results and the people's words stay whole.
  */
 import { Buffer } from "node:buffer";
 import { Option, Schema } from "effect";
 import type { Message, ToolMessage } from "../../domain/Message.ts";
 import type { ToolDeclaration } from "../../domain/Tool.ts";
+import type { Truncation } from "../../services/Model.ts";
 
 /**
  * UTF-8 bytes of one token: English text has 4 to 5, code and numbers 3. There is no tokenizer for
@@ -45,6 +46,8 @@ export interface Window {
   readonly system: string;
   readonly messages: ReadonlyArray<Message>;
   readonly tools: ReadonlyArray<ToolDeclaration>;
+  /** Absent, only old tool output may go. */
+  readonly truncation?: Truncation | undefined;
 }
 
 /** What fits. */
@@ -52,6 +55,8 @@ export interface Fitted {
   readonly messages: ReadonlyArray<Message>;
   /** Results that were replaced by a note. */
   readonly trimmed: number;
+  /** Messages that were left out from the beginning. */
+  readonly dropped: number;
 }
 
 const tokensOfText = (text: string): number => Buffer.byteLength(text) / bytesPerToken;
@@ -103,11 +108,26 @@ const candidates = (messages: ReadonlyArray<Message>): ReadonlyArray<number> => 
   return results.filter((index) => !kept.has(index));
 };
 
+/** Messages to leave out from the beginning so that this many tokens go: whole turns, and never the last. */
+const droppedFor = (messages: ReadonlyArray<Message>, goal: number): number => {
+  let dropped = 0;
+  let freed = 0;
+  for (const [index, message] of messages.entries()) {
+    if (message.role === "user") {
+      dropped = index;
+      if (freed >= goal) break;
+    }
+    freed += messageTokens(message);
+  }
+  return dropped;
+};
+
 /**
  * Fits a conversation to a window: unchanged when it fits, else with its oldest tool output replaced
  * by notes; none when it is certain that even so it does not fit.
  *
- * *Details*: counts are estimates on the cautious side. The number, order, roles and call ids of
+ * *Details*: counts are estimates on the cautious side. With `truncation: "disabled"` nothing is changed, with `"auto"`
+ * whole turns go from the beginning where notes do not free enough. Otherwise the number, order, roles and call ids of
  * messages never change.
  */
 export const fit = (window: Window): Option.Option<Fitted> => {
@@ -116,7 +136,10 @@ export const fit = (window: Window): Option.Option<Fitted> => {
   const fixed = tokensOfText(window.system) + tokensOfText(JSON.stringify(window.tools));
   const room = contextTokens - answer - fixed;
   const total = messages.reduce((sum, message) => sum + messageTokens(message), 0);
-  if (total <= room) return Option.some({ messages, trimmed: 0 });
+  if (total <= room) return Option.some({ messages, trimmed: 0, dropped: 0 });
+  if (window.truncation === "disabled") {
+    return total * certainShare <= room ? Option.some({ messages, trimmed: 0, dropped: 0 }) : Option.none();
+  }
 
   const step = contextTokens * stepShare;
   const goal = Math.ceil((total - room) / step) * step;
@@ -135,5 +158,12 @@ export const fit = (window: Window): Option.Option<Fitted> => {
     freed += messageTokens(message) - messageTokens(replaced);
     trimmed += 1;
   }
-  return (total - freed) * certainShare <= room ? Option.some({ messages: fitted, trimmed }) : Option.none();
+  const left = total - freed;
+  if (window.truncation === "auto" && left > room) {
+    const dropped = droppedFor(fitted, Math.ceil((left - room) / step) * step);
+    const kept = fitted.slice(dropped);
+    const keptTokens = kept.reduce((sum, message) => sum + messageTokens(message), 0);
+    return keptTokens * certainShare <= room ? Option.some({ messages: kept, trimmed, dropped }) : Option.none();
+  }
+  return left * certainShare <= room ? Option.some({ messages: fitted, trimmed, dropped: 0 }) : Option.none();
 };

@@ -439,3 +439,23 @@ it.effect("Agent.run offers no tools and no prompt of ours when the request must
     assert.deepEqual([first?.system, first?.tools], ["Make a title", []]);
   }).pipe(Effect.provide(agent([Scripted.answers("A title")])));
 });
+
+it.effect("Agent.run carries out as many calls as the request allows and tells the model of the others", () =>
+  Effect.gen(function* () {
+    const { opened } = conversation();
+    const call = (id: string) => Scripted.toolCall(id, "execute_bash", { command: id });
+    const steps = [Scripted.calls(call("1"), call("2")), Scripted.calls(call("3")), Scripted.answers("Done.")];
+    yield* Effect.gen(function* () {
+      const events = yield* run(request(opened, { ownCallsMax: 1 }));
+      assert.deepEqual(
+        events.flatMap((event) => event._tag === "ToolCallFinished" ? [event.call.id] : []),
+        ["1"],
+      );
+      const results = (yield* asked).at(-1)?.messages.filter(({ role }) => role === "tool").map(textOf);
+      assert.deepEqual(results, [
+        '{"command":"1"}',
+        "Not carried out: this request allows 1 tool calls in all.",
+        "Not carried out: this request allows 1 tool calls in all.",
+      ]);
+    }).pipe(Effect.provide(agent(steps)));
+  }));

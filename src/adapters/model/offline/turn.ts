@@ -8,9 +8,10 @@ import { type Message, textOf, type ToolCall, toolCallsOf, type ToolMessage } fr
 import type { ModelRequest, ToolChoice } from "../../../services/Model.ts";
 import { abilities, announce, confession, describe, failed } from "./answer.ts";
 import { writtenFile } from "./history.ts";
+import { offeredCall } from "./offered.ts";
 import { answerTitleRequest, answerUiTask } from "./uiTask.ts";
 import { argumentsOf, ourTools, type Step, toolOf } from "./Step.ts";
-import { tooLong, understand } from "./understand.ts";
+import { tooLong, understand, understoodCharsMax } from "./understand.ts";
 
 /** What the model does in a turn: it says `text`, then makes `call` if there is one. */
 export interface Turn {
@@ -36,14 +37,27 @@ const forced = (request: ModelRequest, name: string, message: string): Step | un
   return { _tag: "Named", tool: name, argumentsJson: JSON.stringify(only === undefined ? {} : { [only]: message }) };
 };
 
+/** The steps of a message; where none of our own tools is offered, also the client's function that it clearly means. */
+const stepsOf = (
+  { tools }: ModelRequest,
+  message: string,
+  before: ReadonlyArray<Message>,
+): ReadonlyArray<Step> => {
+  const offered = tools.map((tool) => tool.name);
+  const steps = understand(message, { file: writtenFile(before), tools: offered });
+  const isTheirs = offered.length > 0 && !offered.some((name) => ourTools.has(name));
+  if (!isTheirs || message.length > understoodCharsMax || steps.some(({ _tag }) => _tag === "Named")) return steps;
+  const meant = offeredCall(message, tools);
+  return meant === undefined ? steps : [meant];
+};
+
 const planOf = (
   request: ModelRequest,
   message: string,
   before: ReadonlyArray<Message>,
 ): ReadonlyArray<Step> | Unfulfillable => {
-  const offered = request.tools.map((tool) => tool.name);
   const choice = request.parameters.toolChoice ?? auto;
-  const steps = understand(message, { file: writtenFile(before), tools: offered });
+  const steps = stepsOf(request, message, before);
   switch (choice._tag) {
     case "Auto":
     case "None":

@@ -89,6 +89,15 @@ export class ResponseDialect {
     ];
   }
 
+  /** That the run goes on, under the number of the event before it. */
+  waiting(): ResponseEvent {
+    return {
+      type: "response.in_progress",
+      sequence_number: Math.max(0, this.#number - 1),
+      response: { ...this.#response, output: [...this.#output] },
+    };
+  }
+
   /** What an event of the run is told as. */
   step(event: AgentEvent): ReadonlyArray<ResponseEvent> {
     return this.#step(event).flatMap((told): ReadonlyArray<ResponseEvent> => {

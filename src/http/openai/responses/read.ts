@@ -83,6 +83,9 @@ const decode = Effect.fnUntraced(function* (text: string) {
       "unsupported_parameter",
     );
   }
+  if (Array.isArray(body["include"]) && body["include"].includes("message.output_text.logprobs")) {
+    return yield* invalid("include", "This server gives no logprobs", "unsupported_value");
+  }
   return yield* Effect.mapError(decodeBody(body), ({ issue }) => {
     const [first] = issuesOf(issue).issues;
     const param = (first?.path ?? []).map(String).join(".");
@@ -194,6 +197,8 @@ export const makeRead = Effect.gen(function* () {
       clientTools: offer.tools.map(({ declaration }) => declaration),
       useTools: false,
       detached: background,
+      ...(typeof body.max_tool_calls === "number" && { ownCallsMax: body.max_tool_calls }),
+      ...(body.truncation && { truncation: body.truncation }),
     };
     const asked: Asked = {
       run,

@@ -1,7 +1,7 @@
 /**
  * The events of a response as server-sent events, while its run goes on or after it.
  */
-import { Cause, type Duration, Effect, Stream } from "effect";
+import { Cause, Duration, Effect, Stream } from "effect";
 import type { AgentEvent } from "../../../domain/AgentEvent.ts";
 import { InternalError, type RunError } from "../../../runs/RunError.ts";
 import type { RunHandle } from "../../../runs/RunHandle.ts";
@@ -11,6 +11,12 @@ import { keyOf } from "../../frame/errorTable.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
 import type { ResponseDialect, ResponseEvent } from "./dialect.ts";
 import { tellError } from "./keep.ts";
+
+/**
+ * Silence after which a stream says again that it goes on: Codex gives up after five minutes without an event, and
+ * comments are none.
+ */
+const silenceMax = Duration.minutes(1);
 
 /** Frames behind a number; the first event has the number 0. */
 export const framesAfter = (events: ReadonlyArray<ResponseEvent>, after: number): string => {
@@ -24,6 +30,9 @@ export const framesAfter = (events: ReadonlyArray<ResponseEvent>, after: number)
 /**
  * Streams a run as the events of its response, those numbered up to `after` left out.
  *
+ * *Details*: in silence a comment comes after each `keepAlive`, and after each minute `response.in_progress` under the
+ * number of the event before it, so that a client which goes on from that number misses nothing.
+ *
  * *Fails with* what the run fails with before its first event; what fails later is told by events.
  */
 export const streamed = Effect.fnUntraced(function* (
@@ -36,8 +45,17 @@ export const streamed = Effect.fnUntraced(function* (
   yield* run.answered;
   const notes = yield* RequestNotes;
   const context = yield* Effect.context<never>();
-  const frameOf = (heard: AgentEvent | Tick): string =>
-    heard._tag === "Tick" ? keepAliveFrame : framesAfter(dialect.step(heard), after);
+  const every = Duration.min(keepAlive, silenceMax);
+  const silentTicksMax = Math.ceil(Duration.toMillis(silenceMax) / Duration.toMillis(every));
+  let silentTicks = 0;
+  const frameOf = (heard: AgentEvent | Tick): string => {
+    if (heard._tag !== "Tick") {
+      silentTicks = 0;
+      return framesAfter(dialect.step(heard), after);
+    }
+    silentTicks++;
+    return silentTicks % silentTicksMax === 0 ? framesAfter([dialect.waiting()], -1) : keepAliveFrame;
+  };
   const failed = (error: RunError): string => {
     notes.outcome = error._tag;
     notes.error = keyOf(error);
@@ -53,7 +71,7 @@ export const streamed = Effect.fnUntraced(function* (
   return sse(
     Stream.concat(
       Stream.sync(() => framesAfter(dialect.begin(), after)),
-      run.eventsAndTicks(keepAlive).pipe(
+      run.eventsAndTicks(every).pipe(
         Stream.mapArray((heard) => [heard.map(frameOf).join("")]),
         Stream.catchCause((cause) => Stream.fromEffect(last(cause))),
       ),

@@ -58,7 +58,9 @@ export const ResponseRequest = Schema.Struct({
   tool_choice: optional(ToolChoiceIn),
   parallel_tool_calls: optional(Schema.Boolean),
   max_output_tokens: optional(tokens),
-  max_tool_calls: optional(Schema.Int),
+  max_tool_calls: optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))).annotate({
+    description: "Calls to tools of the server that are carried out; further ones are left out.",
+  }),
   reasoning: optional(Schema.Struct({
     effort: optional(Schema.Literals(["none", "minimal", "low", "medium", "high", "xhigh", "max"])),
     summary: optional(Schema.String),
@@ -68,8 +70,12 @@ export const ResponseRequest = Schema.Struct({
     verbosity: optional(Schema.Literals(["low", "medium", "high"])),
   })),
   temperature: optional(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 2 }))),
+  top_logprobs: optional(Schema.Literal(0)).annotate({ description: "No logprobs are given here." }),
   top_p: optional(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))),
-  truncation: optional(Schema.Literals(["auto", "disabled"])),
+  truncation: optional(Schema.Literals(["auto", "disabled"])).annotate({
+    description: "With `auto` the oldest turns of a conversation that is too long are left out. Given as `disabled`, " +
+      "nothing is; absent, old tool output may be.",
+  }),
   metadata: optional(
     Schema.Record(Schema.String, Schema.String.check(Schema.isMaxLength(metadataValueMax))).check(
       Schema.isMaxProperties(metadataKeysMax),

@@ -231,3 +231,18 @@ for (const { name, messages } of captured.filter((each) => each.name.includes("t
       assert.match(text, /^(?:\{"title":")?Execute: print\(6 7\)(?:"\})?$/);
     }));
 }
+
+it.effect("a function-only request that clearly asks for its function gets the call, then what came of it", () =>
+  Effect.gen(function* () {
+    const weather = {
+      name: "get_weather",
+      description: "",
+      parameters: { type: "object", properties: { location: { type: "string" } }, required: ["location"] },
+    };
+    const asked = [user("What's the weather like in San Francisco?")];
+    const [call] = callsOf(yield* events(request(asked, { tools: [weather] })));
+    assert.deepEqual([call?.name, call?.argumentsJson], ["get_weather", '{"location":"San Francisco"}']);
+    assert.deepEqual(callsOf(yield* events(request(asked, { tools: [...tools, weather] }))), []);
+    const { text } = yield* play(asked, () => "foggy", { tools: [weather] });
+    assert.match(text, /foggy/);
+  }));

@@ -113,3 +113,14 @@ Deno.test("fit says where a removed result was saved, and never asks for a comma
   assert.ok(notes[1]?.includes("Its output is in /workspace/.caisson/output/1.txt"));
   assert.ok(notes.every((note) => note.startsWith("[This result of") && !/run|again the command/i.test(note)));
 });
+
+Deno.test("fit drops the oldest turns where the request wishes it, and changes nothing where it forbids it", () => {
+  const long = user("x".repeat(4000));
+  const messages = [long, assistant("one"), long, ...exchange("a", 8000), assistant("two"), user("last")];
+  assert.ok(Option.isNone(fit({ ...window(1000, messages), truncation: "disabled" })));
+  const { messages: sent, dropped } = Option.getOrThrow(fit({ ...window(1000, messages), truncation: "auto" }));
+  assert.deepEqual(sent, [user("last")]);
+  assert.equal(dropped, messages.length - 1);
+  const lone = [user("x".repeat(40_000))];
+  assert.ok(Option.isNone(fit({ ...window(1000, lone), truncation: "auto" })), "the last turn is never dropped");
+});
