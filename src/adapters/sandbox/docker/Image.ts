@@ -11,8 +11,9 @@ import { root } from "../../../root.ts";
 import { Settings, settingsTable } from "../../../config.ts";
 import { ImageMissing, SandboxError } from "../../../services/Sandbox.ts";
 import { builtHere } from "./contents.ts";
-import { Engine } from "./Engine.ts";
-import { toSandboxError } from "./EngineError.ts";
+import { type BuildMessage, Engine } from "./Engine.ts";
+import { type EngineError, toSandboxError } from "./EngineError.ts";
+import { tellingProgress } from "../local/progress.ts";
 import { tarArchive } from "./tarArchive.ts";
 import { headOf } from "../../../domain/cutText.ts";
 
@@ -58,6 +59,23 @@ const hashOf = (sources: ReadonlyArray<Source>): string => {
   const hash = createHash("sha256");
   for (const source of sources) hash.update(`${source.path}\0${source.content.length}\0`).update(source.content);
   return hash.digest("hex").slice(0, 32);
+};
+
+/** Logs each step of a build, and what it is at while a step takes long. *Fails with* what the build said. */
+const watchBuild = (
+  messages: Stream.Stream<BuildMessage, EngineError>,
+  missing: (detail: string) => SandboxError,
+): Effect.Effect<void, EngineError | SandboxError> => {
+  let newest = "waiting for the engine";
+  const steps = Stream.runForEach(messages, (message) => {
+    if (message.error !== undefined) {
+      return Effect.fail(missing(`the build failed: ${headOf(message.error.trim(), 500)}`));
+    }
+    const said = (message.stream ?? message.status ?? "").trim();
+    if (said !== "") newest = headOf(said, 160);
+    return /^Step \d+\/\d+/.test(said) ? Effect.logInfo(headOf(said, 160)) : Effect.logDebug(headOf(said, 500));
+  });
+  return tellingProgress(steps, () => `building the sandbox image: ${newest}`);
 };
 
 export interface ImageService {
@@ -108,18 +126,8 @@ export class Image extends Context.Service<Image, ImageService>()("caisson/adapt
             buildargs: { BASE: base, CONTENTS: builtHere[reference] ?? "slim" },
             labels: { [sourceLabel]: hashOf(files), "caisson.app": "caisson" },
           };
-          yield* engine.buildImage(
-            yield* tarArchive(files.map(({ path, content }) => Tar.file(path, content))),
-            options,
-          ).pipe(
-            Stream.runForEach((message) =>
-              message.error !== undefined
-                ? Effect.fail(missing(`the build failed: ${headOf(message.error.trim(), 500)}`))
-                : /^Step \d+\/\d+/.test(message.stream ?? "")
-                ? Effect.logInfo(headOf((message.stream ?? "").trim(), 160))
-                : Effect.logDebug(headOf((message.stream ?? message.status ?? "").trim(), 500))
-            ),
-          );
+          const context = yield* tarArchive(files.map(({ path, content }) => Tar.file(path, content)));
+          yield* watchBuild(engine.buildImage(context, options), missing);
           yield* Effect.logInfo(`built the sandbox image ${reference}`);
           if (Option.isSome(replaced)) yield* removeReplaced(replaced.value.Id);
           return reference;

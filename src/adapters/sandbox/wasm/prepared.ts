@@ -6,6 +6,7 @@ import { Effect, Schema, Semaphore } from "effect";
 import { guestProgram } from "../../../root.ts";
 import { RuntimeUnavailable, SandboxError } from "../../../services/Sandbox.ts";
 import { runToEnd } from "../local/childProcess.ts";
+import { tellingProgress } from "../local/progress.ts";
 
 /** Where a guest finds what it needs. */
 export interface Prepared {
@@ -21,6 +22,9 @@ const preparation = guestProgram("prepare");
  * make the image.
  */
 const prepareTimeout = "5 minutes";
+
+/** What is said meanwhile. */
+const firstTime = "getting the embedded Python ready, once: its packages are fetched and its memory image is made";
 
 const decodeInfo = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Struct({ denoDir: Schema.String })));
 const decodePlaces = Schema.decodeUnknownEffect(
@@ -70,7 +74,7 @@ export const makePrepare = (directory: string): Effect.Effect<Prepared, SandboxE
   return Semaphore.withPermit(
     turn,
     Effect.suspend(() =>
-      prepared !== undefined ? Effect.succeed(prepared) : run(directory).pipe(
+      prepared !== undefined ? Effect.succeed(prepared) : tellingProgress(run(directory), () => firstTime).pipe(
         Effect.tap((result) => Effect.sync(() => prepared = result)),
         Effect.mapError((cause) =>
           new SandboxError({
