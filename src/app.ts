@@ -32,6 +32,7 @@ import { agent as measuredAgent } from "./telemetry/agent.ts";
 import { limits as measuredLimits } from "./telemetry/limits.ts";
 import * as Meter from "./telemetry/Meter.ts";
 import { model as measuredModel } from "./telemetry/model.ts";
+import { byNameOnly } from "./telemetry/propagation.ts";
 import { sandbox as measuredSandbox } from "./telemetry/sandbox.ts";
 import { toolbox as measuredToolbox } from "./telemetry/toolbox.ts";
 
@@ -68,7 +69,10 @@ const logging = (toStderr: boolean) =>
   );
 
 /** Measurements, where the settings ask for them; without them the measured form of a port is the port itself. */
-const metering = Layer.unwrap(Effect.map(Settings, ({ metrics }) => metrics ? Meter.layer : Layer.empty));
+const telemetry = Layer.merge(
+  Layer.unwrap(Effect.map(Settings, ({ metrics }) => metrics ? Meter.layer : Layer.empty)),
+  byNameOnly,
+);
 
 // Ports ------------------------------------------------------------------------------------------
 
@@ -250,7 +254,7 @@ export const agentApi = Layer.mergeAll(
   Layer.provideMerge(Announce.door("agent API", Announce.askTheApi), Api.serve),
 ).pipe(
   Layer.provide(services),
-  Layer.provide(metering),
+  Layer.provide(telemetry),
   Layer.merge(announceSettings),
   Layer.provideMerge(logging(false)),
 );
@@ -272,7 +276,7 @@ export const mcpHttp = Layer.mergeAll(
   Layer.provideMerge(Announce.door("MCP server", Announce.connectToMcp), mcpHttpDoor),
 ).pipe(
   Layer.provide(mcpServices),
-  Layer.provide(metering),
+  Layer.provide(telemetry),
   Layer.merge(announceSettings),
   Layer.provideMerge(logging(false)),
 );
@@ -280,7 +284,7 @@ export const mcpHttp = Layer.mergeAll(
 /** The MCP server over standard streams, until the client goes. */
 export const mcpStdio = Layer.mergeAll(Announce.sandbox, mcpStdioDoor).pipe(
   Layer.provide(mcpServices),
-  Layer.provide(metering),
+  Layer.provide(telemetry),
   Layer.merge(announceSettings),
   Layer.provideMerge(logging(true)),
 );

@@ -2,37 +2,9 @@
  * `GET /metrics` in the composition that users have: both doors, scraped.
  */
 import assert from "node:assert/strict";
-import { type Context, Effect, Layer, Logger, Option, Redacted } from "effect";
-import { HttpServer } from "effect/http";
-import * as app from "../../src/app.ts";
-import { Settings, type SettingsService } from "../../src/config.ts";
+import { Effect, Option, Redacted } from "effect";
+import { agentDoor, mcpDoor } from "../support/doors.ts";
 import { it } from "../support/it.ts";
-import { temporaryDirectory } from "../support/temporaryDirectory.ts";
-
-const addressOf = (context: Context.Context<HttpServer.HttpServer>) =>
-  Effect.map(Effect.provideContext(HttpServer.HttpServer, context), ({ address }) => {
-    assert.ok("port" in address);
-    return `http://127.0.0.1:${address.port}`;
-  });
-
-const settingsOf = (changes: Partial<SettingsService>) =>
-  Effect.map(temporaryDirectory, (dataPath) =>
-    Layer.merge(
-      Settings.layerWith({
-        apiPort: 0,
-        mcpPort: 0,
-        sandbox: "embedded",
-        sessions: "memory",
-        logLevel: "NONE",
-        dataPath,
-        ...changes,
-      }),
-      Logger.layer([]),
-    ));
-
-const agentDoor = Effect.fnUntraced(function* (changes: Partial<SettingsService>) {
-  return yield* addressOf(yield* Layer.build(Layer.provide(app.agentApi, yield* settingsOf(changes))));
-});
 
 const get = (url: string, headers: Record<string, string> = {}) =>
   Effect.promise(async () => {
@@ -130,10 +102,7 @@ it.live("with a key of its own a scrape takes no other, on loopback too", () =>
 
 it.live("the MCP server measures its requests and methods, and refuses a scrape without the key", () =>
   Effect.gen(function* () {
-    const context = yield* Layer.build(
-      Layer.provide(app.mcpHttp, yield* settingsOf({ metrics: true, apiKeys, shutdownGraceSeconds: 0 })),
-    );
-    const base = yield* addressOf(context);
+    const base = yield* mcpDoor({ metrics: true, apiKeys });
     const authorization = `Bearer ${key}`;
     assert.equal((yield* get(`${base}/metrics`)).status, 401);
     assert.equal((yield* get(`${base}/metrics`, { authorization, host: "evil.example" })).status, 200);
