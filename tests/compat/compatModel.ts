@@ -12,7 +12,12 @@ import { makeId } from "../../src/domain/ids.ts";
 import { Model, type ModelEvent, type ModelInfo, type ModelRequest } from "../../src/services/Model.ts";
 
 /** What the answer to each task contains. */
-export const markers = { "three tools": "I used three tools.", "client tool": "Your own tool says:" } as const;
+export const markers = {
+  "three tools": "I used three tools.",
+  "client tool": "Your own tool says:",
+  "question": "Hello.",
+  "memory": "You said: Remember blue.",
+} as const;
 
 const call = (name: string, args: Record<string, unknown>): ReadonlyArray<ModelEvent> => [
   Scripted.toolCall(makeId("call"), name, args),
@@ -31,16 +36,29 @@ const threeTools: ReadonlyArray<ReadonlyArray<ModelEvent>> = [
   answer("I used ", "three tools."),
 ];
 
+/** What the tools of clients are called with. */
+const ownArguments: Readonly<Record<string, Record<string, unknown>>> = {
+  get_weather: { city: "Oslo" },
+  bash: { command: "echo rain" },
+  exec_command: { cmd: "echo rain" },
+};
+
 const turn = (request: ModelRequest): ReadonlyArray<ModelEvent> => {
   const lastUser = request.messages.findLastIndex((message) => message.role === "user");
   const results = request.messages.slice(lastUser + 1).filter((message) => message.role === "tool");
   const asked = request.messages.slice(lastUser, lastUser + 1).map(textOf).join("");
   if (asked.includes("three tools")) return threeTools[results.length] ?? answer("I used three tools.");
-  const own = request.tools.find(({ name }) => !agentToolNames.has(name) && /^(get_weather|bash)$/i.test(name));
+  const own = request.tools.find(({ name }) =>
+    !agentToolNames.has(name) && /^(get_weather|bash|exec_command)$/i.test(name)
+  );
+  if (asked.includes("What did I say")) {
+    const said = request.messages.filter(({ role }) => role === "user").map(textOf);
+    return answer("You said: ", said.find((text) => text.startsWith("Remember")) ?? "nothing");
+  }
   if (!asked.includes("own tool") || own === undefined) return answer("Hello.");
   const last = results.at(-1);
   if (last !== undefined) return answer("Your own tool says: ", last.content.slice(0, 100));
-  return call(own.name, own.name === "get_weather" ? { city: "Oslo" } : { command: "echo rain" });
+  return call(own.name, ownArguments[own.name.toLowerCase()] ?? {});
 };
 
 const info = (id: string): ModelInfo => ({ id, provider: "compat", vision: false });

@@ -4,6 +4,7 @@
 
 /** One answered request. */
 export interface Recorded {
+  readonly method: string;
   readonly path: string;
   readonly userAgent: string;
   readonly request: string;
@@ -23,11 +24,11 @@ export interface Recorder {
 export const record = (target: string): Recorder => {
   const records: Array<Recorded> = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
-    const { pathname } = new URL(request.url);
+    const { pathname, search } = new URL(request.url);
     const body = await request.text();
     const headers = new Headers(request.headers);
     for (const name of ["host", "content-length", "connection", "accept-encoding"]) headers.delete(name);
-    const answer = await fetch(`${target}${pathname}`, {
+    const answer = await fetch(`${target}${pathname}${search}`, {
       method: request.method,
       headers,
       ...(body === "" ? {} : { body }),
@@ -41,6 +42,7 @@ export const record = (target: string): Recorder => {
       },
       flush: () => {
         records.push({
+          method: request.method,
           path: pathname,
           userAgent: request.headers.get("user-agent") ?? "",
           request: body,
@@ -54,6 +56,19 @@ export const record = (target: string): Recorder => {
   return { url: `http://127.0.0.1:${server.addr.port}`, records, close: () => server.shutdown() };
 };
 
-/** How many times an answer finishes: finish reasons that are not null. */
-export const finishes = ({ response }: Recorded): number =>
+/** How many times an answer finishes, each in its dialect; undefined for what is no answer of a run. */
+export const finishesOf = (recorded: Recorded): number | undefined => {
+  if (recorded.method !== "POST" || recorded.status !== 200) return undefined;
+  if (recorded.path === "/v1/chat/completions") return finishes(recorded);
+  return recorded.path === "/v1/responses" ? endsOf(recorded) : undefined;
+};
+
+/** Events that end a response; a response that is no stream ends once. */
+const endsOf = ({ response }: Recorded): number =>
+  response.startsWith("event: ")
+    ? [...response.matchAll(/^event: response\.(?:completed|incomplete|failed)$/gm)].length
+    : 1;
+
+/** Finish reasons that are not null. */
+const finishes = ({ response }: Recorded): number =>
   [...response.matchAll(/"finish_reason":"(?:stop|length|tool_calls|content_filter)"/g)].length;

@@ -3,14 +3,14 @@
  *
  * Every client does a task with three of the server's tools and one with a tool of its own. A case
  * passes when the client ends well, its text holds the answer, and every response finished once.
- * `--write` renews `docs/compatibility.md`; names after it choose clients.
+ * `--write` renews `docs/compatibility.md`; names after it choose clients, the rows of the others stay.
  */
 import { Effect } from "effect";
 import { run as runEffect } from "../support/it.ts";
 import { served } from "../support/served.ts";
 import { type Client, javascriptClients, pythonClients, type Setting } from "./clients.ts";
 import { layer as compatModel, markers } from "./compatModel.ts";
-import { finishes, record } from "./recorder.ts";
+import { finishesOf, record } from "./recorder.ts";
 
 /** Time one start of a client may take, packages to be fetched included. */
 const clientSecondsMax = 300;
@@ -94,8 +94,7 @@ const tryClient = (client: Client, python: string): Effect.Effect<ReadonlyArray<
       recorder.records.length = 0;
       const setting: Setting = { baseUrl: recorder.url, directory, prompt, python };
       const { code, stdout, stderr } = yield* Effect.promise(() => spawn(client, setting));
-      const chats = recorder.records.filter(({ path, status }) => path === "/v1/chat/completions" && status === 200);
-      const wrong = chats.map(finishes).filter((count) => count !== 1);
+      const wrong = recorder.records.flatMap((each) => finishesOf(each) ?? []).filter((count) => count !== 1);
       const results: ReadonlyArray<Reported> = name === "" ? reported(stdout) : [{ case: name, text: stdout }];
       const failed = code !== 0
         ? `it exits with ${code}: ${stderr.trim().slice(-600)}`
@@ -122,22 +121,34 @@ const preparePython = async (requirement: string): Promise<string | undefined> =
   return undefined;
 };
 
-const markdown = (cases: ReadonlyArray<Case>): string =>
+const pagePath = "docs/compatibility.md";
+
+const rowOf = ({ client, name, why, skipped }: Case): string =>
+  `| ${client.name} | ${client.version} | ${name} | ${skipped ? "skipped" : why === "" ? "passes" : "fails"} |`;
+
+/** The rows in the order of the clients; those of clients that were not chosen stay as they are. */
+const rowsOf = (cases: ReadonlyArray<Case>, before: string): ReadonlyArray<string> => {
+  const kept = before.split("\n").filter((line) => line.startsWith("| "));
+  return [...javascriptClients, ...pythonClients].flatMap((client) => {
+    const renewed = cases.filter((each) => each.client === client);
+    return renewed.length > 0 ? renewed.map(rowOf) : kept.filter((line) => line.startsWith(`| ${client.name} | `));
+  });
+};
+
+const markdown = (cases: ReadonlyArray<Case>, before: string): string =>
   [
     "# Compatibility",
     "",
-    "Other people's clients, unchanged, against a real server over real sockets. Each does a task in which the server",
-    "runs three of its own tools, and one in which the model calls a tool that the client declared and answers. A case",
-    "passes when the client raises nothing, its text holds the answer, and every response has exactly one finish.",
+    "Other people's clients, unchanged, against a real server over real sockets. Over chat completions each does a task",
+    "in which the server runs three of its own tools, and one in which the model calls a tool that the client declared",
+    "and answers. Over the Responses API each asks, goes on from what was kept, and answers a call to its own tool. A",
+    "case passes when the client raises nothing, its text holds the answer, and every response has exactly one finish.",
     "",
-    "This page is written by `deno task test:compat --write`. `@ai-sdk/openai` is used through `.chat()` and the Agents",
-    'SDKs through `setOpenAIAPI("chat_completions")`, because their default is the Responses API.',
+    "This page is written by `deno task test:compat --write`.",
     "",
     "| Client | Version | Case | |",
     "| --- | --- | --- | --- |",
-    ...cases.map(({ client, name, why, skipped }) =>
-      `| ${client.name} | ${client.version} | ${name} | ${skipped ? "skipped" : why === "" ? "passes" : "fails"} |`
-    ),
+    ...rowsOf(cases, before),
     "",
   ].join("\n");
 
@@ -159,7 +170,7 @@ const main = async (): Promise<number> => {
     }
     cases.push(...results);
   }
-  if (write) await Deno.writeTextFile("docs/compatibility.md", markdown(cases));
+  if (write) await Deno.writeTextFile(pagePath, markdown(cases, await Deno.readTextFile(pagePath)));
   const failed = cases.filter(({ why }) => why !== "").length;
   const skipped = cases.filter((each) => each.skipped).length;
   console.log(`\n${cases.length - failed - skipped} passed | ${failed} failed | ${skipped} ignored`);

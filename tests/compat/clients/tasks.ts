@@ -12,6 +12,11 @@ export const threeTools = "Use three tools, then say so.";
 /** The client's own tool is asked, between the server's. */
 export const clientTool = "Ask your own tool for the weather in Oslo.";
 
+/** Asked over the Responses API: something, and then what was said before. */
+export const question = "Say hello.";
+export const remember = "Remember blue.";
+export const recall = "What did I say?";
+
 export const weather = {
   name: "get_weather",
   description: "The weather of a city",

@@ -8,6 +8,9 @@ API_KEY = "compat-key-0123456789abcdef"
 MODEL = "gpt-4o-mini"
 THREE_TOOLS = "Use three tools, then say so."
 CLIENT_TOOL = "Ask your own tool for the weather in Oslo."
+QUESTION = "Say hello."
+REMEMBER = "Remember blue."
+RECALL = "What did I say?"
 
 WEATHER = {
     "type": "function",

@@ -1,0 +1,32 @@
+import { Agent, run, setDefaultOpenAIClient, setTracingDisabled, tool } from "@openai/agents";
+import OpenAI from "openai";
+import { z } from "zod";
+import { apiKey, baseURL, clientTool, model, question, rain, recall, remember, report, weather } from "./tasks.ts";
+
+setTracingDisabled(true);
+setDefaultOpenAIClient(new OpenAI({ baseURL, apiKey }));
+
+const plain = new Agent({ name: "Plain", instructions: "Answer.", model });
+report("question, run", (await run(plain, question)).finalOutput ?? "");
+
+const streamed = await run(plain, question, { stream: true });
+let text = "";
+for await (const piece of streamed.toTextStream()) text += piece;
+report("question, run streaming", text);
+
+const first = await run(plain, remember);
+const second = await run(plain, recall, { previousResponseId: first.lastResponseId ?? "" });
+report("memory, previousResponseId", second.finalOutput ?? "");
+
+const armed = new Agent({
+  name: "Armed",
+  instructions: "Answer.",
+  model,
+  tools: [tool({
+    name: weather.name,
+    description: weather.description,
+    parameters: z.object({ city: z.string() }),
+    execute: () => Promise.resolve(rain),
+  })],
+});
+report("client tool, run", (await run(armed, clientTool)).finalOutput ?? "");

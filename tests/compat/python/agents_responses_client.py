@@ -1,0 +1,28 @@
+import asyncio
+
+from agents import Agent, Runner, function_tool, set_default_openai_client, set_tracing_disabled
+from openai import AsyncOpenAI
+from tasks import API_KEY, BASE_URL, CLIENT_TOOL, MODEL, QUESTION, RECALL, REMEMBER, get_weather, report
+
+set_tracing_disabled(True)
+set_default_openai_client(AsyncOpenAI(base_url=BASE_URL, api_key=API_KEY))
+
+
+async def main():
+    plain = Agent(name="Plain", instructions="Answer.", model=MODEL)
+    report("question, run", (await Runner.run(plain, QUESTION)).final_output)
+
+    streamed = Runner.run_streamed(plain, QUESTION)
+    async for _ in streamed.stream_events():
+        pass
+    report("question, run_streamed", streamed.final_output)
+
+    first = await Runner.run(plain, REMEMBER)
+    second = await Runner.run(plain, RECALL, previous_response_id=first.last_response_id)
+    report("memory, previous_response_id", second.final_output)
+
+    armed = Agent(name="Armed", instructions="Answer.", model=MODEL, tools=[function_tool(get_weather)])
+    report("client tool, run", (await Runner.run(armed, CLIENT_TOOL)).final_output)
+
+
+asyncio.run(main())

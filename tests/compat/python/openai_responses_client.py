@@ -1,0 +1,46 @@
+import json
+
+from openai import OpenAI
+from tasks import API_KEY, BASE_URL, CLIENT_TOOL, MODEL, QUESTION, RECALL, REMEMBER, WEATHER, get_weather, report
+
+client = OpenAI(base_url=BASE_URL, api_key=API_KEY)
+TOOLS = [{"type": "function", "strict": False, **WEATHER["function"]}]
+
+report("question, create", client.responses.create(model=MODEL, input=QUESTION).output_text)
+
+with client.responses.stream(model=MODEL, input=QUESTION) as stream:
+    heard = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
+    final = stream.get_final_response()
+assert final.output_text == heard
+report("question, .stream()", heard)
+
+first = client.responses.create(model=MODEL, input=REMEMBER)
+second = client.responses.create(model=MODEL, input=RECALL, previous_response_id=first.id)
+report("memory, previous_response_id", second.output_text)
+
+asked = client.responses.create(model=MODEL, input=CLIENT_TOOL, tools=TOOLS)
+outputs = [
+    {"type": "function_call_output", "call_id": item.call_id, "output": get_weather(**json.loads(item.arguments))}
+    for item in asked.output
+    if item.type == "function_call"
+]
+told = client.responses.create(model=MODEL, input=outputs, previous_response_id=asked.id, tools=TOOLS)
+report("client tool, create", told.output_text)
+
+state = client.responses.create(model=MODEL, input=QUESTION, background=True)
+while state.status in ("queued", "in_progress"):
+    state = client.responses.retrieve(state.id)
+report("question, background and retrieve", state.output_text)
+
+with client.responses.create(model=MODEL, input=QUESTION, background=True, stream=True) as left:
+    created = next(iter(left))
+with client.responses.retrieve(
+    created.response.id, stream=True, starting_after=created.sequence_number
+) as resumed:
+    report(
+        "question, background, left and resumed",
+        "".join(event.delta for event in resumed if event.type == "response.output_text.delta"),
+    )
+
+assert len(list(client.responses.input_items.list(second.id))) == 1
+client.responses.delete(second.id)
