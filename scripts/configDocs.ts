@@ -19,6 +19,7 @@ const headings: Readonly<Record<keyof typeof settingsAreas, string>> = {
   agent: "Agent",
   models: "Models",
   sandbox: "Sandbox",
+  egress: "Egress",
   sessions: "Sessions",
   telemetry: "Logs",
 };

@@ -49,6 +49,7 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
 export const roomTable: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<string>>>>> = {
   "src/adapters": {
     converter: [],
+    egress: [],
     identity: [],
     // One connection to Redis serves every port that is kept there.
     limits: ["redis"],
@@ -68,9 +69,9 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, Readonly
   },
   // A runtime makes a place and a byte channel; it never knows another runtime.
   "src/adapters/sandbox": {
-    bubblewrap: ["owned", "supervisor", "local"],
+    bubblewrap: ["owned", "supervisor", "local", "egress"],
     docker: ["owned", "supervisor", "local", "egress"],
-    egress: [],
+    egress: ["supervisor"],
     kubernetes: ["owned", "supervisor", "local", "egress"],
     local: [],
     owned: ["supervisor"],

@@ -7,6 +7,7 @@
 import process from "node:process";
 import { Effect, Layer, Option } from "effect";
 import * as OpenAiChunks from "./adapters/converter/OpenAiChunks.ts";
+import * as Egress from "./adapters/egress/Configured.ts";
 import * as Identity from "./adapters/identity/Configured.ts";
 import * as Limits from "./adapters/limits/Configured.ts";
 import * as Model from "./adapters/model/Configured.ts";
@@ -80,9 +81,10 @@ const telemetry = Layer.merge(
  * The Sandbox port: Docker when the settings say so, or when they leave the choice and an engine
  * answers; the embedded sandbox otherwise. Closing it stops every sandbox.
  *
- * *Fails with* `SandboxError` when the chosen runtime cannot be used, or an engine that is named.
+ * *Fails with* `SandboxError` when the chosen runtime cannot be used, or an engine that is named;
+ * `ConfigurationRefused` when the certificates of egress cannot be read.
  */
-export const sandbox = SandboxChoice.layer;
+export const sandbox = Layer.provide(SandboxChoice.layer, Egress.layer);
 
 /**
  * The Sessions port over the configured store. *Fails with* `SessionsUnavailable` when it cannot be

@@ -7,6 +7,7 @@
 import { Config, Context, Effect, Layer, Option, Redacted, Result } from "effect";
 import { agentRows } from "./config/agent.ts";
 import { doorsRows } from "./config/doors.ts";
+import { egressRows } from "./config/egress.ts";
 import { identityRows } from "./config/identity.ts";
 import { limitsRows } from "./config/limits.ts";
 import { modelsRows } from "./config/models.ts";
@@ -29,6 +30,7 @@ export const settingsAreas = {
   agent: agentRows,
   models: modelsRows,
   sandbox: sandboxRows,
+  egress: egressRows,
   sessions: sessionsRows,
   telemetry: telemetryRows,
 } as const satisfies Record<string, Record<string, Row<unknown>>>;
@@ -41,6 +43,7 @@ export const settingsTable = {
   ...agentRows,
   ...modelsRows,
   ...sandboxRows,
+  ...egressRows,
   ...sessionsRows,
   ...telemetryRows,
 } as const satisfies Record<string, Row<unknown>>;

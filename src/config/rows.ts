@@ -133,3 +133,22 @@ export const choice = <const Choices extends ReadonlyArray<string>>(
     fallback: about.default,
     parse: (value) => Option.fromUndefinedOr(about.choices.find((c) => c.toLowerCase() === value.toLowerCase())),
   });
+
+/** A list of entries with commas between them, each of which must be understood. */
+export const list = <A>(
+  key: string,
+  about: About & {
+    readonly expected: string;
+    readonly parseEntry: (entry: string) => ReadonlyArray<A> | undefined;
+  },
+): Row<ReadonlyArray<A>> =>
+  row(key, about, {
+    expected: about.expected,
+    defaultText: "",
+    fallback: [],
+    parse: (value) => {
+      const entries = value.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
+      const parsed = entries.map(about.parseEntry);
+      return parsed.every((entry) => entry !== undefined) ? Option.some(parsed.flat()) : Option.none();
+    },
+  });

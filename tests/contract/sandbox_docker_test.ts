@@ -280,7 +280,7 @@ it.live(
           true,
         ]]);
         const { link } = yield* startSandbox(
-          { ...context, readOnlyMounts: mounts },
+          { ...context, readOnlyMounts: mounts, egress: undefined },
           reference,
           { _tag: "Memory" },
           undefined,

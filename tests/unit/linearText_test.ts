@@ -128,6 +128,8 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
   "src/domain/conversationIds.ts conversationOwner": (f, text) => f(ownKeys, text, text),
   "src/domain/conversationIds.ts issueCallId": (f, text) => f(ownKeys, text, text),
   "src/domain/conversationIds.ts conversationOfHistory": (f, text) => f(ownKeys, text, []),
+  "src/domain/EgressRule.ts allowsHost": (f, text) =>
+    f([{ name: "example.org", subdomains: true, port: 443 }], text, 443),
   "src/domain/identity.ts sessionOwner": (f, text) => f({ principal: { name: text, kind: "anonymous" } }, text, "key"),
   "src/domain/cutText.ts headOf": (f, text) => f(text, 1_000),
   "src/domain/cutText.ts tailOf": (f, text) => f(text, 1_000),
@@ -144,6 +146,7 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
 const leftOut: Readonly<Record<string, string>> = {
   "src/adapters/identity/keyFile.ts": "an operator's own command",
   "src/agent/fileEdits.ts": "passes a path on; the edit itself is a function of src/domain/textEdit.ts",
+  "src/adapters/egress/judge.ts reach": "a name that hostName of src/domain/EgressRule.ts has bounded",
   "src/adapters/model/Scripted.ts": "a script of the test's own",
   "src/adapters/model/fault.ts toFailure": "names of a provider and a model, checked at the door",
   "src/adapters/model/modelTable.ts loadTable": "a path of the operator",

@@ -7,6 +7,7 @@ import { Duration, Effect, Layer, Option, type Scope } from "effect";
 import { Settings, type SettingsService, settingsTable } from "../../config.ts";
 import type { Owner, OwnerKey } from "../../domain/Owner.ts";
 import { ownerKey } from "../../domain/ids.ts";
+import { Egress } from "../../services/Egress.ts";
 import {
   RuntimeUnavailable,
   Sandbox,
@@ -98,7 +99,7 @@ export const layerWasm = (
           why,
           controls: wasmControls(settings),
           notes: wasmNotes(settings),
-          warnings: [...warnings, ...unheeded(settings), ...shown.warnings],
+          warnings: [...warnings, ...unheeded(settings), ...withoutEgress(settings), ...shown.warnings],
         },
         workspaces,
         start: (owner, key) =>
@@ -137,14 +138,15 @@ export const layerBubblewrap = (
       }
       const workspaces = makeWorkspaces(resolve(settings.dataPath, "workspaces"), asRoot ? uidOf : undefined);
       const shown = yield* shownDirectories(settings, asRoot ? closedToOthers : undefined);
-      const shared = { settings, workspaces, supervisor, asRoot, ...shown };
+      const { offer: egress } = yield* Egress;
+      const shared = { settings, workspaces, supervisor, asRoot, egress, ...shown };
       yield* probeBubblewrap(shared);
       return yield* makeService(settings, {
         info: {
           kind: "embedded",
           why,
-          controls: bubblewrapControls(settings, asRoot),
-          notes: bubblewrapNotes(settings),
+          controls: bubblewrapControls(settings, asRoot, egress),
+          notes: bubblewrapNotes(settings, egress),
           warnings: [...warnings, ...unheeded(settings), ...shown.warnings],
         },
         workspaces,
@@ -164,6 +166,12 @@ const unheeded = (settings: Pick<SettingsService, "dockerRuntime" | "executorIma
   ];
   return set.map((key) => `${key} is set and not heeded: only a container engine can`);
 };
+
+/** WebAssembly has no sockets to connect from. */
+const withoutEgress = ({ egress }: Pick<SettingsService, "egress">): ReadonlyArray<string> =>
+  egress === settingsTable.egress.fallback
+    ? []
+    : [`${settingsTable.egress.key} is set and not heeded: code in WebAssembly has no network at all`];
 
 /** Whether a program is not on this machine, or this process was not granted to run it: nobody wished for it then. */
 const isAbsent = ({ cause }: SandboxError): boolean =>

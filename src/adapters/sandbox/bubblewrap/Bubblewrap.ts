@@ -12,6 +12,7 @@ import { connect } from "../supervisor/SupervisorLink.ts";
 import { bubblewrapArgs, type BubblewrapPlaces, type BubblewrapSettings, uidOf } from "./command.ts";
 import { runToEnd, spawn } from "../local/childProcess.ts";
 import { fromChild } from "./webChannel.ts";
+import { attended } from "../egress/attended.ts";
 import { watchWorkspace } from "../owned/workspaceWatch.ts";
 import type { Workspaces } from "../local/workspaces.ts";
 
@@ -49,7 +50,7 @@ export const installSupervisor = (
       await Deno.mkdir(directory, { recursive: true, mode: 0o755 });
       let asRoot = false;
       for await (const { name, isFile } of Deno.readDir(supervisorSource)) {
-        if (!isFile || !name.endsWith(".py")) continue;
+        if (!isFile || !/\.(py|cjs)$/.test(name)) continue;
         const path = `${directory}/${name}`;
         const temporary = `${path}.${crypto.randomUUID()}`;
         await Deno.writeFile(temporary, await Deno.readFile(new URL(name, supervisorSource)), { mode: 0o644 });
@@ -116,12 +117,13 @@ export const startBubblewrap = Effect.fnUntraced(
         })
       ),
     );
-    const watched = yield* watchWorkspace(link, {
+    const served = yield* attended(link, owner);
+    const watched = yield* watchWorkspace(served, {
       mb: shared.settings.sandboxWorkspaceMb,
       entries: shared.settings.sandboxEntriesMax,
     });
     return {
-      handle: { ...link, ...watched, id: makeId("bwrap") },
+      handle: { ...served, ...watched, id: makeId("bwrap") },
       isClosed: Effect.sync(link.isClosed),
     };
   },

@@ -3,7 +3,9 @@
  */
 import type { SettingsService } from "../../../config.ts";
 import type { OwnerKey } from "../../../domain/Owner.ts";
+import type { EgressOffer } from "../../../services/Egress.ts";
 import type { SandboxControl } from "../../../services/Sandbox.ts";
+import { egressVariables } from "../egress/attended.ts";
 
 /** What the command is made for. */
 export interface BubblewrapPlaces {
@@ -12,6 +14,8 @@ export interface BubblewrapPlaces {
   readonly supervisor: string;
   readonly tools: string | undefined;
   readonly skills: string | undefined;
+  /** What programs may reach through the server; undefined for nothing. */
+  readonly egress: EgressOffer | undefined;
 }
 
 /** The settings that bound a bubblewrap sandbox or that it cannot heed. */
@@ -34,6 +38,14 @@ const temporaryBytes = 64 * 1024 * 1024;
 const firstUid = 1_500_000_000;
 /** Owners are spread over this many ids; two that share one share only their count of processes. */
 const uidCount = 2 ** 28;
+/** Where distributions keep the certificates they trust. */
+const certificatePlaces = [
+  "/etc/ssl/certs",
+  "/etc/ssl/openssl.cnf",
+  "/etc/pki/tls",
+  "/etc/pki/ca-trust",
+  "/etc/ca-certificates",
+];
 /** The supervisor's program inside. */
 const program = "/run/caisson";
 
@@ -84,6 +96,8 @@ export const bubblewrapArgs = (
   "--ro-bind-try",
   "/etc/ld.so.cache",
   "/etc/ld.so.cache",
+  // Whom programs of TLS trust.
+  ...(places.egress === undefined ? [] : certificatePlaces.flatMap((place) => ["--ro-bind-try", place, place])),
   "--ro-bind",
   places.supervisor,
   program,
@@ -120,6 +134,7 @@ export const bubblewrapArgs = (
   "--setenv",
   "LANG",
   "C.UTF-8",
+  ...Object.entries(egressVariables(places.egress)).flatMap(([name, value]) => ["--setenv", name, value]),
   "--",
   "/bin/bash",
   "-c",
@@ -127,7 +142,11 @@ export const bubblewrapArgs = (
 ];
 
 /** The controls of the bubblewrap form. */
-export const bubblewrapControls = (settings: BubblewrapSettings, asRoot: boolean): ReadonlyArray<SandboxControl> => [
+export const bubblewrapControls = (
+  settings: BubblewrapSettings,
+  asRoot: boolean,
+  egress: EgressOffer | undefined,
+): ReadonlyArray<SandboxControl> => [
   {
     name: "namespaces",
     applied: true,
@@ -154,7 +173,8 @@ export const bubblewrapControls = (settings: BubblewrapSettings, asRoot: boolean
   {
     name: "network",
     applied: settings.sandboxNetwork === "none",
-    detail: "none, whatever CAISSON_SANDBOX_NETWORK says",
+    detail: (egress === undefined ? "none" : `no interface; ${egress.promise}`) +
+      (settings.sandboxNetwork === "none" ? "" : ", whatever CAISSON_SANDBOX_NETWORK says"),
   },
   {
     name: "memory",
@@ -175,9 +195,12 @@ export const bubblewrapControls = (settings: BubblewrapSettings, asRoot: boolean
 ];
 
 /** What the model must know about the bubblewrap form. */
-export const bubblewrapNotes = (settings: BubblewrapSettings): ReadonlyArray<string> => [
+export const bubblewrapNotes = (
+  settings: BubblewrapSettings,
+  egress: EgressOffer | undefined,
+): ReadonlyArray<string> => [
   "bash and the programs of the host's /usr are there, python3 with the modules installed on the host; nothing can be installed system-wide.",
-  "There is no network.",
+  ...(egress?.notes ?? ["There is no network."]),
   "Files live in /workspace and /artifacts; /tmp is small and is lost when the sandbox stops.",
   `A process may use ${settings.sandboxMemoryMb} MiB of memory.`,
 ];

@@ -2,14 +2,16 @@
  * The Sandbox port on a container engine: one hardened container per owner, commands over one stream.
  */
 import { Context, Duration, Effect, Exit, Layer, Option, type Scope } from "effect";
-import { Settings, type SettingsService } from "../../../config.ts";
+import { Settings, type SettingsService, settingsTable } from "../../../config.ts";
 import { ownerKey } from "../../../domain/ids.ts";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
+import { Egress } from "../../../services/Egress.ts";
 import {
   RuntimeUnavailable,
   Sandbox,
   SandboxError,
   type SandboxHealth,
+  type SandboxInfo,
   type SandboxService,
 } from "../../../services/Sandbox.ts";
 import { shownDirectories } from "../local/shownDirectories.ts";
@@ -17,6 +19,7 @@ import { Deaths } from "../owned/deaths.ts";
 import * as PerOwner from "../owned/PerOwner.ts";
 import { type LinkedSandbox, openReplaceable } from "../owned/replaceable.ts";
 import * as StartLine from "../owned/startLine.ts";
+import { attended } from "../egress/attended.ts";
 import { watchWorkspace, type WorkspaceBounds } from "../owned/workspaceWatch.ts";
 import { type ContainerContext, type ContainerSettings, controlsOf } from "./container.ts";
 import { contentsNotes } from "./contents.ts";
@@ -63,6 +66,7 @@ const requireRuntime = (runtime: Option.Option<string>, info: EngineInfo): Effec
 const owned = Effect.fnUntraced(function* (
   running: RunningSandbox,
   options: {
+    readonly owner: Owner;
     readonly onDeath: () => void;
     /** What the workspace may hold where nothing beneath it bounds that. */
     readonly bounds: WorkspaceBounds | undefined;
@@ -82,9 +86,10 @@ const owned = Effect.fnUntraced(function* (
       released = true;
     })
   );
+  const served = yield* attended(running.link, options.owner);
   const link = options.bounds === undefined
-    ? running.link
-    : { ...running.link, ...(yield* watchWorkspace(running.link, options.bounds)) };
+    ? served
+    : { ...served, ...(yield* watchWorkspace(served, options.bounds)) };
   return { id: running.id, link, isClosed: Effect.sync(running.link.isClosed) };
 });
 
@@ -114,6 +119,14 @@ const healthOf = Effect.fnUntraced(function* (
     : { healthy: false, detail: `the engine has no image ${imageName}, or it is still being built`, open: state.open };
 });
 
+const infoOf = (context: ContainerContext, engine: EngineService, warnings: ReadonlyArray<string>): SandboxInfo => ({
+  kind: "docker",
+  why: `${describe(engine.version)} answers at ${engine.socketPath}`,
+  controls: controlsOf(context),
+  notes: notesOf(context),
+  warnings: [...warnings, ...networkWarnings(context)],
+});
+
 const make = Effect.gen(function* (): Effect.gen.Return<
   SandboxService,
   SandboxError,
@@ -121,6 +134,7 @@ const make = Effect.gen(function* (): Effect.gen.Return<
 > {
   const settings: DockerSettings = yield* Settings;
   const engine = yield* Engine;
+  const { offer: egress } = yield* Egress;
   // Only these: the whole context would carry the server's scope into every sandbox's own.
   const services = Context.make(Engine, engine).pipe(Context.add(Installation, yield* Installation));
 
@@ -136,6 +150,7 @@ const make = Effect.gen(function* (): Effect.gen.Return<
     version: engine.version,
     volumeQuota,
     readOnlyMounts: [],
+    egress,
   };
   const preparation = yield* Preparation.make(context, { tools: settings.toolsPath, skills: settings.skillsPath });
   // Begun before anyone asks, because the first build of the image takes a minute.
@@ -151,6 +166,7 @@ const make = Effect.gen(function* (): Effect.gen.Return<
   const start = Effect.fnUntraced(function* (owner: Owner, key: OwnerKey) {
     const running = yield* starting.start(owner, key);
     return yield* owned(running, {
+      owner,
       onDeath: () => deaths.remember(owner, key),
       bounds: owner.ephemeral ? undefined : {
         entries: settings.sandboxEntriesMax,
@@ -166,13 +182,7 @@ const make = Effect.gen(function* (): Effect.gen.Return<
   });
 
   return {
-    info: {
-      kind: "docker" as const,
-      why: `${describe(engine.version)} answers at ${engine.socketPath}`,
-      controls: controlsOf(context),
-      notes: notesOf(settings),
-      warnings: (yield* shownDirectories(settings)).warnings,
-    },
+    info: infoOf(context, engine, (yield* shownDirectories(settings)).warnings),
     health: Effect.all({ open: owners.count, pooled: starting.pooled }).pipe(
       Effect.flatMap((counts) =>
         healthOf(engine, settings.executorImage, {
@@ -193,11 +203,19 @@ const make = Effect.gen(function* (): Effect.gen.Return<
   };
 });
 
+/** What an operator must weigh of a network that nobody judges. */
+const networkWarnings = ({ settings, egress }: ContainerContext): ReadonlyArray<string> =>
+  settings.sandboxNetwork === "none" ? [] : [
+    `${settingsTable.sandboxNetwork.key}=bridge lets code reach all that this machine reaches, its own services and ` +
+    `the addresses where clouds keep credentials included; ${settingsTable.egress.key} decides for each connection` +
+    (egress === undefined ? "" : ", and code that does not ask it goes past it over the bridge"),
+  ];
+
 /** What the model must know of these sandboxes. */
-const notesOf = (settings: ContainerSettings): ReadonlyArray<string> => [
-  settings.sandboxNetwork === "none"
-    ? "There is no network: nothing can be downloaded or installed."
-    : "The network can be reached.",
+const notesOf = ({ settings, egress }: ContainerContext): ReadonlyArray<string> => [
+  ...(settings.sandboxNetwork === "bridge"
+    ? ["The network can be reached."]
+    : egress?.notes ?? ["There is no network: nothing can be downloaded or installed."]),
   `Memory is bounded at ${settings.sandboxMemoryMb} MiB, CPU at ${settings.sandboxCpus}, processes at ` +
   `${settings.sandboxPidsMax}, one file at ${settings.sandboxFileMb} MiB.`,
   "Only /workspace, /artifacts and /tmp can be written; /tmp is small and in memory.",

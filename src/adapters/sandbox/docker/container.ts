@@ -8,6 +8,8 @@
 import type Dockerode from "dockerode";
 import type { SettingsService } from "../../../config.ts";
 import type { SandboxControl } from "../../../services/Sandbox.ts";
+import type { EgressOffer } from "../../../services/Egress.ts";
+import { egressVariables } from "../egress/attended.ts";
 import type { EngineInfo } from "./Engine.ts";
 import { type EngineVersion, isPodman } from "./probe.ts";
 
@@ -57,6 +59,8 @@ export interface ContainerContext {
   readonly volumeQuota: boolean;
   /** Read-only mounts for `/tools` and `/skills`; a path without one is the image's own empty directory. */
   readonly readOnlyMounts: ReadonlyArray<Dockerode.MountSettings>;
+  /** What programs may reach through the server. */
+  readonly egress: EgressOffer | undefined;
 }
 
 /** What is asked of one container. */
@@ -190,9 +194,9 @@ export const controlRows: ReadonlyArray<ControlRow> = [
   },
   {
     name: "network",
-    promise: ({ settings }) =>
+    promise: ({ settings, egress }) =>
       settings.sandboxNetwork === "none"
-        ? "none"
+        ? egress === undefined ? "none" : `no interface; ${egress.promise}`
         : "a network of its own without neighbours; it reaches all that the host reaches, the host itself included",
     proof: ({ settings }) =>
       settings.sandboxNetwork === "none"
@@ -377,6 +381,9 @@ export const containerOptions = (
     AttachStderr: true,
     // The supervisor handles no signal, so that none from inside can reach it.
     StopSignal: "SIGKILL",
+    ...(context.egress !== undefined && {
+      Env: Object.entries(egressVariables(context.egress)).map(([name, value]) => `${name}=${value}`),
+    }),
     HostConfig: {
       ...host,
       AutoRemove: true,

@@ -6,6 +6,7 @@
 import { Effect, Layer } from "effect";
 import { Settings } from "../../../config.ts";
 import type { Owner } from "../../../domain/Owner.ts";
+import { Egress } from "../../../services/Egress.ts";
 import { Sandbox, type SandboxHandle } from "../../../services/Sandbox.ts";
 import { type ContainerContext, controlRows } from "./container.ts";
 import { layer as dockerLayer } from "./Docker.ts";
@@ -92,6 +93,7 @@ const inspect = Effect.gen(function* () {
     version: engine.version,
     volumeQuota: sandbox.info.controls.some(({ name, applied }) => name === "workspace of a user" && applied),
     readOnlyMounts: [],
+    egress: (yield* Egress).offer,
   };
   const owner = (ephemeral: boolean): Owner => ({
     principal: "doctor",

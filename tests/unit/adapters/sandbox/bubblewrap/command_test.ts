@@ -4,7 +4,7 @@ import { defaults } from "../../../../../src/config.ts";
 import { ownerKey } from "../../../../../src/domain/ids.ts";
 
 const key = (user: string) => ownerKey({ principal: "p", user, ephemeral: false });
-const places = { workspace: "/data/w", supervisor: "/data/s", tools: undefined, skills: undefined };
+const places = { workspace: "/data/w", supervisor: "/data/s", tools: undefined, skills: undefined, egress: undefined };
 
 Deno.test("uidOf gives owners ids of their own in the range of sandboxes", () => {
   const ids = Array.from({ length: 100 }, (_, index) => uidOf(key(String(index))));
@@ -37,6 +37,7 @@ Deno.test("bubblewrapArgs sets every limit of the settings before the supervisor
 
 Deno.test("bubblewrapControls does not claim a network when one is asked for", () => {
   const network = (sandboxNetwork: "none" | "bridge") =>
-    bubblewrapControls({ ...defaults, sandboxNetwork }, true).find(({ name }) => name === "network")?.applied;
+    bubblewrapControls({ ...defaults, sandboxNetwork }, true, undefined).find(({ name }) => name === "network")
+      ?.applied;
   assert.deepEqual([network("none"), network("bridge")], [true, false]);
 });

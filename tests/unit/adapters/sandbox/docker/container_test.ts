@@ -13,6 +13,7 @@ const context: ContainerContext = {
   settings: defaults,
   engine: { NCPU: 2, SecurityOptions: ["name=seccomp,profile=default"] },
   version: { Version: "27.0.0", ApiVersion: "1.46" },
+  egress: undefined,
   volumeQuota: true,
   readOnlyMounts: [{ Type: "bind", Source: "/srv/tools", Target: "/tools", ReadOnly: true }],
 };

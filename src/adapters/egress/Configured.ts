@@ -1,0 +1,80 @@
+/**
+ * The Egress port as the settings say.
+ */
+import { Effect, Layer, Option } from "effect";
+import { ConfigurationRefused, Settings, type SettingsService, settingsTable } from "../../config.ts";
+import { egressRuleText } from "../../domain/EgressRule.ts";
+import { Egress, type EgressOffer } from "../../services/Egress.ts";
+import { Allowances } from "./Allowances.ts";
+import type { EgressPolicy } from "./judge.ts";
+import { machine, type Outside } from "./Outside.ts";
+import { serve } from "./Proxy.ts";
+
+/** Handed to sandboxes as a variable, which kernels bound at 128 KiB. */
+const certificatesBytesMax = 64 * 1024;
+/** Names that the prompt lists; a longer list would crowd out the rest. */
+const namesShownMax = 20;
+
+const mib = 1024 * 1024;
+
+const policyOf = ({ egress, egressAllow }: SettingsService): EgressPolicy | undefined =>
+  egress === "off" ? undefined : egress === "open" ? { _tag: "Open" } : { _tag: "Allowlist", rules: egressAllow };
+
+const readCertificates = Effect.fnUntraced(function* ({ egressCaFile }: SettingsService) {
+  if (Option.isNone(egressCaFile)) return "";
+  const refused = (why: string) =>
+    new ConfigurationRefused({ problems: [`${settingsTable.egressCaFile.key} names ${egressCaFile.value}, ${why}`] });
+  const text = yield* Effect.tryPromise({
+    try: () => Deno.readTextFile(egressCaFile.value),
+    catch: () => refused("which cannot be read"),
+  });
+  if (text.length > certificatesBytesMax) return yield* refused(`which is longer than ${certificatesBytesMax} bytes`);
+  if (!text.includes("-----BEGIN CERTIFICATE-----")) return yield* refused("which holds no certificate in PEM");
+  return text;
+});
+
+const offerOf = (policy: EgressPolicy, certificates: string): EgressOffer => {
+  const how = "Programs reach the network by HTTP and HTTPS only, through the proxy that their environment names; " +
+    "pip, npm, git over https and curl use it, and what pip and npm install stays in /workspace/.local.";
+  if (policy._tag === "Open") {
+    return { promise: "HTTP(S) to every public name, through the server", notes: [how], certificates };
+  }
+  const names = policy.rules.map(egressRuleText);
+  const more = names.length > namesShownMax ? ` and ${names.length - namesShownMax} more` : "";
+  const listed = names.length === 0 ? "nothing" : `${names.slice(0, namesShownMax).join(", ")}${more}`;
+  return {
+    promise: `HTTP(S) to ${names.length} names, through the server`,
+    notes: [how, `Only these names can be reached, everything else is refused: ${listed}.`],
+    certificates,
+  };
+};
+
+/** The port over a network that is given, for tests of what no network here has. */
+export const layerOver = (outside: Outside): Layer.Layer<never, ConfigurationRefused, Settings> =>
+  Layer.effect(
+    Egress,
+    Effect.gen(function* () {
+      const settings = yield* Settings;
+      const policy = policyOf(settings);
+      if (policy === undefined) return Egress.defaultValue();
+      const certificates = yield* readCertificates(settings);
+      const totals = { allowed: 0, refused: 0, failed: 0, open: 0, upBytes: 0, downBytes: 0 };
+      const allowances = new Allowances({
+        connectionsMax: settings.egressConnectionsMax,
+        connectionsPerMinute: settings.egressConnectionsPerMinute,
+        bytesPerConnection: settings.egressMbPerConnection * mib,
+        bytesPerDay: settings.egressMbPerDay * mib,
+      });
+      return {
+        offer: offerOf(policy, certificates),
+        serve: serve({ outside, policy, privateRanges: settings.egressPrivate, allowances, totals }),
+        totals: Effect.sync(() => ({ ...totals })),
+      };
+    }),
+  );
+
+/**
+ * What sandboxes may reach over the network of this machine. *Fails with* `ConfigurationRefused` when the file of
+ * certificates cannot be used.
+ */
+export const layer = layerOver(machine);

@@ -1,0 +1,90 @@
+/**
+ * The network as the judge sees it: names to addresses, and connections to addresses.
+ */
+import { lookup } from "node:dns/promises";
+import { Data, Duration, Effect, type Scope } from "effect";
+
+/** The network did not do what was asked, in words fit for the model. */
+export class OutsideError extends Data.TaggedError("OutsideError")<{ readonly why: string }> {}
+
+/** An open connection to an address. */
+export interface OutsideConnection {
+  /** The next bytes, undefined at their end. The array is the reader's own. */
+  readonly read: Effect.Effect<Uint8Array | undefined, OutsideError>;
+  readonly write: (bytes: Uint8Array) => Effect.Effect<void, OutsideError>;
+  readonly end: Effect.Effect<void>;
+  /** The other end is this very machine, at whatever address. */
+  readonly isOurselves: boolean;
+}
+
+/** What the judge needs of the network. */
+export interface Outside {
+  readonly resolve: (name: string) => Effect.Effect<ReadonlyArray<string>, OutsideError>;
+  readonly connect: (address: string, port: number) => Effect.Effect<OutsideConnection, OutsideError, Scope.Scope>;
+}
+
+/** A resolver asks its servers again for some seconds; a host that is up answers within one. */
+const answerMax = Duration.seconds(10);
+/** Bytes of one read: what a frame of the link carries. */
+const readBytes = 64 * 1024;
+
+const failed = (why: string) => () => new OutsideError({ why });
+
+const connectionOf = (connection: Deno.TcpConn): OutsideConnection => {
+  const broken = failed("the connection broke");
+  const buffer = new Uint8Array(readBytes);
+  return {
+    read: Effect.map(
+      Effect.tryPromise({ try: () => connection.read(buffer), catch: broken }),
+      // Written on before the next read, and frames copy or keep what they are given.
+      (count) => count === null ? undefined : buffer.slice(0, count),
+    ),
+    write: (bytes) =>
+      Effect.tryPromise({
+        try: async () => {
+          for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+        },
+        catch: broken,
+      }),
+    // A peer that is gone already needs not be told.
+    end: Effect.ignore(Effect.tryPromise(() => connection.closeWrite())),
+    isOurselves: connection.localAddr.hostname === connection.remoteAddr.hostname,
+  };
+};
+
+const close = (connection: Deno.TcpConn) =>
+  Effect.sync(() => {
+    try {
+      connection.close();
+    } catch {
+      // It closed by itself.
+    }
+  });
+
+/** The network of this machine. */
+export const machine: Outside = {
+  resolve: (name) =>
+    Effect.tryPromise({
+      try: async () => (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address),
+      catch: failed("it has no address"),
+    }).pipe(Effect.timeoutOrElse({
+      duration: answerMax,
+      orElse: () => Effect.fail(new OutsideError({ why: "no name server answered" })),
+    })),
+  connect: (address, port) =>
+    Effect.acquireRelease(
+      Effect.tryPromise({
+        try: (signal) => Deno.connect({ hostname: address, port, signal }),
+        catch: failed("no connection"),
+      }),
+      close,
+      { interruptible: true },
+    ).pipe(
+      Effect.timeoutOrElse({
+        duration: answerMax,
+        orElse: () => Effect.fail(new OutsideError({ why: "no answer in time" })),
+      }),
+      Effect.tap((connection) => Effect.sync(() => connection.setNoDelay(true))),
+      Effect.map(connectionOf),
+    ),
+};

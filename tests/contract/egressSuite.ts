@@ -1,0 +1,309 @@
+/**
+ * What programs in a sandbox reach of the world, from inside a live sandbox.
+ */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { Effect, Layer, type Scope } from "effect";
+import { layerOver } from "../../src/adapters/egress/Configured.ts";
+import type { SettingsService } from "../../src/config.ts";
+import { Settings } from "../../src/config.ts";
+import { egressRows } from "../../src/config/egress.ts";
+import { Egress, type EgressTotals } from "../../src/services/Egress.ts";
+import { Sandbox, type SandboxHandle } from "../../src/services/Sandbox.ts";
+import { type EgressWorld, egressWorld, publicAddress } from "../support/egressWorld.ts";
+import { it } from "../support/it.ts";
+import { type Probe, probeNames, probeRules, probes } from "./egressProbes.ts";
+import { freshOwner, run } from "./sandboxSuite.ts";
+
+/** A form of the sandbox, without its way out. */
+export type SandboxForm = (
+  changes: Partial<SettingsService>,
+) => Layer.Layer<Sandbox, unknown>;
+
+interface Scene extends EgressWorld {
+  readonly handle: SandboxHandle;
+  readonly totals: Effect.Effect<EgressTotals>;
+}
+
+const allowed = (text: string) => {
+  const parsed = egressRows.egressAllow.parse(text);
+  assert.ok(parsed._tag === "Some", text);
+  return parsed.value;
+};
+
+/** Talks to the proxy as the lines of its input say, and prints what came back, a line each. */
+const prober = `
+import base64, json, os, socket, sys
+port = int(os.environ["http_proxy"].rsplit(":", 1)[1])
+def talk(pieces):
+    got, end = b"", "silent"
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as s:
+        try:
+            for number, piece in enumerate(pieces):
+                if number:
+                    while b"\\r\\n\\r\\n" not in got:
+                        data = s.recv(65536)
+                        if not data: return got, "closed"
+                        got += data
+                s.sendall(base64.b64decode(piece))
+            if len(pieces) > 1: s.shutdown(socket.SHUT_WR)
+            while data := s.recv(65536): got += data
+            end = "closed"
+        except ConnectionError: end = "closed"
+        except socket.timeout: pass
+    return got, end
+for pieces in json.load(open(sys.argv[1])):
+    got, end = talk(pieces)
+    head, _, after = got.partition(b"\\r\\n\\r\\n")
+    print(json.dumps([head.split(b"\\r\\n")[0].decode("latin1"), len(after), end]))
+`;
+
+const verdictOf = (probe: Probe, line: string): string | undefined => {
+  const [status, after, end]: [string, number, string] = JSON.parse(line);
+  if (probe.expect === "refused") return /^HTTP\/1\.1 (400|403|411|431) /.test(status) ? undefined : line;
+  return (status === "" || status.startsWith("HTTP/1.1 200 ")) && after === 0 && end === "closed" ? undefined : line;
+};
+
+const python = (source: string) => `python3 - <<'END'\n${source}\nEND`;
+
+/** Registers the cases of egress for one form of the sandbox. */
+export const egressSuite = (name: string, form: SandboxForm, options: { readonly skip?: string | undefined }): void => {
+  const scene = (
+    title: string,
+    body: (scene: Scene) => Effect.Effect<void, unknown, Scope.Scope>,
+    changes: Partial<SettingsService> = {},
+  ) =>
+    it.live(`${name}: ${title}`, () =>
+      Effect.gen(function* () {
+        const world = yield* egressWorld(probeNames);
+        const directory = yield* Effect.acquireRelease(
+          Effect.sync(() => Deno.makeTempDirSync({ prefix: "caisson-ca-" })),
+          (path) => Effect.sync(() => Deno.removeSync(path, { recursive: true })),
+        );
+        Deno.writeTextFileSync(`${directory}/ca.pem`, world.certificate);
+        const settings = {
+          egress: "allowlist" as const,
+          egressAllow: allowed(probeRules),
+          egressCaFile: egressRows.egressCaFile.parse(`${directory}/ca.pem`).pipe((parsed) => {
+            assert.ok(parsed._tag === "Some");
+            return parsed.value;
+          }),
+          ...changes,
+        };
+        const egress = Layer.provide(layerOver(world.outside), Settings.layerWith(settings));
+        const program = Effect.gen(function* () {
+          const sandbox = yield* Sandbox;
+          const handle = yield* sandbox.open(freshOwner(true));
+          yield* body({ ...world, handle, totals: (yield* Egress).totals });
+        });
+        yield* Effect.provide(program, Layer.provideMerge(form(settings), egress));
+      }).pipe(Effect.timeout("100 seconds")), options);
+
+  scene(
+    `all ${probes.length} probes are refused, counted, and reach nothing`,
+    ({ handle, totals, ...world }) =>
+      Effect.gen(function* () {
+        const bytes = new TextEncoder();
+        yield* handle.writeFile("probe.py", bytes.encode(prober));
+        const failures: Array<string> = [];
+        for (const probe of probes) {
+          const before = { ...(yield* totals), questions: world.questions.length, contacts: world.contacts.length };
+          const sends = probe.sends.map((piece) => Buffer.from(piece, "latin1").toString("base64"));
+          yield* handle.writeFile("probe.json", bytes.encode(JSON.stringify([sends])));
+          const { stdout, stderr, note } = yield* run(handle, "python3 probe.py probe.json");
+          const wrong = stdout.trim() === "" ? stderr : verdictOf(probe, stdout.trim());
+          const after = yield* totals;
+          if (wrong !== undefined) failures.push(`${probe.what}: ${wrong}`);
+          if (after.refused !== before.refused + 1) failures.push(`${probe.what}: not counted as refused`);
+          if (!note?.startsWith("Egress: refused ")) failures.push(`${probe.what}: not said: ${note}`);
+          if (probe.mayAsk !== true && world.questions.length > before.questions) {
+            failures.push(`${probe.what}: asked DNS`);
+          }
+          if (probe.mayContact !== true && world.contacts.length > before.contacts) {
+            failures.push(`${probe.what}: contacted ${world.contacts.at(-1)}`);
+          }
+        }
+        assert.deepEqual(failures, []);
+        assert.deepEqual(world.requests, []);
+      }),
+  );
+
+  scene(
+    "what is allowed works for curl, urllib and requests, and goes to the address that was judged",
+    ({ handle, ...world }) =>
+      Effect.gen(function* () {
+        const asked = yield* run(
+          handle,
+          `curl -sS https://allowed.example/a && curl -sS http://allowed.example/b -d 12345 && ` +
+            `curl -sS https://x.wild.example/ && ` +
+            python(`import urllib.request; print(urllib.request.urlopen("https://allowed.example/c").read().decode())
+try:
+    import requests
+    print(requests.get("https://allowed.example/d").text)
+except ImportError: pass`),
+        );
+        assert.match(
+          asked.stdout,
+          /^hello from allowed\.example\nhello from allowed\.example\nhello from x\.wild\.example\nhello/,
+          asked.stderr,
+        );
+        assert.equal(asked.note, undefined);
+        assert.deepEqual([...new Set(world.contacts)], [`${publicAddress}:443`, `${publicAddress}:80`]);
+        const plain = world.requests.find(({ secure }) => !secure);
+        assert.deepEqual([plain?.url, plain?.host, plain?.bodyBytes, plain?.headers.connection], [
+          "/b",
+          "allowed.example",
+          5,
+          "close",
+        ]);
+      }),
+  );
+
+  scene(
+    "a redirect to an address, or to a name that is not allowed, is refused and named to the model",
+    ({ handle, ...world }) =>
+      Effect.gen(function* () {
+        const outcome = yield* run(
+          handle,
+          `for to in http%3A%2F%2F169.254.169.254%2F https%3A%2F%2Fevil.example%2F http%3A%2F%2Fmetadata.bad.example%2F; do ` +
+            `curl -sL -o /dev/null -w '%{http_code} ' "https://allowed.example/to/$to"; done`,
+        );
+        assert.equal(outcome.stdout, "403 000 403 ");
+        assert.match(
+          outcome.note ?? "",
+          /refused 169\.254\.169\.254:80, .*; refused evil\.example:443, it is not on the allowlist; /,
+        );
+        assert.deepEqual(world.requests.map(({ host }) => host), Array(3).fill("allowed.example"));
+      }),
+  );
+
+  scene(
+    "a name is pinned to the address that was judged, and judged anew each time",
+    ({ handle, ...world }) =>
+      Effect.gen(function* () {
+        const outcome = yield* run(
+          handle,
+          `curl -sS -o /dev/null -w '%{http_code} ' http://rebinding.bad.example/ && curl -s -o /dev/null -w '%{http_code}' http://rebinding.bad.example/`,
+        );
+        assert.equal(outcome.stdout, "200 403");
+        assert.deepEqual(world.contacts, [`${publicAddress}:80`]);
+        assert.match(outcome.note ?? "", /rebinding\.bad\.example:80, it leads to 127\.0\.0\.1 \(loopback\)/);
+      }),
+  );
+
+  scene("what comes after one plain request never leaves", ({ handle, ...world }) =>
+    Effect.gen(function* () {
+      const outcome = yield* run(
+        handle,
+        python(`import os, socket
+s = socket.create_connection(("127.0.0.1", int(os.environ["http_proxy"].rsplit(":", 1)[1])))
+s.sendall(b"POST http://allowed.example/one HTTP/1.1\\r\\nHost: evil.example\\r\\nContent-Length: 2\\r\\n\\r\\nabGET http://evil.example/two HTTP/1.1\\r\\nHost: evil.example\\r\\n\\r\\n")
+got = b""
+while d := s.recv(65536): got += d
+print(got.count(b"HTTP/1.1"), b"hello from allowed.example" in got)`),
+      );
+      assert.equal(outcome.stdout, "1 True\n", outcome.stderr);
+      assert.deepEqual(world.requests.map(({ url, host, bodyBytes }) => [url, host, bodyBytes]), [[
+        "/one",
+        "allowed.example",
+        2,
+      ]]);
+    }));
+
+  scene(
+    "nothing leaves beside the proxy: no sockets, no names, no datagrams",
+    ({ handle, ...world }) =>
+      Effect.gen(function* () {
+        const outcome = yield* run(
+          handle,
+          python(`import socket
+got = []
+for address in ("93.184.216.34", "169.254.169.254", "10.0.0.1", "172.17.0.1"):
+    try: socket.create_connection((address, 80), timeout=2); got.append(address)
+    except OSError: pass
+try: socket.getaddrinfo("allowed.example", 443); got.append("DNS")
+except OSError: pass
+try: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("8.8.8.8", 53)); got.append("UDP")
+except OSError: pass
+print(got)`),
+        );
+        assert.equal(outcome.stdout, "[]\n", outcome.stderr);
+        assert.deepEqual([world.questions, world.contacts], [[], []]);
+      }),
+  );
+
+  scene(
+    "a thousand opens and half-open connections leave the sandbox and its way out alive",
+    ({ handle, totals }) =>
+      Effect.gen(function* () {
+        yield* run(
+          handle,
+          python(`import os, socket, time
+port = int(os.environ["http_proxy"].rsplit(":", 1)[1])
+end = time.time() + 6
+held = []
+for number in range(1000):
+    if time.time() > end: break
+    s = socket.socket(); s.settimeout(0.1)
+    try:
+        s.connect(("127.0.0.1", port))
+        if number % 3 == 0: s.sendall(b"GET http://allowed.example/ HT")
+        elif number % 3 == 1: s.sendall(b"CONNECT evil.example:443 HTTP/1.1\\r\\n\\r\\n"); s.shutdown(socket.SHUT_WR)
+        if number % 5: s.close()
+        else: held.append(s)
+    except OSError: s.close()
+    if len(held) > 20: held.pop(0).close()`),
+          30_000,
+        );
+        const outcome = yield* run(
+          handle,
+          "sleep 1; curl -sS --retry 5 --retry-delay 1 --retry-all-errors -m 20 https://allowed.example/",
+          60_000,
+        );
+        assert.equal(outcome.stdout, "hello from allowed.example\n", outcome.stderr);
+        assert.ok((yield* totals).refused > 10);
+      }),
+    { egressConnectionsPerMinute: 1200 },
+  );
+
+  scene("new connections of a minute are bounded, and the model is told", ({ handle }) =>
+    Effect.gen(function* () {
+      const outcome = yield* run(
+        handle,
+        "for n in 1 2 3 4; do curl -s -o /dev/null -w '%{http_code} ' http://allowed.example/; done",
+      );
+      assert.equal(outcome.stdout, "200 200 429 429 ");
+      assert.match(outcome.note ?? "", /there were 2 new connections within a minute \(2×\)/);
+    }), { egressConnectionsPerMinute: 2 });
+
+  scene("bytes of a connection are bounded", ({ handle, totals }) =>
+    Effect.gen(function* () {
+      const outcome = yield* run(handle, "curl -s https://allowed.example/bytes/3000000 | wc -c");
+      const got = Number(outcome.stdout);
+      assert.ok(got > 500_000 && got < 1_100_000, outcome.stdout);
+      // A mebibyte, and the piece that went beyond it.
+      assert.ok((yield* totals).downBytes <= 1_114_112);
+    }), { egressMbPerConnection: 1 });
+
+  scene(
+    "open lets every public name be reached, and still no address that is not public",
+    ({ handle, ...world }) =>
+      Effect.gen(function* () {
+        const outcome = yield* run(
+          handle,
+          "curl -sS https://anything.example/; curl -s -o /dev/null -w '%{http_code} ' http://metadata.bad.example/; " +
+            "curl -s -o /dev/null -w '%{http_connect}' https://anything.example:8443/",
+        );
+        assert.equal(outcome.stdout, "hello from anything.example\n403 403");
+        assert.deepEqual(world.contacts, [`${publicAddress}:443`]);
+      }),
+    { egress: "open" },
+  );
+
+  it.live(`${name}: off means no listener, no variable and no note of a proxy`, () =>
+    Effect.gen(function* () {
+      const handle = yield* (yield* Sandbox).open(freshOwner(true));
+      const outcome = yield* run(handle, "env | grep -ci -E 'proxy|_CA|userbase'; cat /proc/net/tcp | wc -l");
+      assert.equal(outcome.stdout, "0\n1\n");
+    }).pipe(Effect.provide(form({}))), options);
+};
