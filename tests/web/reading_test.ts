@@ -221,13 +221,19 @@ test("ten times the chunks cost ten times and not more", () =>
     });
   }));
 
-test("the first paint comes soon", () =>
+test("the first paint comes soon, under a policy that lets nothing in", () =>
   Effect.gen(function* () {
     const { page } = yield* openPage({});
     yield* Effect.promise(async () => {
       const times: Array<number> = [];
       for (let load = 0; load < 3; load++) {
-        await page.reload({ waitUntil: "load" });
+        const response = await page.reload({ waitUntil: "load" });
+        assert.equal(
+          response?.headers()["content-security-policy"],
+          "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+            "require-trusted-types-for 'script'; trusted-types 'none'",
+        );
         await until(page, "the paint", async () =>
           Number(await page.evaluate("performance.getEntriesByName('first-contentful-paint').length")) > 0);
         times.push(Number(await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")));

@@ -17,8 +17,7 @@ const builtFolder = new URL("web/dist/", root);
 /**
  * What the page may do.
  *
- * No inline code or style, nothing from another origin, no string that becomes markup. Frames are for files
- * of the workspace only, which are served with a sandbox of their own.
+ * No inline code or style, nothing from another origin, no string that becomes markup, no frame.
  */
 const pagePolicy = [
   "default-src 'none'",
@@ -26,7 +25,6 @@ const pagePolicy = [
   "style-src 'self'",
   "img-src 'self'",
   "connect-src 'self'",
-  "frame-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",

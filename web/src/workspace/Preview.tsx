@@ -115,8 +115,8 @@ const Body = ({ file }: { readonly file: FileOut }) => {
       />
     );
   }
-  // A frame without any permission: what is in it can neither run nor reach this page.
-  if (kind === "pdf") return <iframe class="pdf" sandbox="" src={contentPath(file)} title={name} />;
+  // Browsers show a PDF in a frame only where the frame may run scripts, and then those of the file as well.
+  if (kind === "pdf") return <p class="quiet">A PDF opens in a program of your own: download it to read it.</p>;
   if (kind === "none") return <p class="quiet">There is no view of this kind of file. Download it to see it.</p>;
   if (text.value === undefined) return <p class="quiet">Reading…</p>;
   if (kind === "table") return <Table text={text.value} separator={/\.tsv$/i.test(file.filename) ? "\t" : ","} />;
