@@ -13,6 +13,8 @@ import {
   type SandboxMethodName,
   sandboxMethods,
 } from "../services/sandboxProtocol.ts";
+import type { JsonError } from "../web/BodyError.ts";
+import { parseJson } from "../web/body.ts";
 import type { RemoteCommands } from "./remoteCommands.ts";
 
 /** What a request fails with, as its answer tells it. */
@@ -57,21 +59,28 @@ const failureFrame = (failure: RequestFailure): Uint8Array => {
 const logged = (name: SandboxMethodName, failure: RequestFailure) =>
   failure._tag === "SandboxError" ? Effect.logError(`sandbox request ${name} failed`, failure) : Effect.void;
 
+/** What is wrong with arguments that were not parsed. */
+const unparsed = (error: JsonError): string =>
+  error._tag === "MalformedJson"
+    ? "the arguments are not JSON"
+    : `the arguments are too complex: at most ${error.limit} ${error.bound === "depth" ? "levels" : "values"}`;
+
 /** A responder to requests of one row of the table. */
 const responding = <A extends Schema.ConstraintCodec<unknown, unknown>>(
   name: SandboxMethodName,
   { arguments: schema }: Pick<SandboxMethod<A, never, never>, "arguments">,
   respond: (args: A["Type"], parts: RequestParts, request: SandboxRequest) => Frames,
 ): Responder => {
-  const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(schema));
+  const decode = Schema.decodeUnknownEffect(schema);
   return (parts, request) =>
-    decode(new TextDecoder().decode(request.arguments)).pipe(
-      Effect.mapError(({ message }) => new ArgumentsRefused({ why: message })),
-      Effect.map((args) =>
-        respond(args, parts, request).pipe(
-          Stream.catch((failure) => Stream.fromEffect(Effect.as(logged(name, failure), failureFrame(failure)))),
-        )
+    parseJson(new TextDecoder().decode(request.arguments)).pipe(
+      Effect.mapError((error) => new ArgumentsRefused({ why: unparsed(error) })),
+      Effect.flatMap((value) =>
+        Effect.mapError(decode(value), ({ message }) => new ArgumentsRefused({ why: message }))
       ),
+      Effect.map((args) => respond(args, parts, request).pipe(
+        Stream.catch((failure) => Stream.fromEffect(Effect.as(logged(name, failure), failureFrame(failure)))),
+      )),
     );
 };
 

@@ -3,7 +3,7 @@
  *
  * Both doors read here and nowhere else.
  */
-import { ByteSize, Context, Effect, Layer, Schema, Stream } from "effect";
+import { ByteSize, Context, Duration, Effect, Layer, Schema, Stream } from "effect";
 import { HttpIncomingMessage, HttpServerError, type HttpServerRequest } from "effect/http";
 import {
   type BodyError,
@@ -50,6 +50,18 @@ export interface BodiesService {
    * slowly, `TooManyBodies` when too many large ones arrive at once, `BodyUnreadable` when it breaks off.
    */
   readonly bytes: (request: Request, options: BodyOptions) => Effect.Effect<Uint8Array<ArrayBuffer>, BytesError>;
+  /**
+   * The bytes of a body as they arrive, no faster than they are taken, so that none are held.
+   *
+   * *Details*: a body that declares too much is refused before it is read; one that sends too much ends with the
+   * error. Time in which nobody takes anything is not the sender's.
+   *
+   * *Fails with* what {@link bytes} fails with but `TooManyBodies`.
+   */
+  readonly stream: (
+    request: Request,
+    options: BodyOptions,
+  ) => Effect.Effect<Stream.Stream<Uint8Array, BytesError>, BytesError>;
   /** Reads the text of a JSON body. *Fails with* `UnsupportedMediaType` besides what {@link bytes} fails with. */
   readonly text: (request: Request, options: BodyOptions) => Effect.Effect<string, BodyError>;
 }
@@ -89,16 +101,43 @@ class Arriving {
   }
 }
 
+/** Bytes that a large body must bring between two looks. */
+const bytesBetweenLooksMin = bytesPerSecondMin * lookMs / 1000;
+
 /** Fails when fewer bytes arrive than a line must bring. */
 const pace = (received: () => number): Effect.Effect<never, BodyTimedOut> =>
   Effect.gen(function* () {
     for (let before = 0;;) {
       yield* Effect.sleep(lookMs);
       const now = received();
-      if (now - before < bytesPerSecondMin * lookMs / 1000) return yield* new BodyTimedOut({ bytesPerSecondMin });
+      if (now - before < bytesBetweenLooksMin) return yield* new BodyTimedOut({ bytesPerSecondMin });
       before = now;
     }
   });
+
+/** A body that passes through: nothing of it is kept, and only time in which somebody waits for it counts. */
+const passing = (request: Request, bytesMax: number): Stream.Stream<Uint8Array, BytesError> =>
+  Stream.transformPull(Stream.mapError(request.stream, readError(bytesMax)), (pull) =>
+    Effect.sync(() => {
+      let [received, receivedBefore, waitedMs] = [0, 0, 0];
+      const late = () => new BodyTimedOut({ bytesPerSecondMin });
+      /** What is wrong with the body after another batch of it. */
+      const check = (batch: ReadonlyArray<Uint8Array>, waited: Duration.Duration): BytesError | undefined => {
+        for (const piece of batch) received += piece.length;
+        if (received > bytesMax) return new BodyTooLarge({ bytesMax });
+        waitedMs += Duration.toMillis(waited);
+        if (waitedMs < lookMs) return undefined;
+        if (received - receivedBefore < bytesBetweenLooksMin) return late();
+        [receivedBefore, waitedMs] = [received, 0];
+        return undefined;
+      };
+      return Effect.gen(function* () {
+        const awaited = Effect.timeoutOrElse(pull, { duration: lookMs, orElse: () => Effect.fail(late()) });
+        const [waited, batch] = yield* Effect.timed(awaited);
+        const wrong = check(batch, waited);
+        return wrong === undefined ? batch : yield* wrong;
+      });
+    }));
 
 const concat = (pieces: ReadonlyArray<Uint8Array>, length: number): Uint8Array<ArrayBuffer> => {
   const all = new Uint8Array(length);
@@ -151,6 +190,11 @@ export class Bodies extends Context.Service<Bodies, BodiesService>()("caisson/we
       return new Uint8Array(buffer);
     });
 
+    const stream = Effect.fnUntraced(function* (request: Request, { bytesMax }: BodyOptions) {
+      yield* declaredLength(request, bytesMax);
+      return passing(request, bytesMax);
+    });
+
     const text = Effect.fnUntraced(function* (request: Request, { bytesMax, typed = false }: BodyOptions) {
       const contentType = request.headers["content-type"] ?? "";
       if (!isJsonType(contentType) && (typed || contentType !== "")) {
@@ -163,7 +207,7 @@ export class Bodies extends Context.Service<Bodies, BodiesService>()("caisson/we
       return new TextDecoder().decode(all);
     });
 
-    return { bytes, text };
+    return { bytes, stream, text };
   });
 }
 

@@ -5,7 +5,7 @@
  * text has a row below, one that no stranger's text reaches is left out with a reason.
  */
 import assert from "node:assert/strict";
-import { Effect } from "effect";
+import { Effect, Stream } from "effect";
 import { BodyReader } from "../../src/adapters/model/bodyReader.ts";
 import { understand, understoodCharsMax } from "../../src/adapters/model/offline/understand.ts";
 import { align } from "../../src/domain/alignment.ts";
@@ -17,6 +17,17 @@ import { readRange } from "../../src/http/caisson/byteRange.ts";
 import { linkKeys, openPlace } from "../../src/http/caisson/sealedLinks.ts";
 import { decodeRequest } from "../../src/http/openai/decode.ts";
 import { readUserMessage } from "../../src/http/openai/contentParts.ts";
+import { readInput } from "../../src/http/openai/responses/readInput.ts";
+import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
+import { Settings } from "../../src/config.ts";
+import { makeRemoteCommands } from "../../src/mcp/remoteCommands.ts";
+import { responders } from "../../src/mcp/sandboxRequests.ts";
+import { Sandbox } from "../../src/services/Sandbox.ts";
+import { encodeFrame, framesOf } from "../../src/services/sandboxFrames.ts";
+import type { SandboxMethodName } from "../../src/services/sandboxProtocol.ts";
+import { Toolbox } from "../../src/services/Toolbox.ts";
+import { FormReader } from "../../src/web/FormReader.ts";
+import { fakeSandbox } from "../support/fakeSandbox.ts";
 import { type TextFunction, textFunctions } from "../support/textFunctions.ts";
 
 /** What attacks are made of: each is repeated until the text is long enough. */
@@ -172,7 +183,7 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/runs/changedArtifacts.ts imageTypeOf": "reads a file's first bytes; the path decides by its ending",
   "src/http/docs/": "made of our own contract",
   "src/http/caisson/sealedLinks.ts": "tried as a decoder below",
-  "src/http/caisson/uploads.ts readUpload": "a stream, bounded by the body",
+  "src/http/caisson/uploads.ts readUpload": "a stream; its form is tried as a decoder below",
   "src/http/openai/contentParts.ts readUserMessage": "tried as a decoder below",
   "src/web/body.ts parseJson": "tried as a chat request's body below",
   "src/http/openai/decode.ts decodeRequest": "tried as a decoder below",
@@ -255,6 +266,53 @@ const readStream = (body: string) => {
   return reader.take();
 };
 
+const encode = (text: string) => new TextEncoder().encode(text);
+
+/** Bytes in small pieces, as a slow line brings them. */
+const piecesOf = (bytes: Uint8Array): ReadonlyArray<Uint8Array> =>
+  Array.from(
+    { length: Math.ceil(bytes.length / pieceCharacters) },
+    (_, n) => bytes.subarray(n * pieceCharacters, (n + 1) * pieceCharacters),
+  );
+
+/** A multipart form, in small pieces. */
+const readForm = (body: string) => {
+  const reader = new FormReader("multipart/form-data; boundary=b");
+  for (const piece of piecesOf(encode(body))) reader.push(piece);
+  return reader.refused;
+};
+
+const formHead = '--b\r\nContent-Disposition: form-data; name="file"; filename="';
+
+/** The frames of a private request, in small pieces. */
+const readFrames = (body: Uint8Array) =>
+  Effect.runPromiseExit(Stream.runDrain(framesOf(Stream.fromIterable(piecesOf(body)))));
+
+const alone = { principal: "p", user: "u", ephemeral: false };
+
+/** A private request with these arguments, decoded; nothing is asked of the sandbox before its answer is read. */
+const askPrivately = (name: SandboxMethodName, json: string) =>
+  Effect.runPromiseExit(
+    Effect.gen(function* () {
+      const parts = { sandbox: yield* Sandbox, commands: yield* makeRemoteCommands, keepAliveMs: 1_000 };
+      return yield* responders[name](parts, { owner: alone, arguments: encode(json), content: Stream.empty });
+    }).pipe(Effect.provide(fakeSandbox().layer)),
+  );
+
+/** A call of a tool with these arguments, as a model's and an MCP client's are. */
+const callTool = (name: string, argumentsJson: string) =>
+  Effect.runPromiseExit(
+    Effect.scoped(Effect.gen(function* () {
+      const tools = yield* (yield* Toolbox).open(alone);
+      return yield* tools.call({ id: "c", name, argumentsJson }, {});
+    })).pipe(
+      Effect.provide(LocalToolbox.layer),
+      Effect.provide([fakeSandbox().layer, Settings.layerWith({})]),
+    ),
+  );
+
+const response = (item: Record<string, string>) => Effect.runPromiseExit(readInput([item], 1_000_000));
+
 /** What reads a wire: each gets the text where a stranger can put it. */
 const decoders: Readonly<Record<string, Call>> = {
   "a chat request's body": (text) => Effect.runPromiseExit(decodeRequest(text)),
@@ -275,6 +333,23 @@ const decoders: Readonly<Record<string, Call>> = {
   "an artifact's id": (text) => openPlace(keys, `artifact-${text}`),
   "a range": (text) => readRange(`bytes=${text}`, 1_000),
   "a provider's stream": readStream,
+  "a form": readForm,
+  "a form's file": (text) => readForm(`${formHead}x"\r\n\r\n${text}\r\n--b--`),
+  "a form's head": (text) => readForm(`${formHead}${text}"\r\n\r\nx\r\n--b--`),
+  "a form's separator": (text) => new FormReader(`multipart/form-data; boundary=${text}`).push(encode(text)),
+  "frames": (text) => readFrames(encode(text)),
+  "a frame": (text) => readFrames(encodeFrame("message", encode(text))),
+  "a private request's arguments": (text) => askPrivately("execute", text),
+  "a private request's command": (text) => askPrivately("execute", JSON.stringify({ command: text, callId: text })),
+  "a private request's path": (text) => askPrivately("readText", JSON.stringify({ path: text, [text]: 1 })),
+  "a tool call's arguments": (text) => callTool("execute_bash", text),
+  "a tool call's names": (text) => callTool("execute_bash", JSON.stringify({ [text]: text })),
+  "a tool call's path": (text) => callTool("read_file", JSON.stringify({ file_path: text })),
+  "a tool call's text": (text) =>
+    callTool("edit_file", JSON.stringify({ file_path: "a", old_string: text, new_string: text })),
+  "a response's text": (text) => response({ type: "message", role: "user", content: text }),
+  "a response's items": (text) => response({ type: text, role: text, content: text }),
+  "a response's output": (text) => response({ type: "function_call_output", call_id: text, output: text }),
 };
 
 for (const [name, call] of Object.entries(decoders)) {

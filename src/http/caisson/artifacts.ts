@@ -25,7 +25,7 @@ import {
   RangeNotSatisfiable,
 } from "../frame/errors.ts";
 import { archiveBytesMax, archiveOf, fitting } from "./archive.ts";
-import { readUpload } from "./uploads.ts";
+import { readUpload, writeUpload } from "./uploads.ts";
 
 /** Files of one list. */
 const listMax = 1_000;
@@ -281,7 +281,7 @@ export const make = Effect.gen(function* () {
     if (owner.ephemeral) return yield* nobodyNamed();
     const sent = yield* readUpload(bodies, request, query.path, Math.min(fileBytesMax, settings.bodyBytesMax));
     const handle = yield* sandbox.open(owner);
-    yield* handle.writeFile(sent.path, sent.content);
+    yield* writeUpload(handle, sent);
     const file = yield* findFile(handle, sent.path);
     const imageType = yield* imageTypeOf(handle, file.path);
     return shown(yield* links.describe(links.baseOf(request), owner, file, imageType));

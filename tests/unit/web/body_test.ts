@@ -2,7 +2,7 @@
  * Bodies are bounded in size, in pace, and in what those that still arrive hold together.
  */
 import assert from "node:assert/strict";
-import { Effect, Fiber, Queue } from "effect";
+import { Deferred, Effect, Fiber, Latch, Queue, Stream } from "effect";
 import { HttpServerRequest } from "effect/http";
 import { TestClock } from "effect/testing";
 import { Bodies } from "../../../src/web/body.ts";
@@ -96,5 +96,78 @@ tests.live(
       yield* last.send(piece);
       yield* last.end;
       assert.equal((yield* Fiber.join(read)).length, mebibyte);
+    }),
+);
+
+tests.effect(
+  "Bodies.stream gives up a sender that stops, and waits for as long as nobody takes anything",
+  () =>
+    Effect.gen(function* () {
+      const bodies = yield* Bodies;
+      const { request, send, end } = yield* sending;
+      const stream = yield* bodies.stream(request, { bytesMax });
+      const latch = yield* Latch.make();
+      const held = yield* Deferred.make<void>();
+      const slow = yield* Effect.forkChild(
+        Stream.runForEach(stream, () => Effect.andThen(Deferred.succeed(held, undefined), latch.await)),
+        { startImmediately: true },
+      );
+      yield* send(piece);
+      yield* Deferred.await(held);
+      yield* TestClock.adjust("10 minutes");
+      assert.equal(slow.pollUnsafe(), undefined);
+      yield* latch.open;
+      yield* end;
+      yield* Fiber.join(slow);
+      const stopping = yield* sending;
+      const read = yield* bodies.stream(stopping.request, { bytesMax });
+      const taken = yield* Deferred.make<void>();
+      const ended = yield* Effect.forkChild(
+        Effect.flip(Stream.runForEach(read, () => Deferred.succeed(taken, undefined))),
+        { startImmediately: true },
+      );
+      yield* stopping.send(piece);
+      yield* Deferred.await(taken);
+      yield* TestClock.adjust("5 seconds");
+      assert.equal((yield* Fiber.join(ended))._tag, "BodyTimedOut");
+    }),
+);
+
+tests.effect("Bodies.stream gives up a sender who sends a byte now and then", () =>
+  Effect.gen(function* () {
+    const bodies = yield* Bodies;
+    const { request, send } = yield* sending;
+    const arrived = yield* Queue.unbounded<number>();
+    const stream = yield* bodies.stream(request, { bytesMax });
+    const ended = yield* Effect.forkChild(
+      Effect.flip(Stream.runForEach(stream, ({ length }) => Queue.offer(arrived, length))),
+      { startImmediately: true },
+    );
+    for (const n of [1, 2, 3]) {
+      yield* TestClock.adjust("2 seconds");
+      yield* send(new Uint8Array(1));
+      if (n < 3) yield* Queue.take(arrived);
+    }
+    assert.equal((yield* Fiber.join(ended))._tag, "BodyTimedOut");
+  }));
+
+tests.effect(
+  "Bodies.stream ends with the error when more arrives than the limit or the body breaks off",
+  () =>
+    Effect.gen(function* () {
+      const bodies = yield* Bodies;
+      const pieces = (count: number) =>
+        requestOf(
+          { "transfer-encoding": "chunked" },
+          new ReadableStream<Uint8Array>({
+            pull: (controller) => count-- > 0 ? controller.enqueue(piece) : controller.error(new Error("gone")),
+          }),
+        );
+      const flowing = (count: number) =>
+        Effect.flatMap(bodies.stream(pieces(count), { bytesMax }), (stream) => Effect.flip(Stream.runDrain(stream)));
+      assert.equal((yield* flowing(40))._tag, "BodyTooLarge");
+      assert.equal((yield* flowing(3))._tag, "BodyUnreadable");
+      const declared = requestOf({ "content-length": String(bytesMax + 1) }, new Uint8Array(2));
+      assert.equal((yield* Effect.flip(bodies.stream(declared, { bytesMax })))._tag, "BodyTooLarge");
     }),
 );
