@@ -30,6 +30,7 @@ import * as Api from "./http/server.ts";
 import * as Logging from "./logging.ts";
 import * as Runs from "./runs/Runs.ts";
 import { agent as measuredAgent } from "./telemetry/agent.ts";
+import { egress as measuredEgress } from "./telemetry/egress.ts";
 import { limits as measuredLimits } from "./telemetry/limits.ts";
 import * as Meter from "./telemetry/Meter.ts";
 import { model as measuredModel } from "./telemetry/model.ts";
@@ -77,6 +78,9 @@ const telemetry = Layer.merge(
 
 // Ports ------------------------------------------------------------------------------------------
 
+/** The Egress port: what programs in sandboxes may reach. *Fails with* `ConfigurationRefused`. */
+export const egress = measuredEgress(Egress.layer);
+
 /**
  * The Sandbox port: Docker when the settings say so, or when they leave the choice and an engine
  * answers; the embedded sandbox otherwise. Closing it stops every sandbox.
@@ -84,7 +88,7 @@ const telemetry = Layer.merge(
  * *Fails with* `SandboxError` when the chosen runtime cannot be used, or an engine that is named;
  * `ConfigurationRefused` when the certificates of egress cannot be read.
  */
-export const sandbox = Layer.provide(SandboxChoice.layer, Egress.layer);
+export const sandbox = Layer.provide(SandboxChoice.layer, egress);
 
 /**
  * The Sessions port over the configured store. *Fails with* `SessionsUnavailable` when it cannot be

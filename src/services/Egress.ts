@@ -4,9 +4,19 @@
  * A sandbox has no network. Its programs speak to a proxy whose other end is here; nothing in the sandbox is asked
  * for its opinion.
  */
-import { Context, Effect } from "effect";
+import { Context, Effect, Schema } from "effect";
+import { type EgressRule, egressRuleText } from "../domain/EgressRule.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { SandboxStream } from "./Sandbox.ts";
+
+/** An owner was to be allowed more than the operator allows; `names` are what is beyond, as rules are written. */
+export class EgressBeyond extends Schema.TaggedError<EgressBeyond>()("EgressBeyond", {
+  names: Schema.Array(Schema.String),
+}) {
+  override get message(): string {
+    return `this server lets nobody reach ${this.names.join(", ")}`;
+  }
+}
 
 /** One connection that a program asked for, when it is decided and again when it is over. */
 export interface EgressConnection {
@@ -51,13 +61,27 @@ export interface EgressService {
   /**
    * Serves one connection of an owner's program to the proxy, to its end; it never fails.
    *
-   * *Details*: `onRefused` is called before the program learns of it, also where the connection failed.
+   * *Details*: `onRefused` is called before the program learns of it, also where the connection failed. Yields what
+   * became of the connection, nothing for a program that went away before it asked.
    */
   readonly serve: (
     owner: Owner,
     stream: SandboxStream,
     onRefused: (connection: EgressConnection) => void,
-  ) => Effect.Effect<void>;
+  ) => Effect.Effect<EgressConnection | undefined>;
+  /**
+   * Lets an owner reach only these names from now on, none when the list is empty, and all that the operator allows
+   * when there is no list.
+   *
+   * *Details*: kept in memory until it is taken back, which who sets it must do when the owner is gone. Connections
+   * that are open go on.
+   *
+   * *Fails with* `EgressBeyond` when the operator does not allow all of them; nothing changes then.
+   */
+  readonly limit: (
+    owner: Owner,
+    rules: ReadonlyArray<EgressRule> | undefined,
+  ) => Effect.Effect<void, EgressBeyond>;
   readonly totals: Effect.Effect<EgressTotals>;
 }
 
@@ -81,7 +105,9 @@ export interface EgressService {
 export const Egress = Context.Reference<EgressService>("caisson/services/Egress", {
   defaultValue: () => ({
     offer: undefined,
-    serve: (_, stream) => stream.reset,
+    serve: (_, stream) => Effect.as(stream.reset, undefined),
+    limit: (_, rules = []) =>
+      rules.length === 0 ? Effect.void : Effect.fail(new EgressBeyond({ names: rules.map(egressRuleText) })),
     totals: Effect.succeed({ allowed: 0, refused: 0, failed: 0, open: 0, upBytes: 0, downBytes: 0 }),
   }),
 });

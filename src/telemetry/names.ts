@@ -37,6 +37,8 @@ export const key = {
   finish: "caisson.run.finish_reason",
   sandbox: "caisson.sandbox.kind",
   limit: "caisson.limit.scope",
+  verdict: "caisson.egress.verdict",
+  direction: "network.io.direction",
   mcpMethod: "mcp.method.name",
   version: "service.version",
 } as const;
@@ -137,6 +139,24 @@ export const instruments = {
     name: "caisson.sandboxes.open",
     unit: "{sandbox}",
     description: "Sandboxes that are open.",
+  },
+  egressConnections: {
+    kind: "counter",
+    name: "caisson.egress.connections",
+    unit: "{connection}",
+    description: "Connections of sandboxes to the world, by verdict.",
+  },
+  egressBytes: {
+    kind: "counter",
+    name: "caisson.egress.io",
+    unit: "By",
+    description: "Bytes between sandboxes and the world.",
+  },
+  egressOpen: {
+    kind: "gauge",
+    name: "caisson.egress.connections.open",
+    unit: "{connection}",
+    description: "Connections of sandboxes to the world that are open.",
   },
   rejected: {
     kind: "counter",

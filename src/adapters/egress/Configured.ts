@@ -3,8 +3,10 @@
  */
 import { Effect, Layer, Option } from "effect";
 import { ConfigurationRefused, Settings, type SettingsService, settingsTable } from "../../config.ts";
-import { egressRuleText } from "../../domain/EgressRule.ts";
-import { Egress, type EgressOffer } from "../../services/Egress.ts";
+import { type EgressRule, egressRuleText, httpPort, isCovered, tlsPort } from "../../domain/EgressRule.ts";
+import { ownerKey } from "../../domain/ids.ts";
+import type { OwnerKey } from "../../domain/Owner.ts";
+import { Egress, EgressBeyond, type EgressOffer } from "../../services/Egress.ts";
 import { Allowances } from "./Allowances.ts";
 import type { EgressPolicy } from "./judge.ts";
 import { machine, type Outside } from "./Outside.ts";
@@ -19,6 +21,10 @@ const mib = 1024 * 1024;
 
 const policyOf = ({ egress, egressAllow }: SettingsService): EgressPolicy | undefined =>
   egress === "off" ? undefined : egress === "open" ? { _tag: "Open" } : { _tag: "Allowlist", rules: egressAllow };
+
+/** Whether the operator allows all that a rule does. */
+const mayBe = (policy: EgressPolicy, rule: EgressRule): boolean =>
+  policy._tag === "Open" ? rule.port === tlsPort || rule.port === httpPort : isCovered(rule, policy.rules);
 
 const readCertificates = Effect.fnUntraced(function* ({ egressCaFile }: SettingsService) {
   if (Option.isNone(egressCaFile)) return "";
@@ -58,6 +64,7 @@ export const layerOver = (outside: Outside): Layer.Layer<never, ConfigurationRef
       const policy = policyOf(settings);
       if (policy === undefined) return Egress.defaultValue();
       const certificates = yield* readCertificates(settings);
+      const limits = new Map<OwnerKey, ReadonlyArray<EgressRule>>();
       const totals = { allowed: 0, refused: 0, failed: 0, open: 0, upBytes: 0, downBytes: 0 };
       const allowances = new Allowances({
         connectionsMax: settings.egressConnectionsMax,
@@ -67,7 +74,15 @@ export const layerOver = (outside: Outside): Layer.Layer<never, ConfigurationRef
       });
       return {
         offer: offerOf(policy, certificates),
-        serve: serve({ outside, policy, privateRanges: settings.egressPrivate, allowances, totals }),
+        serve: serve({ outside, policy, limits, privateRanges: settings.egressPrivate, allowances, totals }),
+        limit: (owner, rules) =>
+          Effect.suspend(() => {
+            const beyond = (rules ?? []).filter((rule) => !mayBe(policy, rule));
+            if (beyond.length > 0) return Effect.fail(new EgressBeyond({ names: beyond.map(egressRuleText) }));
+            if (rules === undefined) limits.delete(ownerKey(owner));
+            else limits.set(ownerKey(owner), rules);
+            return Effect.void;
+          }),
         totals: Effect.sync(() => ({ ...totals })),
       };
     }),

@@ -4,8 +4,8 @@
 import { Buffer } from "node:buffer";
 import { Clock, Duration, Effect, type Scope } from "effect";
 import { ownerKey } from "../../domain/ids.ts";
-import { hostName } from "../../domain/EgressRule.ts";
-import type { Owner } from "../../domain/Owner.ts";
+import { type EgressRule, hostName } from "../../domain/EgressRule.ts";
+import type { Owner, OwnerKey } from "../../domain/Owner.ts";
 import type { EgressConnection, EgressTotals } from "../../services/Egress.ts";
 import type { SandboxStream } from "../../services/Sandbox.ts";
 import type { Allowances, Share } from "./Allowances.ts";
@@ -17,6 +17,8 @@ import { type Head, headBytesMax, headEnd, readHead } from "./requestHead.ts";
 
 /** What the proxies of one server share. */
 export interface ProxyContext extends JudgeContext {
+  /** Owners who may reach less than the policy allows. */
+  readonly limits: ReadonlyMap<OwnerKey, ReadonlyArray<EgressRule>>;
   readonly allowances: Allowances;
   readonly totals: { -readonly [K in keyof EgressTotals]: EgressTotals[K] };
 }
@@ -174,16 +176,18 @@ const logged = (key: string, { host, port, verdict, ...about }: EgressConnection
   Effect.logInfo(`egress ${verdict}: ${host}:${port}`).pipe(Effect.annotateLogs({ owner: key.slice(0, 12), ...about }));
 
 /** Serves one connection; see the port's `serve`. */
-export const serve = (context: ProxyContext) =>
+export const serve = (shared: ProxyContext) =>
   Effect.fnUntraced(function* (
     owner: Owner,
     stream: SandboxStream,
     onRefused: (connection: EgressConnection) => void,
-  ): Effect.fn.Return<void> {
-    const { allowances, totals } = context;
+  ): Effect.fn.Return<EgressConnection | undefined> {
+    const { allowances, totals } = shared;
     const clock = yield* Clock.Clock;
     const now = () => clock.currentTimeMillisUnsafe();
     const [key, startedAtMs] = [ownerKey(owner), now()];
+    const rules = shared.limits.get(key);
+    const context = rules === undefined ? shared : { ...shared, policy: { _tag: "Allowlist" as const, rules } };
     const connection: Connection = {
       host: "?",
       port: 0,
@@ -194,6 +198,7 @@ export const serve = (context: ProxyContext) =>
       downBytes: 0,
     };
     const over = () => outcomeOf(connection, now() - startedAtMs);
+    const isNothing = () => connection.host === "?" && connection.why === undefined;
     const refuse = Effect.fnUntraced(function* (status: number, why: string, verdict: "refused" | "failed") {
       totals[verdict] += 1;
       Object.assign(connection, { verdict, why });
@@ -226,7 +231,8 @@ export const serve = (context: ProxyContext) =>
         totals.open -= 1;
         totals.upBytes += connection.upBytes;
         totals.downBytes += connection.downBytes;
-        return connection.host === "?" && connection.why === undefined ? Effect.void : logged(key, over());
+        return isNothing() ? Effect.void : logged(key, over());
       })),
     );
+    return isNothing() ? undefined : over();
   });

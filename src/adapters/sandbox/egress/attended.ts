@@ -61,9 +61,9 @@ export const attended = Effect.fnUntraced(function* (
   if (egress.offer === undefined) return link;
   const running = new Set<Refusals>();
   yield* link.attend((stream) =>
-    egress.serve(owner, stream, (connection) => {
+    Effect.asVoid(egress.serve(owner, stream, (connection) => {
       for (const refusals of running) refusals.add(connection);
-    })
+    }))
   );
   const noted = <A extends Noted, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.acquireUseRelease(

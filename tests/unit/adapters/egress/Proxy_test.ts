@@ -168,6 +168,30 @@ Deno.test("Allowances count connections and bytes of each owner, by minute and b
   assert.equal(third.count(1, dayMs), undefined);
 });
 
+it.effect("an owner may be limited to less than the operator allows, never to more", () =>
+  Effect.gen(function* () {
+    const egress = yield* Egress;
+    const rulesOf = (text: string) => {
+      const parsed = egressRows.egressAllow.parse(text);
+      return parsed._tag === "Some" ? parsed.value : assert.fail(text);
+    };
+    const beyond = yield* Effect.flip(egress.limit(owner, rulesOf("allowed.example,evil.example,*.allowed.example")));
+    assert.deepEqual(beyond.names, ["evil.example", "*.allowed.example"]);
+    const asked = Effect.gen(function* () {
+      const { says, fiber, refusals } = yield* serving;
+      yield* says("GET http://allowed.example/ HTTP/1.1\r\n\r\n");
+      yield* says(undefined);
+      yield* Fiber.join(fiber);
+      return refusals[0]?.why;
+    });
+    yield* egress.limit(owner, rulesOf("allowed.example"));
+    assert.equal(yield* asked, "it is not on the allowlist");
+    yield* egress.limit(owner, []);
+    assert.equal(yield* asked, "it is not on the allowlist");
+    yield* egress.limit(owner, undefined);
+    assert.equal(yield* asked, "it has no address");
+  }).pipe(Effect.provide(withEgress(nowhere))));
+
 it.effect("a file of certificates that cannot be used is refused at start by its setting's name", () =>
   Effect.gen(function* () {
     for (const path of ["/nowhere/ca.pem", "/etc/passwd"]) {

@@ -1,0 +1,34 @@
+/**
+ * The Egress port, measured: connections by verdict, bytes each way, and how many are open.
+ */
+import { Effect, Layer } from "effect";
+import { Egress, type EgressService } from "../services/Egress.ts";
+import { CurrentMeter, type Meter } from "./Meter.ts";
+import { instruments, key } from "./names.ts";
+
+const measured = (inner: EgressService, meter: Meter): EgressService => {
+  if (inner.offer === undefined) return inner;
+  meter.gauge(instruments.egressOpen, {}, Effect.map(inner.totals, ({ open }) => open));
+  return {
+    ...inner,
+    serve: (owner, stream, onRefused) =>
+      Effect.tap(inner.serve(owner, stream, onRefused), (connection) =>
+        Effect.sync(() => {
+          if (connection === undefined) return;
+          meter.record(instruments.egressConnections, { [key.verdict]: connection.verdict }, 1);
+          meter.record(instruments.egressBytes, { [key.direction]: "transmit" }, connection.upBytes);
+          meter.record(instruments.egressBytes, { [key.direction]: "receive" }, connection.downBytes);
+        })),
+  };
+};
+
+/** The same way out, measured where measurements are asked for. */
+export const egress = <E, R>(layer: Layer.Layer<never, E, R>): Layer.Layer<never, E, R> =>
+  Layer.effect(
+    Egress,
+    Effect.gen(function* () {
+      const inner = yield* Egress;
+      const meter = yield* CurrentMeter;
+      return meter === undefined ? inner : measured(inner, meter);
+    }),
+  ).pipe(Layer.provide(layer));
