@@ -1,9 +1,10 @@
 /**
  * What the log says at start: the settings nobody reads, the models, the sandbox, the address and the next step.
  */
+import { resolve } from "node:path";
 import { Context, Effect, Layer, Option, Result } from "effect";
 import { HttpServer } from "effect/http";
-import { environmentVariables } from "./config/environment.ts";
+import { environmentVariables, strayLinesOfDotEnv } from "./config/environment.ts";
 import { unknownNames } from "./config/unknownNames.ts";
 import { type Row, Settings, settingsTable } from "./config.ts";
 import { Model } from "./services/Model.ts";
@@ -22,8 +23,11 @@ const settingNames: ReadonlySet<string> = new Set(
   Object.values<Row<unknown>>(settingsTable).flatMap(({ key, aliases }) => [key, ...aliases]),
 );
 
-/** Warns of variables that look like settings and are none; `others` are read under a name that a setting gives. */
+/** Warns of what is set and not read; `others` are variables whose names a setting gives. */
 export const warnOfUnknownSettings = Effect.fnUntraced(function* (others: ReadonlySet<string>) {
+  for (const line of yield* strayLinesOfDotEnv) {
+    yield* Effect.logWarning(`line ${line} of .env is not NAME=value and is not read`);
+  }
   const names = Object.keys(yield* environmentVariables);
   for (const { name, nearest } of unknownNames(names, settingNames)) {
     if (others.has(name)) continue;
@@ -74,7 +78,7 @@ export const models = Layer.effectDiscard(Effect.forkScoped(modelsLine));
 export const door = (name: string, next: (base: string) => string) =>
   Layer.effectDiscard(Effect.gen(function* () {
     const { address } = yield* HttpServer.HttpServer;
-    const { shutdownGraceSeconds } = yield* Settings;
+    const { dataPath, shutdownGraceSeconds } = yield* Settings;
     const base = HttpServer.formatAddress(address);
     yield* Effect.acquireRelease(
       Effect.logInfo(`${name} listens on ${base}`),
@@ -84,6 +88,7 @@ export const door = (name: string, next: (base: string) => string) =>
         ),
     );
     // An address that means "every interface" is none that a client can open.
+    yield* Effect.logInfo(`data: ${resolve(dataPath)} (CAISSON_DATA_PATH)`);
     yield* Effect.logInfo(next(base.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")));
   }));
 

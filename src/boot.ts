@@ -19,6 +19,22 @@ export type BootError =
 
 const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause);
 
+/** What to do about an address that cannot be listened on, by the code of the system. */
+const listenAdvice = (cause: unknown): string => {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  switch (code) {
+    case "EACCES":
+      return "Ports below 1024 are for root: choose another one with AGENT_API_PORT or CAISSON_MCP_PORT";
+    case "ENOTFOUND":
+    case "EADDRNOTAVAIL":
+    case "EINVAL":
+      return "AGENT_API_HOST and CAISSON_MCP_HOST are addresses of this machine: 127.0.0.1, ::1 without brackets, or " +
+        "0.0.0.0 for every one";
+    default:
+      return "Choose another port with AGENT_API_PORT or CAISSON_MCP_PORT, or stop what uses this one";
+  }
+};
+
 /** What is wrong and what to do, for the person who started the process. */
 export const bootMessage = (error: BootError): string => {
   switch (error._tag) {
@@ -27,8 +43,7 @@ export const bootMessage = (error: BootError): string => {
     case "OpenDoorRefused":
       return error.message;
     case "ServeError":
-      return `cannot listen: ${messageOf(error.cause)}. Choose another port with AGENT_API_PORT or CAISSON_MCP_PORT, ` +
-        "or stop what uses this one";
+      return `cannot listen: ${messageOf(error.cause)}. ${listenAdvice(error.cause)}`;
     case "SandboxError":
       return `${error.message}: ${error.detail}. ${
         error.reason._tag === "ImageMissing"
@@ -36,7 +51,11 @@ export const bootMessage = (error: BootError): string => {
           : "Start a container engine, name its socket in DOCKER_HOST, or set CAISSON_SANDBOX=embedded"
       }`;
     case "SessionsUnavailable":
-      return `${error.message}: ${error.detail}. Check CAISSON_DATA_PATH or CAISSON_REDIS_URL`;
+      return `${error.message}: ${error.detail}. ${
+        error.store === "redis"
+          ? "Check CAISSON_REDIS_URL, and that Redis runs"
+          : "Check that CAISSON_DATA_PATH is a directory this user can write to, on a disk with room"
+      }`;
   }
 };
 

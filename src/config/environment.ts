@@ -3,7 +3,7 @@
  */
 import process from "node:process";
 import { ConfigProvider, Effect, type Layer } from "effect";
-import { dotEnvFile, readDotEnv } from "./dotEnv.ts";
+import { dotEnvFile, readDotEnv, readStrayLines } from "./dotEnv.ts";
 import { ConfigurationRefused } from "./refused.ts";
 
 const isSet = ([, value]: readonly [string, string | undefined]): boolean => (value ?? "").trim() !== "";
@@ -28,6 +28,12 @@ export const environmentVariables: Effect.Effect<Readonly<Record<string, string 
         problems: [`${dotEnvFile} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`],
       }),
   });
+
+/** The numbers of the lines of `.env` that nothing is read from; that it cannot be read is told elsewhere. */
+export const strayLinesOfDotEnv: Effect.Effect<ReadonlyArray<number>> = Effect.orElseSucceed(
+  Effect.try({ try: readStrayLines, catch: (thrown) => thrown }),
+  () => [],
+);
 
 /** The provider of settings for this process. *Fails with* `ConfigurationRefused` when `.env` cannot be read. */
 export const environment: Layer.Layer<never, ConfigurationRefused> = ConfigProvider.layer(

@@ -48,6 +48,7 @@ export const routes: Layer.Layer<
   if (!anonymous) yield* router.add("POST", "/register", keysNotOAuth);
   yield* router.add("GET", "/skills", catalogue);
   yield* router.add("GET", "/skills/:name", one);
+  yield* router.add("*", "/*", onlyMcp);
   yield* router.add(
     "GET",
     "/health",
@@ -73,6 +74,17 @@ const keysNotOAuth = Effect.succeed(HttpServerResponse.jsonUnsafe({
   error: "invalid_request",
   error_description: "This server takes API keys, not OAuth: send the header Authorization: Bearer KEY",
 }, { status: 400 }));
+
+/** What a client is told whose URL has another path. */
+const onlyMcp = HttpServerResponse.jsonUnsafe({
+  jsonrpc: "2.0",
+  id: null,
+  error: {
+    code: -32000,
+    message: "There is nothing at this URL. The address of this MCP server ends with /mcp; the OpenAI API is another " +
+      "door, on a port of its own",
+  },
+}, { status: 404 });
 
 /** Wait for answers that are being written when every session has ended. */
 const lastWritesMax = Duration.seconds(2);

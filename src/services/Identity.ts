@@ -11,7 +11,7 @@ import type { Identity as Identified } from "../domain/identity.ts";
 
 const refusals = {
   Missing: "You did not provide an API key. Send it as 'Authorization: Bearer YOUR_KEY'.",
-  Invalid: "Incorrect API key provided.",
+  Invalid: "Incorrect API key provided. Whoever runs this server makes one with: caisson keys create NAME",
   Expired: "The token provided has expired.",
   ForeignHost: "Without credentials this server answers to localhost only, under no other name.",
 } as const;

@@ -15,6 +15,18 @@ const table: ReadonlyArray<readonly [BootError, RegExp]> = [
     new HttpServerError.ServeError({ cause: new Error("address already in use") }),
     /address already in use.*AGENT_API_PORT/,
   ],
+  [
+    new HttpServerError.ServeError({ cause: Object.assign(new Error("permission denied"), { code: "EACCES" }) }),
+    /permission denied.*below 1024/,
+  ],
+  [
+    new HttpServerError.ServeError({ cause: Object.assign(new Error("not found"), { code: "ENOTFOUND" }) }),
+    /::1 without brackets/,
+  ],
+  [
+    new SessionsUnavailable({ store: "redis", operation: "open", detail: "refused" }),
+    /refused\. Check CAISSON_REDIS_URL/,
+  ],
   [new SandboxError({ reason: new RuntimeUnavailable(), detail: "no socket" }), /no socket.*CAISSON_SANDBOX=embedded/],
   [
     new SandboxError({ reason: new ImageMissing({ image: "i" }), detail: "pull access denied" }),
@@ -26,8 +38,9 @@ const table: ReadonlyArray<readonly [BootError, RegExp]> = [
   ],
 ];
 
-for (const [error, expected] of table) {
-  Deno.test(`bootMessage says what to do about ${error._tag}`, () => assert.match(bootMessage(error), expected));
+for (const [index, [error, expected]] of table.entries()) {
+  Deno.test(`bootMessage says what to do about ${error._tag}, ${index}`, () =>
+    assert.match(bootMessage(error), expected));
 }
 
 const logged = <A, E>(program: Effect.Effect<A, E>) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseDotEnv } from "../../src/config/dotEnv.ts";
+import { parseDotEnv, strayLines } from "../../src/config/dotEnv.ts";
 import { editDistance, unknownNames } from "../../src/config/unknownNames.ts";
 
 const lines = [
@@ -33,6 +33,23 @@ for (
 ) {
   Deno.test(`parseDotEnv reads a file ${kind}`, () => assert.deepEqual({ ...parseDotEnv(bytes) }, expected));
 }
+
+Deno.test("strayLines finds the lines of which nothing is read", () => {
+  assert.deepEqual(strayLines(utf8(lines.join("\r\n"))), []);
+  const text = [
+    "# fine",
+    "GOOGLE_API_KEY: abc",
+    "A='one",
+    "two: three",
+    "four'",
+    "set B=1",
+    "C",
+    "export D=1",
+    'E="',
+    '"',
+  ];
+  assert.deepEqual(strayLines(utf8(text.join("\n"))), [2, 6, 7]);
+});
 
 Deno.test("editDistance counts insertions, deletions, replacements and swaps", () => {
   for (

@@ -67,7 +67,12 @@ const make = Effect.gen(function* () {
     : Effect.map(keysOfFile, Option.isNone);
   yield* Effect.mapError(keysOfFile, ({ detail }) =>
     new ConfigurationRefused({
-      problems: [`CAISSON_API_KEYS_FILE: ${detail}, expected a file made by deno task keys`],
+      problems: [
+        Option.isSome(settings.apiKeysFile)
+          ? `CAISSON_API_KEYS_FILE: ${detail}, expected a file made by deno task keys`
+          : `CAISSON_DATA_PATH: ${detail}, expected a directory this user can read and write, with a keys.json made by ` +
+            "deno task keys or none",
+      ],
     }));
 
   const byKey = Effect.fnUntraced(function* (name: string, forwardedUserJwt: string | undefined) {

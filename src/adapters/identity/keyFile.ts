@@ -75,7 +75,9 @@ export const createKey = Effect.fnUntraced(function* (path: string, name: string
 export const revokeKeys = Effect.fnUntraced(function* (path: string, idOrName: string) {
   const file = yield* readKeys(path);
   const revoked = file.keys.filter(({ id, name }) => id === idOrName || name === idOrName);
-  if (revoked.length === 0) return yield* new KeyFileError({ path, why: "has no key with this id or name" });
+  if (revoked.length === 0) {
+    return yield* new KeyFileError({ path, why: "has no key with this id or name; keys list shows those it has" });
+  }
   yield* writeKeys(path, { ...file, keys: file.keys.filter((key) => !revoked.includes(key)) });
   return revoked;
 });

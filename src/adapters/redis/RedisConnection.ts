@@ -26,7 +26,9 @@ const urlOf = Effect.fnUntraced(function* () {
   const url = Option.map(redisUrl, Redacted.value);
   if (Option.isSome(url) && URL.canParse(url.value) && /^rediss?:$/.test(new URL(url.value).protocol)) return url.value;
   return yield* new ConfigurationRefused({
-    problems: ["CAISSON_REDIS_URL is <redacted>, expected a redis or rediss URL"],
+    problems: [
+      `CAISSON_REDIS_URL is ${Option.isSome(url) ? "<redacted>" : "not set"}, expected redis://host:port or rediss://…`,
+    ],
   });
 });
 

@@ -9,6 +9,7 @@ import { invalid, quoted, type Row, type RowKey, type Rows, server } from "../..
 import { type SharedError, sharedRows } from "../../web/errors/sharedRows.ts";
 import type { HttpError } from "./errors.ts";
 import { modelRows } from "./modelRows.ts";
+import { nearestUrl } from "./nearestUrl.ts";
 
 /** The name of a row: an error, or an error and its reason. */
 export type ErrorKey = RowKey<HttpError>;
@@ -30,7 +31,10 @@ const ownRows: Rows<OwnError> = {
     param: () => "messages",
   }),
   UnknownUrl: invalid(404, "unknown_url", "There is nothing at this URL.", {
-    message: ({ method, path }) => `Unknown request URL: ${method} ${quoted(path)}`,
+    message: ({ method, path }) =>
+      [`Unknown request URL: ${method} ${quoted(path)}`, nearestUrl(path)].filter((part) => part !== undefined).join(
+        ". ",
+      ),
   }),
   SessionNotFound: invalid(404, "session_not_found", "The user has no such session, or it has expired.", {
     message: ({ id }) => `No such session: ${quoted(id)}`,

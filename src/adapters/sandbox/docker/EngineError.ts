@@ -77,5 +77,7 @@ const outOfReach: ReadonlySet<EngineErrorKind> = new Set(["Unavailable", "Denied
 export const toSandboxError = (error: EngineError): SandboxError =>
   new SandboxError({
     reason: outOfReach.has(error.kind) ? new RuntimeUnavailable() : new StartFailed(),
-    detail: error.message,
+    detail: error.kind === "Denied"
+      ? `${error.message}; this user becomes one who may use it by: sudo usermod -aG docker "$USER", and a new login`
+      : error.message,
   });
