@@ -78,11 +78,12 @@ export const sandboxRows = {
     why: "Files, directories and links in a workspace; a disk has only so many inodes for all.",
   }),
   sandboxOutputBytesMax: integer("CAISSON_SANDBOX_OUTPUT_BYTES_MAX", {
-    default: 64 * 1024,
+    default: 16 * 1024,
     least: 1024,
     most: 16 * 1024 * 1024,
     unit: "bytes",
-    why: "Bytes of stdout and of stderr that a result keeps, head and tail.",
+    why:
+      "Bytes of stdout and of stderr that a result keeps, head and tail; a model pays for them again each turn, and a longer output lies whole in the workspace.",
   }),
   sandboxNetwork: choice("CAISSON_SANDBOX_NETWORK", {
     choices: ["none", "bridge"],
