@@ -9,7 +9,7 @@ import { Settings } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
 import { viewImage } from "../domain/agentTools.ts";
 import { sessionDigest } from "../domain/ids.ts";
-import { inWords } from "../domain/Message.ts";
+import { attachmentsOf, inWords, type Message } from "../domain/Message.ts";
 import { Model } from "../services/Model.ts";
 import { Toolbox, type Tools } from "../services/Toolbox.ts";
 import { UsageLedger } from "../services/UsageLedger.ts";
@@ -56,6 +56,10 @@ const systemOf = (prompt: string, instructions: ReadonlyArray<string>): string =
   const heading = prompt === "" || said.length === 0 ? [] : ["# From the application"];
   return [...(prompt === "" ? [] : [prompt]), ...heading, ...said].join("\n\n");
 };
+
+/** Messages as a model reads them; most histories are read as they are. */
+const inWordsAll = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> =>
+  messages.some((message) => attachmentsOf(message).length > 0) ? messages.map(inWords) : messages;
 
 /** The tools that are of use to a model: one that cannot see is not offered to look. */
 const offeredTo = (vision: boolean, tools: Tools): Tools =>
@@ -124,7 +128,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
           : withIssuedIds(model, request.ownConversation.issueCallId),
         tools,
         system: systemOf(prompt, request.instructions),
-        before: [...request.conversation.history, ...request.conversation.fresh].map(inWords),
+        before: [...inWordsAll(request.conversation.history), ...inWordsAll(request.conversation.fresh)],
         cacheKey: request.owner.ephemeral ? undefined : sessionDigest(request.conversation.key),
         record: new RunRecord(settings.runOutputBytesMax, price),
         sees: vision,

@@ -20,6 +20,14 @@ export const ResponseTurn = Schema.Struct({
 });
 export type ResponseTurn = typeof ResponseTurn.Type;
 
+/** What is remembered where a response ends. */
+export interface Chain {
+  readonly messages: ReadonlyArray<Message>;
+  readonly instructions: ReadonlyArray<string>;
+  /** Ids of calls that have no result yet. */
+  readonly openCalls: ReadonlySet<string>;
+}
+
 /** A response as it is kept. */
 export const StoredResponse = Schema.Struct({
   id: Schema.String,
@@ -52,11 +60,12 @@ export interface ResponseStoreService {
   readonly renew: (owner: OwnerKey, id: string, aliveUntilMs: number) => Effect.Effect<void, SessionsUnavailable>;
   readonly find: (owner: OwnerKey, id: string) => Effect.Effect<Option.Option<StoredResponse>, SessionsUnavailable>;
   /**
-   * The turns that lead to a response, its own last; empty when it is not there.
+   * The turns that lead to a response, its own last, as one; none when it is not there.
    *
-   * *Details*: it begins after a response that was deleted or has expired, and is no longer than {@link chainMax}.
+   * *Details*: it begins after a response that was deleted or has expired, and is no longer than {@link chainMax}
+   * turns. What it costs does not grow with the turns where the chain was read or made in this process before.
    */
-  readonly chain: (owner: OwnerKey, id: string) => Effect.Effect<ReadonlyArray<ResponseTurn>, SessionsUnavailable>;
+  readonly chain: (owner: OwnerKey, id: string) => Effect.Effect<Option.Option<Chain>, SessionsUnavailable>;
   /** Removes a response and says whether there was one. */
   readonly remove: (owner: OwnerKey, id: string) => Effect.Effect<boolean, SessionsUnavailable>;
   /** Removes every response of an owner. */

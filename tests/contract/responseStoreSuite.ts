@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { Effect, type Layer, Option } from "effect";
-import { assistant, textOf, user } from "../../src/domain/Message.ts";
+import { assistant, type Message, textOf, user } from "../../src/domain/Message.ts";
 import { OwnerKey } from "../../src/domain/Owner.ts";
 import { zero } from "../../src/domain/Usage.ts";
 import { ResponseStore, type StoredResponse } from "../../src/services/ResponseStore.ts";
@@ -17,10 +17,10 @@ interface Options<R> {
   readonly skip?: string | undefined;
 }
 
-const ada = OwnerKey.make("a".repeat(32));
+export const ada = OwnerKey.make("a".repeat(32));
 const eve = OwnerKey.make("e".repeat(32));
 
-const response = (id: string, previous: string | null = null, aliveUntilMs = 0): StoredResponse => ({
+export const response = (id: string, previous: string | null = null, aliveUntilMs = 0): StoredResponse => ({
   id,
   previous,
   body: { id, object: "response", text: 'é "quoted" 💥\u0000', nested: [1, null, { a: true }] },
@@ -46,7 +46,7 @@ export const responseStoreSuite = <R = never>(
       yield* store.put(ada, response("r1"));
       assert.deepEqual(Option.getOrNull(yield* store.find(ada, "r1")), response("r1"));
       assert.ok(Option.isNone(yield* store.find(eve, "r1")));
-      assert.deepEqual(yield* store.chain(eve, "r1"), []);
+      assert.ok(Option.isNone(yield* store.chain(eve, "r1")));
       assert.equal(yield* store.remove(eve, "r1"), false);
       assert.equal(yield* store.remove(ada, "r1"), true);
       assert.equal(yield* store.remove(ada, "r1"), false);
@@ -64,14 +64,39 @@ export const responseStoreSuite = <R = never>(
       const said = (id: string) =>
         Effect.map(
           store.chain(ada, id),
-          (turns) => turns.map(({ messages }) => messages.slice(0, 1).map(textOf).join()),
+          (chain) => Option.getOrThrow(chain).messages.filter(({ role }) => role === "user").map(textOf),
         );
       assert.deepEqual(yield* said("c"), ["said a", "said b", "said c"]);
       assert.deepEqual(yield* said("fork"), ["said a", "said fork"]);
-      assert.deepEqual(yield* store.chain(ada, "none"), []);
+      assert.ok(Option.isNone(yield* store.chain(ada, "none")));
+      yield* store.put(ada, response("d", "c"));
+      assert.deepEqual(yield* said("d"), ["said a", "said b", "said c", "said d"]);
       yield* store.remove(ada, "a");
       assert.deepEqual(yield* said("c"), ["said b", "said c"]);
-      assert.deepEqual((yield* store.chain(ada, "c"))[1], response("c").turn);
+      assert.deepEqual(yield* said("d"), ["said b", "said c", "said d"]);
+      assert.deepEqual(Option.getOrThrow(yield* store.chain(ada, "c")).instructions, ["Be kind.", "Be kind."]);
+    }),
+  );
+
+  test(
+    "a chain says which calls are open, also where it was read before and where a response goes on",
+    Effect.gen(function* () {
+      const store = yield* ResponseStore;
+      const call: Message = {
+        role: "assistant",
+        parts: [{ _tag: "ToolCall", call: { id: "call_1", name: "f", argumentsJson: "{}" } }],
+      };
+      const result: Message = { role: "tool", callId: "call_1", name: "f", content: "x", isError: false };
+      yield* store.put(ada, { ...response("asks"), turn: { messages: [call], instructions: [] } });
+      const open = (id: string) => Effect.map(store.chain(ada, id), (chain) => [...Option.getOrThrow(chain).openCalls]);
+      assert.deepEqual(yield* open("asks"), ["call_1"]);
+      const answering = (aliveUntilMs: number, messages: ReadonlyArray<Message>) =>
+        store.put(ada, { ...response("answers", "asks", aliveUntilMs), turn: { messages, instructions: [] } });
+      yield* answering(1, []);
+      assert.deepEqual(yield* open("answers"), ["call_1"]);
+      yield* answering(0, [result]);
+      assert.deepEqual(yield* open("answers"), []);
+      assert.deepEqual(yield* open("asks"), ["call_1"]);
     }),
   );
 
@@ -95,10 +120,11 @@ export const responseStoreSuite = <R = never>(
       yield* store.put(ada, response("old"));
       yield* pass(retentionMs / 2);
       yield* store.put(ada, response("new", "old"));
+      assert.equal(Option.getOrThrow(yield* store.chain(ada, "new")).messages.length, 4);
       yield* store.put(eve, response("hers"));
       yield* pass(retentionMs / 2);
       assert.ok(Option.isNone(yield* store.find(ada, "old")));
-      assert.equal((yield* store.chain(ada, "new")).length, 1);
+      assert.equal(Option.getOrThrow(yield* store.chain(ada, "new")).messages.length, 2);
       assert.equal(yield* store.remove(ada, "old"), false);
       yield* store.erase(ada);
       assert.ok(Option.isNone(yield* store.find(ada, "new")));

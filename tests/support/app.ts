@@ -16,6 +16,7 @@ import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
 import { UsageLedger, type UsageLedgerService } from "../../src/services/UsageLedger.ts";
 import type { Model } from "../../src/services/Model.ts";
+import type { ResponseStore } from "../../src/services/ResponseStore.ts";
 import * as Router from "../../src/http/router.ts";
 import * as Runs from "../../src/runs/Runs.ts";
 import { type FakeSandbox, fakeSandbox } from "./fakeSandbox.ts";
@@ -27,6 +28,8 @@ export interface AppOptions {
   readonly sandbox?: FakeSandbox;
   /** Instead of the script. */
   readonly model?: Layer.Layer<Model>;
+  /** By default they are kept in memory. */
+  readonly responses?: Layer.Layer<ResponseStore, unknown, Settings>;
   /** By default nothing is kept. */
   readonly usageLedger?: UsageLedgerService;
   /** Receives every log line; by default none is written. */
@@ -35,7 +38,14 @@ export interface AppOptions {
 
 /** The ports behind the application. */
 export const services = (
-  { steps = [], settings = {}, sandbox = fakeSandbox(), model = Scripted.layer(steps), usageLedger }: AppOptions,
+  {
+    steps = [],
+    settings = {},
+    sandbox = fakeSandbox(),
+    model = Scripted.layer(steps),
+    responses = MemoryResponses.layer,
+    usageLedger,
+  }: AppOptions,
 ) => {
   const configured = Settings.layerWith({ keepAliveSeconds: 15, ...settings });
   const ports = Layer.mergeAll(
@@ -44,7 +54,7 @@ export const services = (
     Limits.layer,
     RunLedger.layer,
     Memory.layer,
-    MemoryResponses.layer,
+    Layer.orDie(responses),
     model,
     sandbox.layer,
     usageLedger === undefined ? Layer.empty : Layer.succeed(UsageLedger, usageLedger),

@@ -4,8 +4,9 @@
 import { Clock, Effect, Layer, Option } from "effect";
 import { Settings } from "../../config.ts";
 import type { OwnerKey } from "../../domain/Owner.ts";
-import { chainMax, ResponseStore, type ResponseTurn, type StoredResponse } from "../../services/ResponseStore.ts";
+import { type Chain, chainMax, ResponseStore, type StoredResponse } from "../../services/ResponseStore.ts";
 import { dayMs } from "./bounds.ts";
+import { chainOf, Chains, knownChain, type Link } from "./chains.ts";
 
 /** Characters of responses kept at once, a quarter of a gigabyte of strings; those kept for longest go first. */
 const charactersMax = 128 * 1024 * 1024;
@@ -17,8 +18,12 @@ interface Entry {
   readonly characters: number;
 }
 
+/** Chains are dropped with what they are made of, so one version is enough. */
+const version = "";
+
 /** Responses by owner and id, those kept for longest first. */
 class Entries {
+  readonly chains = new Chains();
   readonly #entries = new Map<string, Entry>();
   #characters = 0;
 
@@ -27,8 +32,11 @@ class Entries {
   }
 
   put(owner: OwnerKey, response: StoredResponse, expiresAtMs: number): void {
-    this.remove(owner, response.id);
     const characters = JSON.stringify(response).length;
+    const { id, previous, turn, aliveUntilMs } = response;
+    if (aliveUntilMs > 0 || this.#entries.has(Entries.#name(owner, id))) this.remove(owner, id);
+    // The turn itself is counted with its response.
+    if (aliveUntilMs === 0) this.chains.extend(owner, previous, id, { turn, expiresAtMs, characters: 0 }, version);
     this.#entries.set(Entries.#name(owner, response.id), { response, owner, expiresAtMs, characters });
     this.#characters += characters;
     for (const oldest of this.#entries.values()) {
@@ -47,7 +55,7 @@ class Entries {
   remove(owner: OwnerKey, id: string): void {
     const name = Entries.#name(owner, id);
     this.#characters -= this.#entries.get(name)?.characters ?? 0;
-    this.#entries.delete(name);
+    if (this.#entries.delete(name)) this.chains.forget(owner);
   }
 
   erase(owner: OwnerKey): void {
@@ -60,14 +68,24 @@ const make = Effect.gen(function* () {
   const entries = new Entries();
   const at = <A>(work: (nowMs: number) => A) => Effect.map(Clock.currentTimeMillis, work);
 
-  const chain = (owner: OwnerKey, id: string, nowMs: number): ReadonlyArray<ResponseTurn> => {
-    const turns: Array<ResponseTurn> = [];
-    let next = entries.find(owner, id, nowMs)?.response;
-    while (next !== undefined && turns.length < chainMax) {
-      turns.push(next.turn);
-      next = next.previous === null ? undefined : entries.find(owner, next.previous, nowMs)?.response;
+  const chain = (owner: OwnerKey, id: string, nowMs: number): Option.Option<Chain> => {
+    const known = entries.chains.get(owner, id, version, nowMs);
+    if (known !== undefined) return Option.some(known);
+    const links: Array<Link> = [];
+    let next = entries.find(owner, id, nowMs);
+    if (next === undefined) return Option.none();
+    let goesOn = false;
+    while (next !== undefined && links.length < chainMax) {
+      const { response: { turn, previous, aliveUntilMs }, expiresAtMs }: Entry = next;
+      links.push({ turn, expiresAtMs, characters: 0 });
+      goesOn ||= aliveUntilMs > 0;
+      next = previous === null ? undefined : entries.find(owner, previous, nowMs);
     }
-    return turns.reverse();
+    links.reverse();
+    if (goesOn) return Option.some(chainOf(links.map(({ turn }) => turn)));
+    const read = knownChain(links, version);
+    entries.chains.add(owner, id, read);
+    return Option.some(read.chain);
   };
 
   return ResponseStore.of({

@@ -1,20 +1,24 @@
 /**
  * Responses in Redis: several instances answer for one another; Redis itself expires what is old.
  *
- * A response is a hash, an owner's responses a sorted set of ids by their expiry. All keys of an owner share a hash
+ * A response is a hash, an owner's responses a sorted set of ids by their expiry. What an owner deletes changes a
+ * word, so that no instance goes by chains that it read before. All keys of an owner share a hash
  * tag, so they lie on one node of a cluster.
  */
 import { Clock, Effect, Layer, Option, Schema } from "effect";
 import { Redis } from "effect/persistence";
 import { type ConfigurationRefused, Settings } from "../../config.ts";
+import { makeToken } from "../../domain/ids.ts";
 import type { OwnerKey } from "../../domain/Owner.ts";
 import { chainMax, ResponseStore, type StoredResponse } from "../../services/ResponseStore.ts";
 import { SessionsUnavailable } from "../../services/Sessions.ts";
 import * as RedisConnection from "../redis/RedisConnection.ts";
 import { dayMs, decodeBody, decodeTurn, encoded } from "./bounds.ts";
+import { Chains, knownChain, type Link } from "./chains.ts";
 
 const prefixOf = (owner: OwnerKey): string => `caisson:{${owner}}:response:`;
 const indexOf = (owner: OwnerKey): string => `caisson:{${owner}}:responses`;
+const versionOf = (owner: OwnerKey): string => `caisson:{${owner}}:responses:version`;
 
 const putScript = Redis.script(
   (owner: OwnerKey, response: StoredResponse, nowMs: number, keptMs: number) => {
@@ -50,35 +54,64 @@ return 1
 const chainScript = Redis.script((owner: OwnerKey, id: string) => [prefixOf(owner), id], {
   numberOfKeys: 1,
   lua: `
-local turns, id = {}, ARGV[1]
+local turns, id, left, alive = {}, ARGV[1], -1, 0
 while id and id ~= '' and #turns < ${chainMax} do
-  local found = redis.call('HMGET', KEYS[1] .. id, 'turn', 'previous')
+  local key = KEYS[1] .. id
+  local found = redis.call('HMGET', key, 'turn', 'previous', 'alive')
   if not found[1] then break end
   turns[#turns + 1] = found[1]
+  alive = math.max(alive, tonumber(found[3]) or 0)
+  local ttl = redis.call('PTTL', key)
+  if left < 0 or ttl < left then left = ttl end
   id = found[2]
 end
-return turns
+return {tostring(left), tostring(alive), turns}
 `,
 });
 
-const removeScript = Redis.script((owner: OwnerKey, id: string) => [`${prefixOf(owner)}${id}`, indexOf(owner), id], {
-  numberOfKeys: 2,
-  lua: `
+/** Deletes, and writes the word that says so; it need not outlive the chains that were read before it. */
+const removeScript = Redis.script(
+  (owner: OwnerKey, id: string, version: string, keptMs: number) => [
+    `${prefixOf(owner)}${id}`,
+    indexOf(owner),
+    versionOf(owner),
+    id,
+    version,
+    keptMs,
+  ],
+  {
+    numberOfKeys: 3,
+    lua: `
 redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('SET', KEYS[3], ARGV[2], 'PX', ARGV[3])
 return redis.call('DEL', KEYS[1])
 `,
-});
+  },
+);
 
-const eraseScript = Redis.script((owner: OwnerKey) => [indexOf(owner), prefixOf(owner)], {
-  numberOfKeys: 2,
-  lua: `
+const eraseScript = Redis.script(
+  (owner: OwnerKey, version: string, keptMs: number) => [
+    indexOf(owner),
+    prefixOf(owner),
+    versionOf(owner),
+    version,
+    keptMs,
+  ],
+  {
+    numberOfKeys: 3,
+    lua: `
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('DEL', KEYS[2] .. id) end
 redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
 return 1
 `,
-});
+  },
+);
 
-const decodeTexts = Schema.decodeUnknownSync(Schema.Array(Schema.String));
+const decodeVersion = Schema.decodeUnknownSync(Schema.NullOr(Schema.String));
+const decodeChain = Schema.decodeUnknownSync(
+  Schema.Tuple([Schema.String, Schema.String, Schema.Array(Schema.String)]),
+);
 const decodeFound = Schema.decodeUnknownSync(
   Schema.Tuple([Schema.NullOr(Schema.String), Schema.NullOr(Schema.String), Schema.NullOr(Schema.String)]),
 );
@@ -94,6 +127,8 @@ const unavailable = (operation: string) => (cause: unknown) =>
 const make = Effect.gen(function* () {
   const redis = yield* Redis.Redis;
   const { responseRetentionDays } = yield* Settings;
+  const keptMs = Math.ceil(responseRetentionDays * dayMs);
+  const chains = new Chains();
   const [put, renew, chain] = [redis.eval(putScript), redis.eval(renewScript), redis.eval(chainScript)];
   const [remove, erase] = [redis.eval(removeScript), redis.eval(eraseScript)];
 
@@ -111,19 +146,45 @@ const make = Effect.gen(function* () {
       : Option.some({ ...decodeBody(body), turn: decodeTurn(turn), aliveUntilMs: Number(alive) });
   };
 
+  const readVersion = (owner: OwnerKey) =>
+    run("chain", redis.send<unknown>("GET", versionOf(owner)), (answer) => decodeVersion(answer) ?? "");
+
+  const readChain = Effect.fnUntraced(function* (owner: OwnerKey, id: string) {
+    const version = yield* readVersion(owner);
+    const nowMs = yield* Clock.currentTimeMillis;
+    const known = chains.get(owner, id, version, nowMs);
+    if (known !== undefined) return Option.some(known);
+    const [leftMs, alive, texts] = yield* run("chain", chain(owner, id), decodeChain);
+    const expiresAtMs = nowMs + Number(leftMs);
+    const links = yield* run(
+      "chain",
+      Effect.succeed(texts),
+      () => texts.map((text): Link => ({ turn: decodeTurn(text), expiresAtMs, characters: text.length })).reverse(),
+    );
+    if (links.length === 0) return Option.none();
+    const read = knownChain(links, version);
+    if (Number(alive) === 0) chains.add(owner, id, read);
+    return Option.some(read.chain);
+  });
+
+  const keep = Effect.fnUntraced(function* (owner: OwnerKey, response: StoredResponse) {
+    const nowMs = yield* Clock.currentTimeMillis;
+    const { id, previous, turn, aliveUntilMs } = response;
+    const { turn: text } = encoded(response);
+    yield* run("put", put(owner, response, nowMs, keptMs), () => undefined);
+    if (aliveUntilMs > 0 || previous === null) return chains.delete(owner, id);
+    // The version is that of the chain before it: what was deleted meanwhile makes both invalid.
+    chains.extend(owner, previous, id, { turn, expiresAtMs: nowMs + keptMs, characters: text.length }, "");
+  });
+
   return ResponseStore.of({
-    put: (owner, response) =>
-      Effect.flatMap(
-        Clock.currentTimeMillis,
-        (nowMs) => run("put", put(owner, response, nowMs, Math.ceil(responseRetentionDays * dayMs)), () => undefined),
-      ),
+    put: keep,
     renew: (owner, id, aliveUntilMs) => run("renew", renew(owner, id, aliveUntilMs), () => undefined),
     find: (owner, id) =>
       run("find", redis.send<unknown>("HMGET", `${prefixOf(owner)}${id}`, "alive", "turn", "body"), found),
-    chain: (owner, id) =>
-      run("chain", chain(owner, id), (answer) => decodeTexts(answer).map((text) => decodeTurn(text)).reverse()),
-    remove: (owner, id) => run("remove", remove(owner, id), (answer) => answer === 1),
-    erase: (owner) => run("erase", erase(owner), () => undefined),
+    chain: readChain,
+    remove: (owner, id) => run("remove", remove(owner, id, makeToken(), keptMs), (answer) => answer === 1),
+    erase: (owner) => run("erase", erase(owner, makeToken(), keptMs), () => undefined),
   });
 });
 

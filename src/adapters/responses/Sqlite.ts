@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { Clock, Effect, Layer, Option, Schedule, Schema } from "effect";
 import { Settings } from "../../config.ts";
 import type { OwnerKey } from "../../domain/Owner.ts";
-import { chainMax, ResponseStore, type ResponseTurn, type StoredResponse } from "../../services/ResponseStore.ts";
+import { type Chain, chainMax, ResponseStore, type StoredResponse } from "../../services/ResponseStore.ts";
 import { type Database, makeSqliteFile } from "../sqlite/sqliteFile.ts";
 import { dayMs, decodeBody, decodeTurn, encoded } from "./bounds.ts";
+import { chainOf, Chains, knownChain, type Link } from "./chains.ts";
 
 const fileName = "responses.sqlite";
 
@@ -15,9 +16,6 @@ const fileName = "responses.sqlite";
 const sweepEvery = "1 minute";
 /** Responses removed in one statement of a sweep, so that a sweep never holds the event loop for long. */
 const sweepBatch = 20;
-
-/** Turns that are kept in memory, in characters, so that a long chain is read once. */
-const cachedCharactersMax = 32 * 1024 * 1024;
 
 const migrations: ReadonlyArray<string> = [
   `
@@ -36,56 +34,68 @@ const migrations: ReadonlyArray<string> = [
 ];
 
 const chainSql = `
-  WITH RECURSIVE chain (id, previous, alive, depth) AS (
-    SELECT id, previous, alive_until_ms, 0 FROM responses WHERE owner = ?1 AND id = ?2 AND expires_ms > ?3
+  WITH RECURSIVE chain (previous, turn, alive, expires, depth) AS (
+    SELECT previous, turn, alive_until_ms, expires_ms, 0 FROM responses
+      WHERE owner = ?1 AND id = ?2 AND expires_ms > ?3
     UNION ALL
-    SELECT r.id, r.previous, r.alive_until_ms, depth + 1 FROM chain
+    SELECT r.previous, r.turn, r.alive_until_ms, r.expires_ms, depth + 1 FROM chain
       JOIN responses r ON r.owner = ?1 AND r.id = chain.previous AND r.expires_ms > ?3
       WHERE depth < ${chainMax - 1}
   )
-  SELECT id, alive FROM chain ORDER BY depth DESC`;
+  SELECT turn, alive, expires FROM chain ORDER BY depth DESC`;
 
-const Link = Schema.Struct({ id: Schema.String, alive: Schema.Number });
-type Link = typeof Link.Type;
-const decodeLink = Schema.decodeUnknownSync(Link);
+const Row = Schema.Struct({ turn: Schema.String, alive: Schema.Number, expires: Schema.Number });
+const decodeRow = Schema.decodeUnknownSync(Row);
 
-/** Turns of ended responses, which never change: those used longest ago go first. */
-class Turns {
-  readonly #turns = new Map<string, { readonly turn: ResponseTurn; readonly characters: number }>();
-  #characters = 0;
+/** Chains of one file: what another process changes in it makes them invalid. */
+class FileChains {
+  readonly #chains = new Chains();
+  #database: Database | undefined;
 
-  get(name: string): ResponseTurn | undefined {
-    return this.#turns.get(name)?.turn;
+  /** The version of the file; it changes when somebody else writes. */
+  #version(database: Database): string {
+    if (database !== this.#database) this.#chains.clear();
+    this.#database = database;
+    return String(database.get("PRAGMA data_version")?.["data_version"]);
   }
 
-  add(name: string, turn: ResponseTurn, characters: number): void {
-    this.delete(name);
-    this.#turns.set(name, { turn, characters });
-    this.#characters += characters;
-    for (const oldest of this.#turns.keys()) {
-      if (this.#characters <= cachedCharactersMax) return;
-      this.delete(oldest);
-    }
+  read(database: Database, owner: OwnerKey, id: string, nowMs: number): Option.Option<Chain> {
+    const version = this.#version(database);
+    const known = this.#chains.get(owner, id, version, nowMs);
+    if (known !== undefined) return Option.some(known);
+    const rows = database.all(chainSql, owner, id, nowMs).map((row) => decodeRow(row));
+    if (rows.length === 0) return Option.none();
+    const links = rows.map(({ turn, expires }): Link => ({
+      turn: decodeTurn(turn),
+      expiresAtMs: expires,
+      characters: turn.length,
+    }));
+    if (rows.some(({ alive }) => alive > 0)) return Option.some(chainOf(links.map(({ turn }) => turn)));
+    const read = knownChain(links, version);
+    this.#chains.add(owner, id, read);
+    return Option.some(read.chain);
   }
 
-  delete(name: string): void {
-    this.#characters -= this.#turns.get(name)?.characters ?? 0;
-    this.#turns.delete(name);
+  put(database: Database, owner: OwnerKey, response: StoredResponse, link: Omit<Link, "turn">): void {
+    const { id, previous, turn, aliveUntilMs } = response;
+    if (aliveUntilMs > 0) this.#chains.delete(owner, id);
+    else this.#chains.extend(owner, previous, id, { ...link, turn }, this.#version(database));
+  }
+
+  forget(owner: OwnerKey): void {
+    this.#chains.forget(owner);
   }
 }
 
-const turnOf = (database: Database, turns: Turns, owner: OwnerKey, { id, alive }: Link) => {
-  const name = `${owner} ${id}`;
-  const known = turns.get(name);
-  if (known !== undefined) return known;
-  const text = database.get("SELECT turn FROM responses WHERE owner = ? AND id = ?", owner, id)?.["turn"];
-  const turn = decodeTurn(text);
-  if (alive === 0) turns.add(name, turn, String(text).length);
-  return turn;
-};
-
-const put = (database: Database, owner: OwnerKey, response: StoredResponse, expiresAtMs: number) => {
+const put = (
+  chains: FileChains,
+  database: Database,
+  owner: OwnerKey,
+  response: StoredResponse,
+  expiresAtMs: number,
+) => {
   const { turn, body } = encoded(response);
+  chains.put(database, owner, response, { expiresAtMs, characters: turn.length });
   database.run(
     "INSERT OR REPLACE INTO responses (owner, id, previous, expires_ms, alive_until_ms, turn, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
     owner,
@@ -115,7 +125,7 @@ const find = (database: Database, owner: OwnerKey, id: string, nowMs: number): O
 const make = Effect.gen(function* () {
   const { dataPath, responseRetentionDays } = yield* Settings;
   const file = yield* makeSqliteFile(join(dataPath, fileName), migrations);
-  const turns = new Turns();
+  const chains = new FileChains();
 
   const at = <A>(operation: string, work: (database: Database, nowMs: number) => A) =>
     Effect.flatMap(Clock.currentTimeMillis, (nowMs) => file.use(operation, (database) => work(database, nowMs)));
@@ -135,10 +145,7 @@ const make = Effect.gen(function* () {
 
   return ResponseStore.of({
     put: (owner, response) =>
-      at("put", (database, nowMs) => {
-        turns.delete(`${owner} ${response.id}`);
-        put(database, owner, response, nowMs + responseRetentionDays * dayMs);
-      }),
+      at("put", (database, nowMs) => put(chains, database, owner, response, nowMs + responseRetentionDays * dayMs)),
     renew: (owner, id, aliveUntilMs) =>
       at("renew", (database) => {
         database.run(
@@ -149,23 +156,16 @@ const make = Effect.gen(function* () {
         );
       }),
     find: (owner, id) => at("find", (database, nowMs) => find(database, owner, id, nowMs)),
-    chain: (owner, id) =>
-      at(
-        "chain",
-        (database, nowMs) =>
-          database.all(chainSql, owner, id, nowMs).map((row) => turnOf(database, turns, owner, decodeLink(row))),
-      ),
+    chain: (owner, id) => at("chain", (database, nowMs) => chains.read(database, owner, id, nowMs)),
     remove: (owner, id) =>
       at("remove", (database, nowMs) => {
-        turns.delete(`${owner} ${id}`);
+        chains.forget(owner);
         return database.run("DELETE FROM responses WHERE owner = ? AND id = ? AND expires_ms > ?", owner, id, nowMs) >
           0;
       }),
     erase: (owner) =>
       at("erase", (database) => {
-        for (const { id } of database.all("SELECT id FROM responses WHERE owner = ?", owner)) {
-          turns.delete(`${owner} ${id}`);
-        }
+        chains.forget(owner);
         database.run("DELETE FROM responses WHERE owner = ?", owner);
       }),
   });

@@ -165,17 +165,17 @@ export const makeRead = Effect.gen(function* () {
     if (background && !stored) return yield* invalid("background", "Background mode requires 'store' to be true.");
     const owner = keeperOf(caller, body);
     const previous = body.previous_response_id ?? null;
-    const turns: ReadonlyArray<ResponseTurn> = yield* before(owner, previous);
+    const chain = yield* before(owner, previous);
     const items = itemsOf(body.input ?? []);
     if (items.length > settings.messagesMax) {
       return yield* invalid("input", `At most ${settings.messagesMax} items are accepted`);
     }
     const said = yield* readInput(yield* resolve(owner, items), settings.artifactMbMax * mebibyte);
-    const history = turns.flatMap((turn) => turn.messages);
+    const history = chain.messages;
     if (history.length + said.messages.length === 0) {
       return yield* invalid("input", "Missing required parameter: 'input'.", "missing_required_parameter");
     }
-    const refused = unmatched(history, said.messages);
+    const refused = unmatched(chain, said.messages);
     if (refused !== undefined) return yield* refused;
     const offer = yield* readChoice(body.tool_choice, yield* readTools([...(body.tools ?? []), ...said.tools]));
     const modelName = body.model ?? (yield* models.defaultModel);
@@ -183,7 +183,7 @@ export const makeRead = Effect.gen(function* () {
     const begun = begunOf(body, id, modelName, yield* Clock.currentTimeMillis);
     const instructions = [
       ...(body.instructions ? [body.instructions] : []),
-      ...turns.flatMap((turn) => turn.instructions),
+      ...chain.instructions,
       ...said.instructions,
     ];
     const keep = { store, begun, previous, background, draining: runs.draining, input: listed(items, id), history };

@@ -5,7 +5,7 @@ import { Effect, Option, Schema } from "effect";
 import { ownerKey } from "../../../domain/ids.ts";
 import { type Message, toolCallsOf } from "../../../domain/Message.ts";
 import type { Owner } from "../../../domain/Owner.ts";
-import type { ResponseStoreService } from "../../../services/ResponseStore.ts";
+import type { Chain, ResponseStoreService } from "../../../services/ResponseStore.ts";
 import { quoted } from "../../../web/errors/Row.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
 import { responseOfItem } from "./ids.ts";
@@ -16,27 +16,26 @@ const isItem = Schema.is(JsonObject);
 
 const invalid = (param: string, why: string, code: string | null) => new InvalidRequest({ param, why, code });
 
+/** Nothing was said before. */
+const nothing: Chain = { messages: [], instructions: [], openCalls: new Set() };
+
 /** Each call has its output, and each output its call; the first that has not, as OpenAI refuses it. */
 export const unmatched = (
-  history: ReadonlyArray<Message>,
+  { messages, openCalls }: Chain,
   fresh: ReadonlyArray<Message>,
 ): InvalidRequest | undefined => {
-  const open = new Set<string>();
-  const known = new Set<string>();
-  for (const message of [...history, ...fresh]) {
+  const open = new Set(openCalls);
+  const known = new Set(openCalls);
+  for (const message of fresh) {
     for (const { id } of toolCallsOf(message)) {
       open.add(id);
       known.add(id);
     }
     if (message.role !== "tool") continue;
-    open.delete(message.callId);
-    if (!known.has(message.callId)) {
-      return invalid(
-        "input",
-        `No tool call found for function call output with call_id ${quoted(message.callId)}.`,
-        null,
-      );
-    }
+    const { callId } = message;
+    open.delete(callId);
+    if (known.has(callId) || messages.some((before) => toolCallsOf(before).some(({ id }) => id === callId))) continue;
+    return invalid("input", `No tool call found for function call output with call_id ${quoted(callId)}.`, null);
   }
   for (const id of open) return invalid("input", `No tool output found for function call ${quoted(id)}.`, null);
   return undefined;
@@ -63,9 +62,9 @@ export const recall = (store: ResponseStoreService) => {
   });
 
   const before = Effect.fnUntraced(function* (owner: Owner, previous: string | null | undefined) {
-    if (previous === undefined || previous === null) return [];
-    const turns = yield* store.chain(ownerKey(owner), previous);
-    if (turns.length > 0) return turns;
+    if (previous === undefined || previous === null) return nothing;
+    const chain = yield* store.chain(ownerKey(owner), previous);
+    if (Option.isSome(chain)) return chain.value;
     const why = `Previous response with id '${quoted(previous)}' not found.`;
     return yield* invalid("previous_response_id", why, "previous_response_not_found");
   });
