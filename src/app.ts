@@ -66,8 +66,12 @@ export const settings = Settings.layer.pipe(Layer.provide(environment));
 
 const logging = (toStderr: boolean) =>
   Layer.unwrap(
-    Effect.map(Settings, ({ logLevel }) =>
-      Logging.layer(logLevel, { isTerminal: (toStderr ? process.stderr : process.stdout).isTTY, toStderr })),
+    Effect.map(Settings, ({ logLevel, captureContent: tellsContent }) =>
+      Logging.layer(logLevel, {
+        isTerminal: (toStderr ? process.stderr : process.stdout).isTTY,
+        toStderr,
+        tellsContent,
+      })),
   );
 
 /** Measurements, where the settings ask for them; without them the measured form of a port is the port itself. */

@@ -21,23 +21,38 @@ export interface LoggingOptions {
   readonly isTerminal: boolean;
   /** Standard output carries a protocol, so lines go to standard error. */
   readonly toStderr: boolean;
+  /** Lines may repeat what users, models and providers said. */
+  readonly tellsContent: boolean;
 }
 
-const isDetailed = (value: unknown): value is Failure =>
-  value instanceof Error && "_tag" in value && typeof value._tag === "string" && "detail" in value &&
-  typeof value.detail === "string";
+const isFailure = (value: unknown): value is Failure & Error =>
+  value instanceof Error && "_tag" in value && typeof value._tag === "string";
+
+/** A failure without what somebody else said in it: its sentence is ours, what caused it need not be. */
+const ownWords = (error: unknown): unknown => {
+  if (!isFailure(error) || error.isForeign !== true) return error;
+  const told = new Error(error.message);
+  told.name = error._tag;
+  told.stack = `${error._tag}: ${error.message}`;
+  return told;
+};
 
 /**
- * Adds the detail of every failure in a line: no caller is told it, so here is where it can be read.
+ * Tells the failures in a line by their fields: no caller is told their detail, so here is where it can be read.
  *
- * *Details*: a cause is rendered by its sentence alone, and so is an error in a line of words.
+ * *Details*: a detail that is a provider's or a server's own text may repeat a prompt, and so may what caused it: both
+ * are left out unless `tellsContent`, in causes and messages alike.
  */
-export const detailed = <A>(logger: Logger.Logger<unknown, A>): Logger.Logger<unknown, A> =>
+export const detailed = <A>(logger: Logger.Logger<unknown, A>, tellsContent: boolean): Logger.Logger<unknown, A> =>
   Logger.make((options) => {
     const messages = Array.isArray(options.message) ? options.message : [options.message];
-    const failures = [...options.cause.reasons.filter(Cause.isFailReason).map(({ error }) => error), ...messages];
-    const details = failures.filter(isDetailed).map(logged);
-    return logger.log(details.length === 0 ? options : { ...options, message: [...messages, ...details] });
+    const failures = options.cause.reasons.filter(Cause.isFailReason).map(({ error }) => error).filter(isFailure);
+    if (failures.length === 0 && !messages.some(isFailure)) return logger.log(options);
+    return logger.log({
+      ...options,
+      message: [...messages, ...failures].map((value) => isFailure(value) ? logged(value, tellsContent) : value),
+      cause: tellsContent ? options.cause : Cause.map(options.cause, ownWords),
+    });
   });
 
 /** Structured logging at the level of the settings: pretty on a terminal, a JSON object a line otherwise. */
@@ -48,5 +63,8 @@ export const layer = (level: SettingsService["logLevel"], options: LoggingOption
     : options.isTerminal
     ? Logger.consolePretty()
     : Logger.consoleJson;
-  return Layer.merge(Logger.layer([detailed(logger)]), Layer.succeed(References.MinimumLogLevel, levels[level]));
+  return Layer.merge(
+    Logger.layer([detailed(logger, options.tellsContent)]),
+    Layer.succeed(References.MinimumLogLevel, levels[level]),
+  );
 };

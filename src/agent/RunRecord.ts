@@ -100,7 +100,12 @@ export class RunRecord {
       finished,
       calls: toolCallsOf(message),
       text,
-      events: finished === undefined ? [] : [{ _tag: "TurnFinished", turn: this.#turns, usage: finished.usage }],
+      events: finished === undefined ? [] : [{
+        _tag: "TurnFinished",
+        turn: this.#turns,
+        usage: finished.usage,
+        ...(this.price !== undefined && { costUsd: Usage.costUsd(finished.usage, this.price) }),
+      }],
     };
   }
 

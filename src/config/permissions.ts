@@ -32,6 +32,7 @@ export const settingVariables: ReadonlyArray<string> = [
   "GEMINI_*",
   "OPENAI_*",
   "ANTHROPIC_*",
+  "OTEL_*",
   "HTTP_PROXY",
   "HTTPS_PROXY",
   "NO_PROXY",

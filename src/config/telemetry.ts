@@ -10,6 +10,10 @@ export const telemetryRows = {
     default: "INFO",
     why: "Least severe line that is logged.",
   }),
+  captureContent: flag("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", {
+    default: false,
+    why: "Whether logs and traces may repeat what users, models and providers say.",
+  }),
   metrics: flag("CAISSON_METRICS", {
     default: false,
     why: "Whether both doors answer GET /metrics for Prometheus. Where keys are configured it needs one.",

@@ -36,6 +36,8 @@ export const TurnFinished = Schema.TaggedStruct("TurnFinished", {
   turn: Schema.Int,
   /** Of this turn alone. */
   usage: Usage,
+  /** What it cost, in US dollars; absent where the model has no price. */
+  costUsd: Schema.optionalKey(Schema.Number),
 });
 export type TurnFinished = typeof TurnFinished.Type;
 

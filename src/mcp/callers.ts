@@ -19,6 +19,8 @@ export interface Caller {
    * given differs; the session keeps the first.
    */
   readonly claim: string;
+  /** Who it is, as the log says it. */
+  readonly shown: string;
 }
 
 /** What the identity of callers is asked for. */
@@ -64,7 +66,9 @@ export class Callers extends Context.Service<Callers, CallersService>()("caisson
           const owner = lasting.ephemeral || headers[ephemeralHeader] !== "true"
             ? lasting
             : { ...lasting, user: oneRequestUser(lasting.user), ephemeral: true };
-          return { owner, claim: JSON.stringify([owner.principal, lasting.ephemeral ? null : owner.user]) };
+          const { name } = identified.principal;
+          const shown = lasting.ephemeral ? name : `${name}/${lasting.user}`;
+          return { owner, shown, claim: JSON.stringify([owner.principal, lasting.ephemeral ? null : owner.user]) };
         }),
       });
     }),

@@ -17,6 +17,7 @@ import {
   SessionRequired,
   UnsupportedVersion,
 } from "./errors.ts";
+import { McpNotes } from "./requestFrame.ts";
 import type { Heard } from "./Session.ts";
 import type { Session, SessionTable } from "./sessions.ts";
 
@@ -42,6 +43,8 @@ const Peeked = Schema.Struct({
   params: Schema.optionalKey(Schema.Struct({
     _meta: Schema.optionalKey(Schema.Struct({ [envelopeVersionKey]: Schema.optionalKey(Schema.String) })),
     requestId: Schema.optionalKey(Schema.Unknown),
+    /** Of a call: its tool. */
+    name: Schema.optionalKey(Schema.Unknown),
   })),
 });
 type Peeked = typeof Peeked.Type;
@@ -78,11 +81,16 @@ export const makeEndpoint = ({ sessions, callers, limits, bodies, checkAddress, 
   ): Effect.fn.Return<Response, Refusal, Scope.Scope> {
     yield* checkAddress(request);
     if (!["POST", "GET", "DELETE"].includes(request.method)) return yield* new MethodRefused();
+    const notes = yield* McpNotes;
     const caller = yield* callers.of(request.headers);
+    notes.user = caller.shown;
     const body = request.method === "POST" ? yield* readBody(request) : undefined;
     // Batches belong to older revisions and only to open sessions; the SDK bounds and checks them.
     const message = Array.isArray(body) ? Option.none<Peeked>() : peek(body);
-    if (Option.isSome(message)) tell(message.value.id);
+    if (Option.isSome(message)) {
+      tell(message.value.id);
+      noteMessage(notes, message.value);
+    }
     yield* checkVersion(request, message);
     const web = new Request(mcpUrl, { method: request.method, headers: transportHeaders(request) });
     const id = request.headers["mcp-session-id"];
@@ -109,12 +117,24 @@ export const makeEndpoint = ({ sessions, callers, limits, bodies, checkAddress, 
         Effect.catch((refusal) => {
           const { status, headers, body } = answerOf(refusal);
           return Effect.as(
-            Effect.logDebug("MCP request refused", refusal._tag),
+            Effect.map(McpNotes, (notes) => {
+              notes.error = refusal._tag;
+            }),
             HttpServerResponse.jsonUnsafe({ ...body, id: id ?? null }, { status, headers }),
           );
         }),
       );
     });
+};
+
+/** A name that may stand in a line of the log. */
+const harmlessName = /^[\w./-]{1,64}$/;
+
+const noteMessage = (notes: McpNotes, { method, params }: Peeked): void => {
+  if (method !== undefined && harmlessName.test(method)) notes.method = method;
+  if (method === "tools/call" && typeof params?.name === "string" && harmlessName.test(params.name)) {
+    notes.tool = params.name;
+  }
 };
 
 const isCall = Schema.is(Schema.Struct({ method: Schema.Literal("tools/call") }));

@@ -15,6 +15,7 @@ import { makeAddressCheck } from "./addresses.ts";
 import { Callers } from "./callers.ts";
 import { makeEndpoint } from "./endpoint.ts";
 import * as metrics from "./metrics.ts";
+import * as requestFrame from "./requestFrame.ts";
 import { SandboxRequests, sandboxRoutes } from "./sandboxRoutes.ts";
 import { McpSessions } from "./sessions.ts";
 import { skillRoutes } from "./skillRoutes.ts";
@@ -122,7 +123,7 @@ export const layerSurfaces = Layer.unwrap(Effect.gen(function* () {
   // A client that keeps a connection open would otherwise still talk to a server that answers no more.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()));
   const listening = { disableLogger: true, disableListenLog: true };
-  const served = HttpRouter.serve(Layer.merge(routes, metrics.layer), listening).pipe(
+  const served = HttpRouter.serve(Layer.mergeAll(routes, metrics.layer, requestFrame.layer), listening).pipe(
     Layer.provide(Callers.layer),
     Layer.provideMerge(
       NodeHttpServer.layer(() => server, {

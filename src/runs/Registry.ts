@@ -18,6 +18,7 @@ import type { Attempt } from "./Attempt.ts";
 import { Joinable, mayComeBack, type RunAbout, type RunEntry } from "./RunEntry.ts";
 import { IdempotencyKeyReused, InternalError, RunCancelled, type RunError, ShuttingDown } from "./RunError.ts";
 import { RunLog } from "./RunLog.ts";
+import { RunTotals } from "./RunTotals.ts";
 
 /** Time a lost client has to come back; the official clients wait half a second to a second between tries. */
 const rejoinGrace = Duration.seconds(5);
@@ -55,6 +56,7 @@ const endingOf = (entry: RunEntry, exit: Exit.Exit<void, RunError>): Effect.Effe
 
 /** Writes into the events that people measure when they happened, and notes where the run is. */
 const stamp = (entry: RunEntry, batch: ReadonlyArray<AgentEvent>, nowMs: number): ReadonlyArray<AgentEvent> => {
+  entry.totals.see(batch);
   if (!batch.some(isMeasured)) return batch;
   const atMs = nowMs - entry.createdMs;
   return batch.map((event) => {
@@ -186,6 +188,7 @@ export class Registry {
         id,
         createdMs,
         log: new RunLog({ keeps: attempt.key !== undefined, beginsAtOnce: detached }),
+        totals: new RunTotals(),
         fiber: undefined,
         listeners: 0,
         answered: false,

@@ -7,6 +7,7 @@ import type { OwnerKey } from "../domain/Owner.ts";
 import type { Allowance } from "../services/Limits.ts";
 import type { Attempt } from "./Attempt.ts";
 import type { RunLog } from "./RunLog.ts";
+import type { RunTotals } from "./RunTotals.ts";
 
 /** Time a result is kept for a client that did not get it, in milliseconds. */
 const resultKeptMs = 5 * 60_000;
@@ -34,6 +35,7 @@ export interface RunEntry {
   readonly id: string;
   readonly createdMs: number;
   readonly log: RunLog;
+  readonly totals: RunTotals;
   fiber: Fiber.Fiber<void> | undefined;
   /** Requests that hear it now. */
   listeners: number;

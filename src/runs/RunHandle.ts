@@ -8,6 +8,7 @@ import type { Registry } from "./Registry.ts";
 import type { RunEntry } from "./RunEntry.ts";
 import type { RunError } from "./RunError.ts";
 import type { Tick } from "./RunLog.ts";
+import type { RunTotals } from "./RunTotals.ts";
 
 /** A request's ear and hand on its run, valid while the scope that started it is open. */
 export interface RunHandle {
@@ -20,6 +21,8 @@ export interface RunHandle {
   readonly begun: Effect.Effect<void, RunError>;
   /** Waits for the first event, but not longer than the given time; a failure before it fails this. */
   readonly begunWithin: (time: Duration.Duration) => Effect.Effect<void, RunError>;
+  /** What the run has come to so far; it goes on counting. */
+  readonly totals: RunTotals;
   /** Every event of the run, from the first. */
   readonly events: Stream.Stream<AgentEvent, RunError>;
   /** The same, with a `Tick` among them whenever the given time has passed. */
@@ -34,13 +37,14 @@ export interface RunHandle {
 
 /** The handle of a run that is listened to. */
 export const handleOf = (registry: Registry, entry: RunEntry): RunHandle => {
-  const { id, log } = entry;
+  const { id, log, totals } = entry;
   return {
     id,
     createdSeconds: Math.floor(entry.createdMs / 1000),
     get allowance() {
       return entry.allowance;
     },
+    totals,
     begun: log.begun,
     begunWithin: (time) => log.begunWithin(time),
     events: log.events,

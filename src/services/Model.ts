@@ -67,7 +67,8 @@ export type ModelErrorReason = typeof ModelErrorReason.Type;
 /**
  * A model turn failed; `reason` says how, `detail` is the provider's own bounded text for the log.
  *
- * `detail` never reaches a caller: it may quote internals.
+ * `detail` never reaches a caller: it may quote internals. It reaches the log only where content may be told, because
+ * it may quote the prompt; `status` and `code` say there what the provider meant.
  *
  * *Example* (tell why a model turn failed without telling internals):
  *
@@ -89,11 +90,20 @@ export class ModelError extends Schema.TaggedError<ModelError>()("ModelError", {
   provider: Schema.String,
   model: Schema.String,
   reason: ModelErrorReason,
+  /** The HTTP status of the provider's answer, where there was one. */
+  status: Schema.optionalKey(Schema.Int),
+  /** The provider's own short name of the error, such as `invalid_request_error` or `ECONNREFUSED`. */
+  code: Schema.optionalKey(Schema.String),
   detail: Schema.String,
   cause: Schema.optionalKey(Schema.Defect()),
 }) {
   override get message(): string {
     return `model ${this.model} of ${this.provider} failed: ${this.reason._tag}`;
+  }
+
+  /** The detail is a provider's own text: it may repeat the prompt. */
+  get isForeign(): boolean {
+    return true;
   }
 }
 

@@ -19,6 +19,11 @@ export class ToolServerUnavailable extends Schema.TaggedError<ToolServerUnavaila
   override get message(): string {
     return `tool server ${this.server} is not available`;
   }
+
+  /** The detail is a server's own text: it may repeat a call's arguments. */
+  get isForeign(): boolean {
+    return true;
+  }
 }
 
 /** Everything the machinery behind the tools fails with. */

@@ -8,6 +8,7 @@ import { it } from "../support/it.ts";
 
 const caller = (user: string): Caller => ({
   owner: { principal: "anonymous", user, ephemeral: false },
+  shown: user,
   claim: JSON.stringify(["anonymous", user]),
 });
 

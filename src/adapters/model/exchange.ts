@@ -11,7 +11,7 @@ import * as https from "node:https";
 import { Clock, DateTime, Effect, Option, Schema, Scope } from "effect";
 import { BadOutput, ConnectionLost, RequestRefused } from "../../services/Model.ts";
 import { Arrivals } from "./Arrivals.ts";
-import { type Fault, fault } from "./fault.ts";
+import { type Fault, fault, named } from "./fault.ts";
 
 /** An error page is read this far: far enough for any JSON envelope. */
 const errorBytesMax = 64 * 1024;
@@ -60,7 +60,10 @@ const direct = agentsOver({});
 
 const describe = (thrown: unknown): string =>
   thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-const lost = (thrown: unknown): Fault => fault(new ConnectionLost(), describe(thrown), thrown);
+const codeOf = (thrown: unknown): unknown =>
+  typeof thrown === "object" && thrown !== null && "code" in thrown ? thrown.code : undefined;
+const lost = (thrown: unknown): Fault =>
+  named(fault(new ConnectionLost(), describe(thrown), thrown), undefined, codeOf(thrown));
 
 const isRedirect = (status: number): boolean => status >= 300 && status < 400;
 const isSuccess = (status: number): boolean => status >= 200 && status < 300;

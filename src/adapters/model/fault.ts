@@ -13,6 +13,9 @@ export interface Fault {
   /** The provider's own words, for the log. */
   readonly detail: string;
   readonly cause?: unknown;
+  /** What may be told of the detail where the provider's words may not. */
+  readonly status?: number;
+  readonly code?: string;
   /** The name that the upstream wants instead of the one that the output limit had. */
   readonly limitField?: "max_tokens" | "max_completion_tokens";
 }
@@ -25,6 +28,16 @@ export const fault = (reason: Fault["reason"], detail: string, cause?: unknown):
   reason,
   detail: cutText(detail, detailCharactersMax),
   ...(cause === undefined ? {} : { cause }),
+});
+
+/** A provider's name of an error; anything else might be a sentence. */
+const codeForm = /^[\w.-]{1,64}$/;
+
+/** A fault with the status of its answer and the provider's name of it, as far as it is a name. */
+export const named = (found: Fault, status: number | undefined, code: unknown): Fault => ({
+  ...found,
+  ...(status === undefined ? {} : { status }),
+  ...((typeof code === "string" || typeof code === "number") && codeForm.test(String(code)) && { code: String(code) }),
 });
 
 /** Characters of a parameter's name that are passed on. */
@@ -49,6 +62,8 @@ export const toFailure = (provider: string, model: string) => (found: Fault): Mo
       provider,
       model,
       reason: found.reason,
+      ...(found.status === undefined ? {} : { status: found.status }),
+      ...(found.code === undefined ? {} : { code: found.code }),
       detail: found.detail,
       ...(found.cause === undefined ? {} : { cause: found.cause }),
     });

@@ -2,6 +2,7 @@
  * What is learned about a request while it is handled, for the line that is logged at its end.
  */
 import { Context } from "effect";
+import type { RunHandle } from "../../runs/RunHandle.ts";
 
 /** Filled in by handlers, read by the line of the access log. */
 export interface RequestNotes {
@@ -11,6 +12,8 @@ export interface RequestNotes {
   outcome?: string;
   /** The row of the error that the caller was told, before or after the first byte. */
   error?: string;
+  /** The run that it started or joined. */
+  run?: Pick<RunHandle, "id" | "totals">;
 }
 
 /** The notes of the current request; outside a request they are written into the void. */

@@ -5,7 +5,6 @@ import { Effect, Layer, Schema, SchemaIssue, SchemaTransformation } from "effect
 import { HttpApiError, HttpApiMiddleware, HttpApiSchema } from "effect/http-api";
 import { errorTable, isHttpError } from "./errorTable.ts";
 import { type HttpError, InvalidRequest } from "./errors.ts";
-import { logged } from "../../domain/failureDetail.ts";
 import { ErrorEnvelope, toReply } from "./reply.ts";
 import { refused } from "./respond.ts";
 
@@ -77,7 +76,7 @@ export class Failures extends HttpApiMiddleware.Service<Failures>()("caisson/htt
 /** The response of a failed request: its sentence to the caller, its detail to the log. */
 const answerFailure = Effect.fnUntraced(function* (error: HttpError) {
   const response = yield* refused(error);
-  if (response.status >= 500) yield* Effect.annotateLogs(Effect.logWarning("request failed"), logged(error));
+  if (response.status >= 500) yield* Effect.logWarning("request failed", error);
   return response;
 });
 

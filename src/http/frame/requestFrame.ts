@@ -9,12 +9,10 @@ import { BodyTooLarge, BodyUnreadable, UnsupportedMediaType } from "../../web/Bo
 import { InternalError } from "../../runs/RunError.ts";
 import { type HttpError, MethodNotAllowed, UnknownUrl } from "./errors.ts";
 import type { RequestMeter } from "../../telemetry/RequestMeter.ts";
+import { clientGone, requestIdOf } from "../../web/requestIds.ts";
 import type { LoopWatchService } from "../../web/LoopWatch.ts";
 import { RequestNotes } from "./RequestNotes.ts";
 import { refused } from "./respond.ts";
-
-/** A caller's own request id is kept when it is harmless in headers and logs. */
-const requestId = /^[\w.:-]{1,128}$/;
 
 /** The methods of every path that is there; a segment such as `:model` stands for any one segment. */
 export type MethodTable = ReadonlyMap<string, ReadonlyArray<string>>;
@@ -98,8 +96,22 @@ export const envelope = (table: MethodTable, bodyBytesMax: number) =>
     { global: true },
   );
 
-/** What the log says of a request whose client left before there was a status, as proxies call it. */
-const clientGone = 499;
+/** What the access line says of a request's run: what it did, what it used, what it cost and how it ended. */
+const runFields = (run: RequestNotes["run"]) => {
+  if (run === undefined) return {};
+  const { id, totals: { turns, tools, failedTools, usage, costUsd, finish } } = run;
+  return {
+    run: id,
+    turns,
+    tools,
+    ...(failedTools > 0 && { failed_tools: failedTools }),
+    input_tokens: usage.inputTokens,
+    cached_input_tokens: usage.cachedInputTokens,
+    output_tokens: usage.outputTokens,
+    ...(costUsd !== undefined && { cost_usd: costUsd }),
+    ...(finish !== undefined && { finish }),
+  };
+};
 
 /** The path of a request, without what stands behind it. */
 const pathOf = ({ url }: HttpServerRequest.HttpServerRequest): string => url.split("?")[0] ?? "";
@@ -113,8 +125,7 @@ export const requestLog = (watch: LoopWatchService, meter: RequestMeter | undefi
   HttpRouter.middleware((app) =>
     Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest;
-      const given = request.headers["x-request-id"];
-      const id = given !== undefined && requestId.test(given) ? given : makeId("req");
+      const id = requestIdOf(request.headers) ?? makeId("req");
       const notes: RequestNotes = {};
       const startedMs = yield* Clock.currentTimeMillis;
       const seen: { status: number; headMs?: number } = { status: clientGone };
@@ -134,8 +145,11 @@ export const requestLog = (watch: LoopWatchService, meter: RequestMeter | undefi
             path,
             status: seen.status,
             duration_ms: durationMs,
-            ...(notes.user === undefined ? {} : { user: notes.user }),
-            ...(notes.model === undefined ? {} : { model: notes.model }),
+            ...(seen.headMs !== undefined && { first_byte_ms: seen.headMs }),
+            ...(notes.user !== undefined && { user: notes.user }),
+            ...(notes.model !== undefined && { model: notes.model }),
+            ...runFields(notes.run),
+            ...(notes.error !== undefined && { error: notes.error }),
             outcome,
           });
         })

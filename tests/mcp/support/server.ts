@@ -1,7 +1,7 @@
 /**
  * The MCP server without a socket, and the SDK's own client on it.
  */
-import { Effect, Layer, type Scope } from "effect";
+import { Effect, Layer, Logger, type Scope } from "effect";
 import { HttpRouter, HttpServer } from "effect/http";
 import { Client } from "@modelcontextprotocol/sdk/client";
 // @ts-types="@modelcontextprotocol/sdk/client/streamableHttp"
@@ -10,6 +10,7 @@ import * as Limits from "../../../src/adapters/limits/Counted.ts";
 import { Settings, type SettingsService } from "../../../src/config.ts";
 import { Callers } from "../../../src/mcp/callers.ts";
 import { routes } from "../../../src/mcp/http.ts";
+import { layer as requestFrame } from "../../../src/mcp/requestFrame.ts";
 import { SandboxRequests } from "../../../src/mcp/sandboxRoutes.ts";
 import { McpSessions } from "../../../src/mcp/sessions.ts";
 import { layerHttp as surfacesLayer } from "../../../src/mcp/surfaces.ts";
@@ -53,13 +54,15 @@ interface Options {
   readonly identity?: Layer.Layer<Identity>;
   readonly skills?: Layer.Layer<never>;
   readonly surfaces?: Layer.Layer<Surfaces>;
+  /** Receives every log line; by default none is written. */
+  readonly logger?: Logger.Logger<unknown, unknown>;
 }
 
 export const makeServer = (options: Options = {}): Effect.Effect<TestServer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const toolbox = yield* makeFakeToolbox;
     const { handler, dispose } = HttpRouter.toWebHandler(
-      routes.pipe(
+      Layer.merge(routes, requestFrame).pipe(
         Layer.provide(Callers.layer),
         Layer.provide(Limits.layerMemory),
         Layer.provide(options.identity ?? anonymous),
@@ -70,6 +73,7 @@ export const makeServer = (options: Options = {}): Effect.Effect<TestServer, nev
         Layer.provide(options.skills ?? Layer.empty),
         Layer.provide(Settings.layerWith(options.settings)),
         Layer.provide(HttpServer.layerServices),
+        Layer.provideMerge(Logger.layer(options.logger === undefined ? [] : [options.logger])),
       ),
       { disableLogger: true },
     );

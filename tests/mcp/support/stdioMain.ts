@@ -13,6 +13,6 @@ NodeRuntime.runMain(Effect.gen(function* () {
   yield* Effect.scoped(Layer.build(layer.pipe(
     Layer.provide(toolbox.layer),
     Layer.provide(Settings.layerWith({ mcpUser: Deno.args[0] ?? "local" })),
-    Layer.provide(Logging.layer("INFO", { isTerminal: false, toStderr: true })),
+    Layer.provide(Logging.layer("INFO", { isTerminal: false, toStderr: true, tellsContent: false })),
   )));
 }));

@@ -12,7 +12,7 @@ import {
   QuotaExhausted,
   RateLimited,
 } from "../../../services/Model.ts";
-import { type Fault, fault, refusedRequest, unavailable } from "../fault.ts";
+import { type Fault, fault, named, refusedRequest, unavailable } from "../fault.ts";
 
 const Thrown = Schema.Struct({
   status: Schema.optional(Schema.Number),
@@ -76,7 +76,7 @@ const httpFault = (status: number, { message, headers }: Thrown): Fault => {
 /** Explains what the SDK throws at an error answer; anything else it throws is the connection's. */
 export const explain = (thrown: unknown): Fault => {
   const known = Option.getOrUndefined(decodeThrown(thrown));
-  if (known?.status !== undefined) return httpFault(known.status, known);
+  if (known?.status !== undefined) return named(httpFault(known.status, known), known.status, known.type);
   const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   return fault(new ConnectionLost(), text, thrown);
 };
@@ -90,5 +90,6 @@ const decodeInner = Schema.decodeUnknownOption(Inner);
 /** Explains an `error` event inside a stream, which has the type only; a new type is the server's fault. */
 export const explainBody = (error: unknown): Fault => {
   const { type, message } = Option.getOrElse(decodeInner(error), (): typeof Inner.Type => ({}));
-  return httpFault(statusByType[type ?? ""] ?? 500, { message: message ?? JSON.stringify(error) ?? "" });
+  const found = httpFault(statusByType[type ?? ""] ?? 500, { message: message ?? JSON.stringify(error) ?? "" });
+  return named(found, undefined, type);
 };

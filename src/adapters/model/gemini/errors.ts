@@ -12,7 +12,7 @@ import {
   QuotaExhausted,
   RateLimited,
 } from "../../../services/Model.ts";
-import { type Fault, fault, refusedRequest, unavailable } from "../fault.ts";
+import { type Fault, fault, named, refusedRequest, unavailable } from "../fault.ts";
 
 const ThrownByHttp = Schema.Struct({ name: Schema.Literal("ApiError"), status: Schema.Number, message: Schema.String });
 const decodeThrown = Schema.decodeUnknownOption(ThrownByHttp);
@@ -97,7 +97,7 @@ export const explain = (thrown: unknown): Fault => {
     return fault(new ConnectionLost(), text, thrown);
   }
   const body = Option.getOrUndefined(decodeBody(http.message))?.error ?? {};
-  return classify(http.status, body, http.message);
+  return named(classify(http.status, body, http.message), http.status, body.status);
 };
 
 const decodeInner = Schema.decodeUnknownOption(Body.fields.error);
@@ -105,5 +105,5 @@ const decodeInner = Schema.decodeUnknownOption(Body.fields.error);
 /** Explains an `error` that came inside a stream; a server's fault when it has no code. */
 export const explainBody = (error: unknown): Fault => {
   const body = Option.getOrElse(decodeInner(error), (): Body["error"] => ({}));
-  return classify(body.code ?? 500, body, JSON.stringify(error));
+  return named(classify(body.code ?? 500, body, JSON.stringify(error)), undefined, body.status ?? body.code);
 };

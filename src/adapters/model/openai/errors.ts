@@ -3,7 +3,7 @@
  */
 import { Option, Schema } from "effect";
 import { BadCredentials, ContextTooLong, PromptBlocked, QuotaExhausted, RateLimited } from "../../../services/Model.ts";
-import { type Fault, fault, refusedRequest, unavailable } from "../fault.ts";
+import { type Fault, fault, named, refusedRequest, unavailable } from "../fault.ts";
 import type { HttpFailure } from "../exchange.ts";
 
 const Text = Schema.optional(Schema.NullOr(Schema.String));
@@ -77,8 +77,10 @@ const blocked = (inner: Inner, detail: string): Fault =>
   fault(new PromptBlocked({ why: String(inner.code ?? inner.type ?? "content policy") }), detail);
 
 /** Explains an answer whose status is no success. */
-export const explain = ({ status, text, retryAfterMs }: HttpFailure): Fault =>
-  classify(status, bodyOf(text), `HTTP ${status}: ${text}`, retryAfterMs);
+export const explain = ({ status, text, retryAfterMs }: HttpFailure): Fault => {
+  const inner = bodyOf(text);
+  return named(classify(status, inner, `HTTP ${status}: ${text}`, retryAfterMs), status, inner.code ?? inner.type);
+};
 
 /** Statuses by the names that errors without one go by. */
 const statusByName: ReadonlyArray<readonly [RegExp, number]> = [
@@ -92,7 +94,7 @@ const statusByName: ReadonlyArray<readonly [RegExp, number]> = [
 export const explainBody = (error: unknown): Fault => {
   const inner = innerOf(error);
   const numeric = typeof inner.code === "number" ? inner.code : undefined;
-  const named = statusByName.find(([pattern]) => pattern.test(`${inner.code} ${inner.type}`))?.[1];
-  const status = numeric !== undefined && numeric >= 400 && numeric <= 599 ? numeric : named ?? 500;
-  return classify(status, inner, JSON.stringify(error), undefined);
+  const known = statusByName.find(([pattern]) => pattern.test(`${inner.code} ${inner.type}`))?.[1];
+  const status = numeric !== undefined && numeric >= 400 && numeric <= 599 ? numeric : known ?? 500;
+  return named(classify(status, inner, JSON.stringify(error), undefined), undefined, inner.code ?? inner.type);
 };

@@ -23,6 +23,7 @@ export const make = Effect.gen(function* () {
 
   const respond = Effect.fnUntraced(function* (chat: Chat) {
     const run = yield* runs.start(chat.run);
+    (yield* RequestNotes).run = run;
     const { id, createdSeconds } = run;
     const options: ConversionOptions = { ...chat.shown, id: `chatcmpl-${id}`, createdSeconds };
     const answer = chat.streams ? streamed(run, converter, options, keepAlive) : whole(run, converter, options);
