@@ -10,6 +10,7 @@ import * as Logging from "../src/logging.ts";
 export const settingsLayer = Layer.unwrap(
   Effect.map(
     Settings,
-    ({ logLevel }) => Logging.layer(logLevel, { isTerminal: Deno.stderr.isTerminal(), toStderr: true }),
+    ({ logLevel }) =>
+      Logging.layer(logLevel, { isTerminal: Deno.stderr.isTerminal(), toStderr: true, tellsContent: false }),
   ),
 ).pipe(Layer.provideMerge(Settings.layer), Layer.provide(environment));

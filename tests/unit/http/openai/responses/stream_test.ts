@@ -9,12 +9,14 @@ import { ResponseDialect } from "../../../../../src/http/openai/responses/dialec
 import { streamed } from "../../../../../src/http/openai/responses/stream.ts";
 import type { RunHandle } from "../../../../../src/runs/RunHandle.ts";
 import { RunLog } from "../../../../../src/runs/RunLog.ts";
+import { RunTotals } from "../../../../../src/runs/RunTotals.ts";
 import { it } from "../../../../support/it.ts";
 
 const handleOf = (log: RunLog): RunHandle => ({
   id: "run",
   createdSeconds: 0,
   allowance: {},
+  totals: new RunTotals(),
   begun: log.begun,
   begunWithin: (time) => log.begunWithin(time),
   events: log.events,
