@@ -7,6 +7,7 @@ import { configurationMarkdown } from "../../scripts/configDocs.ts";
 import { errorsMarkdown, parametersMarkdown } from "../../scripts/httpDocs.ts";
 import { imagePages } from "../../scripts/imageDocs.ts";
 import { viewsMarkdown } from "../../scripts/viewDocs.ts";
+import { page as troubleshootingMarkdown } from "../../scripts/mistakes.ts";
 import { type Row, settingsTable } from "../../src/config.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -49,6 +50,7 @@ const generated: Readonly<Record<string, () => string>> = {
   "docs/configuration.md": configurationMarkdown,
   "docs/errors.md": errorsMarkdown,
   "docs/parameters.md": parametersMarkdown,
+  "docs/troubleshooting.md": () => troubleshootingMarkdown,
   ...imagePages,
   "docs/views.md": () => viewsMarkdown(read("docs/views.md")),
 };
@@ -106,6 +108,8 @@ Deno.test("settings that the documentation names exist", () => {
     "CAISSON_TEST_REQUIRE_DOCKER",
     "CAISSON_TEST_REQUIRE_REDIS",
     "CAISSON_CAREFUL_KEY",
+    // A typing error, shown as one.
+    "AGENT_API_PROT",
   ];
   const known = new Set(
     [...others, ...Object.values<Row<unknown>>(settingsTable).flatMap(({ key, aliases }) => [key, ...aliases])],
