@@ -12,7 +12,8 @@ import type { Owner } from "../domain/Owner.ts";
 import { pathTo, type SessionKey, type Turn, type TurnParent, type TurnStatus } from "../domain/Session.ts";
 import type { Usage } from "../domain/Usage.ts";
 import type { OwnConversation } from "./OwnConversation.ts";
-import { Sessions, type SessionsUnavailable } from "../services/Sessions.ts";
+import { Sessions, type SessionsService, type SessionsUnavailable } from "../services/Sessions.ts";
+import { defaultSession, findSession, resendsHistory, type SessionPlace } from "./unnamedSession.ts";
 
 /** How a run ended, as its session remembers it. */
 export interface TurnOutcome {
@@ -100,7 +101,19 @@ const placeAt = (
   });
 };
 
-const defaultSession = "default";
+/** The session of a request, and the place of its messages in it. */
+const placeOf = Effect.fnUntraced(function* (
+  sessions: SessionsService,
+  owner: Owner,
+  sessionId: string | undefined,
+  sendsWholeHistory: boolean,
+  messages: ReadonlyArray<Message>,
+): Effect.fn.Return<SessionPlace, SessionsUnavailable> {
+  if (sessionId === undefined && !owner.ephemeral) return yield* findSession(sessions, owner, messages);
+  const key: SessionKey = { owner: ownerKey(owner), id: sessionId ?? defaultSession };
+  const turns = owner.ephemeral ? [] : (yield* sessions.load(key)).turns;
+  return { key, turns, alignment: align(turns, messages, { sendsWholeHistory }) };
+});
 
 /** A conversation in a place that whoever asks keeps: nothing is loaded, aligned or appended. */
 const openOwn = Effect.fnUntraced(function* (owner: Owner, place: OwnPlace, said: ReadonlyArray<Message>) {
@@ -123,12 +136,6 @@ const openOwn = Effect.fnUntraced(function* (owner: Owner, place: OwnPlace, said
   });
   return saying(nameAnswers(history, said));
 });
-
-/** Whether a client sends what came before, as those do that remember by themselves. */
-const resendsHistory = (messages: ReadonlyArray<Message>): boolean => {
-  const said = messages.findIndex((message) => message.role === "user");
-  return said >= 0 && messages.slice(said).some((message) => message.role === "assistant");
-};
 
 /** Gives answers to calls the names of the calls; a client that sends only its answer cannot know them. */
 const nameAnswers = (history: ReadonlyArray<Message>, fresh: ReadonlyArray<Message>): ReadonlyArray<Message> => {
@@ -173,14 +180,9 @@ export const open = Effect.fnUntraced(
   ): Effect.fn.Return<Conversation, SessionsUnavailable | TurnNotFound, Sessions> {
     if (place !== undefined) return yield* openOwn(owner, place, messages);
     const sessions = yield* Sessions;
-    const key: SessionKey = { owner: ownerKey(owner), id: sessionId ?? defaultSession };
-    const turns = owner.ephemeral ? [] : (yield* sessions.load(key)).turns;
+    const { key, turns, alignment } = yield* placeOf(sessions, owner, sessionId, sendsWholeHistory, messages);
+    const { parent, history, fresh: said } = named === undefined ? alignment : yield* placeAt(turns, named, messages);
     const resent = resendsHistory(messages);
-    // A client that resent its history to this session before does so always: its lone message begins anew.
-    const remembers = sendsWholeHistory || (sessionId === undefined && turns.some((turn) => turn.resent === true));
-    const { parent, history, fresh: said } = named === undefined
-      ? align(turns, messages, { sendsWholeHistory: remembers })
-      : yield* placeAt(turns, named, messages);
     const id = makeId("turn");
     const startedAtMs = yield* Clock.currentTimeMillis;
     const saying = (fresh: ReadonlyArray<Message>): Conversation => ({

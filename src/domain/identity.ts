@@ -56,6 +56,15 @@ export const sessionOwner = (identity: Identity, sessionId: string, unnamed: Unn
     ? { principal: principalName(identity.principal), user: `session:${sessionId}`, ephemeral: false }
     : unnamedOwner(identity, unnamed);
 
+/**
+ * The owner of a connection that names nobody, such as a session of MCP.
+ *
+ * *Details*: the connection is the conversation: what it owns ends with it. `key` and `request` mean what they mean for
+ * a request.
+ */
+export const connectionOwner = (identity: Identity, claims: UserClaims, unnamed: Unnamed): Owner =>
+  ownerOf(identity, claims, unnamed === "conversation" ? "request" : unnamed);
+
 /** The user that a request names, verified or claimed; undefined when it names nobody. */
 const namedUser = (identity: Identity, claims: UserClaims): string | undefined =>
   [identity.verifiedUser, claims.user, claims.safetyIdentifier, claims.xUserId]

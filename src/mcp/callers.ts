@@ -2,7 +2,8 @@
  * Who calls the MCP server, told from a request's headers under the identity rule.
  */
 import { Context, Effect, Layer } from "effect";
-import { ownerOf } from "../domain/identity.ts";
+import { Settings } from "../config.ts";
+import { connectionOwner } from "../domain/identity.ts";
 import type { Owner } from "../domain/Owner.ts";
 import { Identity, type IdentityUnavailable, type Unauthorized } from "../services/Identity.ts";
 import { ephemeralHeader } from "../services/toolServerCaller.ts";
@@ -44,11 +45,12 @@ const oneRequestUser = (user: string): string => `once\u0000${user}`;
 
 /** Tells who calls. */
 export class Callers extends Context.Service<Callers, CallersService>()("caisson/mcp/Callers") {
-  /** Callers by credential, subdivided by the user that their headers name. */
-  static readonly layer: Layer.Layer<Callers, never, Identity> = Layer.effect(
+  /** Callers by credential, subdivided by the user that their headers name; the others by `CAISSON_UNNAMED`. */
+  static readonly layer: Layer.Layer<Callers, never, Identity | Settings> = Layer.effect(
     Callers,
     Effect.gen(function* () {
       const identity = yield* Identity;
+      const { unnamed } = yield* Settings;
       return Callers.of({
         of: Effect.fnUntraced(function* (headers) {
           const named = userInHeaders(headers);
@@ -62,7 +64,7 @@ export class Callers extends Context.Service<Callers, CallersService>()("caisson
           }).pipe(
             Effect.tapErrorTag("IdentityUnavailable", (error) => Effect.logError(error.message, error)),
           );
-          const lasting = ownerOf(identified, { xUserId: named?.name });
+          const lasting = connectionOwner(identified, { xUserId: named?.name }, unnamed);
           const owner = lasting.ephemeral || headers[ephemeralHeader] !== "true"
             ? lasting
             : { ...lasting, user: oneRequestUser(lasting.user), ephemeral: true };

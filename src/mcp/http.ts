@@ -3,7 +3,7 @@
  */
 import { createServer } from "node:http";
 import { DateTime, Duration, Effect, Layer } from "effect";
-import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http";
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer";
 import { Settings } from "../config.ts";
 import { Identity } from "../services/Identity.ts";
@@ -11,6 +11,7 @@ import { Limits } from "../services/Limits.ts";
 import { Sandbox } from "../services/Sandbox.ts";
 import { Skills } from "../services/Skills.ts";
 import { Bodies } from "../web/body.ts";
+import { LoopWatch } from "../web/LoopWatch.ts";
 import { makeAddressCheck } from "./addresses.ts";
 import { Callers } from "./callers.ts";
 import { makeEndpoint } from "./endpoint.ts";
@@ -39,6 +40,7 @@ export const routes: Layer.Layer<
   const checkAddress = makeAddressCheck(settings, anonymous);
   const limits = yield* Limits;
   const bodies = yield* Bodies;
+  const watch = yield* LoopWatch;
   const admit = (request: HttpServerRequest.HttpServerRequest) =>
     Effect.andThen(checkAddress(request), callers.of(request.headers));
   yield* router.add("*", "/mcp", makeEndpoint({ sessions, callers, limits, bodies, checkAddress, settings }));
@@ -55,16 +57,35 @@ export const routes: Layer.Layer<
     "/health",
     Effect.gen(function* () {
       const { healthy, detail, open } = yield* sandbox.health;
+      const { nowMs, worstMs } = yield* watch.lag;
       return HttpServerResponse.jsonUnsafe({
         status: healthy ? "healthy" : "degraded",
         service: "mcp-server",
         sandbox: { kind: sandbox.info.kind, detail, open },
         sessions: yield* sessions.size,
+        event_loop: { lag_ms: nowMs, worst_ms: worstMs },
         timestamp: DateTime.formatIso(yield* DateTime.now),
       });
     }),
   );
-})).pipe(Layer.provide(Bodies.layer));
+})).pipe(
+  Layer.merge(Layer.unwrap(Effect.suspend(() => watched))),
+  Layer.provide([Bodies.layer, LoopWatch.layer]),
+);
+
+/** Tells the watch of the event loop who is worked for, so that its log names who held it. */
+const watched = Effect.map(LoopWatch, (watch) =>
+  HttpRouter.middleware((app) =>
+    Effect.gen(function* () {
+      const { method, url, headers } = yield* HttpServerRequest.HttpServerRequest;
+      const leave = watch.enter({
+        method,
+        path: url.split("?")[0] ?? "",
+        bytes: Number(headers["content-length"] ?? 0),
+      });
+      yield* Effect.addFinalizer(() => Effect.sync(leave));
+      return yield* app;
+    }), { global: true }));
 
 /**
  * Clients that are asked for a credential and have none try to register, and show what they are told then.

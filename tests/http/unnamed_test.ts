@@ -270,6 +270,31 @@ Deno.test("a named user's lone message continues, until that client has resent i
     assert.equal(new Set(opened.map(({ user }) => user)).size, 1, "in the same workspace");
   }));
 
+Deno.test("a named user's chats are sessions of their own once the client is known to resend, in any order", () =>
+  withWorker(keys, async ({ app, inputs, opened }) => {
+    const ada = { user: "ada" };
+    const sessions = async (): Promise<ReadonlyArray<{ readonly id: string; readonly title: string }>> =>
+      (await (await app.get("/v1/sessions?user=ada", shop)).json()).data;
+    const a1 = await ask(app, [said("work a")], shop, ada);
+    await ask(app, [said("work a"), a1, said("more a")], shop, ada);
+    assert.equal((await sessions()).length, 1);
+    const b1 = await ask(app, [said("work b")], shop, ada);
+    const c1 = await ask(app, [said("work c")], shop, ada);
+    assert.deepEqual(words(inputs.at(-1)), ["work c"]);
+    assert.deepEqual((await sessions()).map(({ title }) => title).toSorted(), ["work a", "work b", "work c"]);
+    // Each goes on where it was, with its calls and their results, whichever was used last.
+    for (const [first, answer] of [["work b", b1], ["work c", c1], ["work a", a1]] as const) {
+      await ask(app, [said(first), answer, said("go on")], shop, ada);
+      assert.deepEqual(words(inputs.at(-1)), [first, "go on"]);
+      assert.ok(inputs.at(-1)?.some(({ role }) => role === "tool"), `${first} has its calls`);
+    }
+    assert.equal((await sessions()).length, 3);
+    // A history that nobody knows is a chat of its own, too.
+    await ask(app, [said("elsewhere"), { role: "assistant", content: "Said." }, said("and here")], shop, ada);
+    assert.equal((await sessions()).length, 4);
+    assert.equal(new Set(opened.map(({ user }) => user)).size, 1, "in the same workspace");
+  }));
+
 Deno.test("a conversation in which no tool ran is not stored, and continues by what is resent", () =>
   withWorker(keys, async ({ app, inputs, opened }) => {
     const first = await ask(app, [said("hello")], shop);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Unnamed } from "../../src/domain/identity.ts";
 import { Effect } from "effect";
 import { it } from "../support/it.ts";
 import { initialize, jsonHeaders, keyed, makeServer, post, type TestServer } from "./support/server.ts";
@@ -99,6 +100,32 @@ it.live("/mcp keeps a session of a caller without a name from callers with one",
     const own = yield* Effect.promise(() => post(server, listTools, { "mcp-session-id": id }));
     assert.equal(own.status, 200);
     yield* Effect.promise(() => own.text());
+  }));
+
+it.live("/mcp asks CAISSON_UNNAMED whose a caller without a name is, as chat does", () =>
+  Effect.gen(function* () {
+    const key = { authorization: "Bearer key-a" };
+    const owners = Effect.fnUntraced(function* (unnamed: Unnamed, headers: Record<string, string>) {
+      const server = yield* makeServer({ settings: { unnamed }, ...(headers === key && { identity: keyed }) });
+      for (let times = 0; times < 2; times++) {
+        const id = yield* open(server, headers);
+        yield* Effect.promise(async () => (await post(server, listTools, { ...headers, "mcp-session-id": id })).text());
+      }
+      const [first, second] = server.toolbox.opened;
+      return { isLasting: first?.ephemeral === false, isOne: first?.user === second?.user };
+    });
+    for (const headers of [key, {}]) {
+      assert.deepEqual(yield* owners("conversation", headers), { isLasting: false, isOne: false });
+      assert.deepEqual(yield* owners("request", headers), { isLasting: false, isOne: false });
+      assert.deepEqual(yield* owners("key", headers), { isLasting: true, isOne: true });
+    }
+  }));
+
+it.live("/health of the MCP server tells how late its event loop was", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer();
+    const health = yield* Effect.promise(async () => (await server.fetch("/health")).json());
+    assert.deepEqual(health.event_loop, { lag_ms: 0, worst_ms: 0 });
   }));
 
 it.live("/mcp answers 401 without a valid credential when credentials are configured", () =>
