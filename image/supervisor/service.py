@@ -30,7 +30,7 @@ _LIMITS = [
 ]
 # Frames that begin something under their id, which must be free.
 _BEGINNINGS = {wire.EXEC, wire.WRITE, wire.READ_TEXT, wire.READ_BYTES, wire.DOCSTRING, wire.CHANGED, wire.USAGE}
-_BEGINNINGS.add(wire.KERNEL_RUN)
+_BEGINNINGS |= {wire.KERNEL_RUN, wire.TREE, wire.PUT_BACK}
 
 
 class Loop:
@@ -103,6 +103,8 @@ class Service:
             wire.CHANGED: self._changed,
             wire.USAGE: self._usage,
             wire.KERNEL_RUN: self._run_cell,
+            wire.TREE: self._tree,
+            wire.PUT_BACK: self._put_back,
             **{kind: self._network(kind) for kind in range(wire.NET_DATA, wire.NET_DIAL + 1)},
             wire.PING: lambda ident, _: self.outbox.send(wire.PONG, ident),
         }
@@ -310,6 +312,23 @@ class Service:
             self.outbox.send(wire.DATA, ident, piece)
             yield
         self._end_read(ident)
+        self.outbox.send(wire.OK, ident)
+
+    def _tree(self, ident, payload):
+        import tree  # Only here: most servers keep no snapshots.
+
+        self._limit_file_operations()
+        self.reads[ident] = tree.Tree()
+        self._begin_job(ident, self._send_tree(ident, self.reads[ident], payload))
+
+    def _send_tree(self, ident, read, payload):
+        yield from read.fill(payload, self.settings.workspace)
+        yield from self._send_pieces(ident, read)
+
+    def _put_back(self, ident, payload):
+        import tree
+
+        tree.put_back(payload, self.settings.workspace)
         self.outbox.send(wire.OK, ident)
 
     def _credit(self, ident, payload):

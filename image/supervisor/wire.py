@@ -9,7 +9,7 @@ import os
 import struct
 from collections import deque
 
-VERSION = 4
+VERSION = 5
 PREAMBLE = b"\x00\xffcaisson-supervisor-1\xff\x00\n"
 HEADER = struct.Struct(">IBI")
 
@@ -25,6 +25,7 @@ WRITEV_BUFFERS = 64
 
 # Server to supervisor
 EXEC, STDIN, CANCEL, WRITE, CHUNK, COMMIT, READ_TEXT, READ_BYTES, CREDIT, DOCSTRING, CHANGED, PING, USAGE = range(1, 14)
+TREE, PUT_BACK = 24, 25
 NET_DATA, NET_CREDIT, NET_END, NET_RESET, NET_DIAL = range(32, 37)
 KERNEL_RUN = 48
 # Supervisor to server
@@ -52,6 +53,7 @@ MORE_FOLLOWS, CUT_IN_LINE = 1, 2
 
 # Error codes beside errno
 NOT_TEXT, UNSUPPORTED_FILE, NOT_PYTHON, NO_SUCH_FUNCTION, TOO_LARGE, LEADS_OUT = range(1001, 1007)
+CHANGED_MEANWHILE = 1010
 ERROR_TEXT_BYTES_MAX = 500
 
 

@@ -8,6 +8,7 @@ import { Context, Effect, Schema, type Scope, type Stream } from "effect";
 import type { CellOutcome, CellRequest } from "../domain/Cell.ts";
 import type { ExecutionOutcome, ExecutionRequest } from "../domain/Execution.ts";
 import type { Owner } from "../domain/Owner.ts";
+import type { WorkspaceTree } from "./WorkspaceTree.ts";
 
 // Errors -----------------------------------------------------------------------------------------
 
@@ -65,7 +66,8 @@ export class SandboxError extends Schema.TaggedError<SandboxError>()("SandboxErr
 
 /**
  * A file operation that the sandbox refused, in words fit for the model: the path is the caller's
- * own. `UnsupportedFile` covers what is neither a regular file nor a directory.
+ * own. `UnsupportedFile` covers what is neither a regular file nor a directory, `Changed`
+ * what was to be put back over something that somebody changed meanwhile.
  *
  * *Example* (let the model mend a path):
  *
@@ -92,6 +94,7 @@ export class FileError extends Schema.TaggedError<FileError>()("FileError", {
     "InvalidPath",
     "NotPython",
     "NoSuchFunction",
+    "Changed",
     "Other",
   ]),
   why: Schema.String,
@@ -283,6 +286,8 @@ export interface SandboxHandle {
    * `SandboxError`.
    */
   readonly dial: (port: number) => Effect.Effect<SandboxStream, StreamError | SandboxError, Scope.Scope>;
+  /** The workspace as a whole, to be kept and put back; absent where this kind of sandbox has no such thing. */
+  readonly tree?: WorkspaceTree;
 }
 
 /** The `dial` of a sandbox that has no streams. */

@@ -10,6 +10,7 @@ import { commandCases } from "./sandbox/commandCases.ts";
 import { fileCases } from "./sandbox/fileCases.ts";
 import { ownerCases } from "./sandbox/ownerCases.ts";
 import { streamCases } from "./sandbox/streamCases.ts";
+import { treeCases } from "./sandbox/treeCases.ts";
 import { casesOf, type SandboxCapabilities, type SandboxUnderTest } from "./sandbox/SandboxCases.ts";
 
 export { eventually, freshOwner, run, using } from "./sandbox/SandboxCases.ts";
@@ -26,6 +27,7 @@ export const sandboxSuite = (
   commandCases(cases);
   cellCases(cases);
   fileCases(cases);
+  treeCases(cases);
   ownerCases(cases, layerWith);
   abuseCases(cases);
   streamCases(cases);

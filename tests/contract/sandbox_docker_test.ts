@@ -37,6 +37,7 @@ sandboxSuite("Docker", layerWith, {
   ownPrincipals: true,
   symbolicLinks: true,
   streams: true,
+  tree: true,
 }, options);
 
 const engine = dockerode();

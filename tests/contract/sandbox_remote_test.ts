@@ -40,6 +40,7 @@ sandboxSuite(
     realProcesses: true,
     symbolicLinks: true,
     streams: false,
+    tree: false,
     concurrentCommands: true,
     memoryBound: true,
     processBound: true,

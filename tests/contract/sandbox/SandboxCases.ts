@@ -17,6 +17,8 @@ export interface SandboxCapabilities {
   readonly symbolicLinks: boolean;
   /** The server can connect to ports of the sandbox. */
   readonly streams: boolean;
+  /** The workspace as a whole can be listed and put back. */
+  readonly tree: boolean;
   /** Commands of one owner run at the same time. */
   readonly concurrentCommands: boolean;
   /** The kernel bounds the memory of a sandbox and the adapter reports the kill. */

@@ -64,6 +64,10 @@ export const openReplaceable = Effect.fnUntraced(function* (
     readBytes: (path, range) => Stream.unwrap(Effect.map(link, (live) => live.readBytes(path, range))),
     readDocstring: (path, name) => Effect.flatMap(link, (live) => live.readDocstring(path, name)),
     changedFiles: (sinceMs, limit) => Effect.flatMap(link, (live) => live.changedFiles(sinceMs, limit)),
+    tree: {
+      list: (entriesMax) => Effect.flatMap(link, (live) => live.tree.list(entriesMax)),
+      putBack: (step) => Effect.flatMap(link, (live) => live.tree.putBack(step)),
+    },
     dial: (port) => Effect.flatMap(link, (live) => live.dial(port)),
   };
 });

@@ -15,6 +15,7 @@ import {
   type SandboxStream,
   StartFailed,
 } from "../../../services/Sandbox.ts";
+import type { WorkspaceTree } from "../../../services/WorkspaceTree.ts";
 import type { ByteChannel } from "./ByteChannel.ts";
 import { execute, executeUntil, executeWithInput, withLastDeadline } from "./execute.ts";
 import { changedFiles, readDocstring, readText, usage, writeFile } from "./files.ts";
@@ -22,12 +23,14 @@ import { Ask, decodeCount, preamble, protocolVersion, Tell, type Usage } from ".
 import { LinkSession, lost } from "./LinkSession.ts";
 import { readBytes } from "./readBytes.ts";
 import { runCell } from "./runCell.ts";
+import { workspaceTree } from "./tree.ts";
 
 /** The operations of one supervisor; safe for concurrent use. */
 export interface SupervisorLink extends Omit<SandboxHandle, "id"> {
   /** Completes with why when the link is dead; every pending and later operation fails with that error. */
   readonly closed: Effect.Effect<SandboxError>;
   readonly isClosed: () => boolean;
+  readonly tree: WorkspaceTree;
   /** One round trip through the supervisor's loop. *Fails with* `SandboxLost` when it takes too long. */
   readonly ping: Effect.Effect<void, SandboxError>;
   /**
@@ -182,6 +185,7 @@ export const connect = Effect.fnUntraced(function* (
     readDocstring: readDocstring(filesContext),
     changedFiles: changedFiles(filesContext, workspace, lost),
     usage: usage(filesContext, workspace, lost),
+    tree: workspaceTree(filesContext, workspace),
     dial: session.streams.dial,
     attend: attend(session),
     ping: ping(session),

@@ -21,6 +21,7 @@ const byErrno: ReadonlyMap<number, readonly [Reason, string]> = new Map([
   [28, ["NoSpace", "no space left in the sandbox"]],
   [30, ["ReadOnly", "read-only place"]],
   [36, ["InvalidPath", "the name is too long"]],
+  [39, ["IsDirectory", "the directory is not empty"]],
   [40, ["InvalidPath", "too many links"]],
   [122, ["NoSpace", "the quota of the sandbox is used up"]],
 ]);
@@ -32,6 +33,7 @@ const byOwnCode: ReadonlyMap<number, Reason> = new Map([
   [1004, "NoSuchFunction"],
   [1005, "TooLarge"],
   [1006, "PermissionDenied"],
+  [1010, "Changed"],
 ]);
 
 /** Turns an error frame into the error of a file operation. */

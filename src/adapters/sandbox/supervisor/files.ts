@@ -53,7 +53,7 @@ const operation = "a file operation";
  * *Details*: the wait for the answer is bounded from when all is sent: the sandbox is not to blame for a
  * slow source.
  */
-const request = (
+export const request = (
   context: FilesContext,
   path: string,
   answerBytesMax: number,

@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 
 /** Version of the protocol, which the supervisor's hello must name. */
-export const protocolVersion = 4;
+export const protocolVersion = 5;
 
 /** Sent first: the supervisor skips whatever an engine delivers before it. */
 export const preamble: Uint8Array = Buffer.from("\x00\xffcaisson-supervisor-1\xff\x00\n", "latin1");
@@ -41,6 +41,8 @@ export const Ask = {
   changed: 11,
   ping: 12,
   usage: 13,
+  tree: 24,
+  putBack: 25,
   netData: 32,
   netCredit: 33,
   netEnd: 34,

@@ -83,12 +83,12 @@ class Arrival {
   }
 }
 
-const begin = (session: LinkSession, path: string, ask: ReadonlyArray<Uint8Array>) =>
+const begin = (session: LinkSession, path: string, kind: Ask, ask: ReadonlyArray<Uint8Array>) =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const arrival = new Arrival(session, path);
       arrival.id = session.register(arrival);
-      session.send(Ask.readBytes, arrival.id, ...ask);
+      session.send(kind, arrival.id, ...ask);
       return arrival;
     }),
     ({ id }) =>
@@ -121,23 +121,30 @@ const pullFrom = (arrival: Arrival): Pull.Pull<Pieces, SandboxError | FileError>
     return Effect.andThen(more, Effect.suspend(() => pullFrom(arrival)));
   });
 
+type Pieced<E> = Stream.Stream<Uint8Array, E>;
+
+/** Streams what a request answers with, as fast as the consumer takes it. */
+export const streamOf = Effect.fnUntraced(function* (
+  { session, answerTimeout }: FilesContext,
+  path: string,
+  kind: Ask,
+  ask: ReadonlyArray<Uint8Array>,
+): Effect.fn.Return<Pieced<SandboxError | FileError>, SandboxError, Scope.Scope> {
+  if (session.failure !== undefined) return yield* Effect.fail(session.failure);
+  const arrival = yield* begin(session, path, kind, ask);
+  yield* Effect.forkScoped(watch(session, arrival, answerTimeout));
+  return Stream.fromPull(Effect.succeed(pullFrom(arrival)));
+});
+
 /** Streams a file; see the port's `readBytes`. */
 export const readBytes = (context: FilesContext) =>
 (
   path: string,
   range?: { readonly offset: number; readonly length?: number },
-): Stream.Stream<Uint8Array, SandboxError | FileError> =>
-  Stream.unwrap(Effect.gen(function* (): Effect.gen.Return<
-    Stream.Stream<Uint8Array, SandboxError | FileError>,
-    SandboxError | FileError,
-    Scope.Scope
-  > {
-    const { session, answerTimeout } = context;
+): Pieced<SandboxError | FileError> =>
+  Stream.unwrap(Effect.gen(function* () {
     const name = yield* encodePath(path);
-    if (session.failure !== undefined) return yield* Effect.fail(session.failure);
     const offset = wholeNumber(range?.offset ?? 0, everything);
     const length = wholeNumber(range?.length ?? everything, everything);
-    const arrival = yield* begin(session, path, encodeReadBytes(name, offset, length));
-    yield* Effect.forkScoped(watch(session, arrival, answerTimeout));
-    return Stream.fromPull(Effect.succeed(pullFrom(arrival)));
+    return yield* streamOf(context, path, Ask.readBytes, encodeReadBytes(name, offset, length));
   }));

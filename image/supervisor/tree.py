@@ -1,0 +1,206 @@
+"""The workspace as a list of what lies in it, and putting parts of it back.
+
+The list goes to the server as a stream of records, paced like a file that is read. What is put back is first
+compared with what the server believes stands there: whoever changed it meanwhile keeps their work. Links are
+never followed here, neither at the end of a path nor on the way to it.
+"""
+
+import errno
+import os
+import stat
+import struct
+
+import files
+import wire
+
+# Kind, mode, size, times of content and of change in ns, inode, lengths of the path and of a link's target.
+_RECORD = struct.Struct(">BIQqqQHH")
+FILE, LINK, DIRECTORY, OTHER, END = 1, 2, 3, 4, 255
+# The mode of the last record: whether the list is whole.
+_CUT, _WHOLE = 0, 1
+# Installed packages and caches: they can be had again, and are most of a workspace.
+_PASSED_OVER = {"node_modules", "__pycache__", "site-packages", ".cache"}
+# A file that a virtual environment of Python has at its top, whatever its name.
+_ENVIRONMENT_MARK = "pyvenv.cfg"
+# Of our own folder only what people are given is theirs.
+_OWN_FOLDER, _GIVEN_OUT = ".caisson", "artifacts"
+
+_PUT_BACK = struct.Struct(">BBIqQqqQHH")
+_PUT_FILE, _PUT_LINK, _PUT_DIRECTORY, _REMOVE = 1, 2, 3, 4
+_NOTHING, _SAME, _FOLDER = 0, 1, 2
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Tree(files.Read):
+    """A list of the workspace on its way to the server, kept in memory that counts for the sandbox."""
+
+    def __init__(self):
+        self._fd = os.memfd_create("caisson-tree", os.MFD_CLOEXEC)
+        self._at = self._left = 0
+        self.credit = files.WINDOW_BYTES
+
+    def fill(self, payload, workspace):
+        """Lists everything, yielding now and then; a list that would be too long ends where the bound is."""
+        entries_max, bytes_max = struct.unpack(">II", payload)
+        batch, seen, whole = bytearray(), 0, True
+        todo = [(workspace, "")]
+        while todo and whole:
+            folder, prefix = todo.pop()
+            try:
+                entries = os.scandir(folder)
+            except OSError:
+                continue  # Removed meanwhile, or closed to us by its owner.
+            with entries:
+                for entry in entries:
+                    record, goes_on = _record(entry, prefix)
+                    if record is None:
+                        continue
+                    if goes_on:
+                        todo.append((entry.path, f"{prefix}{entry.name}/"))
+                    batch += record
+                    seen += 1
+                    if seen > entries_max or self._left + len(batch) > bytes_max:
+                        whole = False
+                        break
+                    if seen % files.ENTRIES_PER_TURN == 0:
+                        self._keep(batch)
+                        yield
+        batch += _RECORD.pack(END, _WHOLE if whole else _CUT, 0, 0, 0, 0, 0, 0)
+        self._keep(batch)
+
+    def _keep(self, batch):
+        self._left += len(batch)
+        view = memoryview(bytes(batch))
+        while view:
+            view = view[os.write(self._fd, view) :]
+        batch.clear()
+
+
+def _record(entry, prefix):
+    """Returns an entry as bytes and whether to go into it; None for what is not looked at."""
+    own = _OWN_FOLDER if not prefix else _GIVEN_OUT if prefix == f"{_OWN_FOLDER}/" else None
+    if entry.name.startswith(files.OWN_PREFIX) or own == _GIVEN_OUT:
+        return (b"", True) if entry.name == own and entry.is_dir(follow_symlinks=False) else (None, False)
+    try:
+        status = entry.stat(follow_symlinks=False)
+        target = os.fsencode(os.readlink(entry.path)) if stat.S_ISLNK(status.st_mode) else b""
+    except OSError:
+        return None, False  # Removed meanwhile.
+    path = os.fsencode(f"{prefix}{entry.name}")
+    if len(path) > 0xFFFF:
+        return None, False  # Deeper than any path that can be named.
+    kind = _kind(status.st_mode)
+    if kind == DIRECTORY and _is_passed_over(entry):
+        return None, False
+    head = _RECORD.pack(
+        kind,
+        stat.S_IMODE(status.st_mode) & 0o777,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+        len(path),
+        len(target),
+    )
+    return head + path + target, kind == DIRECTORY
+
+
+def _kind(mode):
+    if stat.S_ISREG(mode):
+        return FILE
+    if stat.S_ISLNK(mode):
+        return LINK
+    return DIRECTORY if stat.S_ISDIR(mode) else OTHER
+
+
+def _is_passed_over(entry):
+    return entry.name in _PASSED_OVER or os.path.lexists(os.path.join(entry.path, _ENVIRONMENT_MARK))
+
+
+def put_back(payload, workspace):
+    """Puts one thing in its place, or takes it away, unless something else stands there than was expected."""
+    step, expected, mode, mtime_ns, *version, path_length, other_length = _PUT_BACK.unpack_from(payload)
+    path = payload[_PUT_BACK.size : _PUT_BACK.size + path_length]
+    other = payload[_PUT_BACK.size + path_length :]
+    if len(path) != path_length or len(other) != other_length:
+        raise OSError(errno.EINVAL, "malformed")
+    folder, name = _open_parent(path, workspace, step != _REMOVE)
+    try:
+        _check(name, folder, expected, tuple(version))
+        if step == _PUT_FILE:
+            _put_file(other, workspace, name, folder, mode, mtime_ns)
+        elif step == _PUT_LINK:
+            beside = f"{files.OWN_PREFIX}-{os.urandom(8).hex()}.part"
+            os.symlink(other, beside, dir_fd=folder)
+            _take_place(beside, folder, name, folder)
+        elif step == _PUT_DIRECTORY:
+            os.mkdir(name, mode & 0o777, dir_fd=folder)
+        elif step == _REMOVE:
+            (os.rmdir if expected == _FOLDER else os.unlink)(name, dir_fd=folder)
+        else:
+            raise OSError(errno.EINVAL, "no such step")
+    finally:
+        os.close(folder)
+
+
+def _open_parent(path, workspace, make):
+    """Opens the folder that something lies in, going through folders only, and returns it with the last name."""
+    *way, name = path.split(b"/")
+    if b"\0" in path or any(part in (b"", b".", b"..") for part in (*way, name)):
+        raise OSError(errno.EINVAL, "not a path in the workspace")
+    folder = os.open(workspace, _OPEN_FOLDER)
+    for part in way:
+        try:
+            try:
+                inner = os.open(part, _OPEN_FOLDER, dir_fd=folder)
+            except FileNotFoundError:
+                if not make:
+                    raise
+                os.mkdir(part, 0o755, dir_fd=folder)
+                inner = os.open(part, _OPEN_FOLDER, dir_fd=folder)
+        finally:
+            os.close(folder)
+        folder = inner
+    return folder, name
+
+
+def _check(name, folder, expected, version):
+    try:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        status = None
+    if expected == _NOTHING:
+        as_expected = status is None
+    elif status is None:
+        as_expected = False
+    elif expected == _FOLDER:
+        as_expected = stat.S_ISDIR(status.st_mode)
+    else:
+        found = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        as_expected = not stat.S_ISDIR(status.st_mode) and found == version
+    if not as_expected:
+        raise wire.Refused(wire.CHANGED_MEANWHILE, "it was changed meanwhile")
+
+
+def _put_file(source, workspace, name, folder, mode, mtime_ns):
+    origin, source_name = _open_parent(source, workspace, False)
+    try:
+        fd = os.open(source_name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=origin)
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise wire.Refused(wire.UNSUPPORTED_FILE, "not a regular file")
+            os.fchmod(fd, mode & 0o777)
+            os.utime(fd, ns=(mtime_ns, mtime_ns))
+        finally:
+            os.close(fd)
+        _take_place(source_name, origin, name, folder)
+    finally:
+        os.close(origin)
+
+
+def _take_place(source_name, origin, name, folder):
+    try:
+        os.rename(source_name, name, src_dir_fd=origin, dst_dir_fd=folder)
+    except BaseException:
+        os.unlink(source_name, dir_fd=origin)
+        raise

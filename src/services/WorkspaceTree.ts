@@ -1,0 +1,74 @@
+/**
+ * The workspace of a sandbox as a whole: what lies in it, and putting parts of it back.
+ *
+ * Paths are relative to the workspace, names joined by `/`. Nothing here follows a link, neither at the end of a
+ * path nor on the way to it.
+ */
+import { type Effect, Schema } from "effect";
+import type { FileError, SandboxError } from "./Sandbox.ts";
+
+/** One thing in a workspace; `other` is what can neither be kept nor put back, such as a socket or a device. */
+export const TreeEntry = Schema.Struct({
+  path: Schema.String,
+  kind: Schema.Literals(["file", "link", "directory", "other"]),
+  /** Permission bits; those that lend rights are left out. */
+  mode: Schema.Int,
+  sizeBytes: Schema.Number,
+  /** When its content was last changed, in nanoseconds since the epoch, in decimal digits. */
+  modifiedNs: Schema.String,
+  /** Changes whenever the thing does: a file that has the same has the same bytes. */
+  version: Schema.String,
+  /** Where a link leads, as it says. */
+  target: Schema.optionalKey(Schema.String),
+});
+export type TreeEntry = typeof TreeEntry.Type;
+
+/** What lies in a workspace. */
+export interface Tree {
+  readonly entries: ReadonlyArray<TreeEntry>;
+  /** Names that are not UTF-8, as far as they can be read: such things are left alone. */
+  readonly unreadable: ReadonlyArray<string>;
+  /** Whether this is all; false when it holds more than can be listed. */
+  readonly isWhole: boolean;
+}
+
+/** What must stand at a place for it to be changed: nothing, a directory, or the thing of a version. */
+export type Expected =
+  | { readonly _tag: "Nothing" }
+  | { readonly _tag: "Directory" }
+  | { readonly _tag: "Version"; readonly version: string };
+
+/** One step of putting a workspace back. */
+export type PutBack =
+  | {
+    readonly _tag: "File";
+    readonly path: string;
+    readonly expected: Expected;
+    /** A file of the workspace, written before, that takes the place; its own is then empty. */
+    readonly source: string;
+    readonly mode: number;
+    readonly modifiedNs: string;
+  }
+  | { readonly _tag: "Link"; readonly path: string; readonly expected: Expected; readonly target: string }
+  | { readonly _tag: "Directory"; readonly path: string; readonly mode: number }
+  | { readonly _tag: "Remove"; readonly path: string; readonly expected: Expected };
+
+/** What a sandbox whose workspace can be kept offers. */
+export interface WorkspaceTree {
+  /**
+   * Lists the workspace without looking into files.
+   *
+   * *Details*: passed over are installed packages (`node_modules`, `site-packages`, virtual environments), caches
+   * and our own files, except for those under `/artifacts`. At most `entriesMax` entries in bounded bytes.
+   *
+   * *Fails with* `SandboxError`, `FileError` when there is no memory or space for the list.
+   */
+  readonly list: (entriesMax: number) => Effect.Effect<Tree, SandboxError | FileError>;
+  /**
+   * Does one step, all or nothing; missing directories on the way are made.
+   *
+   * *Fails with* `FileError`: `Changed` when something else stands there than was expected, `IsDirectory` when a
+   * directory to be removed is not empty; `SandboxError`.
+   */
+  readonly putBack: (step: PutBack) => Effect.Effect<void, SandboxError | FileError>;
+}

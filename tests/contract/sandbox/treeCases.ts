@@ -1,0 +1,186 @@
+/**
+ * Cases of the Sandbox contract about the workspace as a whole.
+ */
+import assert from "node:assert/strict";
+import { Effect } from "effect";
+import { FileError, type SandboxHandle } from "../../../src/services/Sandbox.ts";
+import type { Expected, TreeEntry, WorkspaceTree } from "../../../src/services/WorkspaceTree.ts";
+import { type Cases, failureOf, ok, run, text } from "./SandboxCases.ts";
+
+/** More than any case makes. */
+const entriesMax = 10_000;
+
+const nothing: Expected = { _tag: "Nothing" };
+const as = ({ version }: TreeEntry): Expected => ({ _tag: "Version", version });
+
+const treeOf = ({ tree }: SandboxHandle): Effect.Effect<WorkspaceTree> =>
+  tree === undefined ? Effect.die("this sandbox has no tree") : Effect.succeed(tree);
+
+const listed = (handle: SandboxHandle) =>
+  Effect.gen(function* () {
+    const { entries, isWhole, unreadable } = yield* (yield* treeOf(handle)).list(entriesMax);
+    assert.ok(isWhole);
+    return { by: new Map(entries.map((entry) => [entry.path, entry])), unreadable };
+  });
+
+const entryOf = (by: ReadonlyMap<string, TreeEntry>, path: string): TreeEntry => {
+  const entry = by.get(path);
+  assert.ok(entry, `${path} is listed`);
+  return entry;
+};
+
+/** Registers them for one adapter. */
+export const treeCases = ({ withHandle }: Cases): void => {
+  const withTree = (title: string, body: Parameters<typeof withHandle>[1]) =>
+    withHandle(title, body, { needs: "tree" });
+
+  withTree(
+    "a workspace is listed with its links as text, without packages, caches and our own files",
+    (handle) =>
+      Effect.gen(function* () {
+        ok(
+          yield* run(
+            handle,
+            "mkdir -p src node_modules/x a/__pycache__ venv .git && touch venv/pyvenv.cfg && echo hi > src/a.py && " +
+              "chmod 6751 src/a.py && ln -s /etc/passwd out && ln -s src in && mkfifo pipe && echo x > node_modules/x/y && " +
+              "echo ref > .git/HEAD && echo r > /artifacts/report.txt && touch -d 1950-01-01 old",
+          ),
+        );
+        const { by } = yield* listed(handle);
+        assert.deepEqual([...by].map(([path, { kind }]) => `${kind} ${path}`).sort(), [
+          "directory .git",
+          "directory a",
+          "directory src",
+          "file .caisson/artifacts/report.txt",
+          "file .git/HEAD",
+          "file old",
+          "file src/a.py",
+          "link in",
+          "link out",
+          "other pipe",
+        ]);
+        assert.equal(entryOf(by, "out").target, "/etc/passwd");
+        assert.equal(entryOf(by, "src/a.py").mode, 0o751);
+        assert.ok(entryOf(by, "old").modifiedNs.startsWith("-"));
+      }),
+  );
+
+  withTree(
+    "a version stays while a file does and changes with its content, in place and with an old date",
+    (handle) =>
+      Effect.gen(function* () {
+        ok(yield* run(handle, "echo one > kept; echo one > written; echo one > dated; touch -r dated stamp"));
+        const before = yield* listed(handle);
+        ok(yield* run(handle, "echo two >> written; echo two > dated; touch -r stamp dated"));
+        const after = yield* listed(handle);
+        const same = (path: string) => entryOf(before.by, path).version === entryOf(after.by, path).version;
+        assert.deepEqual([same("kept"), same("written"), same("dated")], [true, false, false]);
+      }),
+  );
+
+  withTree(
+    "names are as hostile as they come, and those that are no UTF-8 are told apart",
+    (handle) =>
+      Effect.gen(function* () {
+        const names = [
+          "a b",
+          "-rf",
+          "~",
+          "line\nbreak",
+          "quote\"'",
+          "ünï\u0301",
+          "日本語",
+          "back\\slash",
+          "x".repeat(255),
+        ];
+        for (const [index, name] of names.entries()) {
+          yield* handle.writeFile(`n${index}`, text("x"));
+          yield* handle.writeFile("names.txt", text(name));
+          ok(yield* run(handle, `mv -- n${index} "./$(cat names.txt)"`));
+        }
+        ok(yield* run(handle, "touch $'bad\\xff' && rm names.txt && ln -s $'to\\xff' link"));
+        const { by, unreadable } = yield* listed(handle);
+        assert.deepEqual([...by.keys()].sort(), [...names].sort());
+        assert.deepEqual(unreadable.toSorted(), ["bad\ufffd", "link"]);
+        const tree = yield* treeOf(handle);
+        for (const name of names) {
+          yield* tree.putBack({ _tag: "Remove", path: name, expected: as(entryOf(by, name)) });
+        }
+        assert.equal((yield* listed(handle)).by.size, 0);
+      }),
+  );
+
+  withTree("a list that is longer than wished says that it is not whole", (handle) =>
+    Effect.gen(function* () {
+      ok(yield* run(handle, "seq 3000 | xargs touch"));
+      const tree = yield* treeOf(handle);
+      assert.equal((yield* tree.list(1_000)).isWhole, false);
+      assert.equal((yield* tree.list(3_000)).entries.length, 3_000);
+    }));
+
+  withTree("files, links and directories are put back with their mode and time", (handle) =>
+    Effect.gen(function* () {
+      const tree = yield* treeOf(handle);
+      yield* handle.writeFile(".caisson/undo/1", text("was"));
+      const file = { mode: 0o4750, modifiedNs: "1000000000000000123" };
+      yield* tree.putBack({ _tag: "File", path: "deep/er/f", expected: nothing, source: ".caisson/undo/1", ...file });
+      yield* tree.putBack({ _tag: "Link", path: "deep/l", expected: nothing, target: "/nowhere" });
+      yield* tree.putBack({ _tag: "Directory", path: "empty", mode: 0o700 });
+      const shown = yield* run(
+        handle,
+        "stat -c '%a %.9Y %n' deep/er/f empty; readlink deep/l; cat deep/er/f; ls .caisson/undo",
+      );
+      const [f, empty, link, content, ...rest] = ok(shown).split("\n");
+      assert.equal(f, "750 1000000000.000000123 deep/er/f");
+      assert.ok(empty?.startsWith("700 "));
+      assert.deepEqual([link, content, ...rest], ["/nowhere", "was"]);
+      const { by } = yield* listed(handle);
+      yield* handle.writeFile(".caisson/undo/2", text("again"));
+      const again = { ...file, expected: as(entryOf(by, "deep/er/f")), source: ".caisson/undo/2" };
+      yield* tree.putBack({ _tag: "File", path: "deep/er/f", ...again });
+      yield* tree.putBack({ _tag: "Link", path: "deep/l", expected: as(entryOf(by, "deep/l")), target: "er" });
+      assert.equal(ok(yield* run(handle, "cat deep/l/f")), "again");
+    }));
+
+  withTree(
+    "nothing is put over what was changed meanwhile, and no full directory is removed",
+    (handle) =>
+      Effect.gen(function* () {
+        const tree = yield* treeOf(handle);
+        ok(yield* run(handle, "echo one > mine; mkdir -p full/x; mkdir bare"));
+        const { by } = yield* listed(handle);
+        ok(yield* run(handle, "echo two > mine"));
+        const expected = as(entryOf(by, "mine"));
+        yield* handle.writeFile(".caisson/undo/1", text("old"));
+        const put = { _tag: "File", path: "mine", source: ".caisson/undo/1", mode: 0o644, modifiedNs: "0" } as const;
+        assert.equal(yield* failureOf(tree.putBack({ ...put, expected })), "Changed");
+        assert.equal(yield* failureOf(tree.putBack({ ...put, expected: nothing })), "Changed");
+        assert.equal(yield* failureOf(tree.putBack({ _tag: "Remove", path: "mine", expected })), "Changed");
+        assert.equal(yield* failureOf(tree.putBack({ _tag: "Remove", path: "gone", expected })), "Changed");
+        const folder: Expected = { _tag: "Directory" };
+        assert.equal(yield* failureOf(tree.putBack({ _tag: "Remove", path: "full", expected: folder })), "IsDirectory");
+        yield* tree.putBack({ _tag: "Remove", path: "bare", expected: folder });
+        assert.equal(ok(yield* run(handle, "cat mine; ls")), "two\nfull\nmine\n");
+      }),
+  );
+
+  withTree("no step goes through a link or out of the workspace", (handle) =>
+    Effect.gen(function* () {
+      const tree = yield* treeOf(handle);
+      ok(
+        yield* run(
+          handle,
+          "mkdir /tmp/outside && echo x > /tmp/outside/x && ln -s /tmp/outside way && ln -s way/x last",
+        ),
+      );
+      for (const path of ["way/y", "../y", "/tmp/y", "a/../y", "./y", "a//y", ""]) {
+        const refused = yield* Effect.flip(tree.putBack({ _tag: "Link", path, expected: nothing, target: "t" }));
+        assert.ok(refused instanceof FileError, path);
+      }
+      yield* handle.writeFile(".caisson/undo/1", text("mine"));
+      const last = entryOf((yield* listed(handle)).by, "last");
+      const put = { _tag: "File", path: "last", source: ".caisson/undo/1", mode: 0o644, modifiedNs: "0" } as const;
+      yield* tree.putBack({ ...put, expected: as(last) });
+      assert.equal(ok(yield* run(handle, "cat last; cat /tmp/outside/x; ls /tmp/outside")), "minex\nx\n");
+    }));
+};

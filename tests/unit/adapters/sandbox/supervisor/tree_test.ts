@@ -1,0 +1,48 @@
+/** The workspace as a whole through the real supervisor, and through one that lies. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { Effect } from "effect";
+import { decodeTree } from "../../../../../src/adapters/sandbox/supervisor/tree.ts";
+import { it } from "../../../../support/it.ts";
+import { hostSupervisor } from "./hostSupervisor.ts";
+import { makeRandom } from "./random.ts";
+
+/** Enough that the list takes several windows. */
+const filesMany = 20_000;
+
+it.live("a list of many windows arrives whole, while other work goes on", () =>
+  Effect.gen(function* () {
+    const { link, workspace } = yield* hostSupervisor();
+    for (let folder = 0; folder < filesMany / 1000; folder++) {
+      mkdirSync(`${workspace}/${folder}`);
+      for (let file = 0; file < 1000; file++) writeFileSync(`${workspace}/${folder}/a-name-of-some-length-${file}`, "");
+    }
+    const [tree] = yield* Effect.all(
+      [link.tree.list(filesMany * 2), link.ping, link.writeFile("x", Buffer.from("x"))],
+      {
+        concurrency: "unbounded",
+      },
+    );
+    assert.ok(tree.isWhole);
+    assert.ok(tree.entries.length >= filesMany + filesMany / 1000);
+  }));
+
+it.effect("a list that is cut or changed is refused or read, and never throws", () =>
+  Effect.sync(() => {
+    const record = Buffer.alloc(41);
+    record[0] = 255;
+    record.writeUInt32BE(1, 1);
+    assert.deepEqual(decodeTree(record), { entries: [], unreadable: [], isWhole: true });
+    for (let length = 0; length < 41; length++) assert.equal(decodeTree(record.subarray(0, length)), undefined);
+    const file = Buffer.concat([Buffer.alloc(41), Buffer.from("abc"), record]);
+    file[0] = 1;
+    file.writeUInt16BE(3, 37);
+    assert.deepEqual(decodeTree(file)?.entries.map(({ path }) => path), ["abc"]);
+    const { below } = makeRandom(7);
+    for (let round = 0; round < 20_000; round++) {
+      const broken = Buffer.from(file);
+      broken[below(broken.length)] = below(256);
+      decodeTree(broken);
+    }
+  }));
