@@ -8,7 +8,7 @@ import { Context, Effect, Schema, type Scope, type Stream } from "effect";
 import type { CellOutcome, CellRequest } from "../domain/Cell.ts";
 import type { ExecutionOutcome, ExecutionRequest } from "../domain/Execution.ts";
 import type { Owner } from "../domain/Owner.ts";
-import type { WorkspaceTree } from "./WorkspaceTree.ts";
+import type { PutBack, Tree } from "../domain/WorkspaceTree.ts";
 
 // Errors -----------------------------------------------------------------------------------------
 
@@ -203,6 +203,26 @@ export interface SandboxStream {
   readonly end: Effect.Effect<void>;
   /** Gives both directions up at once. */
   readonly reset: Effect.Effect<void>;
+}
+
+/** The workspace as a whole, for a sandbox that can list it and put parts of it back; no link is ever followed. */
+export interface WorkspaceTree {
+  /**
+   * Lists the workspace without looking into files.
+   *
+   * *Details*: passed over are installed packages (`node_modules`, `site-packages`, virtual environments), caches
+   * and our own files, except for those under `/artifacts`. At most `entriesMax` entries in bounded bytes.
+   *
+   * *Fails with* `SandboxError`, `FileError` when there is no memory or space for the list.
+   */
+  readonly list: (entriesMax: number) => Effect.Effect<Tree, SandboxError | FileError>;
+  /**
+   * Does one step, all or nothing; missing directories on the way are made.
+   *
+   * *Fails with* `FileError`: `Changed` when something else stands there than was expected, `IsDirectory` when a
+   * directory to be removed is not empty; `SandboxError`.
+   */
+  readonly putBack: (step: PutBack) => Effect.Effect<void, SandboxError | FileError>;
 }
 
 // Port -------------------------------------------------------------------------------------------

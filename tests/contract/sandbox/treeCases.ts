@@ -3,8 +3,8 @@
  */
 import assert from "node:assert/strict";
 import { Effect } from "effect";
-import { FileError, type SandboxHandle } from "../../../src/services/Sandbox.ts";
-import type { Expected, TreeEntry, WorkspaceTree } from "../../../src/services/WorkspaceTree.ts";
+import type { Expected, TreeEntry } from "../../../src/domain/WorkspaceTree.ts";
+import { FileError, type SandboxHandle, type WorkspaceTree } from "../../../src/services/Sandbox.ts";
 import { type Cases, failureOf, ok, run, text } from "./SandboxCases.ts";
 
 /** More than any case makes. */

@@ -14,8 +14,8 @@ import {
   type SandboxHandle,
   type SandboxStream,
   StartFailed,
+  type WorkspaceTree,
 } from "../../../services/Sandbox.ts";
-import type { WorkspaceTree } from "../../../services/WorkspaceTree.ts";
 import type { ByteChannel } from "./ByteChannel.ts";
 import { execute, executeUntil, executeWithInput, withLastDeadline } from "./execute.ts";
 import { changedFiles, readDocstring, readText, usage, writeFile } from "./files.ts";

@@ -3,8 +3,8 @@
  */
 import { Buffer } from "node:buffer";
 import { Effect, type Scope, Stream } from "effect";
-import type { FileError, SandboxError } from "../../../services/Sandbox.ts";
-import type { Expected, PutBack, Tree, TreeEntry, WorkspaceTree } from "../../../services/WorkspaceTree.ts";
+import type { Expected, PutBack, Tree, TreeEntry } from "../../../domain/WorkspaceTree.ts";
+import type { FileError, SandboxError, WorkspaceTree } from "../../../services/Sandbox.ts";
 import { encodePath, type FilesContext, request, wholeNumber } from "./files.ts";
 import { Ask } from "./frames.ts";
 import { lost } from "./LinkSession.ts";
@@ -90,7 +90,7 @@ const expectedOf = (step: PutBack): Expected => step._tag === "Directory" ? { _t
 const otherOf = (step: PutBack): string => step._tag === "File" ? step.source : step._tag === "Link" ? step.target : "";
 
 /** Encodes a step as the supervisor takes it. */
-export const encodePutBack = (step: PutBack, path: Uint8Array): ReadonlyArray<Uint8Array> => {
+const encodePutBack = (step: PutBack, path: Uint8Array): ReadonlyArray<Uint8Array> => {
   const expected = expectedOf(step);
   const other = Buffer.from(otherOf(step), "utf8");
   const [size = "0", modified = "0", changed = "0", inode = "0"] = expected._tag === "Version"

@@ -1,11 +1,10 @@
 /**
- * The workspace of a sandbox as a whole: what lies in it, and putting parts of it back.
+ * The workspace of a sandbox as a whole: what lies in it, and steps that put parts of it back.
  *
- * Paths are relative to the workspace, names joined by `/`. Nothing here follows a link, neither at the end of a
- * path nor on the way to it.
+ * Paths are relative to the workspace, names joined by `/`. A link is a thing of its own, never
+ * what it leads to.
  */
-import { type Effect, Schema } from "effect";
-import type { FileError, SandboxError } from "./Sandbox.ts";
+import { Schema } from "effect";
 
 /** One thing in a workspace; `other` is what can neither be kept nor put back, such as a socket or a device. */
 export const TreeEntry = Schema.Struct({
@@ -52,23 +51,3 @@ export type PutBack =
   | { readonly _tag: "Link"; readonly path: string; readonly expected: Expected; readonly target: string }
   | { readonly _tag: "Directory"; readonly path: string; readonly mode: number }
   | { readonly _tag: "Remove"; readonly path: string; readonly expected: Expected };
-
-/** What a sandbox whose workspace can be kept offers. */
-export interface WorkspaceTree {
-  /**
-   * Lists the workspace without looking into files.
-   *
-   * *Details*: passed over are installed packages (`node_modules`, `site-packages`, virtual environments), caches
-   * and our own files, except for those under `/artifacts`. At most `entriesMax` entries in bounded bytes.
-   *
-   * *Fails with* `SandboxError`, `FileError` when there is no memory or space for the list.
-   */
-  readonly list: (entriesMax: number) => Effect.Effect<Tree, SandboxError | FileError>;
-  /**
-   * Does one step, all or nothing; missing directories on the way are made.
-   *
-   * *Fails with* `FileError`: `Changed` when something else stands there than was expected, `IsDirectory` when a
-   * directory to be removed is not empty; `SandboxError`.
-   */
-  readonly putBack: (step: PutBack) => Effect.Effect<void, SandboxError | FileError>;
-}
