@@ -57,6 +57,9 @@ def _command_environment(settings):
 
         authorities = os.environ.get(f"{_OWN_PREFIX}EGRESS_CA", "")
         base.update(egress.environment(settings.egress_port, settings.workspace, base["PATH"], authorities))
+        for line in os.environ.get(f"{_OWN_PREFIX}EGRESS_VARIABLES", "").splitlines():
+            name, _, value = line.partition("=")
+            base[name] = value
     return {
         **base,
         "HOME": settings.workspace,

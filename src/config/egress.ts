@@ -3,7 +3,7 @@
  */
 import { parseEgressEntry, presetNames } from "../domain/EgressRule.ts";
 import { parseRange } from "../domain/IpAddress.ts";
-import { choice, integer, list, optionalText, type Row } from "./rows.ts";
+import { choice, domainSecrets, integer, list, optionalText, type Row } from "./rows.ts";
 
 /** The rows of this area, by the name the code uses. */
 export const egressRows = {
@@ -33,6 +33,10 @@ export const egressRows = {
   }),
   egressCaFile: optionalText("CAISSON_EGRESS_CA_FILE", {
     why: "File of certificates in PEM, at most 64 KiB, that programs in sandboxes trust beside those of the image.",
+  }),
+  egressSecrets: domainSecrets("CAISSON_EGRESS_SECRETS", {
+    why: "Secrets that request headers to their host get on the way out; code in sandboxes sees a placeholder in the " +
+      "variable of that name. Every user of this server can use them.",
   }),
   egressConnectionsMax: integer("CAISSON_EGRESS_CONNECTIONS_MAX", {
     default: 32,

@@ -2,6 +2,7 @@
  * The kinds of settings: how a text becomes a value and what is said when it cannot.
  */
 import { Option, Redacted, Schema } from "effect";
+import { type DomainSecret, parseDomainSecrets } from "../domain/DomainSecret.ts";
 import { parseToolServers, type ToolServers } from "../domain/ToolServer.ts";
 
 /** One setting: where it is read from, what it may be, and what breaks if it is wrong. */
@@ -104,6 +105,16 @@ export const toolServers = (key: string, about: About): Row<ToolServers> =>
     secret: true,
     fallback: {},
     parse: parseToolServers,
+  });
+
+/** Secrets of hosts as JSON. */
+export const domainSecrets = (key: string, about: About): Row<ReadonlyArray<DomainSecret>> =>
+  row(key, about, {
+    expected: 'JSON such as [{"domain":"api.example.com","name":"API_TOKEN","value":"…"}]',
+    defaultText: "",
+    secret: true,
+    fallback: [],
+    parse: parseDomainSecrets,
   });
 
 /** Yes or no. */

@@ -52,6 +52,8 @@ export interface EgressOffer {
   readonly notes: ReadonlyArray<string>;
   /** Certificates in PEM that programs must trust beside those of the system; "" for none. */
   readonly certificates: string;
+  /** Variables that commands find in their environment: placeholders of secrets, never a secret. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 /** What decides about connections. */

@@ -300,6 +300,72 @@ for number in range(1000):
     { egress: "open" },
   );
 
+  const secret = "real-secret-of-the-origin";
+  const secrets = egressRows.egressSecrets.parse(
+    JSON.stringify([{ domain: "allowed.example", name: "API_TOKEN", value: secret }]),
+  );
+  const withSecret = { egressSecrets: secrets._tag === "Some" ? secrets.value : assert.fail("no secrets") };
+
+  scene("a secret reaches its host and is nowhere in the sandbox", ({ handle, ...world }) =>
+    Effect.gen(function* () {
+      const outcome = yield* run(
+        handle,
+        `head -c 200000 /dev/urandom >big
+curl -sS -H "Authorization: Bearer $API_TOKEN" -H "X-Other: $API_TOKEN" -d "$API_TOKEN" "https://allowed.example/a?t=$API_TOKEN"
+curl -sS -u "ada:$API_TOKEN" -H 'Transfer-Encoding: chunked' --data-binary @big https://allowed.example/chunked
+curl -sS -H "Authorization: Bearer $API_TOKEN" https://x.wild.example/other
+curl -sS -H "Authorization: Bearer $API_TOKEN" http://allowed.example/plain
+python3 -c 'import os, urllib.request as u; print(u.urlopen(u.Request("https://allowed.example/python", headers={"Authorization": "token " + os.environ["API_TOKEN"]})).status)'
+env > env.txt; cat /proc/*/environ > environ.txt 2>/dev/null
+grep -rsl ${secret} /workspace /tmp /run /opt/caisson /etc /proc/self/environ /proc/1/environ; echo "[$API_TOKEN]"`,
+        40_000,
+      );
+      assert.equal(outcome.note, undefined);
+      assert.match(outcome.stdout, /\[caisson-secret-API_TOKEN-[0-9a-f]{32}\]\n$/, outcome.stderr);
+      assert.ok(!outcome.stdout.includes(secret) && !outcome.stdout.includes("/workspace/env"), outcome.stdout);
+      const of = (path: string) => world.requests.find(({ url }) => url?.startsWith(path)) ?? assert.fail(path);
+      assert.equal(of("/a").headers.authorization, `Bearer ${secret}`);
+      assert.equal(of("/a").headers["x-other"], secret);
+      assert.match(of("/a").url ?? "", /\?t=caisson-secret-/);
+      assert.equal(of("/a").bodyBytes, of("/a").url?.split("=")[1]?.length);
+      assert.equal(of("/chunked").headers.authorization, `Basic ${Buffer.from(`ada:${secret}`).toString("base64")}`);
+      assert.equal(of("/chunked").bodyBytes, 200_000);
+      assert.equal(of("/python").headers.authorization, `token ${secret}`);
+      assert.match(String(of("/other").headers.authorization), /^Bearer caisson-secret-/);
+      assert.match(String(of("/plain").headers.authorization), /^Bearer caisson-secret-/);
+    }), withSecret);
+
+  scene("git clones over https with a password that it never sees", ({ handle }) =>
+    Effect.gen(function* () {
+      const outcome = yield* run(
+        handle,
+        'git clone -q "https://ada:$API_TOKEN@allowed.example/repo.git" repo && cat repo/hello.txt; ' +
+          `grep -rs ${secret} . | wc -l`,
+        40_000,
+      );
+      assert.equal(outcome.stdout, "hello from git\n0\n", outcome.stderr);
+    }), withSecret);
+
+  scene(
+    "requests to a host with a secret go nowhere else, and not to a server that is not that host",
+    ({ handle, ...world }) =>
+      Effect.gen(function* () {
+        const outcome = yield* run(
+          handle,
+          `curl -s -o /dev/null -w '%{http_code} ' -H 'Host: evil.example' https://allowed.example/fronted
+curl -s -o /dev/null -w '%{http_code} ' --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' https://allowed.example/socket
+curl -s -o /dev/null -w '%{http_code}' -H 'Content-Length: 3' -H 'Transfer-Encoding: chunked' -d abc https://allowed.example/both`,
+        );
+        assert.equal(outcome.stdout, "403 400 400");
+        assert.match(
+          outcome.note ?? "",
+          /refused allowed\.example:443, the request is for another host than its tunnel/,
+        );
+        assert.deepEqual(world.requests, []);
+      }),
+    withSecret,
+  );
+
   it.live(`${name}: off means no listener, no variable and no note of a proxy`, () =>
     Effect.gen(function* () {
       const handle = yield* (yield* Sandbox).open(freshOwner(true));

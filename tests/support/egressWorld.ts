@@ -43,13 +43,49 @@ const bodyOf = async (request: IncomingMessage): Promise<number> => {
   return bytes;
 };
 
+/** The bare repository of git at `/repo.git/`, for who shows this user and password. */
+export const gitUser = "ada:real-secret-of-the-origin";
+
 /** Answers `/bytes/N` with so many, `/to/URL` with a redirect, `/slow` never, everything else with a greeting. */
 const answer = (request: IncomingMessage, response: ServerResponse) => {
   const [, what, ...rest] = (request.url ?? "").split("/");
   if (what === "to") return response.writeHead(302, { Location: decodeURIComponent(rest.join("/")) }).end();
   if (what === "bytes") return response.end(Buffer.alloc(Number(rest[0])));
   if (what === "slow") return;
+  if (what === "repo.git") return git(rest.join("/").split("?")[0] ?? "", request, response);
   response.end(`hello from ${request.headers.host}\n`);
+};
+
+/** Files of a repository as `git update-server-info` leaves them. */
+const git = (path: string, request: IncomingMessage, response: ServerResponse) => {
+  if (request.headers.authorization !== `Basic ${Buffer.from(gitUser).toString("base64")}`) {
+    return response.writeHead(401, { "WWW-Authenticate": 'Basic realm="git"' }).end();
+  }
+  const folder = repository();
+  try {
+    return response.end(Deno.readFileSync(`${folder}/${path}`));
+  } catch {
+    return response.writeHead(404).end();
+  }
+};
+
+let made: string | undefined;
+/** A bare repository with one commit, made once a process. */
+const repository = (): string => {
+  if (made !== undefined) return made;
+  const folder = Deno.makeTempDirSync({ prefix: "caisson-git-" });
+  globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+  const run = (...args: ReadonlyArray<string>) => {
+    const { success, stderr } = new Deno.Command("git", { args: [...args], cwd: folder }).outputSync();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+  };
+  run("init", "-q", "-b", "main", "work");
+  Deno.writeTextFileSync(`${folder}/work/hello.txt`, "hello from git\n");
+  run("-C", "work", "add", ".");
+  run("-C", "work", "-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "-qm", "first");
+  run("clone", "-q", "--bare", "work", "repo.git");
+  run("-C", "repo.git", "update-server-info");
+  return made = `${folder}/repo.git`;
 };
 
 const listening = (server: Server | ReturnType<typeof createPlain>) =>

@@ -128,6 +128,13 @@ const ownKeys = conversationKeys("secret");
 
 /** How functions are called that need more than a text in the first place. */
 const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>> = {
+  "src/adapters/egress/requestHead.ts readOriginHead": (f, text) =>
+    f(
+      new TextEncoder().encode(`GET /${text} HTTP/1.1\r\nHost: a.example\r\nX: ${text}\r\n\r\n`),
+      "a.example",
+      443,
+      String,
+    ),
   "src/adapters/model/legalHistory.ts legalName": (f, text) => f(text, nameRules),
   "src/adapters/identity/apiKeys.ts findKey": (f, text) => f([], text),
   "src/adapters/model/fault.ts fault": (f, text) => f({ _tag: "BadCredentials" }, text),
@@ -157,6 +164,7 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
 const leftOut: Readonly<Record<string, string>> = {
   "src/adapters/identity/keyFile.ts": "an operator's own command",
   "src/agent/fileEdits.ts": "passes a path on; the edit itself is a function of src/domain/textEdit.ts",
+  "src/adapters/egress/conversation.ts answer": "sentences of ours, and a host that is cut",
   "src/adapters/egress/judge.ts reach": "a name that hostName of src/domain/EgressRule.ts has bounded",
   "src/adapters/model/Scripted.ts": "a script of the test's own",
   "src/adapters/model/fault.ts toFailure": "names of a provider and a model, checked at the door",

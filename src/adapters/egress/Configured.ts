@@ -1,16 +1,19 @@
 /**
  * The Egress port as the settings say.
  */
-import { Effect, Layer, Option } from "effect";
+import { Clock, Effect, Layer, Option } from "effect";
 import { ConfigurationRefused, Settings, type SettingsService, settingsTable } from "../../config.ts";
 import { type EgressRule, egressRuleText, httpPort, isCovered, tlsPort } from "../../domain/EgressRule.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import type { OwnerKey } from "../../domain/Owner.ts";
 import { Egress, EgressBeyond, type EgressOffer } from "../../services/Egress.ts";
 import { Allowances } from "./Allowances.ts";
+import { makeAuthority } from "./certificates.ts";
+import type { Interception } from "./interception.ts";
 import type { EgressPolicy } from "./judge.ts";
 import { machine, type Outside } from "./Outside.ts";
 import { serve } from "./Proxy.ts";
+import { makeSecrets } from "./secrets.ts";
 
 /** Handed to sandboxes as a variable, which kernels bound at 128 KiB. */
 const certificatesBytesMax = 64 * 1024;
@@ -39,20 +42,52 @@ const readCertificates = Effect.fnUntraced(function* ({ egressCaFile }: Settings
   return text;
 });
 
-const offerOf = (policy: EgressPolicy, certificates: string): EgressOffer => {
+/** An authority in memory for the hosts that have secrets; no such thing where none has one. */
+const interceptionOf = Effect.fnUntraced(function* (
+  { egressSecrets }: SettingsService,
+  policy: EgressPolicy,
+  certificates: string,
+) {
+  if (egressSecrets.length === 0) return undefined;
+  const beyond = egressSecrets.filter(({ domain: name }) => !mayBe(policy, { name, subdomains: false, port: tlsPort }));
+  if (beyond.length > 0) {
+    const { key } = settingsTable.egressSecrets;
+    return yield* new ConfigurationRefused({
+      problems: beyond.map(({ domain, name }) => `${key} has ${name} for ${domain}, which may not be reached`),
+    });
+  }
+  const interception: Interception = {
+    secrets: makeSecrets(egressSecrets),
+    authority: makeAuthority(yield* Clock.currentTimeMillis),
+    certificates,
+  };
+  return interception;
+});
+
+const toldOf = (policy: EgressPolicy, more: ReadonlyArray<string>): Pick<EgressOffer, "promise" | "notes"> => {
   const how = "Programs reach the network by HTTP and HTTPS only, through the proxy that their environment names; " +
     "pip, npm, git over https and curl use it, and what pip and npm install stays in /workspace/.local.";
   if (policy._tag === "Open") {
-    return { promise: "HTTP(S) to every public name, through the server", notes: [how], certificates };
+    return { promise: "HTTP(S) to every public name, through the server", notes: [how, ...more] };
   }
   const names = policy.rules.map(egressRuleText);
-  const more = names.length > namesShownMax ? ` and ${names.length - namesShownMax} more` : "";
-  const listed = names.length === 0 ? "nothing" : `${names.slice(0, namesShownMax).join(", ")}${more}`;
+  const rest = names.length > namesShownMax ? ` and ${names.length - namesShownMax} more` : "";
+  const listed = names.length === 0 ? "nothing" : `${names.slice(0, namesShownMax).join(", ")}${rest}`;
   return {
     promise: `HTTP(S) to ${names.length} names, through the server`,
-    notes: [how, `Only these names can be reached, everything else is refused: ${listed}.`],
-    certificates,
+    notes: [how, `Only these names can be reached, everything else is refused: ${listed}.`, ...more],
   };
+};
+
+const offerOf = (policy: EgressPolicy, operators: string, interception: Interception | undefined): EgressOffer => {
+  const certificates = `${operators}${interception?.authority.certificate ?? ""}`;
+  const variables = interception?.secrets.variables ?? {};
+  const names = Object.keys(variables);
+  const secret = names.length === 0 ? [] : [
+    `In request headers to the hosts they belong to, the values of ${names.map((name) => `$${name}`).join(", ")} are ` +
+    "replaced by secrets on the way out; their values here are placeholders.",
+  ];
+  return { ...toldOf(policy, secret), certificates, variables };
 };
 
 /** The port over a network that is given, for tests of what no network here has. */
@@ -64,6 +99,7 @@ export const layerOver = (outside: Outside): Layer.Layer<never, ConfigurationRef
       const policy = policyOf(settings);
       if (policy === undefined) return Egress.defaultValue();
       const certificates = yield* readCertificates(settings);
+      const interception = yield* interceptionOf(settings, policy, certificates);
       const limits = new Map<OwnerKey, ReadonlyArray<EgressRule>>();
       const totals = { allowed: 0, refused: 0, failed: 0, open: 0, upBytes: 0, downBytes: 0 };
       const allowances = new Allowances({
@@ -73,8 +109,16 @@ export const layerOver = (outside: Outside): Layer.Layer<never, ConfigurationRef
         bytesPerDay: settings.egressMbPerDay * mib,
       });
       return {
-        offer: offerOf(policy, certificates),
-        serve: serve({ outside, policy, limits, privateRanges: settings.egressPrivate, allowances, totals }),
+        offer: offerOf(policy, certificates, interception),
+        serve: serve({
+          outside,
+          policy,
+          limits,
+          interception,
+          privateRanges: settings.egressPrivate,
+          allowances,
+          totals,
+        }),
         limit: (owner, rules) =>
           Effect.suspend(() => {
             const beyond = (rules ?? []).filter((rule) => !mayBe(policy, rule));

@@ -7,14 +7,24 @@ import { Data, Duration, Effect, type Scope } from "effect";
 /** The network did not do what was asked, in words fit for the model. */
 export class OutsideError extends Data.TaggedError("OutsideError")<{ readonly why: string }> {}
 
-/** An open connection to an address. */
-export interface OutsideConnection {
+/** What can be read from and written to. */
+export interface OutsideEnd {
   /** The next bytes, undefined at their end. The array is the reader's own. */
   readonly read: Effect.Effect<Uint8Array | undefined, OutsideError>;
   readonly write: (bytes: Uint8Array) => Effect.Effect<void, OutsideError>;
   readonly end: Effect.Effect<void>;
+}
+
+/** An open connection to an address. */
+export interface OutsideConnection extends OutsideEnd {
   /** The other end is this very machine, at whatever address. */
   readonly isOurselves: boolean;
+  /**
+   * Begins TLS on it, with a server that proves to have a name; the connection itself is not used any more.
+   *
+   * *Details*: `certificates` in PEM are trusted beside those of the runtime.
+   */
+  readonly secured: (name: string, certificates: string) => Effect.Effect<OutsideEnd, OutsideError, Scope.Scope>;
 }
 
 /** What the judge needs of the network. */
@@ -30,7 +40,7 @@ const readBytes = 64 * 1024;
 
 const failed = (why: string) => () => new OutsideError({ why });
 
-const connectionOf = (connection: Deno.TcpConn): OutsideConnection => {
+const endOf = (connection: Deno.TcpConn | Deno.TlsConn): OutsideEnd => {
   const broken = failed("the connection broke");
   const buffer = new Uint8Array(readBytes);
   return {
@@ -48,11 +58,35 @@ const connectionOf = (connection: Deno.TcpConn): OutsideConnection => {
       }),
     // A peer that is gone already needs not be told.
     end: Effect.ignore(Effect.tryPromise(() => connection.closeWrite())),
-    isOurselves: connection.localAddr.hostname === connection.remoteAddr.hostname,
   };
 };
 
-const close = (connection: Deno.TcpConn) =>
+const connectionOf = (connection: Deno.TcpConn): OutsideConnection => ({
+  ...endOf(connection),
+  isOurselves: connection.localAddr.hostname === connection.remoteAddr.hostname,
+  secured: (name, certificates) =>
+    Effect.acquireRelease(
+      Effect.tryPromise({
+        try: async () => {
+          const caCerts = certificates === "" ? [] : [certificates];
+          const secure = await Deno.startTls(connection, { hostname: name, caCerts, alpnProtocols: ["http/1.1"] });
+          await secure.handshake();
+          return secure;
+        },
+        catch: failed("its certificate is not to be trusted, or it speaks no TLS"),
+      }),
+      close,
+      { interruptible: true },
+    ).pipe(
+      Effect.timeoutOrElse({
+        duration: answerMax,
+        orElse: () => Effect.fail(new OutsideError({ why: "no answer in time" })),
+      }),
+      Effect.map(endOf),
+    ),
+});
+
+const close = (connection: Deno.TcpConn | Deno.TlsConn) =>
   Effect.sync(() => {
     try {
       connection.close();

@@ -2,17 +2,18 @@
  * The proxy's end in the server: one request of a program, judged, and its connection to the end.
  */
 import { Buffer } from "node:buffer";
-import { Clock, Duration, Effect, type Scope } from "effect";
+import { Clock, Effect, type Scope } from "effect";
 import { ownerKey } from "../../domain/ids.ts";
-import { type EgressRule, hostName } from "../../domain/EgressRule.ts";
+import { type EgressRule, hostName, tlsPort } from "../../domain/EgressRule.ts";
 import type { Owner, OwnerKey } from "../../domain/Owner.ts";
 import type { EgressConnection, EgressTotals } from "../../services/Egress.ts";
 import type { SandboxStream } from "../../services/Sandbox.ts";
 import type { Allowances, Share } from "./Allowances.ts";
 import { readHello } from "./clientHello.ts";
-import { type Carried, exchange, type Failure } from "./exchange.ts";
+import { answer, type Connection, linger, readUntil } from "./conversation.ts";
+import { exchange, type Failure } from "./exchange.ts";
 import { type JudgeContext, reach, Refused } from "./judge.ts";
-import { OutsideError } from "./Outside.ts";
+import { type Interception, sendWithSecrets } from "./interception.ts";
 import { type Head, headBytesMax, headEnd, readHead } from "./requestHead.ts";
 
 /** What the proxies of one server share. */
@@ -20,73 +21,10 @@ export interface ProxyContext extends JudgeContext {
   /** Owners who may reach less than the policy allows. */
   readonly limits: ReadonlyMap<OwnerKey, ReadonlyArray<EgressRule>>;
   readonly allowances: Allowances;
+  /** Secrets and how they get into requests; none where there are none. */
+  readonly interception: Interception | undefined;
   readonly totals: { -readonly [K in keyof EgressTotals]: EgressTotals[K] };
 }
-
-/** A program that connects asks at once. */
-const headMax = Duration.seconds(30);
-/** A program that was answered reads it and closes; one that does not is closed. */
-const lingerMax = Duration.seconds(10);
-
-/** One connection while it lasts. */
-interface Connection extends Carried {
-  host: string;
-  port: number;
-  address: string | undefined;
-  verdict: EgressConnection["verdict"];
-  why: string | undefined;
-}
-
-const join = (a: Uint8Array, b: Uint8Array): Uint8Array => a.length === 0 ? b : Buffer.concat([a, b]);
-
-const reasons: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  403: "Forbidden",
-  411: "Length Required",
-  429: "Too Many Requests",
-  431: "Request Header Fields Too Large",
-  502: "Bad Gateway",
-};
-
-/** The answer to a program that asked for what it does not get. */
-const answer = (status: number, { host, port }: Connection, why: string): Uint8Array => {
-  const body = Buffer.from(`egress: ${host}:${port}: ${why}\n`, "utf8");
-  const head = [
-    `HTTP/1.1 ${status} ${reasons[status] ?? "Refused"}`,
-    "Content-Type: text/plain; charset=utf-8",
-    `Content-Length: ${body.length}`,
-    "X-Caisson-Egress: refused",
-    "Connection: close",
-  ];
-  return Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`, "latin1"), body]);
-};
-
-/** Ends our direction and waits for the program's, so that what was sent is read before all is closed. */
-const linger = (stream: SandboxStream) =>
-  Effect.gen(function* () {
-    yield* stream.end;
-    while ((yield* stream.read) !== undefined);
-  }).pipe(Effect.timeoutOption(lingerMax), Effect.ignore);
-
-/** Reads until enough is there; *fails with* `OutsideError` when the program says too little for too long. */
-const readUntil = <A>(
-  stream: SandboxStream,
-  first: Uint8Array,
-  found: (bytes: Uint8Array) => A | undefined,
-): Effect.Effect<{ readonly found: A; readonly bytes: Uint8Array } | undefined, Failure> =>
-  Effect.gen(function* () {
-    let bytes = first;
-    for (;;) {
-      const result = found(bytes);
-      if (result !== undefined) return { found: result, bytes };
-      const piece = yield* stream.read;
-      if (piece === undefined) return undefined;
-      bytes = join(bytes, piece);
-    }
-  }).pipe(Effect.timeoutOrElse({
-    duration: headMax,
-    orElse: () => Effect.fail(new OutsideError({ why: "the program asked for nothing in time" })),
-  }));
 
 /** The head of a request and what followed it; undefined when the program went away first. */
 const request = Effect.fnUntraced(function* (
@@ -132,8 +70,20 @@ const tunnel = Effect.fnUntraced(function* (
   if (hostName(found.name) !== host) {
     return yield* new Refused({ status: 0, why: "TLS asked for another server" });
   }
-  allowed(context, connection);
-  yield* exchange(stream, reached.connection, { share, carried: connection, first: bytes });
+  const onAllowed = () => allowed(context, connection);
+  const substitute = port === tlsPort ? context.interception?.secrets.of(host) : undefined;
+  if (substitute === undefined || context.interception === undefined) {
+    onAllowed();
+    return yield* exchange(stream, reached.connection, { share, carried: connection, first: bytes });
+  }
+  yield* sendWithSecrets(context.interception, substitute, {
+    stream,
+    connection,
+    first: bytes,
+    share,
+    outside: reached.connection,
+    onAllowed,
+  });
 });
 
 /** One plain request and its answer. */
@@ -141,7 +91,7 @@ const plain = Effect.fnUntraced(function* (
   context: ProxyContext,
   stream: SandboxStream,
   connection: Connection,
-  { head, bodyBytes }: Extract<Head, { readonly _tag: "Plain" }>,
+  { head, body }: Extract<Head, { readonly _tag: "Plain" }>,
   rest: Uint8Array,
   share: Share,
 ): Effect.fn.Return<void, Refused | Failure, Scope.Scope> {
@@ -149,7 +99,7 @@ const plain = Effect.fnUntraced(function* (
   connection.address = reached.address;
   allowed(context, connection);
   yield* reached.connection.write(head);
-  yield* exchange(stream, reached.connection, { share, carried: connection, first: rest, upBytesMax: bodyBytes });
+  yield* exchange(stream, reached.connection, { share, carried: connection, first: rest, body });
   yield* linger(stream);
 });
 

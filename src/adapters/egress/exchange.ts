@@ -5,6 +5,7 @@ import { Clock, Duration, Effect } from "effect";
 import type { SandboxError, StreamError } from "../../services/Sandbox.ts";
 import type { Share } from "./Allowances.ts";
 import { OutsideError } from "./Outside.ts";
+import type { RequestBody } from "./requestBody.ts";
 
 /** Neither way moved for this long: a peer that still cares sends something before. */
 const idleMsMax = 120_000;
@@ -30,8 +31,8 @@ export type Failure = OutsideError | StreamError | SandboxError;
 /**
  * Carries bytes both ways until both have ended.
  *
- * *Details*: `first` is what the program has sent already. `upBytesMax` ends the way up after so many bytes; what
- * comes later is not read.
+ * *Details*: `first` is what the program has sent already. Where a `body` ends the way up, what comes later is not
+ * passed on, and the end of the way down is the end of all.
  *
  * *Fails with* the error of the end that broke, or `OutsideError` when a bound is reached.
  */
@@ -42,12 +43,13 @@ export const exchange = (
     readonly share: Share;
     readonly carried: Carried;
     readonly first: Uint8Array;
-    readonly upBytesMax?: number;
+    /** Where the way up ends; with the stream when absent. */
+    readonly body?: RequestBody;
   },
 ): Effect.Effect<void, Failure> =>
   Effect.gen(function* () {
     const clock = yield* Clock.Clock;
-    const { share, carried, upBytesMax = Infinity } = options;
+    const { share, carried, body } = options;
     let movedAtMs = clock.currentTimeMillisUnsafe();
     const count = (way: keyof Carried, bytes: number) => {
       carried[way] += bytes;
@@ -56,18 +58,17 @@ export const exchange = (
       return why === undefined ? Effect.void : Effect.fail(new OutsideError({ why }));
     };
     const up = Effect.gen(function* () {
-      let left = upBytesMax;
-      for (let piece: Uint8Array | undefined = options.first; piece !== undefined && left > 0;) {
-        const part = piece.subarray(0, Math.min(piece.length, left));
-        left -= part.length;
-        if (part.length > 0) {
-          yield* count("upBytes", part.length);
-          yield* outside.write(part);
+      for (let piece: Uint8Array | undefined = options.first; piece !== undefined && body?.isOver() !== true;) {
+        const length = body === undefined ? piece.length : body.take(piece);
+        if (length === undefined) return yield* new OutsideError({ why: "the body of the request is malformed" });
+        if (length > 0) {
+          yield* count("upBytes", length);
+          yield* outside.write(piece.subarray(0, length));
         }
-        if (left > 0) piece = yield* inside.read;
+        if (body?.isOver() !== true) piece = yield* inside.read;
       }
       // An origin that is asked for one answer might take the end of a bounded way for a client that went away.
-      if (upBytesMax === Infinity) yield* outside.end;
+      if (body === undefined) yield* outside.end;
     });
     const down = Effect.gen(function* () {
       for (let piece = yield* outside.read; piece !== undefined; piece = yield* outside.read) {
@@ -83,7 +84,7 @@ export const exchange = (
         yield* Effect.sleep(leftMs);
       }
     });
-    const both = upBytesMax === Infinity
+    const both = body === undefined
       ? Effect.all([up, down], { concurrency: 2, discard: true })
       // The answer may come before the whole of the body was taken; with it the exchange is over.
       : Effect.raceFirst(down, Effect.andThen(up, Effect.never));

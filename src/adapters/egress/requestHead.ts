@@ -4,6 +4,7 @@
  * What two readers could understand differently is refused instead of mended.
  */
 import { Buffer } from "node:buffer";
+import { chunkedBody, lengthBody, type RequestBody } from "./requestBody.ts";
 import { hostName, httpPort, portOf, tlsPort } from "../../domain/EgressRule.ts";
 
 /** Longest head of a request, in bytes. */
@@ -31,8 +32,8 @@ export type Head =
     readonly port: number;
     /** The head that goes to the origin. */
     readonly head: Uint8Array;
-    /** Bytes of the body that follow, no more of which go there. */
-    readonly bodyBytes: number;
+    /** The body that follows, nothing after which goes there. */
+    readonly body: RequestBody;
   };
 
 interface Header {
@@ -101,6 +102,11 @@ const targetOf = (text: string) => {
   return authority === undefined ? undefined : { ...authority, path: path.startsWith("/") ? path : `/${path}` };
 };
 
+/** Headers that a request calls a matter between it and the proxy. */
+const namedIn = (headers: ReadonlyArray<Header>): ReadonlyArray<string> =>
+  headers.filter(({ lower }) => lower === "connection")
+    .flatMap(({ value }) => value.toLowerCase().split(",").map((part) => part.trim()));
+
 /** How many bytes of a body follow, or why that cannot be told. */
 const bodyBytesOf = (headers: ReadonlyArray<Header>): number | string => {
   const lengths = headers.filter(({ lower }) => lower === "content-length");
@@ -123,8 +129,7 @@ const plain = (method: string, written: string, headers: ReadonlyArray<Header>):
   if (headers.some(({ lower }) => lower === "transfer-encoding")) {
     return refusedHere(411, "over plain HTTP a body needs a length");
   }
-  const named = headers.filter(({ lower }) => lower === "connection")
-    .flatMap(({ value }) => value.toLowerCase().split(",").map((part) => part.trim()));
+  const named = namedIn(headers);
   if (named.some((name) => neverNamed.includes(name))) return refusedHere(400, "ambiguous headers");
   const bodyBytes = bodyBytesOf(headers);
   if (typeof bodyBytes === "string") return refusedHere(400, bodyBytes);
@@ -140,8 +145,67 @@ const plain = (method: string, written: string, headers: ReadonlyArray<Header>):
     host,
     port: target.port,
     head: Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"),
-    bodyBytes,
+    body: lengthBody(bodyBytes),
   };
+};
+
+/** How the host of a request inside a tunnel may be written. */
+const isHost = (value: string, host: string, port: number): boolean => {
+  const authority = authorityOf(value, port);
+  return authority !== undefined && authority.port === port && hostName(authority.name) === host;
+};
+
+/** A request inside TLS that ends here, as the origin gets it. */
+export interface OriginHead {
+  readonly _tag: "Origin";
+  readonly head: Uint8Array;
+  readonly body: RequestBody;
+}
+
+const originBody = (headers: ReadonlyArray<Header>): RequestBody | string => {
+  const coded = headers.filter(({ lower }) => lower === "transfer-encoding");
+  if (coded.length === 0) {
+    const bytes = bodyBytesOf(headers);
+    return typeof bytes === "string" ? bytes : lengthBody(bytes);
+  }
+  const isChunked = coded.length === 1 && coded[0]?.value.toLowerCase() === "chunked";
+  const hasLength = headers.some(({ lower }) => lower === "content-length");
+  return isChunked && !hasLength ? chunkedBody() : "ambiguous lengths";
+};
+
+/**
+ * Reads the head of a request inside TLS to a host, and changes the values of its headers.
+ *
+ * *Details*: its `Host` must be the host of the tunnel, so that nothing is sent to another one behind it.
+ */
+export const readOriginHead = (
+  bytes: Uint8Array,
+  host: string,
+  port: number,
+  substitute: (value: string) => string,
+): OriginHead | HeadRefused => {
+  const read = requestOf(bytes);
+  if (read._tag === "Refused") return { ...read, host, port };
+  const { method, written, headers } = read;
+  const no = (why: string, status: HeadRefused["status"] = 400) => refused(status, why, host, port);
+  if (!written.startsWith("/") && !(method === "OPTIONS" && written === "*")) return no("a request without a path");
+  const hosts = headers.filter(({ lower }) => lower === "host");
+  if (hosts.length !== 1 || !hosts.every(({ value }) => isHost(value, host, port))) {
+    return no("the request is for another host than its tunnel", 403);
+  }
+  if (headers.some(({ lower }) => lower === "upgrade")) return no("no upgrades to a host that has a secret");
+  const named = namedIn(headers);
+  if (named.some((name) => neverNamed.includes(name))) return no("ambiguous headers");
+  const body = originBody(headers);
+  if (typeof body === "string") return no(body);
+  const dropped = new Set([...ours, ...named]);
+  const lines = [
+    `${method} ${written} HTTP/1.1`,
+    `Host: ${host}${port === tlsPort ? "" : `:${port}`}`,
+    ...headers.filter(({ lower }) => !dropped.has(lower)).map(({ name, value }) => `${name}: ${substitute(value)}`),
+    "Connection: close",
+  ];
+  return { _tag: "Origin", head: Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), body };
 };
 
 const tunnel = (written: string): Head | HeadRefused => {
@@ -160,12 +224,15 @@ const tunnel = (written: string): Head | HeadRefused => {
     : { _tag: "Tunnel", host, port: authority.port };
 };
 
-/**
- * Reads the head of a request, its empty line included.
- *
- * *Source*: RFC 9112; lines end with CR LF, none is folded, no control characters.
- */
-export const readHead = (bytes: Uint8Array): Head | HeadRefused => {
+interface Request {
+  readonly _tag: "Request";
+  readonly method: string;
+  readonly written: string;
+  readonly headers: ReadonlyArray<Header>;
+}
+
+/** The parts of a head, whatever they mean. */
+const requestOf = (bytes: Uint8Array): Request | HeadRefused => {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1").slice(0, -4);
   const lines = text.split("\r\n");
   // What is left of CR and LF stood alone.
@@ -175,6 +242,19 @@ export const readHead = (bytes: Uint8Array): Head | HeadRefused => {
     written !== undefined && (version === "HTTP/1.1" || version === "HTTP/1.0");
   if (!isRequest) return refused(400, "this is no HTTP request");
   const headers = headersOf(lines.slice(1));
-  if (headers === undefined) return refused(400, "a header that is none", written.slice(0, shownMax));
+  return headers === undefined
+    ? refused(400, "a header that is none", written.slice(0, shownMax))
+    : { _tag: "Request", method, written, headers };
+};
+
+/**
+ * Reads the head of a request, its empty line included.
+ *
+ * *Source*: RFC 9112; lines end with CR LF, none is folded, no control characters.
+ */
+export const readHead = (bytes: Uint8Array): Head | HeadRefused => {
+  const read = requestOf(bytes);
+  if (read._tag === "Refused") return read;
+  const { method, written, headers } = read;
   return method === "CONNECT" ? tunnel(written) : plain(method, written, headers);
 };

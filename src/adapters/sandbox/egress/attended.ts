@@ -18,6 +18,9 @@ const namedMax = 8;
 export const egressVariables = (offer: EgressOffer | undefined): Readonly<Record<string, string>> =>
   offer === undefined ? {} : {
     CAISSON_EGRESS_PORT: String(proxyPort),
+    ...(Object.keys(offer.variables).length > 0 && {
+      CAISSON_EGRESS_VARIABLES: Object.entries(offer.variables).map((pair) => pair.join("=")).join("\n"),
+    }),
     ...(offer.certificates !== "" && { CAISSON_EGRESS_CA: offer.certificates }),
   };
 

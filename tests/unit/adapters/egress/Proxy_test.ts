@@ -54,6 +54,7 @@ const silent = (told: Array<number>): Outside => ({
       write: (bytes) => Effect.sync(() => void told.push(bytes.length)),
       end: Effect.void,
       isOurselves: false,
+      secured: () => Effect.die("nothing is secured"),
     }),
 });
 
