@@ -28,6 +28,7 @@ import { environment } from "./config/environment.ts";
 import { ConfigurationRefused, Settings } from "./config.ts";
 import * as Api from "./http/server.ts";
 import * as Logging from "./logging.ts";
+import * as UnnamedSweep from "./runs/unnamedSweep.ts";
 import * as Runs from "./runs/Runs.ts";
 import { agent as measuredAgent } from "./telemetry/agent.ts";
 import { egress as measuredEgress } from "./telemetry/egress.ts";
@@ -261,6 +262,7 @@ const announceSettings = Layer.effectDiscard(Effect.gen(function* () {
 export const agentApi = Layer.mergeAll(
   Announce.sandbox,
   Announce.models,
+  UnnamedSweep.layer,
   Layer.provideMerge(Announce.door("agent API", Announce.askTheApi), Api.serve),
 ).pipe(
   Layer.provide(services),

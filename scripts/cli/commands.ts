@@ -108,16 +108,26 @@ const erase = (typed: string) =>
   Command.make("erase", {
     principal: Argument.String("principal").pipe(
       Argument.withDescription("api-key:NAME, jwt:SUBJECT or anonymous"),
-      Argument.filter(isPrincipal, () =>
-        "api-key:NAME, jwt:SUBJECT or anonymous"),
+      Argument.filter(isPrincipal, () => "api-key:NAME, jwt:SUBJECT or anonymous"),
     ),
     user: Argument.String("user").pipe(
       Argument.withDescription("The user; without it, the principal's own default user"),
       Argument.optional,
     ),
+    conversation: Flag.String("conversation").pipe(
+      Flag.withDescription("Instead of a user, the conversation in which a tool call has this id: it names nobody"),
+      Flag.optional,
+    ),
     settings: settingFlags(programs.erase.areas),
-  }, ({ principal, user, settings }) =>
-    launch({ program: "erase", settings: given(settings), args: [principal, ...Option.toArray(user)] })).pipe(
+  }, ({ principal, user, conversation, settings }) =>
+    launch({
+      program: "erase",
+      settings: given(settings),
+      args: [
+        principal,
+        ...Option.match(conversation, { onNone: () => Option.toArray(user), onSome: (id) => ["", id] }),
+      ],
+    })).pipe(
       Command.withDescription("Erase everything that is kept about a user: sessions, responses, sandbox and workspace"),
       Command.withExamples([{ command: `${typed} erase api-key:me ada`, description: "The user ada of the key me" }]),
     );

@@ -197,9 +197,10 @@ export const open = Effect.fnUntraced(
         const messages = [...fresh, ...produced].map(withoutContent);
         const turn = { ...outcome, id, messages, startedAtMs, finishedAtMs, ...(resent && { resent }) };
         const leadsNowhere = ownConversation?.isNew === true && !produced.some((said) => toolCallsOf(said).length > 0);
-        return owner.ephemeral || leadsNowhere
-          ? { ...turn, parent: null }
-          : yield* sessions.append(key, { ...turn, parent });
+        if (owner.ephemeral || leadsNowhere) return { ...turn, parent: null };
+        // Nobody will delete what it left: it is erased by its age.
+        if (ownConversation !== undefined) yield* sessions.noteUnnamed(owner, finishedAtMs);
+        return yield* sessions.append(key, { ...turn, parent });
       }),
     });
     return saying(nameAnswers(history, said));

@@ -1,7 +1,7 @@
 /**
  * Who a caller is: keys, tokens, and a proxy that vouches for its users.
  */
-import { choice, flag, optionalText, optionalUrl, type Row, secret, text } from "./rows.ts";
+import { choice, flag, number, optionalText, optionalUrl, type Row, secret, text } from "./rows.ts";
 
 /** The rows of this area, by the name the code uses. */
 export const identityRows = {
@@ -34,6 +34,13 @@ export const identityRows = {
     default: "conversation",
     why: "Who owns a completion that names neither user nor session: its conversation, found again by the ids of its " +
       "tool calls; everyone unnamed under one key; or the request, with which all ends.",
+  }),
+  unnamedDays: number("CAISSON_UNNAMED_DAYS", {
+    default: 30,
+    least: 0.01,
+    most: 3650,
+    unit: "days",
+    why: "Time after its last use for which a conversation that names nobody is kept: its workspace with all files.",
   }),
   insecure: flag("CAISSON_INSECURE_ALLOW_ANONYMOUS", {
     default: false,

@@ -87,6 +87,12 @@ const conversationOfCall = (
     : undefined;
 };
 
+/** The owner whose conversation the id of a call names, undefined for an id that was not issued to the principal. */
+export const ownerOfCall = (keys: ConversationKeys, principal: string, callId: string): Owner | undefined => {
+  const conversation = conversationOfCall(keys, principal, callId);
+  return conversation === undefined ? undefined : conversationOwner(keys, principal, conversation);
+};
+
 const idsOf = (message: Message, idsMax: number): ReadonlyArray<string> => {
   switch (message.role) {
     case "user":

@@ -9,6 +9,7 @@ import {
   conversationOwner,
   issueCallId,
   newConversation,
+  ownerOfCall,
 } from "../domain/conversationIds.ts";
 import { type Identity, principalName, unnamedOwner } from "../domain/identity.ts";
 import type { Message } from "../domain/Message.ts";
@@ -28,6 +29,27 @@ export type FindUnnamedOwner = (
   messages: ReadonlyArray<Message>,
 ) => Effect.Effect<UnnamedOwner, SessionsUnavailable>;
 
+/** The secret that signs the ids of conversations. */
+const signingSecret = Effect.gen(function* () {
+  const { linkSecret } = yield* Settings;
+  const sessions = yield* Sessions;
+  return Option.match(linkSecret, {
+    onSome: (given) => Effect.succeed(Redacted.value(given)),
+    onNone: () => sessions.secret,
+  });
+});
+
+/**
+ * The owner of the conversation that the id of one of its tool calls names, none for an id that was not issued to the
+ * principal.
+ *
+ * *Fails with* `SessionsUnavailable` as {@link makeFindUnnamedOwner} does.
+ */
+export const conversationNamed = Effect.fnUntraced(function* (principal: string, callId: string) {
+  const secret = yield* yield* signingSecret;
+  return Option.fromUndefinedOr(ownerOfCall(conversationKeys(secret), principal, callId));
+});
+
 /**
  * Makes the finder that `CAISSON_UNNAMED` asks for.
  *
@@ -38,12 +60,8 @@ export type FindUnnamedOwner = (
  * *Fails with* `SessionsUnavailable` when the store has to be asked for its secret and does not answer.
  */
 export const makeFindUnnamedOwner = Effect.gen(function* () {
-  const { linkSecret, unnamed } = yield* Settings;
-  const sessions = yield* Sessions;
-  const secret = Option.match(linkSecret, {
-    onSome: (given) => Effect.succeed(Redacted.value(given)),
-    onNone: () => sessions.secret,
-  });
+  const { unnamed } = yield* Settings;
+  const secret = yield* signingSecret;
   // A store that does not answer is asked again by the next request.
   let known: ReturnType<typeof conversationKeys> | undefined;
   const keysOfSecret = Effect.map(secret, (text) => known = conversationKeys(text));

@@ -5,7 +5,7 @@
  * business and the same for every store.
  */
 import { Context, type Effect, Schema } from "effect";
-import type { OwnerKey } from "../domain/Owner.ts";
+import type { Owner, OwnerKey } from "../domain/Owner.ts";
 import type { NewTurn, Session, SessionKey, Turn } from "../domain/Session.ts";
 
 // Errors -----------------------------------------------------------------------------------------
@@ -64,6 +64,17 @@ export interface SessionsService {
    * *Details*: it signs what must be known again after a restart and by other instances. It never leaves the server.
    */
   readonly secret: Effect.Effect<string, SessionsUnavailable>;
+  /** Remembers that an owner whom nobody named was used; a later time takes the place of an earlier one. */
+  readonly noteUnnamed: (owner: Owner, usedAtMs: number) => Effect.Effect<void, SessionsUnavailable>;
+  /**
+   * Takes owners whom nobody named and nobody used since a time, the longest unused first, at most `limit`.
+   *
+   * *Details*: each is forgotten by being taken, so that of several processes one alone gets it.
+   */
+  readonly takeUnnamed: (
+    unusedSinceMs: number,
+    limit: number,
+  ) => Effect.Effect<ReadonlyArray<Owner>, SessionsUnavailable>;
   /** Gives a session another title and says whether there is such a session; it counts as no use. */
   readonly rename: (key: SessionKey, title: string) => Effect.Effect<boolean, SessionsUnavailable>;
   /** Removes a session and says whether there was one. */

@@ -231,6 +231,29 @@ export const sessionsSuite = <R = never>(
       assert.ok(others.every((other) => other === one));
     }));
 
+  test("an unnamed owner is taken once, when it was not used since, the longest unused first", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const owners = ["one", "two", "three"].map((name) => ({
+        principal: `api-key:${crypto.randomUUID()}`,
+        user: `conversation:${name} "é"`,
+        ephemeral: false,
+      }));
+      const [one, two, three] = owners;
+      assert.ok(one !== undefined && two !== undefined && three !== undefined);
+      yield* sessions.noteUnnamed(two, 20.5);
+      yield* sessions.noteUnnamed(one, 10);
+      yield* sessions.noteUnnamed(three, 10);
+      yield* sessions.noteUnnamed(three, 90);
+      yield* sessions.noteUnnamed(three, 30);
+      assert.deepEqual(yield* sessions.takeUnnamed(9, 10), []);
+      assert.deepEqual(yield* sessions.takeUnnamed(50, 1), [one]);
+      assert.deepEqual(yield* sessions.takeUnnamed(50, 10), [two]);
+      assert.deepEqual(yield* sessions.takeUnnamed(50, 10), []);
+      const taken = yield* Effect.all([1, 2, 3].map(() => sessions.takeUnnamed(90, 10)), { concurrency: "unbounded" });
+      assert.deepEqual(taken.flat(), [three]);
+    }));
+
   test("load returns no turns when a session was idle for the timeout", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions;

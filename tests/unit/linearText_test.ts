@@ -144,6 +144,7 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
   "src/domain/activityMarkup.ts renderResultBlock": (f, text) => f({ text, isError: false }, text),
   "src/domain/Attachment.ts attachment": (f, text) => f(text, new Uint8Array()),
   "src/domain/conversationIds.ts conversationOwner": (f, text) => f(ownKeys, text, text),
+  "src/domain/conversationIds.ts ownerOfCall": (f, text) => f(ownKeys, text, text),
   "src/domain/conversationIds.ts issueCallId": (f, text) => f(ownKeys, text, text),
   "src/domain/conversationIds.ts conversationOfHistory": (f, text) => f(ownKeys, text, []),
   "src/domain/EgressRule.ts allowsHost": (f, text) =>

@@ -5,7 +5,8 @@
  */
 import { Clock, Effect, Layer, Schedule } from "effect";
 import { Settings } from "../../config.ts";
-import type { OwnerKey } from "../../domain/Owner.ts";
+import type { Owner, OwnerKey } from "../../domain/Owner.ts";
+import { ownerKey } from "../../domain/ids.ts";
 import { firstWords, type NewTurn, placeTurn, type Session, type SessionKey, type Turn } from "../../domain/Session.ts";
 import { Sessions, type SessionsService, type SessionSummary } from "../../services/Sessions.ts";
 import { makeSecret } from "./storeSecret.ts";
@@ -20,6 +21,9 @@ const sessionsMax = 10_000;
  * longest goes first.
  */
 const charactersMax = 256 * 1024 * 1024;
+
+/** Unnamed owners that are remembered; a sandbox runtime keeps far fewer workspaces. */
+const unnamedMax = 100_000;
 
 interface Entry {
   readonly key: SessionKey;
@@ -137,6 +141,7 @@ const make = Effect.gen(function* () {
   const { sessionTimeoutSeconds } = yield* Settings;
   const timeoutMs = sessionTimeoutSeconds * 1000;
   const entries = new Entries(timeoutMs);
+  const unnamed = new Map<OwnerKey, { readonly owner: Owner; readonly usedAtMs: number }>();
 
   yield* Effect.map(Clock.currentTimeMillis, (nowMs) => entries.sweep(nowMs)).pipe(
     Effect.schedule(Schedule.spaced(sweepIntervalMs(timeoutMs))),
@@ -175,6 +180,22 @@ const make = Effect.gen(function* () {
           createdAtMs: entry.createdAtMs,
           lastUsedAtMs: entry.lastUsedAtMs,
         }))),
+    noteUnnamed: (owner: Owner, usedAtMs: number) =>
+      Effect.sync(() => {
+        const key = ownerKey(owner);
+        const known = unnamed.get(key);
+        unnamed.delete(key);
+        unnamed.set(key, { owner, usedAtMs: Math.max(usedAtMs, known?.usedAtMs ?? usedAtMs) });
+        const [oldest] = unnamed.size > unnamedMax ? unnamed.keys() : [];
+        if (oldest !== undefined) unnamed.delete(oldest);
+      }),
+    takeUnnamed: (unusedSinceMs: number, limit: number) =>
+      Effect.sync(() => {
+        const unused = [...unnamed].filter(([, { usedAtMs }]) => usedAtMs <= unusedSinceMs)
+          .toSorted(([, one], [, other]) => one.usedAtMs - other.usedAtMs).slice(0, limit);
+        for (const [key] of unused) unnamed.delete(key);
+        return unused.map(([, { owner }]) => owner);
+      }),
     rename: (key: SessionKey, title: string) =>
       Effect.map(Clock.currentTimeMillis, (nowMs) => {
         const entry = entries.find(key, nowMs);

@@ -8,11 +8,20 @@ import { Clock, Effect, Layer, Schema } from "effect";
 import { Redis } from "effect/persistence";
 import { type ConfigurationRefused, Settings } from "../../config.ts";
 import { makeId } from "../../domain/ids.ts";
-import type { OwnerKey } from "../../domain/Owner.ts";
+import type { Owner, OwnerKey } from "../../domain/Owner.ts";
 import { firstWords, type NewTurn, type Session, type SessionKey } from "../../domain/Session.ts";
 import { Sessions, type SessionsService, type SessionSummary, SessionsUnavailable } from "../../services/Sessions.ts";
 import * as RedisConnection from "../redis/RedisConnection.ts";
-import { appendScript, listScript, loadScript, removeScript, renameScript, secretScript } from "./redisScripts.ts";
+import {
+  appendScript,
+  listScript,
+  loadScript,
+  noteUnnamedScript,
+  removeScript,
+  renameScript,
+  secretScript,
+  takeUnnamedScript,
+} from "./redisScripts.ts";
 import { decodeTurn } from "./storedTurn.ts";
 import { makeSecret } from "./storeSecret.ts";
 import { tryStore } from "./tryStore.ts";
@@ -26,6 +35,9 @@ const decodeLoaded = Schema.decodeUnknownSync(Schema.Union([
 const decodeListed = Schema.decodeUnknownSync(
   Schema.Array(Schema.Tuple([Schema.String, Schema.Int, Schema.Number, Schema.Number, Schema.String])),
 );
+const decodeUnnamed = Schema.decodeUnknownSync(
+  Schema.Array(Schema.fromJsonString(Schema.Tuple([Schema.String, Schema.String]))),
+);
 const decodeSecret = Schema.decodeUnknownSync(Schema.String);
 const decodeDone = Schema.decodeUnknownSync(Schema.Int);
 
@@ -36,6 +48,29 @@ const unavailable = (operation: string) => (cause: unknown) =>
     detail: Schema.is(Redis.RedisError)(cause) ? String(cause.cause) : "Redis holds what is not a session",
     cause,
   });
+
+/** Runs a script and reads its answer; both can show that Redis does not work as it should. */
+const run = <A>(operation: string, answer: Effect.Effect<unknown, Redis.RedisError>, read: (answer: unknown) => A) =>
+  Effect.flatMap(
+    Effect.mapError(answer, unavailable(operation)),
+    (value) => Effect.try({ try: () => read(value), catch: unavailable(operation) }),
+  );
+
+/** The owners whom nobody named, and when each was used. */
+const unnamedIn = (redis: Redis.Redis["Service"]): Pick<SessionsService, "noteUnnamed" | "takeUnnamed"> => {
+  const noteUnnamed = redis.eval(noteUnnamedScript);
+  const takeUnnamed = redis.eval(takeUnnamedScript);
+  return {
+    noteUnnamed: ({ principal, user }: Owner, usedAtMs: number) =>
+      run("noteUnnamed", noteUnnamed(JSON.stringify([principal, user]), usedAtMs), () => undefined),
+    takeUnnamed: (unusedSinceMs: number, limit: number) =>
+      run(
+        "takeUnnamed",
+        takeUnnamed(unusedSinceMs, limit),
+        (answer) => decodeUnnamed(answer).map(([principal, user]): Owner => ({ principal, user, ephemeral: false })),
+      ),
+  };
+};
 
 const make = Effect.gen(function* () {
   const redis = yield* Redis.Redis;
@@ -50,13 +85,6 @@ const make = Effect.gen(function* () {
   const secretOf = redis.eval(secretScript);
 
   const nameOf = (key: SessionKey): string => `${key.owner} ${key.id}`;
-
-  /** Runs a script and reads its answer; both can show that Redis does not work as it should. */
-  const run = <A>(operation: string, answer: Effect.Effect<unknown, Redis.RedisError>, read: (answer: unknown) => A) =>
-    Effect.flatMap(
-      Effect.mapError(answer, unavailable(operation)),
-      (value) => Effect.try({ try: () => read(value), catch: unavailable(operation) }),
-    );
 
   const store: Omit<SessionsService, "check"> = {
     kind: "redis",
@@ -108,6 +136,7 @@ const make = Effect.gen(function* () {
           })),
       );
     }),
+    ...unnamedIn(redis),
     rename: (key: SessionKey, title: string) => run("rename", rename(key, title), (answer) => decodeDone(answer) === 1),
     remove: (key: SessionKey) => {
       cache.delete(nameOf(key));

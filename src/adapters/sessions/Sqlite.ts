@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { Clock, Effect, Layer, Schedule, Schema } from "effect";
 import { Settings } from "../../config.ts";
-import { OwnerKey } from "../../domain/Owner.ts";
+import { type Owner, OwnerKey } from "../../domain/Owner.ts";
 import { firstWords, type NewTurn, placeTurn, type Session, type SessionKey, type Turn } from "../../domain/Session.ts";
 import {
   Sessions,
@@ -51,6 +51,10 @@ const decodeSummary = Schema.decodeUnknownSync(Schema.Struct({
 }));
 
 const decodeSecret = Schema.decodeUnknownSync(Schema.Struct({ value: Schema.String }));
+
+const decodeUnnamed = Schema.decodeUnknownSync(Schema.Struct({ principal: Schema.String, user: Schema.String }));
+
+const unnamedOf = (row: unknown): Owner => ({ ...decodeUnnamed(row), ephemeral: false });
 
 const summaryOf = (row: unknown): SessionSummary => {
   const { owner, id, title, first, turns, created_ms, used_ms } = decodeSummary(row);
@@ -161,6 +165,28 @@ const sweepOf = (file: SqliteFile, timeoutMs: number) => {
   );
 };
 
+/** The owners whom nobody named, and when each was used. */
+const unnamedIn = (file: SqliteFile): Pick<SessionsService, "noteUnnamed" | "takeUnnamed"> => ({
+  noteUnnamed: ({ principal, user }: Owner, usedAtMs: number) =>
+    file.use("noteUnnamed", (database) => {
+      database.run(
+        `INSERT INTO unnamed (principal, user, used_ms) VALUES (?, ?, ?)
+          ON CONFLICT DO UPDATE SET used_ms = max(used_ms, excluded.used_ms)`,
+        principal,
+        user,
+        Math.floor(usedAtMs),
+      );
+    }),
+  takeUnnamed: (unusedSinceMs: number, limit: number) =>
+    file.use("takeUnnamed", (database) =>
+      database.all(
+        `DELETE FROM unnamed WHERE rowid IN
+          (SELECT rowid FROM unnamed WHERE used_ms <= ? ORDER BY used_ms LIMIT ?) RETURNING principal, user`,
+        Math.floor(unusedSinceMs),
+        limit,
+      ).map(unnamedOf)),
+});
+
 const make = Effect.gen(function* () {
   const { dataPath, sessionTimeoutSeconds } = yield* Settings;
   const timeoutMs = sessionTimeoutSeconds * 1000;
@@ -204,6 +230,7 @@ const make = Effect.gen(function* () {
           nowMs - timeoutMs,
         ).map(summaryOf));
     }),
+    ...unnamedIn(file),
     rename: Effect.fnUntraced(function* (key: SessionKey, title: string) {
       const nowMs = yield* Clock.currentTimeMillis;
       return yield* file.use("rename", (database) =>

@@ -170,6 +170,27 @@ return life and 1 or 0
   },
 ).withReturnType<unknown>();
 
+const unnamedKey = "caisson:unnamed";
+
+/** Remembers when an unnamed owner was used; the set is sorted by that. */
+export const noteUnnamedScript = Redis.script(
+  (member: string, usedAtMs: number) => [unnamedKey, member, usedAtMs],
+  { numberOfKeys: 1, lua: "return redis.call('ZADD', KEYS[1], 'GT', ARGV[2], ARGV[1])" },
+).withReturnType<unknown>();
+
+/** Takes unnamed owners that were used no later than a time. */
+export const takeUnnamedScript = Redis.script(
+  (unusedSinceMs: number, limit: number) => [unnamedKey, unusedSinceMs, limit],
+  {
+    numberOfKeys: 1,
+    lua: `
+local unused = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+for _, member in ipairs(unused) do redis.call('ZREM', KEYS[1], member) end
+return unused
+`,
+  },
+).withReturnType<unknown>();
+
 /** Returns the secret of the store, which is the given one when there was none. */
 export const secretScript = Redis.script(
   (secret: string) => ["caisson:secret", secret],

@@ -32,4 +32,13 @@ export const migrations: ReadonlyArray<string> = [
   "CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;",
   // Null in sessions of before: their first words are read when they are listed.
   "ALTER TABLE sessions ADD COLUMN title TEXT;",
+  `
+  CREATE TABLE unnamed (
+    principal TEXT NOT NULL,
+    user TEXT NOT NULL,
+    used_ms INTEGER NOT NULL,
+    PRIMARY KEY (principal, user)
+  ) STRICT;
+  CREATE INDEX unnamed_by_use ON unnamed (used_ms);
+  `,
 ];

@@ -71,6 +71,7 @@ const launches: ReadonlyArray<readonly [string, Launch]> = [
   }],
   ["keys list", { program: "keys", settings: {}, args: ["list"] }],
   ["keys revoke me", { program: "keys", settings: {}, args: ["revoke", "me"] }],
+  ["erase api-key:me --conversation call_x", { program: "erase", settings: {}, args: ["api-key:me", "", "call_x"] }],
   ["erase api-key:me ada", { program: "erase", settings: {}, args: ["api-key:me", "ada"] }],
   ["skills folder", { program: "skills", settings: {}, args: ["folder"] }],
 ];

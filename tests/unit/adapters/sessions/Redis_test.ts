@@ -142,9 +142,13 @@ it.live("admit counts over all instances when they share one Redis", () =>
 
 it.effect("RedisConnection.layer refuses a URL that is none and does not show it", () =>
   Effect.gen(function* () {
-    for (const redisUrl of [Option.none(), Option.some(Redacted.make("http://user:secretword@host"))]) {
+    const urls = [[Option.none(), "not set"], [
+      Option.some(Redacted.make("http://u:secretword@host")),
+      "<redacted>",
+    ]] as const;
+    for (const [redisUrl, is] of urls) {
       const layer = RedisConnection.layer.pipe(Layer.provide(Settings.layerWith({ redisUrl })));
       const error = yield* Effect.flip(Effect.provide(Effect.asVoid(Redis.Redis), layer));
-      assert.match(error.message, /CAISSON_REDIS_URL is <redacted>/);
+      assert.ok(error.message.includes(`CAISSON_REDIS_URL is ${is}`), error.message);
     }
   }));
