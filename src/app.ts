@@ -16,6 +16,7 @@ import * as PromptTexts from "./adapters/promptTexts/Files.ts";
 import * as RunLedger from "./adapters/runs/Configured.ts";
 import * as SandboxChoice from "./adapters/sandbox/choice.ts";
 import * as Responses from "./adapters/responses/Configured.ts";
+import * as Conversations from "./adapters/responses/conversations/Configured.ts";
 import * as Sessions from "./adapters/sessions/Configured.ts";
 import * as Skills from "./adapters/skills/Disk.ts";
 import * as Combined from "./adapters/toolbox/Combined.ts";
@@ -103,6 +104,9 @@ export const sessions = Sessions.layer;
 
 /** The ResponseStore port beside the configured store of sessions. *Fails with* `ConfigurationRefused`. */
 export const responses = Responses.layer;
+
+/** The ConversationStore port beside the configured store of sessions. *Fails with* `ConfigurationRefused`. */
+export const conversations = Conversations.layer;
 
 /**
  * The Model port over every configured provider; the routing table names variables that hold keys.
@@ -222,6 +226,7 @@ export const services = Runs.layer.pipe(
       execution,
       sessions,
       responses,
+      conversations,
       identity,
       measuredLimits(limits),
       runLedger,

@@ -29,6 +29,13 @@ export const sessionsRows = {
     unit: "days",
     why: "Time for which a response of /v1/responses is kept after it ended, to be fetched and to be gone on from.",
   }),
+  conversationRetentionDays: number("CAISSON_CONVERSATION_RETENTION_DAYS", {
+    default: 365,
+    least: 0.01,
+    most: 3650,
+    unit: "days",
+    why: "Time for which a conversation of /v1/conversations is kept after it was changed last.",
+  }),
   onSessionEnd: choice("CAISSON_ON_SESSION_END", {
     choices: ["keep", "reset"],
     default: "keep",

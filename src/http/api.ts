@@ -10,12 +10,14 @@ import { ArtifactsGroup, RunsGroup, SessionsGroup, SystemGroup, UsageGroup } fro
 import { Failures } from "./frame/failures.ts";
 import { finishDocument } from "./frame/openapi.ts";
 import { V1Group } from "./openai/contract.ts";
+import { ConversationsGroup } from "./openai/conversations/contract.ts";
 import { ResponsesGroup } from "./openai/responses/contract.ts";
 
 /** The whole API. */
 export class Api extends HttpApi.make("caisson")
   .add(V1Group)
   .add(ResponsesGroup)
+  .add(ConversationsGroup)
   .add(ArtifactsGroup)
   .add(SessionsGroup)
   .add(RunsGroup)

@@ -21,6 +21,7 @@ import * as me from "./caisson/me.ts";
 import * as metrics from "./caisson/metrics.ts";
 import * as models from "./openai/models.ts";
 import { envelope, requestLog, routeIn } from "./frame/requestFrame.ts";
+import * as conversations from "./openai/conversations/conversations.ts";
 import * as responses from "./openai/responses/responses.ts";
 import * as runs from "./caisson/runs.ts";
 import * as sandbox from "./caisson/sandbox.ts";
@@ -86,6 +87,23 @@ const Responses = HttpApiBuilder.group(
       .handle("deleteResponse", ({ params, query }) => remove(params.response, query))
       .handle("cancelResponse", ({ params, query }) => cancel(params.response, query))
       .handle("listInputItems", ({ params, query }) => inputItems(params.response, query));
+  }),
+);
+
+const Conversations = HttpApiBuilder.group(
+  Api,
+  "conversations",
+  Effect.fnUntraced(function* (handlers) {
+    const made = yield* conversations.make;
+    return handlers
+      .handleRaw("createConversation", ({ query }) => made.create(query))
+      .handle("retrieveConversation", ({ params, query }) => made.retrieve(params.conversation, query))
+      .handleRaw("updateConversation", ({ params, query }) => made.update(params.conversation, query))
+      .handle("deleteConversation", ({ params, query }) => made.remove(params.conversation, query))
+      .handleRaw("createItems", ({ params, query }) => made.addItems(params.conversation, query))
+      .handle("listItems", ({ params, query }) => made.listItems(params.conversation, query))
+      .handle("retrieveItem", ({ params, query }) => made.retrieveItem(params.conversation, params.item, query))
+      .handle("deleteItem", ({ params, query }) => made.removeItem(params.conversation, params.item, query));
   }),
 );
 
@@ -174,7 +192,7 @@ const Frame = Layer.unwrap(Effect.gen(function* () {
 /** The routes of the whole API, to be served by any host. */
 export const layer = Layer.mergeAll(
   HttpApiBuilder.layer(Api).pipe(
-    Layer.provide([System, V1, Responses, StoredSessions, Artifacts, GoingOn, Usage]),
+    Layer.provide([System, V1, Responses, Conversations, StoredSessions, Artifacts, GoingOn, Usage]),
     Layer.provide([Bodies.layer, Caller.layer, Failures.layer]),
   ),
   docs.layer,

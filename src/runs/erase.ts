@@ -4,6 +4,7 @@
 import { Effect, Option } from "effect";
 import { ownerKey } from "../domain/ids.ts";
 import type { Owner } from "../domain/Owner.ts";
+import { ConversationStore } from "../services/ConversationStore.ts";
 import { ResponseStore } from "../services/ResponseStore.ts";
 import { Sandbox, type SandboxError } from "../services/Sandbox.ts";
 import { Sessions, type SessionsUnavailable } from "../services/Sessions.ts";
@@ -14,7 +15,8 @@ export interface Erased {
 }
 
 /**
- * Removes an owner's sessions, stored responses where there is a store of them, sandbox and workspace.
+ * Removes an owner's sessions, stored responses and conversations where there are stores of them, sandbox and
+ * workspace.
  *
  * *Details*: it goes on until a list of the owner's sessions is empty, so a session that is stored
  * meanwhile is removed as well. Erasing again is harmless.
@@ -48,6 +50,8 @@ export const erase = Effect.fn("erase")(
     yield* sandbox.reset(owner);
     const responses = yield* Effect.serviceOption(ResponseStore);
     if (Option.isSome(responses)) yield* responses.value.erase(ownerKey(owner));
+    const conversations = yield* Effect.serviceOption(ConversationStore);
+    if (Option.isSome(conversations)) yield* conversations.value.erase(ownerKey(owner));
     let removed = 0;
     for (;;) {
       const left = yield* sessions.list(ownerKey(owner));

@@ -10,6 +10,7 @@ import * as Limits from "../../src/adapters/limits/Configured.ts";
 import * as RunLedger from "../../src/adapters/runs/Configured.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import * as MemoryResponses from "../../src/adapters/responses/Memory.ts";
+import * as MemoryConversations from "../../src/adapters/responses/conversations/Memory.ts";
 import * as Memory from "../../src/adapters/sessions/Memory.ts";
 import { layer as agentLayer } from "../../src/agent/Agent.ts";
 import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
@@ -55,6 +56,7 @@ export const services = (
     RunLedger.layer,
     Memory.layer,
     Layer.orDie(responses),
+    MemoryConversations.layer,
     model,
     sandbox.layer,
     usageLedger === undefined ? Layer.empty : Layer.succeed(UsageLedger, usageLedger),

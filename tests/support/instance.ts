@@ -14,6 +14,7 @@ import * as Limits from "../../src/adapters/limits/Configured.ts";
 import * as RunLedger from "../../src/adapters/runs/Configured.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import * as Responses from "../../src/adapters/responses/Configured.ts";
+import * as Conversations from "../../src/adapters/responses/conversations/Configured.ts";
 import * as Sessions from "../../src/adapters/sessions/Configured.ts";
 import { layer as agentLayer } from "../../src/agent/Agent.ts";
 import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
@@ -68,6 +69,7 @@ const launch = (options: InstanceOptions) => {
     RunLedger.layer,
     Sessions.layer,
     Responses.layer,
+    Conversations.layer,
     Scripted.layer(steps),
     fakeSandbox().layer,
   ).pipe(Layer.provideMerge(settings));

@@ -113,6 +113,20 @@ export class Chains {
     });
   }
 
+  /** Adds a link to a chain whose version the link has changed; one of another version is forgotten. */
+  advance(owner: OwnerKey, id: string, from: string, to: string, link: Link): void {
+    const before = this.#known.get(owner)?.get(id);
+    if (before === undefined) return;
+    if (before.version !== from) return this.delete(owner, id);
+    this.add(owner, id, {
+      chain: joined(before.chain, link.turn),
+      links: before.links + 1,
+      version: to,
+      expiresAtMs: Math.min(before.expiresAtMs, link.expiresAtMs),
+      characters: before.characters + costOf(link.turn, link.characters),
+    });
+  }
+
   delete(owner: OwnerKey, id: string): void {
     const owned = this.#known.get(owner);
     const found = owned?.get(id);

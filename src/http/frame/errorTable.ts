@@ -45,6 +45,12 @@ const ownRows: Rows<OwnError> = {
   ResponseNotFound: invalid(404, null, "The user has no such response, or it has expired.", {
     message: ({ id }) => `Response with id '${quoted(id)}' not found.`,
   }),
+  ConversationNotFound: invalid(404, null, "The user has no such conversation, or it has expired.", {
+    message: ({ id }) => `Conversation with id '${quoted(id)}' not found.`,
+  }),
+  ItemNotFound: invalid(404, null, "The conversation has no such item.", {
+    message: ({ id }) => `Item with id '${quoted(id)}' not found.`,
+  }),
   ArtifactNotFound: invalid(404, "artifact_not_found", "There is no such file in this user's workspace.", {
     message: () => "There is no such artifact.",
   }),

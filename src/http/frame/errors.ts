@@ -62,6 +62,14 @@ export class ResponseNotFound extends Schema.TaggedError<ResponseNotFound>()("Re
   id: Schema.String,
 }) {}
 
+/** The user has no such conversation, or it has expired. */
+export class ConversationNotFound extends Schema.TaggedError<ConversationNotFound>()("ConversationNotFound", {
+  id: Schema.String,
+}) {}
+
+/** The conversation has no such item. */
+export class ItemNotFound extends Schema.TaggedError<ItemNotFound>()("ItemNotFound", { id: Schema.String }) {}
+
 /** Everything that can go wrong for a caller. */
 export type HttpError =
   | RunError
@@ -76,4 +84,6 @@ export type HttpError =
   | SessionNotFound
   | RunNotFound
   | ResponseNotFound
+  | ConversationNotFound
+  | ItemNotFound
   | UsageLedgerUnavailable;

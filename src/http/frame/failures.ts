@@ -57,8 +57,8 @@ const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1();
 const whyMax = 300;
 
 /** A part of a request that does not fit its declaration, by the name of the first wrong field. */
-const invalidPart = ({ cause }: HttpApiError.HttpApiSchemaError): InvalidRequest => {
-  const [first] = formatIssues(cause.issue).issues;
+export const invalidPart = (issue: SchemaIssue.Issue): InvalidRequest => {
+  const [first] = formatIssues(issue).issues;
   const path = (first?.path ?? []).map(String).join(".");
   return new InvalidRequest({
     param: path === "" ? null : path,
@@ -88,7 +88,7 @@ export const layer: Layer.Layer<Failures> = Layer.succeed(
       app,
       (error) =>
         HttpApiError.HttpApiSchemaError.is(error) && sentByTheCaller.has(error.kind)
-          ? answerFailure(invalidPart(error))
+          ? answerFailure(invalidPart(error.cause.issue))
           : isHttpError(error)
           ? answerFailure(error)
           : Effect.fail(error),

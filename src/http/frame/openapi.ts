@@ -53,6 +53,13 @@ const example: Json = {
   messages: [{ role: "user", content: "Run this and tell me what it prints: echo $((6 * 7))" }],
 };
 
+/** What conversations begin with, are noted with, and are added. */
+const conversationExamples: Readonly<Record<string, Json>> = {
+  "/v1/conversations": { metadata: { topic: "sales" } },
+  "/v1/conversations/{conversation}": { metadata: { topic: "sales of the year" } },
+  "/v1/conversations/{conversation}/items": { items: [{ type: "message", role: "user", content: "Hello" }] },
+};
+
 const edits: ReadonlyArray<readonly [ReadonlyArray<string>, (at: Json) => Json]> = [
   [[...chat, "responses", "200", "content", "text/event-stream"], () => ({ schema: streamSchema })],
   [["paths", "/v1/runs/{run}/events", "get", "responses", "200", "content", "text/event-stream"], () => ({
@@ -70,6 +77,12 @@ const edits: ReadonlyArray<readonly [ReadonlyArray<string>, (at: Json) => Json]>
     ...media,
     example: { input: "What is 6 times 7?" },
   })],
+  ...Object.entries(conversationExamples).map(([path, example]) =>
+    [["paths", path, "post", "requestBody", "content", "application/json"], (media: Json) => ({
+      ...media,
+      example,
+    })] as const
+  ),
   [[...schemas, "CreateChatCompletionRequest", "properties"], (known) => ({ ...known, ...harmlessProperties() })],
   [
     schemas,

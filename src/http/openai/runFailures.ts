@@ -18,6 +18,7 @@ export const runFailures = failsWith(
   "IdempotencyKeyReused",
   "UnknownCallAnswered",
   "TurnNotFound",
+  "ConversationNotFound",
   "RunCancelled",
   "BodyTooLarge",
   "BodyUnreadable",

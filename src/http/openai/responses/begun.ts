@@ -7,6 +7,10 @@ import type { JsonObject, ResponseRequest } from "./wire.ts";
 const toolOut = (tool: JsonObject): JsonObject =>
   tool["type"] === "function" ? { description: null, parameters: null, strict: true, ...tool } : tool;
 
+/** The id of the conversation that a request names. */
+export const conversationOf = ({ conversation }: ResponseRequest): string | undefined =>
+  typeof conversation === "string" ? conversation : conversation?.id;
+
 /** The response in progress, with every key that OpenAI's has. */
 export const begunOf = (body: ResponseRequest, id: string, model: string, nowMs: number): JsonObject => ({
   id,
@@ -43,4 +47,5 @@ export const begunOf = (body: ResponseRequest, id: string, model: string, nowMs:
   user: body.user ?? null,
   metadata: body.metadata ?? {},
   access_programs: null,
+  ...(conversationOf(body) !== undefined && { conversation: { id: conversationOf(body) ?? null } }),
 });

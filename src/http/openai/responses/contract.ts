@@ -36,7 +36,7 @@ const userQuery = { user: Schema.optionalKey(UserName) };
 const pageMax = 100;
 
 /** The query of a list of items. */
-const ItemsQuery = {
+export const ItemsQuery = {
   ...userQuery,
   limit: Schema.optionalKey(
     Schema.FiniteFromString.check(Schema.isBetween({ minimum: 1, maximum: pageMax })),

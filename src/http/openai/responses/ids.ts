@@ -11,6 +11,9 @@ const placeDigits = 8;
 /** Makes the id of a response. */
 export const makeResponseId = (): string => `resp_${randomBytes(stemBytes).toString("hex")}${"0".repeat(placeDigits)}`;
 
+/** Makes the id of a conversation. */
+export const makeConversationId = (): string => `conv_${randomBytes(stemBytes + placeDigits / 2).toString("hex")}`;
+
 const stemOf = (id: string): string => id.slice(id.indexOf("_") + 1, -placeDigits);
 
 /** The id of a response's item; `place` counts its output from 1, its input from `inputPlace`. */

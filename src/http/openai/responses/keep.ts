@@ -2,14 +2,15 @@
  * Keeping a response: what its run says is gathered on the way, and what it came to is kept before anybody hears its
  * end, so that a client can go on from it at once.
  */
-import { Cause, Clock, Duration, Effect, Exit, Schedule, Stream } from "effect";
+import { Cause, Clock, Duration, Effect, Exit, Schedule, Schema, Stream } from "effect";
 import type { AgentEvent } from "../../../domain/AgentEvent.ts";
 import type { OwnerKey } from "../../../domain/Owner.ts";
 import { InternalError, RunCancelled, type RunError, ShuttingDown } from "../../../runs/RunError.ts";
 import type { ResponseStoreService, ResponseTurn, StoredResponse } from "../../../services/ResponseStore.ts";
 import { toReply } from "../../frame/reply.ts";
 import { ResponseDialect } from "./dialect.ts";
-import type { JsonObject } from "./wire.ts";
+import type { SessionsUnavailable } from "../../../services/Sessions.ts";
+import { JsonObject } from "./wire.ts";
 
 /** How long an instance's word that it is at work is believed, in milliseconds, and how often it is renewed. */
 const leaseMs = 30_000;
@@ -25,7 +26,7 @@ const eventCharacters = 64;
 
 /** A response that is to be kept. */
 export interface Keeping {
-  readonly store: ResponseStoreService;
+  readonly store: Pick<ResponseStoreService, "put" | "renew">;
   readonly owner: OwnerKey;
   /** The response in progress. */
   readonly begun: JsonObject;
@@ -37,7 +38,18 @@ export interface Keeping {
   /** What the run remembers of itself, once it has come to its end. */
   readonly turn: () => ResponseTurn;
   readonly draining: Effect.Effect<boolean>;
+  /** Adds a response that was answered, in whole or in part, to the conversation it belongs to. */
+  readonly join?: (output: ReadonlyArray<JsonObject>, turn: ResponseTurn) => Effect.Effect<void, SessionsUnavailable>;
 }
+
+/** Keeps nothing: for responses that are not to be stored, but belong to a conversation. */
+export const nowhere: Keeping["store"] = { put: () => Effect.void, renew: () => Effect.void };
+
+const isObject = Schema.is(JsonObject);
+
+/** What a response came to where it was answered, in whole or in part. */
+const answeredIn = ({ status, output }: JsonObject): ReadonlyArray<JsonObject> | undefined =>
+  (status === "completed" || status === "incomplete") && Array.isArray(output) ? output.filter(isObject) : undefined;
 
 const charactersOf = (event: AgentEvent): number =>
   eventCharacters + ("text" in event ? event.text.length : "call" in event ? event.call.argumentsJson.length : 0);
@@ -104,7 +116,10 @@ export const keeping =
           for (const event of joined(said)) dialect.step(event);
           if (error !== undefined) tellError(dialect, error);
           kept = true;
-          return store.put(owner, recordOf(dialect.response, 0));
+          const output = answeredIn(dialect.response);
+          const joining = output === undefined ? undefined : keep.join?.(output, keep.turn());
+          const stored = store.put(owner, recordOf(dialect.response, 0));
+          return joining === undefined ? stored : Effect.andThen(joining, stored);
         });
       if (background) {
         yield* store.put(owner, recordOf(begun, startedAtMs + leaseMs));

@@ -11,15 +11,16 @@ import type { Message } from "../../../domain/Message.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import { type RunRequest, Runs } from "../../../runs/Runs.ts";
 import { Model, type ModelParameters, type ResponseFormat } from "../../../services/Model.ts";
+import { ConversationStore, type ConversationStoreService } from "../../../services/ConversationStore.ts";
 import { ResponseStore, type ResponseTurn } from "../../../services/ResponseStore.ts";
 import { Bodies, parseJson } from "../../../web/body.ts";
 import { Caller, type CallerService, type NamedUsers } from "../../frame/Caller.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
 import { pastBound } from "../chat/bounds.ts";
 import { splitModel } from "../chat/views.ts";
-import { begunOf } from "./begun.ts";
+import { begunOf, conversationOf } from "./begun.ts";
 import { makeResponseId } from "./ids.ts";
-import { type Keeping, keeping } from "./keep.ts";
+import { type Keeping, keeping, nowhere } from "./keep.ts";
 import { recall, unmatched } from "./recall.ts";
 import { type Input, itemsOf, listed, readInput } from "./readInput.ts";
 import { type Offer, readChoice, readTools } from "./tools.ts";
@@ -61,7 +62,7 @@ const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1();
 const whyMax = 300;
 
 /** Fields of OpenAI's that are refused, because leaving them out would change what the client means. */
-const refusedFields: ReadonlyArray<string> = ["conversation", "prompt"];
+const refusedFields: ReadonlyArray<string> = ["prompt"];
 
 const decode = Effect.fnUntraced(function* (text: string) {
   const body = yield* parseJson(text);
@@ -122,16 +123,20 @@ interface Placing extends Pick<Keeping, "store" | "begun" | "previous" | "backgr
   readonly said: Input;
   readonly history: ReadonlyArray<Message>;
   readonly stored: boolean;
+  readonly conversation: string | undefined;
+  readonly conversations: ConversationStoreService;
 }
 
 /** Where a response's run is placed, and how it is kept. */
-const placed = ({ owner, said, history, stored, ...keep }: Placing): Pick<RunRequest, "place" | "recorded"> => {
+const placed = (
+  { owner, said, history, stored, conversation, conversations, ...keep }: Placing,
+): Pick<RunRequest, "place" | "recorded"> => {
   const { messages, instructions, tools: further } = said;
   const id = String(keep.begun["id"]);
   let turn: ResponseTurn = { messages, instructions };
   return {
     place: {
-      session: keep.previous ?? id,
+      session: conversation ?? keep.previous ?? id,
       turn: id,
       parent: keep.previous,
       history,
@@ -140,7 +145,22 @@ const placed = ({ owner, said, history, stored, ...keep }: Placing): Pick<RunReq
           turn = { messages, instructions };
         }),
     },
-    ...(stored && { recorded: keeping({ ...keep, further, owner: ownerKey(owner), turn: () => turn }) }),
+    ...((stored || conversation !== undefined) && {
+      recorded: keeping({
+        ...keep,
+        store: stored ? keep.store : nowhere,
+        further,
+        owner: ownerKey(owner),
+        turn: () => turn,
+        ...(conversation !== undefined && {
+          join: (output, turn) =>
+            // A conversation that was deleted meanwhile takes nothing more.
+            Effect.asVoid(
+              conversations.append(ownerKey(owner), conversation, { id, items: [...keep.input, ...output], turn }),
+            ),
+        }),
+      }),
+    }),
   };
 };
 
@@ -152,7 +172,8 @@ export const makeRead = Effect.gen(function* () {
   const runs = yield* Runs;
   const settings = yield* Settings;
 
-  const { resolve, before } = recall(store);
+  const conversations = yield* ConversationStore;
+  const { resolve, before } = recall(store, conversations);
 
   return Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest;
@@ -165,7 +186,8 @@ export const makeRead = Effect.gen(function* () {
     if (background && !stored) return yield* invalid("background", "Background mode requires 'store' to be true.");
     const owner = keeperOf(caller, body);
     const previous = body.previous_response_id ?? null;
-    const chain = yield* before(owner, previous);
+    const conversation = conversationOf(body);
+    const chain = yield* before(owner, previous, conversation);
     const items = itemsOf(body.input ?? []);
     if (items.length > settings.messagesMax) {
       return yield* invalid("input", `At most ${settings.messagesMax} items are accepted`);
@@ -188,7 +210,7 @@ export const makeRead = Effect.gen(function* () {
     ];
     const keep = { store, begun, previous, background, draining: runs.draining, input: listed(items, id), history };
     const run: RunRequest = {
-      ...placed({ ...keep, owner, said, stored }),
+      ...placed({ ...keep, owner, said, stored, conversation, conversations }),
       owner: stored ? owner : { ...owner, ephemeral: true },
       model: splitModel(modelName).model,
       messages: said.messages,

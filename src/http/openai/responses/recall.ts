@@ -7,7 +7,8 @@ import { type Message, toolCallsOf } from "../../../domain/Message.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import type { Chain, ResponseStoreService } from "../../../services/ResponseStore.ts";
 import { quoted } from "../../../web/errors/Row.ts";
-import { InvalidRequest } from "../../frame/errors.ts";
+import type { ConversationStoreService } from "../../../services/ConversationStore.ts";
+import { ConversationNotFound, InvalidRequest } from "../../frame/errors.ts";
 import { responseOfItem } from "./ids.ts";
 import { typeOfItem } from "./readInput.ts";
 import { JsonObject } from "./wire.ts";
@@ -42,7 +43,7 @@ export const unmatched = (
 };
 
 /** Finds what a request names, among the responses of its owner. */
-export const recall = (store: ResponseStoreService) => {
+export const recall = (store: ResponseStoreService, conversations: ConversationStoreService) => {
   /** The items with those that are only named in their place. */
   const resolve = Effect.fnUntraced(function* (owner: Owner, items: ReadonlyArray<JsonObject>) {
     return yield* Effect.forEach(items, (item, index) =>
@@ -61,8 +62,13 @@ export const recall = (store: ResponseStoreService) => {
       }));
   });
 
-  const before = Effect.fnUntraced(function* (owner: Owner, previous: string | null | undefined) {
-    if (previous === undefined || previous === null) return nothing;
+  /** What is remembered of the response or the conversation that a request goes on from. */
+  const before = Effect.fnUntraced(function* (owner: Owner, previous: string | null, conversation: string | undefined) {
+    if (conversation !== undefined) {
+      const chain = yield* conversations.chain(ownerKey(owner), conversation);
+      return Option.isSome(chain) ? chain.value : yield* new ConversationNotFound({ id: conversation });
+    }
+    if (previous === null) return nothing;
     const chain = yield* store.chain(ownerKey(owner), previous);
     if (Option.isSome(chain)) return chain.value;
     const why = `Previous response with id '${quoted(previous)}' not found.`;

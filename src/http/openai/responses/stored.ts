@@ -15,17 +15,15 @@ import { Caller } from "../../frame/Caller.ts";
 import { InvalidRequest, ResponseNotFound } from "../../frame/errors.ts";
 import { ErrorEnvelope } from "../../frame/reply.ts";
 import { json, refused } from "../../frame/respond.ts";
-import type { ItemList, ResponseDeleted } from "./contract.ts";
+import type { ResponseDeleted } from "./contract.ts";
 import { ResponseDialect } from "./dialect.ts";
+import { pageOf, type PageQuery } from "./itemPage.ts";
 import { tellError } from "./keep.ts";
 import { keeperOf } from "./read.ts";
 import { framesAfter, streamed } from "./stream.ts";
 import type { JsonObject } from "./wire.ts";
 
 const decodeError = Schema.decodeUnknownOption(ErrorEnvelope.fields.error);
-
-/** Items of a page where the client does not say. */
-const pageDefault = 20;
 
 interface UserQuery {
   readonly user?: string;
@@ -34,12 +32,6 @@ interface StreamQuery extends UserQuery {
   readonly stream?: "true" | "false";
   readonly starting_after?: number;
 }
-interface PageQuery extends UserQuery {
-  readonly limit?: number;
-  readonly order?: "asc" | "desc";
-  readonly after?: string;
-}
-
 /** Tools that stood among the input of a stored response. */
 const furtherOf = (input: ReadonlyArray<JsonObject>): ReadonlyArray<JsonObject> =>
   input.flatMap(({ type, tools }) =>
@@ -64,20 +56,6 @@ const lost = (body: JsonObject): JsonObject => {
   const dialect = new ResponseDialect(body);
   tellError(dialect, new InternalError());
   return dialect.response;
-};
-
-const page = (items: ReadonlyArray<JsonObject>, query: PageQuery): typeof ItemList.Type => {
-  const ordered = query.order === "asc" ? items : [...items].reverse();
-  const from = query.after === undefined ? 0 : ordered.findIndex(({ id }) => id === query.after) + 1;
-  const data = ordered.slice(from, from + (query.limit ?? pageDefault));
-  const idOf = (item: JsonObject | undefined) => typeof item?.["id"] === "string" ? item["id"] : null;
-  return {
-    object: "list",
-    data,
-    first_id: idOf(data[0]),
-    last_id: idOf(data.at(-1)),
-    has_more: from + data.length < ordered.length,
-  };
 };
 
 /** Builds the handlers of what is stored. */
@@ -151,7 +129,7 @@ export const makeStored = Effect.gen(function* () {
 
   const inputItems = Effect.fnUntraced(function* (id: string, query: PageQuery) {
     const { input } = yield* stored(yield* ownerOf(query), id);
-    return page(input, query);
+    return pageOf(input, query);
   });
 
   return { retrieve, cancel, remove, inputItems };

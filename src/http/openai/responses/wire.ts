@@ -18,6 +18,10 @@ const metadataValueMax = 512;
 const userMax = 512;
 const tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1));
 
+/** What a client notes about an object. */
+export const Metadata = Schema.Record(Schema.String, Schema.String.check(Schema.isMaxLength(metadataValueMax)))
+  .check(Schema.isMaxProperties(metadataKeysMax));
+
 const Format = Schema.Union([
   Schema.Struct({ type: Schema.Literal("text") }),
   Schema.Struct({ type: Schema.Literal("json_object") }),
@@ -50,6 +54,7 @@ export const ResponseRequest = Schema.Struct({
   input: optional(Schema.Union([Schema.String, Schema.Array(JsonObject)])),
   instructions: optional(Schema.String),
   previous_response_id: optional(Schema.String),
+  conversation: optional(Schema.Union([Schema.String, Schema.Struct({ id: Schema.String })])),
   store: optional(Schema.Boolean),
   stream: optional(Schema.Boolean),
   background: optional(Schema.Boolean),
@@ -76,11 +81,7 @@ export const ResponseRequest = Schema.Struct({
     description: "With `auto` the oldest turns of a conversation that is too long are left out. Given as `disabled`, " +
       "nothing is; absent, old tool output may be.",
   }),
-  metadata: optional(
-    Schema.Record(Schema.String, Schema.String.check(Schema.isMaxLength(metadataValueMax))).check(
-      Schema.isMaxProperties(metadataKeysMax),
-    ),
-  ),
+  metadata: optional(Metadata),
   user: optional(Schema.String.check(Schema.isMaxLength(userMax))),
   safety_identifier: optional(Schema.String.check(Schema.isMaxLength(userMax))),
   prompt_cache_key: optional(Schema.String),
