@@ -51,19 +51,40 @@ export const sandbox = Layer.effectDiscard(
   }),
 );
 
+/** The names that the providers list; they are asked for them. */
+const listedNames = Effect.gen(function* () {
+  const names = (yield* (yield* Model).list).map(({ id }) => id);
+  const more = names.length > namesShownMax ? ` and ${names.length - namesShownMax} more` : "";
+  return `models: ${names.slice(0, namesShownMax).join(", ")}${more}`;
+});
+
+/** Providers whose models are known by their names: nobody has to be asked for a list. */
+const knownByName: ReadonlySet<string> = new Set(["gemini", "anthropic", "offline"]);
+
+/** Whether no model but the stand-in is configured. */
+const isUnconfigured = Effect.map(
+  Settings,
+  ({ geminiApiKey, anthropicApiKey, openaiApiKey, openaiBaseUrl, models }) =>
+    [geminiApiKey, anthropicApiKey, openaiApiKey, openaiBaseUrl, models]
+      .every((each: Option.Option<unknown>) => Option.isNone(each)),
+);
+
 const modelsLine = Effect.gen(function* () {
   const model = yield* Model;
-  const names = (yield* model.list).map(({ id }) => id);
-  const more = names.length > namesShownMax ? ` and ${names.length - namesShownMax} more` : "";
-  const shown = `models: ${names.slice(0, namesShownMax).join(", ")}${more}`;
   const chosen = yield* Effect.result(model.defaultModel);
-  if (Result.isFailure(chosen)) return yield* Effect.logWarning(`${shown}; no default: ${chosen.failure.why}`);
+  if (Result.isFailure(chosen)) {
+    return yield* Effect.logWarning(`${yield* listedNames}; no default: ${chosen.failure.why}`);
+  }
   const served = yield* Effect.result(model.find(chosen.success));
   if (Result.isFailure(served)) {
-    return yield* Effect.logWarning(`${shown}; the default ${chosen.success} cannot be used: ${served.failure.why}`);
+    return yield* Effect.logWarning(
+      `${yield* listedNames}; the default ${chosen.success} cannot be used: ${served.failure.why}`,
+    );
   }
+  const { provider } = served.success;
+  const shown = knownByName.has(provider) ? `models: those of ${provider}` : yield* listedNames;
   yield* Effect.logInfo(`${shown}; the default is ${chosen.success}`);
-  if (names.length === 1 && served.success.provider === "offline") {
+  if (provider === "offline" && (yield* isUnconfigured)) {
     yield* Effect.logInfo(
       "no model is configured, so a rule-based stand-in answers: set GOOGLE_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY " +
         "or OPENAI_BASE_URL in the environment or in .env",

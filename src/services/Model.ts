@@ -41,6 +41,8 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("Connec
 export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   phase: Schema.Literals(["connect", "first-event", "between-events"]),
   limitMs: Schema.Number,
+  /** This process was held up for so long that it cannot tell whether the provider was silent. */
+  isOwnLag: Schema.optionalKey(Schema.Literal(true)),
 }) {}
 /** The provider sent something that is not its own wire format. */
 export class BadOutput extends Schema.TaggedError<BadOutput>()("BadOutput", {

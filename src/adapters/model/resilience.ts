@@ -67,7 +67,7 @@ const isOwnLack = (failure: ModelError): boolean =>
 const isOutage = (failure: Failure): boolean =>
   failure._tag === "ModelError" && !isOwnLack(failure) &&
   (failure.reason._tag === "Unavailable" || failure.reason._tag === "ConnectionLost" ||
-    failure.reason._tag === "TimedOut");
+    (failure.reason._tag === "TimedOut" && failure.reason.isOwnLag !== true));
 
 const classify = (exit: Exit.Exit<unknown, Failure>): CircuitBreaker.Outcome => {
   if (Exit.isSuccess(exit)) return CircuitBreaker.success;

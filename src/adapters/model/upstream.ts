@@ -43,9 +43,6 @@ export interface UpstreamOptions<State> {
 /** A wait is slept in so many parts; of each, what it lasted too long is our own lag. */
 const partsOfWait = 8;
 
-const timedOut = (phase: TimedOut["phase"], limitMs: number): Fault =>
-  fault(new TimedOut({ phase, limitMs }), `nothing for ${limitMs} ms`);
-
 /** Lets the event loop take in what the sockets hold. */
 const loopTurn = Effect.callback<void>((resume) => {
   const immediate = setImmediate(() => resume(Effect.void));
@@ -59,11 +56,20 @@ interface Wait {
   sinceMs: number;
 }
 
+/** A wait lasts at most so many times its limit, however much of it was our own lag. */
+const waitFactorMax = 4;
+
+const timedOut = ({ phase, limitMs }: Wait): Fault =>
+  fault(new TimedOut({ phase, limitMs }), `nothing for ${limitMs} ms`);
+
+const heldTooLong = ({ phase, limitMs }: Wait): Fault =>
+  fault(new TimedOut({ phase, limitMs, isOwnLag: true }), `this process was held for most of ${waitFactorMax} waits`);
+
 /**
  * Ends when a wait has lasted as long as it may, in time in which this process could have noticed an end.
  *
  * *Details*: one of these lasts a whole turn, and costs nothing while events come. A process that is held up
- * all the time waits on: the deadline of the run ends that.
+ * all the time gives up after some times the limit, and says that it was its own fault.
  */
 const outwaited = Effect.fnUntraced(function* (
   wait: Wait,
@@ -88,8 +94,9 @@ const outwaited = Effect.fnUntraced(function* (
       continue;
     }
     lagMs += partLagMs;
+    if (nowMs - sinceMs >= wait.limitMs * waitFactorMax && isWaiting()) return heldTooLong(wait);
     if (leftMs > 0 || partLagMs > 0) continue;
-    if (isWaiting()) return timedOut(wait.phase, wait.limitMs);
+    if (isWaiting()) return timedOut(wait);
     // Not the provider but our own reader is slow.
     sinceMs = wait.sinceMs = nowMs;
     lagMs = 0;

@@ -60,6 +60,8 @@ export const modelRows: Rows<ModelError | ModelNotFound> = {
   }),
   "ModelError.TimedOut": server(504, "provider_timeout", true, "The provider was silent for too long.", {
     message: ({ provider, reason }) =>
-      `${provider} did not answer within ${reason.limitMs / 1000} seconds (${reason.phase}).`,
+      reason.isOwnLag === true
+        ? `This server was too busy to hear whether ${provider} answers. Please try again later.`
+        : `${provider} did not answer within ${reason.limitMs / 1000} seconds (${reason.phase}).`,
   }),
 };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Effect, Fiber, Result, Stream } from "effect";
+import { Deferred, Effect, Fiber, Latch, Result, Stream } from "effect";
 import { TestClock } from "effect/testing";
 import { Arrivals } from "../../../../src/adapters/model/Arrivals.ts";
 import { type Fault, fault } from "../../../../src/adapters/model/fault.ts";
@@ -78,6 +78,50 @@ it.effect("upstream delivers what came in the same read before a chunk that cann
       events: [text("a"), text("b")],
       reason: { _tag: "BadOutput", why: "broken" },
     });
+  }));
+
+it.effect("upstream gives up after four times its wait when this process is held all the time, and says whose fault", () =>
+  Effect.gen(function* () {
+    for (const open of [Effect.never, Effect.sync(() => new Arrivals(flow))]) {
+      let heldMs = 0;
+      const fiber = yield* Effect.forkChild(
+        upstream({ open, assembly, deadlines: { ...deadlines, heldMs: () => heldMs } }).pipe(
+          Stream.runDrain,
+          Effect.result,
+        ),
+      );
+      let passedMs = 0;
+      for (; fiber.pollUnsafe() === undefined && passedMs < 60_000; passedMs += 25) {
+        heldMs += 25;
+        yield* TestClock.adjust(25);
+      }
+      const result = yield* Fiber.join(fiber);
+      assert.ok(Result.isFailure(result));
+      const { reason } = result.failure;
+      assert.ok(reason._tag === "TimedOut" && reason.isOwnLag === true);
+      assert.ok(passedMs >= 4 * reason.limitMs && passedMs <= 5 * reason.limitMs, `${passedMs}`);
+    }
+  }));
+
+it.effect("upstream blames nobody for a reader that takes nothing, however long", () =>
+  Effect.gen(function* () {
+    const arrivals = new Arrivals(flow);
+    const latch = yield* Latch.make();
+    const held = yield* Deferred.make<void>();
+    arrivals.feed(event("a"));
+    const fiber = yield* Effect.forkChild(
+      upstream({ open: Effect.succeed(arrivals), assembly, deadlines }).pipe(
+        Stream.runForEach(() => Effect.andThen(Deferred.succeed(held, undefined), latch.await)),
+        Effect.result,
+      ),
+    );
+    yield* Deferred.await(held);
+    yield* TestClock.adjust("1 hour");
+    assert.equal(fiber.pollUnsafe(), undefined);
+    arrivals.feed(event("b"));
+    arrivals.end();
+    yield* latch.open;
+    assert.ok(Result.isSuccess(yield* Fiber.join(fiber)));
   }));
 
 it.effect("upstream takes no time in which this process was held for the provider's silence", () =>
