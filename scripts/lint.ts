@@ -19,7 +19,7 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/web": ["src/domain", "src/services", "src/telemetry", "src/config.ts"],
   "src/http": ["src/root.ts", "src/domain", "src/services", "src/runs", "src/web", "src/telemetry", "src/config.ts"],
   "src/mcp": ["src/domain", "src/services", "src/runs", "src/web", "src/telemetry", "src/config.ts"],
-  "src/logging.ts": ["src/domain", "src/config.ts"],
+  "src/logging.ts": ["src/domain", "src/services", "src/config.ts"],
   "src/boot.ts": ["src/announcements.ts", "src/config.ts", "src/config", "src/services"],
   "src/announcements.ts": ["src/config.ts", "src/config", "src/services"],
   "src/process.ts": ["src/root.ts"],

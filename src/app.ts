@@ -35,9 +35,11 @@ import { agent as measuredAgent } from "./telemetry/agent.ts";
 import { egress as measuredEgress } from "./telemetry/egress.ts";
 import { limits as measuredLimits } from "./telemetry/limits.ts";
 import * as Meter from "./telemetry/Meter.ts";
+import * as Otlp from "./telemetry/endpoints.ts";
 import { model as measuredModel } from "./telemetry/model.ts";
 import { byNameOnly } from "./telemetry/propagation.ts";
 import { sandbox as measuredSandbox } from "./telemetry/sandbox.ts";
+import { sessions as tracedSessions } from "./telemetry/sessions.ts";
 import { toolbox as measuredToolbox } from "./telemetry/toolbox.ts";
 
 // Settings and logs ------------------------------------------------------------------------------
@@ -66,6 +68,9 @@ import { toolbox as measuredToolbox } from "./telemetry/toolbox.ts";
  */
 export const settings = Settings.layer.pipe(Layer.provide(environment));
 
+/** Loads a module when a layer of it is built: what a process does not use costs it neither time nor memory. */
+const loaded = <M>(load: () => Promise<M>) => Effect.promise(load);
+
 const logging = (toStderr: boolean) =>
   Layer.unwrap(
     Effect.map(Settings, ({ logLevel, captureContent: tellsContent }) =>
@@ -77,10 +82,23 @@ const logging = (toStderr: boolean) =>
   );
 
 /** Measurements, where the settings ask for them; without them the measured form of a port is the port itself. */
-const telemetry = Layer.merge(
+const measurements = Layer.merge(
   Layer.unwrap(Effect.map(Settings, ({ metrics }) => metrics ? Meter.layer : Layer.empty)),
   byNameOnly,
 );
+
+/** Spans, where the settings send them somewhere. */
+const tracing = Layer.unwrap(
+  Effect.flatMap(
+    Settings,
+    (settings) =>
+      Otlp.isSent(settings)
+        ? Effect.map(loaded(() => import("./telemetry/otlp.ts")), ({ layer }) => layer)
+        : Effect.succeed(Layer.empty),
+  ),
+);
+
+const telemetry = Layer.provideMerge(tracing, measurements);
 
 // Ports ------------------------------------------------------------------------------------------
 
@@ -177,9 +195,6 @@ export const toolbox = LocalToolbox.layer.pipe(
   Layer.provide(Layer.mergeAll(Skills.layer, ToolsLibrary.layer, PromptTexts.layer)),
 );
 
-/** Loads a module when a layer of it is built: what a process does not use costs it neither time nor memory. */
-const loaded = <M>(load: () => Promise<M>) => Effect.promise(load);
-
 /** Tools and sandboxes behind the server at a URL; the MCP client comes with them. */
 const behindServer = (url: string) =>
   Layer.unwrap(
@@ -224,7 +239,7 @@ export const services = Runs.layer.pipe(
     Layer.mergeAll(
       measuredModel(model),
       execution,
-      sessions,
+      tracedSessions(sessions),
       responses,
       conversations,
       identity,

@@ -1,9 +1,10 @@
 /**
  * How log lines look and where they go.
  */
-import { Cause, Layer, Logger, type LogLevel, References } from "effect";
+import { Cause, Formatter, Layer, Logger, type LogLevel, References } from "effect";
 import type { SettingsService } from "./config.ts";
 import { type Failure, logged } from "./domain/failureDetail.ts";
+import { CurrentSpan } from "./services/Tracing.ts";
 
 const levels: Readonly<Record<SettingsService["logLevel"], LogLevel.LogLevel>> = {
   TRACE: "Trace",
@@ -55,14 +56,23 @@ export const detailed = <A>(logger: Logger.Logger<unknown, A>, tellsContent: boo
     });
   });
 
+/** A line as JSON, with the ids of what is being done where that is traced. */
+const jsonWithTrace = Logger.make<unknown, string>((options) => {
+  const span = options.fiber.getRef(CurrentSpan);
+  const line = Logger.formatStructured.log(options);
+  return Formatter.formatJson(
+    span === undefined ? line : { ...line, trace_id: span.traceId, span_id: span.spanId },
+  );
+});
+
 /** Structured logging at the level of the settings: pretty on a terminal, a JSON object a line otherwise. */
 export const layer = (level: SettingsService["logLevel"], options: LoggingOptions): Layer.Layer<never> => {
-  const formatted = options.isTerminal ? Logger.formatLogFmt : Logger.formatJson;
+  const formatted = options.isTerminal ? Logger.formatLogFmt : jsonWithTrace;
   const logger = options.toStderr
     ? Logger.withConsoleError(formatted)
     : options.isTerminal
     ? Logger.consolePretty()
-    : Logger.consoleJson;
+    : Logger.withConsoleLog(formatted);
   return Layer.merge(
     Logger.layer([detailed(logger, options.tellsContent)]),
     Layer.succeed(References.MinimumLogLevel, levels[level]),

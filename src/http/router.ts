@@ -29,6 +29,8 @@ import * as sessions from "./caisson/sessions.ts";
 import { SignIns } from "./frame/SignIns.ts";
 import { CurrentMeter } from "../telemetry/Meter.ts";
 import { RequestMeter } from "../telemetry/RequestMeter.ts";
+import { beginRequestSpan } from "../telemetry/requestSpan.ts";
+import { Tracing } from "../services/Tracing.ts";
 import * as Page from "./ui/pages.ts";
 import * as usage from "./caisson/usage.ts";
 
@@ -183,7 +185,7 @@ const Frame = Layer.unwrap(Effect.gen(function* () {
   const meter = yield* CurrentMeter;
   const requests = meter === undefined ? undefined : new RequestMeter(meter, routeIn(methodTable));
   return Layer.mergeAll(
-    requestLog(yield* LoopWatch, requests),
+    requestLog(yield* LoopWatch, requests, beginRequestSpan(yield* Tracing, routeIn(methodTable))),
     envelope(methodTable, bodyBytesMax),
     cors(corsOrigins),
   );

@@ -20,9 +20,8 @@ import type {
 } from "@modelcontextprotocol/sdk/types";
 import { version } from "../domain/version.ts";
 import { CurrentMeter } from "../telemetry/Meter.ts";
-import { otherValue } from "../telemetry/names.ts";
 import { internalError, invalidParams, methodNotFound, rpcCode, RpcFailure } from "./errors.ts";
-import { measuredMethod } from "./measuredMethod.ts";
+import { observedMethod } from "./observedMethod.ts";
 import type { McpCall, Surface } from "./Surface.ts";
 
 /** Requests of one session that run at once; one client has no use for more, and each may hold output. */
@@ -115,18 +114,19 @@ export const connect: (surface: Surface, connection: Connection) => Effect.Effec
     server.removeRequestHandler("logging/setLevel");
     server.fallbackRequestHandler = ({ method, params }, extra) =>
       run(
-        measuredMethod(meter, surface.methods.has(method) ? method : otherValue, answer(method, params, extra)).pipe(
-          places.withPermitsIfAvailable(1),
-          Effect.flatMap(Option.match({ onNone: () => Effect.fail(tooManyRequests), onSome: Effect.succeed })),
-          Effect.catchDefect((defect) =>
-            Effect.andThen(Effect.logError("MCP request failed", Cause.die(defect)), Effect.fail(internalError))
+        observedMethod(meter, surface.methods, { method, params, meta: extra._meta }, answer(method, params, extra))
+          .pipe(
+            places.withPermitsIfAvailable(1),
+            Effect.flatMap(Option.match({ onNone: () => Effect.fail(tooManyRequests), onSome: Effect.succeed })),
+            Effect.catchDefect((defect) =>
+              Effect.andThen(Effect.logError("MCP request failed", Cause.die(defect)), Effect.fail(internalError))
+            ),
+            Effect.onInterrupt(() => isEnding ? Effect.void : abandon(extra.requestId)),
+            Effect.annotateLogs({
+              mcp_method: method,
+              mcp_session: extra.sessionId?.slice(0, sessionIdShown) ?? "stdio",
+            }),
           ),
-          Effect.onInterrupt(() => isEnding ? Effect.void : abandon(extra.requestId)),
-          Effect.annotateLogs({
-            mcp_method: method,
-            mcp_session: extra.sessionId?.slice(0, sessionIdShown) ?? "stdio",
-          }),
-        ),
         { signal: extra.signal },
       ).catch((error) => Promise.reject(isEnding && !(error instanceof RpcFailure) ? sessionEnded : error));
     server.onerror = (error) => {

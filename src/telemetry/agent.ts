@@ -1,36 +1,65 @@
 /**
- * The agent, measured: each run.
+ * The agent, measured and traced: each run.
  */
 import { Clock, Effect, Layer, Stream } from "effect";
 import { Agent, type AgentService } from "../agent/Agent.ts";
 import { Settings } from "../config.ts";
-import { errorTypeOf, withError } from "./errorType.ts";
+import { errorTypeOf } from "../domain/errorType.ts";
+import type { AgentEvent } from "../domain/AgentEvent.ts";
+import { sessionDigest } from "../domain/ids.ts";
+import { type Span, spannedStream, Tracing } from "../services/Tracing.ts";
 import { CurrentMeter, type Meter } from "./Meter.ts";
-import { instruments, key } from "./names.ts";
+import { attribute, instruments, key, withError } from "./names.ts";
 
-const measured = (inner: AgentService, meter: Meter, name: string): AgentService =>
+/** What is seen of a run's end. */
+type Finished = Extract<AgentEvent, { readonly _tag: "RunFinished" }>;
+
+const observed = (inner: AgentService, meter: Meter | undefined, name: string): AgentService =>
   Agent.of({
     run: (request) =>
-      Stream.unwrap(Effect.map(Clock.Clock, (clock) => {
-        const startedMs = clock.currentTimeMillisUnsafe();
-        let finish = "";
-        return inner.run(request).pipe(
-          Stream.mapArray((events) => {
-            const last = events[events.length - 1];
-            if (last?._tag === "RunFinished") finish = last.reason;
-            return events;
-          }),
-          Stream.onExit((exit) =>
-            Effect.sync(() => {
-              const labels = withError({ [key.agent]: name, [key.finish]: finish }, errorTypeOf(exit));
-              meter.record(instruments.runDuration, labels, (clock.currentTimeMillisUnsafe() - startedMs) / 1000);
-            })
-          ),
-        );
-      })),
+      spannedStream(
+        `invoke_agent ${name}`,
+        {
+          attributes: {
+            [key.operation]: "invoke_agent",
+            [key.agent]: name,
+            [key.model]: request.model,
+            [attribute.conversation]: sessionDigest(request.conversation.key),
+          },
+        },
+        (span) =>
+          Stream.unwrap(Effect.map(Clock.Clock, (clock) => {
+            const startedMs = clock.currentTimeMillisUnsafe();
+            let finished: Finished | undefined;
+            return inner.run(request).pipe(
+              Stream.mapArray((events) => {
+                const last = events[events.length - 1];
+                if (last?._tag === "RunFinished") finished = last;
+                return events;
+              }),
+              Stream.onExit((exit) =>
+                Effect.sync(() => {
+                  if (finished !== undefined) tellFinished(span, finished);
+                  const labels = { [key.agent]: name, [key.finish]: finished?.reason ?? "" };
+                  const seconds = (clock.currentTimeMillisUnsafe() - startedMs) / 1000;
+                  meter?.record(instruments.runDuration, withError(labels, errorTypeOf(exit)), seconds);
+                })
+              ),
+            );
+          })),
+      ),
   });
 
-/** The same agent, measured where measurements are asked for. */
+const tellFinished = (span: Span | undefined, { reason, turns, usage, costUsd }: Finished): void => {
+  if (span === undefined) return;
+  span.set(attribute.finishReasons, [reason]);
+  span.set(attribute.turns, turns);
+  span.set(attribute.inputTokens, usage.inputTokens);
+  span.set(attribute.outputTokens, usage.outputTokens);
+  if (costUsd !== undefined) span.set(attribute.costUsd, costUsd);
+};
+
+/** The same agent, measured and traced where that is asked for. */
 export const agent = <E, R>(layer: Layer.Layer<Agent, E, R>): Layer.Layer<Agent, E, R | Settings> =>
   Layer.effect(
     Agent,
@@ -38,6 +67,7 @@ export const agent = <E, R>(layer: Layer.Layer<Agent, E, R>): Layer.Layer<Agent,
       const inner = yield* Agent;
       const meter = yield* CurrentMeter;
       const { agentName } = yield* Settings;
-      return meter === undefined ? inner : measured(inner, meter, agentName);
+      const isObserved = meter !== undefined || (yield* Tracing) !== undefined;
+      return isObserved ? observed(inner, meter, agentName) : inner;
     }),
   ).pipe(Layer.provide(layer));

@@ -1,12 +1,21 @@
 /**
- * The Model port, measured: turns, first chunks, tokens and cost.
+ * The Model port, measured and traced: turns, first chunks, tokens and cost.
  */
 import { Clock, Duration, Effect, Layer, Option, type Scope, Stream } from "effect";
 import { costUsd } from "../domain/Usage.ts";
-import { Model, type ModelEvent, type ModelInfo, type ModelService } from "../services/Model.ts";
-import { errorTypeOf, withError } from "./errorType.ts";
+import { textOf, type ToolCall } from "../domain/Message.ts";
+import { Model, type ModelEvent, type ModelInfo, type ModelRequest, type ModelService } from "../services/Model.ts";
+import {
+  type AttributeValue,
+  type Span,
+  spannedStream,
+  type SpanOptions,
+  Tracing,
+  type TracingService,
+} from "../services/Tracing.ts";
+import { errorTypeOf } from "../domain/errorType.ts";
 import { CurrentMeter, type Meter } from "./Meter.ts";
-import { instruments, key, type Labels, otherValue, providerName } from "./names.ts";
+import { attribute, instruments, key, type Labels, otherValue, providerName, withError } from "./names.ts";
 
 /** How often a name that is not known makes the models be listed again. */
 const listedAgain = Duration.minutes(1);
@@ -44,10 +53,14 @@ const makeKnownNames = (model: ModelService): Effect.Effect<
 /** What is seen of one turn. */
 class Turn {
   #firstMs: number | undefined;
+  #said = "";
+  readonly #calls: Array<ToolCall> = [];
   #finished: Extract<ModelEvent, { readonly _tag: "Finished" }> | undefined;
 
   constructor(
-    readonly meter: Meter,
+    readonly meter: Meter | undefined,
+    readonly span: Span | undefined,
+    readonly tellsContent: boolean,
     readonly info: ModelInfo | undefined,
     readonly clock: Clock.Clock,
     readonly startedMs: number,
@@ -57,10 +70,17 @@ class Turn {
     this.#firstMs ??= this.clock.currentTimeMillisUnsafe();
     const last = events[events.length - 1];
     if (last?._tag === "Finished") this.#finished = last;
+    if (!this.tellsContent) return;
+    for (const event of events) {
+      if (event._tag === "TextDelta" && this.#said.length < saidMax) this.#said += event.text;
+      if (event._tag === "ToolCall") this.#calls.push(event.call);
+    }
   }
 
   end(model: string, errorType: string | undefined): void {
+    this.#tellSpan();
     const { meter, startedMs } = this;
+    if (meter === undefined) return;
     const labels: Labels = {
       [key.operation]: "chat",
       [key.provider]: providerName(this.info?.provider ?? ""),
@@ -78,35 +98,99 @@ class Turn {
     const price = this.info?.price;
     if (price !== undefined) meter.record(instruments.cost, { [key.model]: model }, costUsd(usage, price));
   }
+
+  #tellSpan(): void {
+    const { span } = this;
+    if (span === undefined) return;
+    if (this.tellsContent) {
+      const parts = [
+        ...(this.#said === "" ? [] : [{ type: "text", content: this.#said }]),
+        ...this.#calls.map(({ id, name, argumentsJson }) => ({
+          type: "tool_call",
+          id,
+          name,
+          arguments: argumentsJson,
+        })),
+      ];
+      span.set(attribute.outputMessages, JSON.stringify([{ role: "assistant", parts }]));
+    }
+    if (this.#finished === undefined) return;
+    const { reason, usage } = this.#finished;
+    span.set(attribute.finishReasons, [reason]);
+    span.set(attribute.inputTokens, usage.inputTokens);
+    span.set(attribute.cachedInputTokens, usage.cachedInputTokens);
+    span.set(attribute.outputTokens, usage.outputTokens);
+    span.set(attribute.reasoningTokens, usage.reasoningTokens);
+  }
 }
 
-const measured = Effect.fnUntraced(function* (inner: ModelService, meter: Meter) {
-  const labelOf = yield* makeKnownNames(inner);
+/** Characters of an answer that a span may repeat. */
+const saidMax = 16_384;
+/** Messages of a request, the newest, that a span may repeat. */
+const messagesMax = 20;
+
+/** What a span tells of the request of a turn. */
+const requestAttributes = (
+  { model, parameters, messages, system }: ModelRequest,
+  provider: string,
+  tellsContent: boolean,
+): Readonly<Record<string, AttributeValue>> => ({
+  [key.operation]: "chat",
+  [key.provider]: providerName(provider),
+  [key.model]: model,
+  [attribute.streams]: true,
+  ...(parameters.outputTokensMax !== undefined && { [attribute.maxTokens]: parameters.outputTokensMax }),
+  ...(parameters.temperature !== undefined && { [attribute.temperature]: parameters.temperature }),
+  ...(tellsContent && {
+    [attribute.instructions]: JSON.stringify([{ type: "text", content: system }]),
+    [attribute.inputMessages]: JSON.stringify(
+      messages.slice(-messagesMax).map((message) => ({
+        role: message.role,
+        parts: [{ type: "text", content: textOf(message) }],
+      })),
+    ),
+  }),
+});
+
+const observed = Effect.fnUntraced(function* (
+  inner: ModelService,
+  meter: Meter | undefined,
+  tracing: TracingService | undefined,
+) {
+  const labelOf = meter === undefined ? Effect.succeed : yield* makeKnownNames(inner);
+  const tellsContent = tracing?.tellsContent ?? false;
   return Model.of({
     ...inner,
     stream: (request) =>
       Stream.unwrap(Effect.gen(function* () {
         const info = Option.getOrUndefined(yield* Effect.option(inner.find(request.model)));
         const clock = yield* Clock.Clock;
-        const turn = new Turn(meter, info, clock, clock.currentTimeMillisUnsafe());
-        return inner.stream(request).pipe(
-          Stream.mapArray((events) => {
-            turn.see(events);
-            return events;
-          }),
-          Stream.onExit((exit) => Effect.map(labelOf(request.model), (label) => turn.end(label, errorTypeOf(exit)))),
-        );
+        const options: SpanOptions = {
+          kind: "client",
+          attributes: tracing === undefined ? {} : requestAttributes(request, info?.provider ?? "", tellsContent),
+        };
+        return spannedStream(`chat ${request.model}`, options, (span) => {
+          const turn = new Turn(meter, span, tellsContent, info, clock, clock.currentTimeMillisUnsafe());
+          return inner.stream(request).pipe(
+            Stream.mapArray((events) => {
+              turn.see(events);
+              return events;
+            }),
+            Stream.onExit((exit) => Effect.map(labelOf(request.model), (label) => turn.end(label, errorTypeOf(exit)))),
+          );
+        });
       })),
   });
 });
 
-/** The same models, measured where measurements are asked for. */
+/** The same models, measured and traced where that is asked for. */
 export const model = <E, R>(layer: Layer.Layer<Model, E, R>): Layer.Layer<Model, E, R> =>
   Layer.effect(
     Model,
     Effect.gen(function* () {
       const inner = yield* Model;
       const meter = yield* CurrentMeter;
-      return meter === undefined ? inner : yield* measured(inner, meter);
+      const tracing = yield* Tracing;
+      return meter === undefined && tracing === undefined ? inner : yield* observed(inner, meter, tracing);
     }),
   ).pipe(Layer.provide(layer));

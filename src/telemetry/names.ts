@@ -41,6 +41,7 @@ export const key = {
   direction: "network.io.direction",
   mcpMethod: "mcp.method.name",
   version: "service.version",
+  signal: "caisson.signal",
 } as const;
 
 /** Seconds of requests; the last three are for runs, which take longer than the convention's ten. */
@@ -49,6 +50,34 @@ const requestSeconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1
 const operationSeconds = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 300];
 /** Tokens of a turn: each bucket four times the one before. */
 const tokenCounts = Array.from({ length: 14 }, (_, power) => 4 ** power);
+
+/** Names of what spans carry beside those of {@link key}. */
+export const attribute = {
+  callId: "gen_ai.tool.call.id",
+  callArguments: "gen_ai.tool.call.arguments",
+  callResult: "gen_ai.tool.call.result",
+  toolType: "gen_ai.tool.type",
+  conversation: "gen_ai.conversation.id",
+  inputMessages: "gen_ai.input.messages",
+  outputMessages: "gen_ai.output.messages",
+  instructions: "gen_ai.system_instructions",
+  maxTokens: "gen_ai.request.max_tokens",
+  temperature: "gen_ai.request.temperature",
+  streams: "gen_ai.request.stream",
+  finishReasons: "gen_ai.response.finish_reasons",
+  inputTokens: "gen_ai.usage.input_tokens",
+  cachedInputTokens: "gen_ai.usage.cache_read.input_tokens",
+  outputTokens: "gen_ai.usage.output_tokens",
+  reasoningTokens: "gen_ai.usage.reasoning.output_tokens",
+  turns: "caisson.run.turns",
+  costUsd: "caisson.run.cost_usd",
+  exitCode: "process.exit.code",
+  timedOut: "caisson.command.timed_out",
+  oomKilled: "caisson.command.oom_killed",
+  outputBytes: "caisson.command.output.bytes",
+  database: "db.system.name",
+  user: "user.hash",
+} as const;
 
 /** Everything that is measured. */
 export const instruments = {
@@ -195,6 +224,12 @@ export const instruments = {
     unit: "{update}",
     description: "Updates whose labels were replaced by _OTHER because there are series enough.",
   },
+  dropped: {
+    kind: "counter",
+    name: "caisson.telemetry.dropped",
+    unit: "{item}",
+    description: "Spans and log lines that a collector did not take.",
+  },
   build: { kind: "gauge", name: "caisson.build_info", unit: "", description: "Always 1; the version is its label." },
 } as const satisfies Record<string, Instrument>;
 
@@ -213,3 +248,9 @@ const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PAT
 
 /** A request's method as a label. */
 export const methodName = (method: string): string => methods.has(method) ? method : otherValue;
+
+/** Labels with the type of an error, "" where there was none: every series of an instrument has the same labels. */
+export const withError = (labels: Labels, type: string | undefined): Labels => ({
+  ...labels,
+  [key.errorType]: type ?? "",
+});

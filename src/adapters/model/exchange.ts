@@ -10,6 +10,7 @@ import * as http from "node:http";
 import * as https from "node:https";
 import { Clock, DateTime, Effect, Option, Schema, Scope } from "effect";
 import { BadOutput, ConnectionLost, RequestRefused } from "../../services/Model.ts";
+import { CurrentSpan, type Span, traceparentOf, Tracing } from "../../services/Tracing.ts";
 import { Arrivals } from "./Arrivals.ts";
 import { type Fault, fault, named } from "./fault.ts";
 
@@ -68,16 +69,37 @@ const lost = (thrown: unknown): Fault =>
 const isRedirect = (status: number): boolean => status >= 300 && status < 400;
 const isSuccess = (status: number): boolean => status >= 200 && status < 300;
 
+/**
+ * The span of a request, of which the provider is told only where the settings say so.
+ *
+ * *Details*: it ends with the headers of the answer; its parent, the turn, lasts to the last byte.
+ */
+const spanOf = Effect.fnUntraced(function* () {
+  const tracing = yield* Tracing;
+  if (tracing === undefined) return { headers: {}, span: undefined };
+  const span = tracing.begin("POST", {
+    kind: "client",
+    parent: yield* CurrentSpan,
+    attributes: { "http.request.method": "POST" },
+  });
+  return { headers: tracing.tellsProviders ? { traceparent: traceparentOf(span) } : {}, span };
+});
+
 /** A connection as it stands for one turn: closing it lets the provider go, whatever it is doing. */
 class Connection {
   #sent: http.ClientRequest | undefined;
   #isClosed = false;
 
-  constructor(readonly agents: Agents) {}
+  constructor(
+    readonly agents: Agents,
+    readonly span: Span | undefined,
+    readonly headers: Readonly<Record<string, string>>,
+  ) {}
 
   close(): void {
     this.#isClosed = true;
     this.#sent?.destroy();
+    this.span?.end("cancelled");
   }
 
   /** Sends a request and gives the answer once its headers are there; rejects with a {@link Fault}. */
@@ -91,19 +113,31 @@ class Connection {
       agent: isSecure ? agents.https : agents.http,
       headers: {
         ...outgoing.headers,
+        ...this.headers,
         "accept-encoding": "identity",
         "content-length": String(Buffer.byteLength(outgoing.body)),
       },
     });
     this.#sent = sent;
-    sent.on("response", resolve);
+    sent.on("response", (incoming) => {
+      this.#answered(incoming.statusCode ?? 0);
+      resolve(incoming);
+    });
     sent.on("error", (error) => {
       // Kept connections may have been closed by the other side, all of them at once; nothing was answered on it.
       if (!isRepeated && sent.reusedSocket && !this.#isClosed) resolve(this.send(outgoing, true));
-      else reject(lost(error));
+      else {
+        this.span?.end("ConnectionLost");
+        reject(lost(error));
+      }
     });
     sent.end(outgoing.body);
     return promise;
+  }
+
+  #answered(status: number): void {
+    this.span?.set("http.response.status_code", status);
+    this.span?.end(status >= 400 ? String(status) : undefined);
   }
 }
 
@@ -142,7 +176,8 @@ const redirected = (status: number): Fault =>
   fault(new BadOutput({ why: "the response is a redirect" }), `HTTP ${status}: redirects are not followed`);
 
 const connect = Effect.fnUntraced(function* (agents: Agents) {
-  const connection = new Connection(agents);
+  const { span, headers } = yield* spanOf();
+  const connection = new Connection(agents, span, headers);
   yield* Scope.addFinalizer(yield* Effect.scope, Effect.sync(() => connection.close()));
   return connection;
 });

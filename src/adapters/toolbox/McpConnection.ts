@@ -12,6 +12,7 @@ import { CallToolResultSchema, ErrorCode, McpError } from "@modelcontextprotocol
 import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types";
 import { version } from "../../domain/version.ts";
 import { ToolServerUnavailable } from "../../services/Toolbox.ts";
+import { CurrentSpan, traceparentOf } from "../../services/Tracing.ts";
 
 /** Wait for a server to start, answer initialize and list its tools. */
 const connectMax = Duration.seconds(20);
@@ -45,6 +46,8 @@ export interface Endpoint {
   readonly makeTransport: () => Transport;
   /** Says goodbye before the transport closes, where the transport has a way to. */
   readonly leave: (transport: Transport) => Promise<void>;
+  /** It is part of this deployment, so it is told the span of each call. */
+  readonly tellsSpans?: boolean;
 }
 
 /** A live connection. */
@@ -117,7 +120,7 @@ const watching = <E>(doubt: Latch.Latch, ping: Effect.Effect<void, E>): Effect.E
  * *Fails with* `ToolServerUnavailable`.
  */
 export const connect: (endpoint: Endpoint) => Effect.Effect<Connection, ToolServerUnavailable, Scope.Scope> = Effect
-  .fnUntraced(function* ({ server, makeTransport, leave }) {
+  .fnUntraced(function* ({ server, makeTransport, leave, tellsSpans = false }) {
     const failed = failureOf(server);
     const unavailable = (detail: string) => new ToolServerUnavailable({ server, detail });
     const attempt: Attempt = (run) => Effect.tryPromise({ try: run, catch: failed });
@@ -168,10 +171,12 @@ export const connect: (endpoint: Endpoint) => Effect.Effect<Connection, ToolServ
     return {
       tools,
       alive: ping,
-      call: (name, args, onProgress) =>
-        attempt((signal) =>
+      call: Effect.fnUntraced(function* (name, args, onProgress) {
+        const span = yield* CurrentSpan;
+        const meta = tellsSpans && span !== undefined && { _meta: { traceparent: traceparentOf(span) } };
+        return yield* attempt((signal) =>
           client.request(
-            { method: "tools/call", params: { name, arguments: { ...args } } },
+            { method: "tools/call", params: { name, arguments: { ...args }, ...meta } },
             CallToolResultSchema,
             {
               signal,
@@ -183,7 +188,8 @@ export const connect: (endpoint: Endpoint) => Effect.Effect<Connection, ToolServ
               }),
             },
           )
-        ).pipe(Effect.raceFirst(watch)),
+        ).pipe(Effect.raceFirst(watch));
+      }),
       prompt: (name) =>
         attempt((signal) => client.getPrompt({ name }, { signal })).pipe(
           within(answerMax),

@@ -36,7 +36,8 @@ export const makeServerConnections: (
   url: string,
   key: Option.Option<Redacted.Redacted<string>>,
 ) => Effect.Effect<ServerConnections, never, Scope.Scope> = Effect.fnUntraced(function* (url, key) {
-  const connectAs = (asking: AskingOwner) => connect(httpEndpoint(serverName, url, callerHeaders(asking, key)));
+  const connectAs = (asking: AskingOwner) =>
+    connect({ ...httpEndpoint(serverName, url, callerHeaders(asking, key)), tellsSpans: true });
   const pool: Pool = yield* RcMap.make({
     // A failed connection must not be remembered for the idle time.
     lookup: (id: string) => Effect.tapError(connectAs({ key: id, ephemeral: false }), () => RcMap.invalidate(pool, id)),

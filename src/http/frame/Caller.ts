@@ -4,14 +4,8 @@
 import { Context, Effect, Layer, Option, Redacted, Schema } from "effect";
 import { HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api";
 import { HttpServerRequest } from "effect/http";
-import { Settings } from "../../config.ts";
-import {
-  type Identity as Identified,
-  namesUser,
-  ownerOf,
-  type Unnamed,
-  type UserClaims,
-} from "../../domain/identity.ts";
+import { Settings, type SettingsService } from "../../config.ts";
+import { type Identity as Identified, namesUser, ownerOf, type UserClaims } from "../../domain/identity.ts";
 import type { Owner } from "../../domain/Owner.ts";
 import { Identity, type IdentityService, Unauthorized } from "../../services/Identity.ts";
 import { ForeignOrigin, isForeignPage, originsOf } from "../../web/origins.ts";
@@ -107,7 +101,7 @@ const identify = Effect.fnUntraced(function* (
   identity: IdentityService,
   signIns: SignInsService,
   allowedOrigins: ReadonlySet<string>,
-  unnamed: Unnamed,
+  { unnamed, insecure }: Pick<SettingsService, "unnamed" | "insecure">,
 ) {
   const { headers } = yield* HttpServerRequest.HttpServerRequest;
   const who = yield* identity.identify({
@@ -115,7 +109,10 @@ const identify = Effect.fnUntraced(function* (
     forwardedUserJwt: headers["x-openwebui-user-jwt"],
     host: headers["host"],
   });
-  (yield* RequestNotes).user = who.principal.name;
+  const notes = yield* RequestNotes;
+  notes.user = who.principal.name;
+  // A stranger's trace is not ours to continue: whoever reaches an open door could choose what is kept.
+  if (who.principal.kind !== "anonymous" || !insecure) notes.span?.adopt();
   if (identity.anonymous && isForeignPage(headers, allowedOrigins)) return yield* new ForeignOrigin();
   const headerUser = userInHeaders(headers);
   if (headerUser !== undefined && headerUser.name.length > userNameMax) {
@@ -141,9 +138,8 @@ const identify = Effect.fnUntraced(function* (
 /** Both middlewares over the Identity port. */
 export const layer = Layer.unwrap(Effect.gen(function* () {
   const identity = yield* Identity;
-  const { corsOrigins, unnamed } = yield* Settings;
-  const allowedOrigins = originsOf(corsOrigins);
-  const known = identify(identity, yield* SignIns, allowedOrigins, unnamed);
+  const settings = yield* Settings;
+  const known = identify(identity, yield* SignIns, originsOf(settings.corsOrigins), settings);
   return Layer.mergeAll(
     Layer.succeed(
       Authorization,

@@ -3,6 +3,7 @@
  */
 import { Context } from "effect";
 import type { RunHandle } from "../../runs/RunHandle.ts";
+import type { Span } from "../../services/Tracing.ts";
 
 /** Filled in by handlers, read by the line of the access log. */
 export interface RequestNotes {
@@ -12,6 +13,8 @@ export interface RequestNotes {
   outcome?: string;
   /** The row of the error that the caller was told, before or after the first byte. */
   error?: string;
+  /** Its span, where somebody collects them. */
+  span?: Span | undefined;
   /** The run that it started or joined. */
   run?: Pick<RunHandle, "id" | "totals">;
 }

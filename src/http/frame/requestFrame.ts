@@ -8,6 +8,8 @@ import { makeId } from "../../domain/ids.ts";
 import { BodyTooLarge, BodyUnreadable, UnsupportedMediaType } from "../../web/BodyError.ts";
 import { InternalError } from "../../runs/RunError.ts";
 import { type HttpError, MethodNotAllowed, UnknownUrl } from "./errors.ts";
+import { CurrentSpan } from "../../services/Tracing.ts";
+import { type BeginSpan, endRequestSpan } from "../../telemetry/requestSpan.ts";
 import type { RequestMeter } from "../../telemetry/RequestMeter.ts";
 import { clientGone, requestIdOf } from "../../web/requestIds.ts";
 import type { LoopWatchService } from "../../web/LoopWatch.ts";
@@ -119,18 +121,20 @@ const pathOf = ({ url }: HttpServerRequest.HttpServerRequest): string => url.spl
 /**
  * Gives every request an id and ends it with one line in the log, when its last byte was sent.
  *
- * *Details*: where measurements are asked for, the request is measured then as well.
+ * *Details*: where measurements are asked for, the request is measured then as well, and where traces are, its span
+ * ends.
  */
-export const requestLog = (watch: LoopWatchService, meter: RequestMeter | undefined) =>
+export const requestLog = (watch: LoopWatchService, meter: RequestMeter | undefined, beginSpan: BeginSpan) =>
   HttpRouter.middleware((app) =>
     Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest;
       const id = requestIdOf(request.headers) ?? makeId("req");
-      const notes: RequestNotes = {};
-      const startedMs = yield* Clock.currentTimeMillis;
-      const seen: { status: number; headMs?: number } = { status: clientGone };
       const { method } = request;
       const path = pathOf(request);
+      const span = beginSpan(request, path);
+      const notes: RequestNotes = { span };
+      const startedMs = yield* Clock.currentTimeMillis;
+      const seen: { status: number; headMs?: number } = { status: clientGone };
       const leave = watch.enter({ method, path, bytes: Number(request.headers["content-length"] ?? 0) });
       const measure = meter?.begin(method, path);
       yield* Effect.addFinalizer((exit): Effect.Effect<void, never, Scope.Scope> =>
@@ -138,6 +142,7 @@ export const requestLog = (watch: LoopWatchService, meter: RequestMeter | undefi
           leave();
           const durationMs = (yield* Clock.currentTimeMillis) - startedMs;
           const outcome = notes.outcome ?? (exit._tag === "Failure" ? "disconnected" : "sent");
+          endRequestSpan(span, seen.status, notes.error, outcome);
           measure?.({ ...seen, errorType: notes.error, outcome, durationMs });
           yield* Effect.annotateLogs(Effect.logInfo("request"), {
             request_id: id,
@@ -148,6 +153,7 @@ export const requestLog = (watch: LoopWatchService, meter: RequestMeter | undefi
             ...(seen.headMs !== undefined && { first_byte_ms: seen.headMs }),
             ...(notes.user !== undefined && { user: notes.user }),
             ...(notes.model !== undefined && { model: notes.model }),
+            ...(span !== undefined && { trace_id: span.traceId }),
             ...runFields(notes.run),
             ...(notes.error !== undefined && { error: notes.error }),
             outcome,
@@ -156,6 +162,7 @@ export const requestLog = (watch: LoopWatchService, meter: RequestMeter | undefi
       );
       const response = yield* app.pipe(
         Effect.provideService(RequestNotes, notes),
+        (answer) => span === undefined ? answer : Effect.provideService(answer, CurrentSpan, span),
         Effect.annotateLogs("request_id", id),
       );
       seen.status = response.status;

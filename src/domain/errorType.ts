@@ -2,8 +2,9 @@
  * What an operation ended with, as the closed word that a label or a span may carry: never a text of an error.
  */
 import { Cause, Exit } from "effect";
-import type { Labels } from "./names.ts";
-import { key, otherValue } from "./names.ts";
+
+/** Stands for what has no word of its own. */
+const otherValue = "_OTHER";
 
 /** The word for what somebody gave up. */
 const cancelled = "cancelled";
@@ -25,9 +26,3 @@ export const errorTypeOf = (exit: Exit.Exit<unknown, unknown>): string | undefin
   const failure = exit.cause.reasons.find(Cause.isFailReason);
   return failure === undefined ? otherValue : typeOf(failure.error);
 };
-
-/** Labels with the type of an error, "" where there was none: every series of an instrument has the same labels. */
-export const withError = (labels: Labels, type: string | undefined): Labels => ({
-  ...labels,
-  [key.errorType]: type ?? "",
-});

@@ -1,0 +1,80 @@
+/**
+ * Sends what is collected in batches, and cannot hurt: bounded in memory, in time and in requests at once.
+ */
+import { Duration, Effect, Exit, Latch, type Scope } from "effect";
+
+/** Time that the last batches have when the process ends. */
+const lastBatchesMax = Duration.seconds(3);
+
+/** How batches are sent. */
+export interface SenderOptions<A> {
+  /** What is sent, in the words of a line of the log: "traces". */
+  readonly what: string;
+  /** Items that wait at most; later ones are dropped. */
+  readonly queueMax: number;
+  /** Items of a batch; as many are sent at once. */
+  readonly batchMax: number;
+  /** Longest wait of an item for its batch. */
+  readonly interval: Duration.Duration;
+  /** Longest time of a request. */
+  readonly timeout: Duration.Duration;
+  readonly send: (items: ReadonlyArray<A>) => Effect.Effect<void, unknown>;
+  readonly dropped: (count: number) => void;
+}
+
+/** A queue that empties itself into a collector, one request at a time. */
+export interface BatchSender<A> {
+  /** Takes an item; it never waits and never fails. */
+  readonly push: (item: A) => void;
+}
+
+/**
+ * Makes a sender that works until its scope closes, and then sends what is left within three seconds.
+ *
+ * *Details*: a batch that is not taken is dropped and counted, and so is what comes while the queue is full. The first
+ * failure is said once, at warning, and so is the first batch that is taken again.
+ */
+export const makeBatchSender = Effect.fnUntraced(function* <A>(
+  options: SenderOptions<A>,
+): Effect.fn.Return<BatchSender<A>, never, Scope.Scope> {
+  const { what, queueMax, batchMax, interval, timeout, send, dropped } = options;
+  let waiting: Array<A> = [];
+  let isFailing = false;
+  const full = yield* Latch.make();
+
+  const told = Effect.fnUntraced(function* (isTaken: boolean, count: number) {
+    if (!isTaken) dropped(count);
+    if (isTaken !== isFailing) return;
+    isFailing = !isTaken;
+    yield* isTaken
+      ? Effect.logInfo(`the collector takes ${what} again`)
+      : Effect.logWarning(`the collector does not take ${what}: they are dropped and counted until it does`);
+  });
+
+  const flush = Effect.gen(function* () {
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, batchMax);
+      waiting = waiting.slice(batchMax);
+      const exit = yield* Effect.exit(Effect.timeout(send(batch), timeout));
+      yield* told(Exit.isSuccess(exit), batch.length);
+      // What came meanwhile waits for its turn: a collector that does not answer is not asked at once again.
+      if (Exit.isFailure(exit)) return;
+    }
+  });
+
+  yield* Effect.addFinalizer(() => Effect.timeoutOption(flush, lastBatchesMax));
+  yield* Effect.forkScoped(Effect.forever(
+    Effect.raceFirst(Effect.sleep(interval), full.await).pipe(
+      Effect.andThen(Effect.sync(() => full.closeUnsafe())),
+      Effect.andThen(flush),
+    ),
+  ));
+
+  return {
+    push: (item) => {
+      if (waiting.length >= queueMax) return dropped(1);
+      waiting.push(item);
+      if (waiting.length === batchMax) full.openUnsafe();
+    },
+  };
+});

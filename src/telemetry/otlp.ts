@@ -1,0 +1,105 @@
+/**
+ * What is collected, sent to an OpenTelemetry collector over HTTP.
+ *
+ * *Source*: OTLP 1.9 over HTTP, protobuf or JSON; the settings are those of OpenTelemetry's specification.
+ */
+import { Clock, Duration, Effect, Layer, Option, Redacted } from "effect";
+import { FetchHttpClient, type HttpBody, HttpClient, HttpClientRequest } from "effect/http";
+import { OtlpResource, OtlpSerialization } from "effect/observability";
+import { Settings, type SettingsService } from "../config.ts";
+import { makeToken } from "../domain/ids.ts";
+import { version } from "../domain/version.ts";
+import { Tracing } from "../services/Tracing.ts";
+import { endpointOf } from "./endpoints.ts";
+import { makeBatchSender } from "./BatchSender.ts";
+import { CurrentMeter } from "./Meter.ts";
+import { instruments, key } from "./names.ts";
+import { makeTracing, type OtlpSpan, type Sampler } from "./Spans.ts";
+
+/** The samplers by the names of the specification. */
+const samplerOf = ({ otelTracesSampler, otelTracesSamplerArg: ratio }: SettingsService): Sampler => {
+  const followsParent = otelTracesSampler.startsWith("parentbased_");
+  switch (otelTracesSampler) {
+    case "always_on":
+    case "parentbased_always_on":
+      return { followsParent, ratio: 1 };
+    case "always_off":
+    case "parentbased_always_off":
+      return { followsParent, ratio: 0 };
+    case "traceidratio":
+    case "parentbased_traceidratio":
+      return { followsParent, ratio };
+  }
+};
+
+/** What says of which process a signal is. */
+const resourceOf = ({ otelServiceName, otelResourceAttributes }: SettingsService) =>
+  OtlpResource.make({
+    serviceName: otelServiceName,
+    serviceVersion: version,
+    attributes: { "service.instance.id": makeToken(), ...otelResourceAttributes },
+  });
+
+/** Posts a body to a signal's address; *fails with* whatever keeps the collector from taking it. */
+const makePost = Effect.fnUntraced(function* (settings: SettingsService, url: string) {
+  const client = HttpClient.filterStatusOk(yield* HttpClient.HttpClient);
+  const headers = Option.match(settings.otlpHeaders, { onNone: () => ({}), onSome: Redacted.value });
+  const request = HttpClientRequest.post(url, { headers: { "user-agent": `caisson/${version}`, ...headers } });
+  return (body: HttpBody.HttpBody) => {
+    const filled = HttpClientRequest.setBody(request, body);
+    const sent = settings.otlpCompression === "gzip"
+      ? Effect.flatMap(HttpClientRequest.compressBody(filled, "gzip"), client.execute)
+      : client.execute(filled);
+    return Effect.scoped(Effect.asVoid(Effect.flatMap(sent, (response) => response.arrayBuffer)));
+  };
+});
+
+const scope = { name: "caisson", version };
+
+/** Sends traces. */
+const traces = (settings: SettingsService, url: string) =>
+  Layer.effect(
+    Tracing,
+    Effect.gen(function* () {
+      const meter = yield* CurrentMeter;
+      const serialization = yield* OtlpSerialization.OtlpSerialization;
+      const post = yield* makePost(settings, url);
+      const resource = resourceOf(settings);
+      yield* Effect.logInfo(`traces are sent to ${new URL(url).origin}`);
+      const { push } = yield* makeBatchSender<OtlpSpan>({
+        what: "traces",
+        queueMax: settings.otelQueueMax,
+        batchMax: Math.min(settings.otelBatchMax, settings.otelQueueMax),
+        interval: Duration.millis(settings.otelBatchDelayMs),
+        timeout: Duration.millis(settings.otlpTimeoutMs),
+        send: (spans) =>
+          Effect.suspend(() =>
+            post(serialization.traces({ resourceSpans: [{ resource, scopeSpans: [{ scope, spans: [...spans] }] }] }))
+          ),
+        dropped: (count) => meter?.record(instruments.dropped, { [key.signal]: "traces" }, count),
+      });
+      return makeTracing({
+        sampler: samplerOf(settings),
+        clock: yield* Clock.Clock,
+        collect: push,
+        tellsContent: settings.captureContent,
+        trustsCallers: !settings.insecure,
+        tellsProviders: settings.traceUpstream,
+      });
+    }),
+  );
+
+/** Sends what the settings send; without an endpoint there is nothing here. */
+export const layer: Layer.Layer<never, never, Settings> = Layer.unwrap(
+  Effect.map(Settings, (settings) =>
+    Option.match(endpointOf(settings, "traces"), {
+      onNone: () => Layer.empty,
+      onSome: (url) => traces(settings, url),
+    }).pipe(
+      Layer.provide(
+        settings.otlpProtocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf,
+      ),
+      Layer.provide(FetchHttpClient.layer),
+      Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "error" })),
+    )),
+);
