@@ -16,6 +16,8 @@ const programs = [
   "mcp.ts",
   "scripts/doctor.ts",
   "scripts/erase.ts",
+  // For the image of the services, whose shell is no launcher.
+  "scripts/grants.ts",
   "scripts/image.ts",
   "scripts/keys.ts",
   "scripts/skills.ts",
@@ -125,7 +127,7 @@ export const buildPackage = async (folder: string): Promise<void> => {
     license: "MIT",
     type: "module",
     bin: { caisson: "bin/caisson.js" },
-    engines: { node: ">=20.12" },
+    engines: { node: ">=18" },
     dependencies: {
       deno: Deno.readTextFileSync(join(root, ".ci/deno-version")).trim(),
       ...Object.fromEntries([...specifiers].map(packageIn)),

@@ -4,7 +4,6 @@
  * It needs nothing but leave to read the file: no identity of the process, no library.
  */
 import { readFileSync } from "node:fs";
-import { parseEnv } from "node:util";
 
 /** The file that is read, in the working directory. */
 export const dotEnvFile = ".env";
@@ -16,45 +15,77 @@ const decode = (bytes: Uint8Array): string =>
     // A leading mark of UTF-8 is dropped by the decoder.
     : new TextDecoder().decode(bytes);
 
-/** The variables of a `.env` file; lines may end as they do on Windows. */
-export const parseDotEnv = (bytes: Uint8Array): Readonly<Record<string, string>> => {
-  const found: Record<string, string> = {};
-  for (const [name, value] of Object.entries(parseEnv(decode(bytes)))) {
-    if (value !== undefined) found[name] = value;
-  }
-  return found;
-};
+/** What a `.env` file says, and the numbers of its lines that say nothing; the first line is 1. */
+interface DotEnv {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly stray: ReadonlyArray<number>;
+}
 
 /** What a value may be quoted by, within which lines are its own. */
 const quotes: ReadonlySet<string> = new Set(["'", '"', "`"]);
 
-/** The quote that a line leaves open, undefined when it closes it or has none. */
-const leftOpen = (value: string): string | undefined => {
-  const [quote = ""] = value;
-  return quotes.has(quote) && !value.includes(quote, 1) ? quote : undefined;
+/** Where the quote that a text begins with is closed, else -1; a `\\` keeps the next character between `"`. */
+const closingQuote = (text: string): number => {
+  const quote = text[0];
+  for (let at = 1; at < text.length; at++) {
+    if (text[at] === "\\" && quote === '"') at += 1;
+    else if (text[at] === quote) return at;
+  }
+  return -1;
 };
 
+const escapes: Readonly<Record<string, string>> = { n: "\n", '"': '"', "\\": "\\" };
+
+const quotedValue = (text: string, end: number): string => {
+  const inner = text.slice(1, end);
+  return text[0] === '"' ? inner.replace(/\\(.)/gs, (whole, character: string) => escapes[character] ?? whole) : inner;
+};
+
+/** A value without quotes ends where a comment begins, or with its line. */
+const bareValue = (line: string): string => (line.split("#")[0] ?? "").trim();
+
+/** The quoted value that begins in a line and the number of lines it takes; undefined where its quote is not closed. */
+const quotedFrom = (lines: ReadonlyArray<string>, first: string, index: number) => {
+  if (!quotes.has(first[0] ?? "")) return undefined;
+  const here = closingQuote(first);
+  if (here > 0) return { value: quotedValue(first, here), lines: 1 };
+  let text = first;
+  for (let more = 1; index + more < lines.length && more < quotedLinesMax; more++) {
+    text += `\n${lines[index + more]}`;
+    const end = closingQuote(text);
+    if (end > 0) return { value: quotedValue(text, end), lines: more + 1 };
+  }
+  return undefined;
+};
+
+/** Lines of one value; a private key has some thirty. Each further one is read over again. */
+const quotedLinesMax = 200;
+
 /**
- * The numbers of the lines in a `.env` file that nothing is read from, such as `NAME: value`; the first is 1.
+ * Reads a `.env` file, the same under every runtime: Node's and Deno's own readers differ, and Node 18 has none.
  *
- * *Details*: comments, empty lines and the inner lines of a quoted value are none of them.
+ * *Details*: lines may end as they do on Windows, `export` may stand before a name. Comments and empty lines are not
+ * stray.
  */
-export const strayLines = (bytes: Uint8Array): ReadonlyArray<number> => {
+export const parseDotEnv = (bytes: Uint8Array): DotEnv => {
+  const variables: Record<string, string> = {};
   const stray: Array<number> = [];
-  let open: string | undefined;
-  for (const [index, line] of decode(bytes).split("\n").entries()) {
-    if (open !== undefined) {
-      if (line.includes(open)) open = undefined;
+  const lines = decode(bytes).replaceAll("\r\n", "\n").split("\n");
+  for (let index = 0; index < lines.length; index++) {
+    const line = (lines[index] ?? "").trim();
+    if (line === "" || line.startsWith("#")) continue;
+    const equals = line.indexOf("=");
+    const name = line.slice(0, Math.max(0, equals)).replace(/^export\s+/, "").trimEnd();
+    if (!/^[A-Za-z_][\w.-]*$/.test(name)) {
+      stray.push(index + 1);
       continue;
     }
-    const text = line.trim();
-    if (text === "" || text.startsWith("#")) continue;
-    const equals = text.indexOf("=");
-    const name = text.slice(0, Math.max(0, equals)).replace(/^export\s+/, "").trimEnd();
-    if (equals < 0 || !/^[A-Za-z_][\w.-]*$/.test(name)) stray.push(index + 1);
-    else open = leftOpen(text.slice(equals + 1).trimStart());
+    const first = line.slice(equals + 1).trimStart();
+    const quoted = quotedFrom(lines, first, index);
+    variables[name] = quoted === undefined ? bareValue(first) : quoted.value;
+    index += (quoted?.lines ?? 1) - 1;
   }
-  return stray;
+  return { variables, stray };
 };
 
 const isMissing = (thrown: unknown): boolean => thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT";
@@ -69,7 +100,7 @@ const readBytes = (): Uint8Array => {
 };
 
 /** Reads the `.env` file of the working directory, none when there is no such file; throws when it cannot be read. */
-export const readDotEnv = (): Readonly<Record<string, string>> => parseDotEnv(readBytes());
+export const readDotEnv = (): Readonly<Record<string, string>> => parseDotEnv(readBytes()).variables;
 
-/** {@link strayLines} of the `.env` file of the working directory; throws when it cannot be read. */
-export const readStrayLines = (): ReadonlyArray<number> => strayLines(readBytes());
+/** The numbers of the lines of that file which say nothing; throws when it cannot be read. */
+export const readStrayLines = (): ReadonlyArray<number> => parseDotEnv(readBytes()).stray;

@@ -107,6 +107,8 @@ const runnable = (machine: Machine): ReadonlyArray<string> => {
 
 /** Each permission that depends on settings, as a whole flag, by the name a task asks for it. */
 export const grants: Readonly<Record<string, (machine: Machine) => Grant>> = {
+  /** The variables that settings are read from. */
+  env: () => ({ flag: `--allow-env=${settingVariables.join(",")}` }),
   /** The data directory and the engines' sockets. */
   write: (machine) => listed("write", [dataPath(machine), ...sockets(machine)]),
   /** The engines' sockets as the net permission names them. */

@@ -2,8 +2,8 @@
  * Variables that look like settings and are none: typing errors, told with the name that was meant.
  */
 
-/** Names with our prefix that others read: docker-compose.yml and the tests of this project. */
-const othersRead = /^CAISSON_(ENGINE_SOCKET|ENGINE_GID|BASE|TEST_\w+)$/;
+/** Names with our prefix that others read: docker-compose.yml, the launcher and the tests of this project. */
+const othersRead = /^CAISSON_(ENGINE_SOCKET|ENGINE_GID|BASE|SERVICE_IMAGE|DENO|TEST_\w+)$/;
 
 /** Edits up to which two names are taken for the same wish. */
 const editsMax = 3;

@@ -105,6 +105,8 @@ Deno.test("settings that the documentation names exist", () => {
   const others = [
     "CAISSON_ENGINE_SOCKET",
     "CAISSON_ENGINE_GID",
+    "CAISSON_SERVICE_IMAGE",
+    "CAISSON_DENO",
     "CAISSON_TEST_REQUIRE_DOCKER",
     "CAISSON_TEST_REQUIRE_REDIS",
     "CAISSON_CAREFUL_KEY",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseDotEnv, strayLines } from "../../src/config/dotEnv.ts";
+import { parseDotEnv } from "../../src/config/dotEnv.ts";
 import { editDistance, unknownNames } from "../../src/config/unknownNames.ts";
 
 const lines = [
@@ -31,25 +31,25 @@ for (
     ["in the encoding of PowerShell", utf16(lines.join("\r\n"))],
   ] as const
 ) {
-  Deno.test(`parseDotEnv reads a file ${kind}`, () => assert.deepEqual({ ...parseDotEnv(bytes) }, expected));
+  Deno.test(`parseDotEnv reads a file ${kind}`, () =>
+    assert.deepEqual(parseDotEnv(bytes), { variables: expected, stray: [] }));
 }
 
-Deno.test("strayLines finds the lines of which nothing is read", () => {
-  assert.deepEqual(strayLines(utf8(lines.join("\r\n"))), []);
-  const text = [
-    "# fine",
-    "GOOGLE_API_KEY: abc",
-    "A='one",
-    "two: three",
-    "four'",
-    "set B=1",
-    "C",
-    "export D=1",
-    'E="',
-    '"',
-  ];
-  assert.deepEqual(strayLines(utf8(text.join("\n"))), [2, 6, 7]);
-});
+const said: ReadonlyArray<readonly [text: string, variables: Record<string, string>, stray?: ReadonlyArray<number>]> = [
+  ['A=b#c\nB="x # y" z\nC=x=y', { A: "b", B: "x # y", C: "x=y" }],
+  ["A='one\ntwo: three\nfour'\nB=1", { A: "one\ntwo: three\nfour", B: "1" }],
+  ['A="a\\nb"\nB="say \\"yes\\""\nC="C:\\\\new"\nD=\'a\\nb\'', { A: "a\nb", B: 'say "yes"', C: "C:\\new", D: "a\\nb" }],
+  ['A="unclosed\nB=2', { A: '"unclosed', B: "2" }],
+  ['A="l1\r\nl2"\r\n', { A: "l1\nl2" }],
+  ["A=\nB= q \nexport   C=1", { A: "", B: "q", C: "1" }],
+  ["# fine\nGOOGLE_API_KEY: abc\nset B=1\nC\n=1\nD=1", { D: "1" }, [2, 3, 4, 5]],
+  ['A=`it\'s "so"`', { A: 'it\'s "so"' }],
+];
+
+for (const [text, variables, stray = []] of said) {
+  Deno.test(`parseDotEnv of ${JSON.stringify(text)}`, () =>
+    assert.deepEqual(parseDotEnv(utf8(text)), { variables, stray }));
+}
 
 Deno.test("editDistance counts insertions, deletions, replacements and swaps", () => {
   for (
