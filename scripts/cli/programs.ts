@@ -38,7 +38,8 @@ export const programs = {
   },
   doctor: {
     entry: "scripts/doctor",
-    flags: engineFlags,
+    // The way out of a sandbox is tried, too.
+    flags: [...engineFlags, "--allow-net"],
     granted: ["write", "sockets"],
     areas: ["sandbox", "egress", "telemetry"],
   },

@@ -52,6 +52,8 @@ export interface EgressOffer {
   readonly notes: ReadonlyArray<string>;
   /** Certificates in PEM that programs must trust beside those of the system; "" for none. */
   readonly certificates: string;
+  /** A name and port that may be reached, as `name:port`, for who wants to try; undefined where none is named. */
+  readonly sample: string | undefined;
   /** Variables that commands find in their environment: placeholders of secrets, never a secret. */
   readonly variables: Readonly<Record<string, string>>;
 }

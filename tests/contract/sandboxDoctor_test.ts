@@ -2,9 +2,12 @@
  * The doctor on a real engine: every promise is proved from inside, and a broken one is found.
  */
 import assert from "node:assert/strict";
-import { Effect, Option } from "effect";
+import { Effect, Layer, Option } from "effect";
+import { layerOver } from "../../src/adapters/egress/Configured.ts";
 import { examine, lineOf } from "../../src/adapters/sandbox/docker/doctor.ts";
 import { controlRows } from "../../src/adapters/sandbox/docker/container.ts";
+import type { SettingsService } from "../../src/config.ts";
+import { egressWorld } from "../support/egressWorld.ts";
 import { engineSettings, skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
 import { temporaryDirectory } from "../support/temporaryDirectory.ts";
@@ -20,6 +23,26 @@ it.live("examine proves every control from inside a live sandbox", () =>
       new Set(["engine", "runtime version", "image", "image contents", ...controlRows.map(({ name }) => name)]),
     );
     for (const finding of findings) assert.match(lineOf(finding), /^(ok|warning) +[^:]+: .+$/);
+  }), options);
+
+it.live("examine tries the way out from inside, and finds one that leads nowhere", () =>
+  Effect.gen(function* () {
+    const world = yield* egressWorld({ "gone.example": [] });
+    const findingsWith = (egressAllow: SettingsService["egressAllow"]) => {
+      const settings = engineSettings({ egress: "allowlist", egressAllow });
+      return Effect.provide(examine, Layer.provideMerge(layerOver(world.outside), settings)).pipe(
+        Effect.map((findings) => findings.filter(({ name }) => name.startsWith("egress"))),
+      );
+    };
+    const rule = (name: string) => [{ name, subdomains: false, port: 443 }];
+    const good = yield* findingsWith(rule("allowed.example"));
+    assert.deepEqual(
+      good.map(({ name, verdict }) => [name, verdict]),
+      [["egress", "ok"], ["egress reach", "ok"]],
+      JSON.stringify(good),
+    );
+    const gone = yield* findingsWith(rule("gone.example"));
+    assert.deepEqual(gone.map(({ verdict }) => verdict), ["ok", "warning"]);
   }), options);
 
 it.live("examine finds a failure when no engine answers", () =>

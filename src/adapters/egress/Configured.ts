@@ -87,7 +87,9 @@ const offerOf = (policy: EgressPolicy, operators: string, interception: Intercep
     `In request headers to the hosts they belong to, the values of ${names.map((name) => `$${name}`).join(", ")} are ` +
     "replaced by secrets on the way out; their values here are placeholders.",
   ];
-  return { ...toldOf(policy, secret), certificates, variables };
+  const exact = policy._tag === "Open" ? undefined : policy.rules.find(({ subdomains }) => !subdomains);
+  const sample = exact && `${exact.name}:${exact.port}`;
+  return { ...toldOf(policy, secret), certificates, variables, sample };
 };
 
 /** The port over a network that is given, for tests of what no network here has. */

@@ -8,6 +8,7 @@ import { Settings } from "../../../config.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import { Egress } from "../../../services/Egress.ts";
 import { Sandbox, type SandboxHandle } from "../../../services/Sandbox.ts";
+import { reachProof, refusalProof } from "../egress/proof.ts";
 import { type ContainerContext, controlRows } from "./container.ts";
 import { layer as dockerLayer } from "./Docker.ts";
 import { Engine } from "./Engine.ts";
@@ -24,6 +25,9 @@ export interface Finding {
 
 /** A proof is a few reads of /proc. */
 const proofMsMax = 10_000;
+
+/** A name server that is away takes ten seconds to say so. */
+const egressMsMax = 30_000;
 
 const ok = (name: string, detail: string): Finding => ({ name, verdict: "ok", detail });
 const warning = (name: string, detail: string): Finding => ({ name, verdict: "warning", detail });
@@ -73,6 +77,29 @@ const checkContents = (handle: SandboxHandle) =>
     Effect.catch((error) => Effect.succeed(failure("image contents", error.detail))),
   );
 
+const firstLine = (handle: SandboxHandle, command: string) =>
+  handle.execute({ command, timeoutMs: egressMsMax }).pipe(
+    Effect.map(({ stdout, stderr }) => stdout.trim() === "" ? stderr.trim() : stdout.trim()),
+    Effect.catch((error) => Effect.succeed(error.detail)),
+  );
+
+/** Whether the way out refuses what it must, and leads somewhere. */
+const checkEgress = Effect.fnUntraced(function* (handle: SandboxHandle, { egress, settings }: ContainerContext) {
+  if (egress === undefined || settings.sandboxNetwork === "bridge") return [];
+  const refusals = yield* firstLine(handle, refusalProof);
+  const findings = [
+    refusals === "ok"
+      ? ok("egress", `${egress.promise}; addresses are refused, and nothing leaves beside it`)
+      : failure("egress", refusals),
+  ];
+  if (egress.sample === undefined) return findings;
+  const reached = yield* firstLine(handle, reachProof(egress.sample));
+  const found = reached === "ok"
+    ? ok("egress reach", `${egress.sample} can be reached`)
+    : warning("egress reach", `${egress.sample} cannot be reached: ${reached}`);
+  return [...findings, found];
+});
+
 const inspect = Effect.gen(function* () {
   const settings = yield* Settings;
   const engine = yield* Engine;
@@ -101,18 +128,19 @@ const inspect = Effect.gen(function* () {
     ephemeral,
   });
   const perUser = "workspace of a user";
-  const [contents, passing] = yield* Effect.scoped(
+  const [contents, passing, egress] = yield* Effect.scoped(
     Effect.flatMap(sandbox.open(owner(true)), (handle) =>
       Effect.all([
         checkContents(handle),
         prove(handle, context, (name) => name !== perUser),
+        checkEgress(handle, context),
       ])),
   );
   const durable = owner(false);
   const lasting = yield* Effect.scoped(
     Effect.flatMap(sandbox.open(durable), (handle) => prove(handle, context, (name) => name === perUser)),
   ).pipe(Effect.ensuring(Effect.ignore(sandbox.reset(durable))));
-  return [...findings, contents, ...passing, ...lasting];
+  return [...findings, contents, ...passing, ...egress, ...lasting];
 });
 
 /**

@@ -42,7 +42,7 @@ export class LinkSession {
   private readonly afterwards: Array<() => void> = [];
   private readonly decoder = new FrameDecoder();
   private lastId = 0;
-  private isFull = false;
+  isFull = false;
   // Late frames of requests that were given up are legitimate up to what those requests allowed.
   private strayAllowance = strayBytesFirst;
 

@@ -27,6 +27,8 @@ const idMax = 0xffff_fffe;
 export interface StreamsLink {
   readonly send: (kind: Ask, id: number, ...parts: ReadonlyArray<Uint8Array>) => boolean;
   readonly whenDrained: (callback: () => void) => () => void;
+  /** The transport holds all it takes. */
+  readonly isFull: boolean;
   readonly failure: SandboxError | undefined;
   /** Lets frames come late that were on their way when a stream ended. */
   readonly allowStray: (bytes: number) => void;
@@ -149,9 +151,16 @@ class LinkStream {
           yield* this.moved(() => this.credit > 0);
           continue;
         }
+        // One stream's piece at a time waits in front of the transport: what a command sends comes right behind it.
+        if (this.link.isFull) {
+          yield* this.drained;
+          continue;
+        }
         this.credit -= piece.length;
         at += piece.length;
-        if (!this.link.send(Ask.netData, this.id, piece)) yield* this.drained;
+        this.link.send(Ask.netData, this.id, piece);
+        // Who waited for the transport before is asked first.
+        if (this.link.isFull && at < bytes.length) yield* Effect.yieldNow;
       }
     });
 
