@@ -82,9 +82,11 @@ const Responses = HttpApiBuilder.group(
   Api,
   "responses",
   Effect.fnUntraced(function* (handlers) {
-    const { create, retrieve, cancel, remove, inputItems } = yield* responses.make;
+    const { create, count, compact, retrieve, cancel, remove, inputItems } = yield* responses.make;
     return handlers
       .handleRaw("createResponse", () => create)
+      .handleRaw("countInputTokens", () => count)
+      .handleRaw("compactResponse", () => compact)
       .handleRaw("retrieveResponse", ({ params, query }) => retrieve(params.response, query))
       .handle("deleteResponse", ({ params, query }) => remove(params.response, query))
       .handle("cancelResponse", ({ params, query }) => cancel(params.response, query))

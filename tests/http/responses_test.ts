@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { Effect, Stream } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import { textOf } from "../../src/domain/Message.ts";
 import type { ModelRequest } from "../../src/services/Model.ts";
 import { type App, type AppOptions, withApp } from "../support/app.ts";
 
@@ -273,5 +274,56 @@ Deno.test("a failure after the beginning is told and kept; a bound makes a respo
     assert.deepEqual([incomplete.status, incomplete.incomplete_details], ["incomplete", {
       reason: "max_output_tokens",
     }]);
+  });
+});
+
+Deno.test("an input is counted with what it goes on from, its instructions and its tools", () =>
+  withApp({ steps: [Scripted.answers("x".repeat(700))] }, async (app) => {
+    const count = async (body: Json): Promise<number> => {
+      const told = await (await send(app, "POST", "/input_tokens", body)).json();
+      assert.equal(told.object, "response.input_tokens");
+      return told.input_tokens;
+    };
+    const bare = await count({ input: "x".repeat(350) });
+    assert.equal(bare, 108);
+    assert.equal(await count({ input: "x".repeat(350), instructions: "y".repeat(350) }), bare + 100);
+    assert.ok(await count({ input: "x".repeat(350), tools: [weather] }) > bare);
+    const first = await (await post(app, { input: "Hi" })).json();
+    assert.ok(await count({ input: "x".repeat(350), previous_response_id: first.id }) > bare + 200);
+    const missing = await send(app, "POST", "/input_tokens", { input: "Hi", previous_response_id: "resp_x" });
+    assert.equal(missing.status, 400);
+  }));
+
+Deno.test("a conversation is made shorter by its model, sealed for its owner, and gone on from", async () => {
+  const { asked, steps } = noting(
+    [Scripted.text("They like blue."), Scripted.finished()],
+    [Scripted.text("Blue."), Scripted.finished()],
+    [Scripted.text("Who knows."), Scripted.finished()],
+  );
+  await withApp({ steps }, async (app) => {
+    const input = [
+      { role: "user", content: "I like blue." },
+      { role: "assistant", content: "Noted." },
+      { role: "user", content: "And green?" },
+    ];
+    const nameless = await send(app, "POST", "/compact", { input });
+    assert.deepEqual([nameless.status, (await nameless.json()).error.param], [400, "model"]);
+    const compacted = await (await send(app, "POST", "/compact", { model: "scripted", input }, "ada")).json();
+    assert.equal(compacted.object, "response.compaction");
+    assert.ok(compacted.usage.output_tokens_details);
+    assert.deepEqual(compacted.output.map(({ type, role }: Json) => [type, role]), [
+      ["message", "user"],
+      ["message", "user"],
+      ["compaction", undefined],
+    ]);
+    assert.ok(!JSON.stringify(compacted).includes("They like blue"));
+    assert.deepEqual(asked[0]?.tools, []);
+    const going = [...compacted.output, { role: "user", content: "Which?" }];
+    for (const user of ["ada", "eve"]) await (await post(app, { input: going }, user)).json();
+    const said = asked.slice(1).map(({ messages }) => messages.map(textOf));
+    assert.deepEqual(said, [
+      ["I like blue.", "And green?", "What was said and done before, in short:\n\nThey like blue.", "Which?"],
+      ["I like blue.", "And green?", "Which?"],
+    ]);
   });
 });

@@ -30,6 +30,8 @@ import { FormReader } from "../../src/web/FormReader.ts";
 import { fakeSandbox } from "../support/fakeSandbox.ts";
 import { type TextFunction, textFunctions } from "../support/textFunctions.ts";
 
+const ownerKeyOfTests = "a".repeat(32);
+
 /** What attacks are made of: each is repeated until the text is long enough. */
 const fragments = [
   ..." \t\n\r`~'\"\\/<>()[]{}.,:;=-_*#%&$a0é💥\uE000\uD83D\u0000".split(""),
@@ -156,6 +158,8 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
   "src/domain/cutText.ts cutMiddle": (f, text) => f(text, 1_000),
   "src/domain/resentActivity.ts callIdsIn": (f, text) => f(text, 100),
   "src/domain/Session.ts pathTo": (f, text) => f([], text),
+  "src/http/openai/responses/seal.ts sealText": (f, text) => f("secret", ownerKeyOfTests, text),
+  "src/http/openai/responses/seal.ts openText": (f, text) => f("secret", ownerKeyOfTests, text),
   "src/http/openai/responses/ids.ts itemId": (f, text) => f("msg", text, 1),
   "src/http/openai/responses/readInput.ts listed": (f, text) => f([{ role: "user", content: text }], text),
   "src/http/caisson/byteRange.ts readRange": (f, text) => f(text, 1_000),
@@ -163,6 +167,8 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
 
 /** Functions, files and folders that no stranger's text reaches, each with the reason. */
 const leftOut: Readonly<Record<string, string>> = {
+  "src/adapters/responses/chains.ts": "its text is the version of a store",
+  "src/adapters/responses/conversations/redisScripts.ts": "ids that this server made",
   "src/adapters/identity/keyFile.ts": "an operator's own command",
   "src/agent/fileEdits.ts": "passes a path on; the edit itself is a function of src/domain/textEdit.ts",
   "src/adapters/egress/conversation.ts answer": "sentences of ours, and a host that is cut",

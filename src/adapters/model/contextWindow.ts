@@ -7,23 +7,15 @@
 import { Buffer } from "node:buffer";
 import { Option, Schema } from "effect";
 import type { Message, ToolMessage } from "../../domain/Message.ts";
+import { messageTokens, textTokens, toolTokens } from "../../domain/tokenEstimate.ts";
 import type { ToolDeclaration } from "../../domain/Tool.ts";
 import type { Truncation } from "../../services/Model.ts";
 
-/**
- * UTF-8 bytes of one token: English text has 4 to 5, code and numbers 3. There is no tokenizer for
- * every model, and an estimate too high trims early while one too low is a provider's refusal.
- */
-const bytesPerToken = 3.5;
 /**
  * The part of an estimate that is there in any case: plain English has 5 bytes to a token. Below it a
  * conversation may still fit, and whether it does is left to the provider to say.
  */
 const certainShare = 0.7;
-/** What providers charge for an image of about a megapixel, the largest they do not scale down. */
-const tokensPerImage = 1600;
-/** Role, separators and ids of a message or a call. */
-const tokensPerFrame = 8;
 /** Room that is kept for the answer when the request does not say how much it wants. */
 const answerTokensUsual = 4096;
 /** The answer never takes more than this part of the window from the conversation. */
@@ -58,30 +50,6 @@ export interface Fitted {
   /** Messages that were left out from the beginning. */
   readonly dropped: number;
 }
-
-const tokensOfText = (text: string): number => Buffer.byteLength(text) / bytesPerToken;
-
-/** Estimates the tokens of a message. */
-export const messageTokens = (message: Message): number => {
-  if (message.role === "tool") {
-    return tokensPerFrame + tokensOfText(message.content) + (message.images?.length ?? 0) * tokensPerImage;
-  }
-  let tokens = tokensPerFrame;
-  for (const part of message.parts) {
-    switch (part._tag) {
-      case "Text":
-      case "Reasoning":
-        tokens += tokensOfText(part.text);
-        break;
-      case "Image":
-        tokens += tokensPerImage;
-        break;
-      case "ToolCall":
-        tokens += tokensPerFrame + tokensOfText(part.call.name) + tokensOfText(part.call.argumentsJson);
-    }
-  }
-  return tokens;
-};
 
 const decodeSaved = Schema.decodeUnknownOption(
   Schema.fromJsonString(Schema.Struct({ output_path: Schema.NonEmptyString })),
@@ -133,7 +101,7 @@ const droppedFor = (messages: ReadonlyArray<Message>, goal: number): number => {
 export const fit = (window: Window): Option.Option<Fitted> => {
   const { contextTokens, messages } = window;
   const answer = Math.min(window.outputTokensMax ?? answerTokensUsual, contextTokens * answerShareMax);
-  const fixed = tokensOfText(window.system) + tokensOfText(JSON.stringify(window.tools));
+  const fixed = textTokens(window.system) + toolTokens(window.tools);
   const room = contextTokens - answer - fixed;
   const total = messages.reduce((sum, message) => sum + messageTokens(message), 0);
   if (total <= room) return Option.some({ messages, trimmed: 0, dropped: 0 });

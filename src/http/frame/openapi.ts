@@ -77,6 +77,12 @@ const edits: ReadonlyArray<readonly [ReadonlyArray<string>, (at: Json) => Json]>
     ...media,
     example: { input: "What is 6 times 7?" },
   })],
+  ...["input_tokens", "compact"].map((name) =>
+    [["paths", `/v1/responses/${name}`, "post", "requestBody", "content", "application/json"], (media: Json) => ({
+      ...media,
+      example: { model: "caisson-offline", input: "What is 6 times 7?" },
+    })] as const
+  ),
   ...Object.entries(conversationExamples).map(([path, example]) =>
     [["paths", path, "post", "requestBody", "content", "application/json"], (media: Json) => ({
       ...media,

@@ -14,6 +14,15 @@ const ResponseOut = JsonObject.annotate({ identifier: "Response" });
 /** One event of a stream. */
 const ResponseEventOut = JsonObject.annotate({ identifier: "ResponseStreamEvent" });
 
+/** How long an input is. */
+const InputTokens = Schema.Struct({
+  object: Schema.Literal("response.input_tokens"),
+  input_tokens: Schema.Int,
+}).annotate({ identifier: "TokenCounts" });
+
+/** A conversation that was made shorter. */
+const CompactedOut = JsonObject.annotate({ identifier: "CompactedResponse" });
+
 /** A response that is no more. */
 export const ResponseDeleted = Schema.Struct({
   id: Schema.String,
@@ -59,6 +68,22 @@ export class ResponsesGroup extends HttpApiGroup.make("responses")
     }).annotateMerge(OpenApi.annotations({
       summary: "Make a response with the tools that the request names",
       description: "One JSON object, or server-sent events with `stream: true`.",
+    })),
+    HttpApiEndpoint.post("countInputTokens", "/responses/input_tokens", {
+      payload: ResponseRequest,
+      success: InputTokens,
+      error: runFailures,
+    }).annotateMerge(OpenApi.annotations({
+      summary: "Estimate the tokens of an input",
+      description: "Of everything that the model would read: input, what it goes on from, instructions and tools.",
+    })),
+    HttpApiEndpoint.post("compactResponse", "/responses/compact", {
+      payload: ResponseRequest,
+      success: CompactedOut,
+      error: runFailures,
+    }).annotateMerge(OpenApi.annotations({
+      summary: "Make a conversation shorter",
+      description: "The user's messages, and in a sealed item what the model says of the rest; to be sent as input.",
     })),
     HttpApiEndpoint.get("retrieveResponse", "/responses/:response", {
       params,

@@ -27,7 +27,8 @@ interface Open {
   readonly pieces: Array<string>;
 }
 
-const usageOut = (usage: Usage): JsonObject => ({
+/** What was used, with every key that clients look for. */
+export const usageOut = (usage: Usage): JsonObject => ({
   input_tokens: usage.inputTokens,
   input_tokens_details: { cached_tokens: usage.cachedInputTokens, cache_write_tokens: 0 },
   output_tokens: usage.outputTokens,

@@ -13,6 +13,7 @@ import { type RunRequest, Runs } from "../../../runs/Runs.ts";
 import { Model, type ModelParameters, type ResponseFormat } from "../../../services/Model.ts";
 import { ConversationStore, type ConversationStoreService } from "../../../services/ConversationStore.ts";
 import { ResponseStore, type ResponseTurn } from "../../../services/ResponseStore.ts";
+import { Sessions } from "../../../services/Sessions.ts";
 import { Bodies, parseJson } from "../../../web/body.ts";
 import { Caller, type CallerService, type NamedUsers } from "../../frame/Caller.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
@@ -39,6 +40,8 @@ export interface Asked {
   readonly stored: boolean;
   readonly background: boolean;
   readonly user: string;
+  /** The request says which model is to answer it. */
+  readonly namesModel: boolean;
 }
 
 const invalid = (param: string | null, why: string, code: string | null = "invalid_value") =>
@@ -173,7 +176,7 @@ export const makeRead = Effect.gen(function* () {
   const settings = yield* Settings;
 
   const conversations = yield* ConversationStore;
-  const { resolve, before } = recall(store, conversations);
+  const { resolve, before } = recall(store, conversations, (yield* Sessions).secret);
 
   return Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest;
@@ -229,6 +232,7 @@ export const makeRead = Effect.gen(function* () {
       streams: body.stream === true,
       stored,
       background,
+      namesModel: typeof body.model === "string",
       user: owner.user === "" ? owner.principal : `${owner.principal}/${owner.user}`,
     };
     return asked;

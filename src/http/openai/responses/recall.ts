@@ -11,11 +11,16 @@ import type { ConversationStoreService } from "../../../services/ConversationSto
 import { ConversationNotFound, InvalidRequest } from "../../frame/errors.ts";
 import { responseOfItem } from "./ids.ts";
 import { typeOfItem } from "./readInput.ts";
+import { openText } from "./seal.ts";
+import type { SessionsService } from "../../../services/Sessions.ts";
 import { JsonObject } from "./wire.ts";
 
 const isItem = Schema.is(JsonObject);
 
 const invalid = (param: string, why: string, code: string | null) => new InvalidRequest({ param, why, code });
+
+/** What stands before the words of a compaction. */
+const handover = "What was said and done before, in short:";
 
 /** Nothing was said before. */
 const nothing: Chain = { messages: [], instructions: [], openCalls: new Set() };
@@ -43,11 +48,22 @@ export const unmatched = (
 };
 
 /** Finds what a request names, among the responses of its owner. */
-export const recall = (store: ResponseStoreService, conversations: ConversationStoreService) => {
+export const recall = (
+  store: ResponseStoreService,
+  conversations: ConversationStoreService,
+  secret: SessionsService["secret"],
+) => {
+  /** A compaction as what it came to; one that was not made here for its owner is passed over like what is foreign. */
+  const opened = Effect.fnUntraced(function* (owner: Owner, item: JsonObject) {
+    const text = openText(yield* secret, ownerKey(owner), String(item["encrypted_content"]));
+    return Option.isNone(text) ? item : { type: "message", role: "user", content: `${handover}\n\n${text.value}` };
+  });
+
   /** The items with those that are only named in their place. */
   const resolve = Effect.fnUntraced(function* (owner: Owner, items: ReadonlyArray<JsonObject>) {
     return yield* Effect.forEach(items, (item, index) =>
       Effect.gen(function* () {
+        if (typeOfItem(item) === "compaction") return yield* opened(owner, item);
         if (typeOfItem(item) !== "item_reference") return item;
         const id = String(item["id"]);
         const response = responseOfItem(id);

@@ -9,6 +9,7 @@ import { Runs } from "../../../runs/Runs.ts";
 import { rateHeaders } from "../../frame/rateHeaders.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
 import { json, refused } from "../../frame/respond.ts";
+import { makeCompact } from "./compact.ts";
 import { ResponseDialect } from "./dialect.ts";
 import { type Asked, makeRead } from "./read.ts";
 import { makeStored } from "./stored.ts";
@@ -59,5 +60,5 @@ export const make = Effect.gen(function* () {
     return yield* Effect.annotateLogs(respond(asked), { user: notes.user, model: notes.model });
   });
 
-  return { create, ...stored };
+  return { create, ...stored, ...(yield* makeCompact(read)) };
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Arbitrary, Effect, Option, Schema } from "effect";
-import { fit, messageTokens, type Window } from "../../../../src/adapters/model/contextWindow.ts";
+import { fit, type Window } from "../../../../src/adapters/model/contextWindow.ts";
+import { messageTokens } from "../../../../src/domain/tokenEstimate.ts";
 import type { Message } from "../../../../src/domain/Message.ts";
 import { assistant, user } from "../../../../src/domain/Message.ts";
 import { it } from "../../../support/it.ts";
