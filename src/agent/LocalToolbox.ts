@@ -10,7 +10,7 @@ import { Skills } from "../services/Skills.ts";
 import { Toolbox } from "../services/Toolbox.ts";
 import { ToolsLibrary } from "../services/ToolsLibrary.ts";
 import { systemPrompt } from "./systemPrompt.ts";
-import { handleToolCall } from "./toolHandlers.ts";
+import { makeToolCalls } from "./toolHandlers.ts";
 import { declarations } from "../domain/agentTools.ts";
 
 /**
@@ -28,6 +28,7 @@ export const layer: Layer.Layer<Toolbox, never, Sandbox | Settings> = Layer.effe
     const skills = yield* Skills;
     const library = yield* ToolsLibrary;
     const texts = yield* PromptTexts;
+    const handleToolCall = makeToolCalls();
     /** The prompt last composed: composing it anew for every run would cost more than all other set-up. */
     let composed: { readonly of: ReadonlyArray<unknown>; readonly prompt: string } | undefined;
     return Toolbox.of({

@@ -27,36 +27,41 @@ export const wholeFile = Effect.fnUntraced(
   },
 );
 
-/** Edits that go on in a sandbox, by its id: two of one file would each write over what the other did. */
-const turns = new Map<string, { readonly semaphore: Semaphore.Semaphore; waiting: number }>();
+/** The edits of one toolbox that go on; two of one file would each write over what the other did. */
+export class FileEdits {
+  /** By the id of the sandbox. */
+  readonly #turns = new Map<string, { readonly semaphore: Semaphore.Semaphore; waiting: number }>();
 
-const inTurn = <A, E>(id: string, edit: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.suspend(() => {
-    const turn = turns.get(id) ?? { semaphore: Semaphore.makeUnsafe(1), waiting: 0 };
-    turns.set(id, turn);
-    turn.waiting++;
-    return turn.semaphore.withPermits(1)(edit).pipe(
-      Effect.ensuring(Effect.sync(() => {
-        if (--turn.waiting === 0) turns.delete(id);
-      })),
+  /**
+   * Edits a file of a sandbox; the file is replaced as a whole or stays as it was.
+   *
+   * *Details*: edits of one sandbox are made one after the other. What a command writes between the reading and the
+   * writing of an edit is lost, as it is with every editor.
+   *
+   * *Fails with* `FileError` and `SandboxError`; an edit that does not fit the file is a value.
+   */
+  edit(handle: SandboxHandle, path: string, edit: TextEdit) {
+    return this.#inTurn(
+      handle.id,
+      Effect.gen(function* () {
+        const file = yield* wholeFile(handle, path, editedBytesMax, "change it with a command");
+        const edited = editText(file, edit);
+        if (edited._tag === "Edited") yield* handle.writeFile(path, edited.bytes);
+        return edited;
+      }),
     );
-  });
+  }
 
-/**
- * Edits a file of a sandbox; the file is replaced as a whole or stays as it was.
- *
- * *Details*: edits of one sandbox are made one after the other. What a command writes between the reading and the
- * writing of an edit is lost, as it is with every editor.
- *
- * *Fails with* `FileError` and `SandboxError`; an edit that does not fit the file is a value.
- */
-export const editIn = (handle: SandboxHandle, path: string, edit: TextEdit) =>
-  inTurn(
-    handle.id,
-    Effect.gen(function* () {
-      const file = yield* wholeFile(handle, path, editedBytesMax, "change it with a command");
-      const edited = editText(file, edit);
-      if (edited._tag === "Edited") yield* handle.writeFile(path, edited.bytes);
-      return edited;
-    }),
-  );
+  #inTurn<A, E>(id: string, edit: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.suspend(() => {
+      const turn = this.#turns.get(id) ?? { semaphore: Semaphore.makeUnsafe(1), waiting: 0 };
+      this.#turns.set(id, turn);
+      turn.waiting++;
+      return turn.semaphore.withPermits(1)(edit).pipe(
+        Effect.ensuring(Effect.sync(() => {
+          if (--turn.waiting === 0) this.#turns.delete(id);
+        })),
+      );
+    });
+  }
+}

@@ -24,7 +24,7 @@ import {
   writeFile,
 } from "../domain/agentTools.ts";
 import { cellResult } from "./cellResult.ts";
-import { editIn, wholeFile } from "./fileEdits.ts";
+import { FileEdits, wholeFile } from "./fileEdits.ts";
 
 /** A call that cannot be carried out, in words that let the model mend it. */
 export class ToolFailure extends Schema.TaggedError<ToolFailure>()("ToolFailure", { message: Schema.String }) {}
@@ -70,8 +70,13 @@ const outcomeFields = (outcome: ExecutionOutcome): (typeof executeBash.output)["
   ...(outcome.note !== undefined && { note: outcome.note }),
 });
 
+/** What a call comes with beside its arguments. */
+interface CallContext extends ToolCallOptions {
+  readonly edits: FileEdits;
+}
+
 const handlers: Readonly<
-  Record<(typeof agentTools)[number]["name"], (call: ToolCall, acquire: Acquire, options: ToolCallOptions) => Handled>
+  Record<(typeof agentTools)[number]["name"], (call: ToolCall, acquire: Acquire, context: CallContext) => Handled>
 > = {
   execute_bash: Effect.fnUntraced(function* (call, acquire, { onOutput }) {
     const { command, timeout } = yield* decodeExecuteBash(call.argumentsJson);
@@ -106,11 +111,11 @@ const handlers: Readonly<
       structured: { path, bytes },
     };
   }),
-  edit_file: Effect.fnUntraced(function* (call, acquire) {
+  edit_file: Effect.fnUntraced(function* (call, acquire, { edits }) {
     const { file_path: path, old_text: oldText, new_text: newText, all = false } = yield* decodeEditFile(
       call.argumentsJson,
     );
-    const edited = yield* editIn(yield* acquire, path, { oldText, newText, all });
+    const edited = yield* edits.edit(yield* acquire, path, { oldText, newText, all });
     if (edited._tag === "Refused") return yield* new ToolFailure({ message: `${path}: ${edited.why}` });
     const { bytes, replacements, firstLine } = edited;
     const where = replacements === 1 ? `at line ${firstLine}` : `${replacements} times, first at line ${firstLine}`;
@@ -184,18 +189,22 @@ const failed = (error: ToolFailure | FileError) =>
     }),
   });
 
-/**
- * Executes a call against the sandbox that `acquire` yields; arguments are checked before it is asked.
- *
- * *Fails with* `SandboxError` only.
- */
-export const handleToolCall = (
+/** Carries out a call in the sandbox that `acquire` yields. *Fails with* `SandboxError` only. */
+type HandleToolCall = (
   call: ToolCall,
   acquire: Acquire,
-  options: ToolCallOptions = {},
-): Effect.Effect<ToolResult, SandboxError> =>
-  (isAgentTool(call.name) ? handlers[call.name](call, acquire, options) : Effect.fail(
-    new ToolFailure({
-      message: `There is no tool named '${call.name}'. The tools are ${agentTools.map(({ name }) => name).join(", ")}`,
-    }),
-  )).pipe(Effect.catchTags({ ToolFailure: failed, FileError: failed }));
+  options?: ToolCallOptions,
+) => Effect.Effect<ToolResult, SandboxError>;
+
+/** Makes what carries out the calls of a toolbox; arguments are checked before a sandbox is asked for. */
+export const makeToolCalls = (): HandleToolCall => {
+  const edits = new FileEdits();
+  return (call, acquire, options = {}) =>
+    (isAgentTool(call.name) ? handlers[call.name](call, acquire, { ...options, edits }) : Effect.fail(
+      new ToolFailure({
+        message: `There is no tool named '${call.name}'. The tools are ${
+          agentTools.map(({ name }) => name).join(", ")
+        }`,
+      }),
+    )).pipe(Effect.catchTags({ ToolFailure: failed, FileError: failed }));
+};

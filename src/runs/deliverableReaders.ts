@@ -1,6 +1,7 @@
 /**
  * Reading files inside the sandbox with the readers of their kinds.
  */
+import { workspaceFolder } from "../domain/workspacePaths.ts";
 import { Buffer } from "node:buffer";
 import { Option, Schema } from "effect";
 import type { NamedFile } from "./deliverableNames.ts";
@@ -66,7 +67,7 @@ def fault(path):
     except Exception: return "it is broken: not readable as " + kind
 def elsewhere(name):
     ends, seen = [], 0
-    for folder, folders, names in os.walk("/workspace"):
+    for folder, folders, names in os.walk("${workspaceFolder}"):
         folders[:] = [each for each in folders if each[:1] != "." and each not in ("node_modules", "__pycache__")]
         for each in names:
             if each == name: return os.path.join(folder, each)

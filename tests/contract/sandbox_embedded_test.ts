@@ -168,6 +168,14 @@ it.live(
   asRoot,
 );
 
+it.live("Embedded (WebAssembly) refuses a directory whose name no permission can hold, by name", () =>
+  Effect.gen(function* () {
+    const dataPath = `${yield* Effect.promise(() => Deno.makeTempDir({ prefix: "caisson-" }))}/a,b`;
+    const sandbox = layerWasm("a test").pipe(Layer.provide(Settings.layerWith({ dataPath })));
+    const error = yield* Effect.flip(Layer.build(sandbox));
+    assert.match(error.detail, /a,b has a comma, which Deno cannot hold in a permission/);
+  }));
+
 /** What the WebAssembly form does in its own way, and the cases it cannot share with the others. */
 const wasm = it.layer(withData({ sandboxOutputBytesMax: 4_096, sandboxMemoryMb: 256 }, layerWasm));
 const opened = Effect.flatMap(Sandbox, (sandbox) => sandbox.open(freshOwner(true)));

@@ -39,8 +39,23 @@ const secretOf = (value: Option.Option<Redacted.Redacted>): string | undefined =
 const namesIn = (list: string): ReadonlySet<string> =>
   new Set(list.split(",").map((name) => name.trim()).filter((name) => name !== ""));
 
+/** The settings of identity. */
+type IdentitySettings = Pick<
+  SettingsService,
+  | "apiKeys"
+  | "apiKeysFile"
+  | "dataPath"
+  | "forwardedUserJwtSecret"
+  | "insecure"
+  | "jwksUrl"
+  | "jwtAudience"
+  | "jwtIssuer"
+  | "jwtSecret"
+  | "trustedProxyKeys"
+>;
+
 /** Reads the settings of identity. *Fails with* `ConfigurationRefused`, naming everything wrong at once. */
-export const planOf = (settings: SettingsService): Effect.Effect<Plan, ConfigurationRefused> => {
+export const planOf = (settings: IdentitySettings): Effect.Effect<Plan, ConfigurationRefused> => {
   const problems: Array<string> = [];
   const longEnough = (key: string, secret: string | undefined) => {
     if (secret !== undefined && bytesOf(secret) < secretBytesMin) {

@@ -19,7 +19,7 @@ import {
 import * as PerOwner from "./owned/PerOwner.ts";
 import { installSupervisor, probeBubblewrap, startBubblewrap } from "./bubblewrap/Bubblewrap.ts";
 import { bubblewrapControls, bubblewrapNotes, uidOf } from "./bubblewrap/command.ts";
-import { makePrepare } from "./wasm/prepared.ts";
+import { makePrepare, unheldPaths } from "./wasm/prepared.ts";
 import { startWasm } from "./wasm/Wasm.ts";
 import { wasmControls, wasmNotes } from "./wasm/info.ts";
 import { closedToOthers } from "./local/passage.ts";
@@ -71,19 +71,29 @@ const makeService = Effect.fnUntraced(function* (
  * The WebAssembly form, whatever else the machine has; its packages are prepared in the background.
  *
  * *Details*: `why` is one sentence for the operator, `warnings` are wishes passed over on the way here.
+ *
+ * *Fails with* `SandboxError`, reason `RuntimeUnavailable`, for a directory whose name no permission of Deno can hold:
+ * what a guest may read and write would be another one.
  */
 export const layerWasm = (
   why: string,
   warnings: ReadonlyArray<string> = [],
-): Layer.Layer<Sandbox, never, Settings> =>
+): Layer.Layer<Sandbox, SandboxError, Settings> =>
   Layer.effect(
     Sandbox,
     Effect.gen(function* () {
       const settings = yield* Settings;
+      const shown = yield* shownDirectories(settings);
+      const [unheld] = unheldPaths([resolve(settings.dataPath), shown.tools, shown.skills]);
+      if (unheld !== undefined) {
+        return yield* new SandboxError({
+          reason: new RuntimeUnavailable(),
+          detail: `${unheld} has a comma, which Deno cannot hold in a permission: name another directory`,
+        });
+      }
       const prepare = makePrepare(installed(settings));
       // Not the directory of the other form: links that real bash made there are not ours to follow.
       const workspaces = makeWorkspaces(resolve(settings.dataPath, "workspaces-wasm"));
-      const shown = yield* shownDirectories(settings);
       const shared = { settings, prepare, workspaces, ...shown };
       let trouble: string | undefined;
       yield* prepare.pipe(

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { Effect } from "effect";
 import { cellNotRun, type CellOutcome, type CellRequest } from "../../../src/domain/Cell.ts";
-import { handleToolCall } from "../../../src/agent/toolHandlers.ts";
+import { makeToolCalls } from "../../../src/agent/toolHandlers.ts";
 import { Sandbox } from "../../../src/services/Sandbox.ts";
 import { fakeSandbox } from "../../support/fakeSandbox.ts";
 import { it } from "../../support/it.ts";
+
+const handleToolCall = makeToolCalls();
 
 const { error: _none, ...quiet } = cellNotRun("");
 const pngBase64 = "iVBORw0KGgo=";

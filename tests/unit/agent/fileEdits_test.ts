@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Effect } from "effect";
-import { handleToolCall } from "../../../src/agent/toolHandlers.ts";
+import { makeToolCalls } from "../../../src/agent/toolHandlers.ts";
 import { editedBytesMax } from "../../../src/domain/textEdit.ts";
 import { shownImageBytesMax } from "../../../src/domain/Tool.ts";
 import { Sandbox } from "../../../src/services/Sandbox.ts";
 import { fakeSandbox } from "../../support/fakeSandbox.ts";
 import { it } from "../../support/it.ts";
+
+const handleToolCall = makeToolCalls();
 
 const owner = { principal: "p", user: "u", ephemeral: false };
 const png = Buffer.from("89504e470d0a1a0a0000000d49484452", "hex");

@@ -1,6 +1,7 @@
 /**
  * The bubblewrap command line that makes a sandbox, and what it promises.
  */
+import { workspaceFolder } from "../../../domain/workspacePaths.ts";
 import type { SettingsService } from "../../../config.ts";
 import type { OwnerKey } from "../../../domain/Owner.ts";
 import type { EgressOffer } from "../../../services/Egress.ts";
@@ -117,17 +118,17 @@ export const bubblewrapArgs = (
   "/tmp",
   "--bind",
   places.workspace,
-  "/workspace",
+  workspaceFolder,
   // The supervisor makes the folder.
   "--symlink",
-  "/workspace/.caisson/artifacts",
+  `${workspaceFolder}/.caisson/artifacts`,
   "/artifacts",
   "--remount-ro",
   "/dev",
   "--remount-ro",
   "/",
   "--chdir",
-  "/workspace",
+  workspaceFolder,
   "--setenv",
   "PATH",
   "/usr/local/bin:/usr/bin:/bin",

@@ -7,6 +7,7 @@
 // @ts-types="@types/dockerode"
 import type Dockerode from "dockerode";
 import type { SettingsService } from "../../../config.ts";
+import { workspaceFolder } from "../../../domain/workspacePaths.ts";
 import type { SandboxControl } from "../../../services/Sandbox.ts";
 import type { EgressOffer } from "../../../services/Egress.ts";
 import { egressVariables } from "../egress/attended.ts";
@@ -287,9 +288,9 @@ export const controlRows: ReadonlyArray<ControlRow> = [
         memorySizes(settings).workspace
       } MiB and ${settings.sandboxEntriesMax} entries, programs run, gone with the request`,
     proof: ({ settings }) =>
-      `[ "$(stat -f -c %T /workspace)" = tmpfs ] && { ${
-        equal("df -m --output=size /workspace | tail -n 1 | tr -d ' '", memorySizes(settings).workspace)
-      }; ${runsPrograms("/workspace")}; } | sort -u || echo ok`,
+      `[ "$(stat -f -c %T ${workspaceFolder})" = tmpfs ] && { ${
+        equal(`df -m --output=size ${workspaceFolder} | tail -n 1 | tr -d ' '`, memorySizes(settings).workspace)
+      }; ${runsPrograms(workspaceFolder)}; } | sort -u || echo ok`,
   },
   {
     name: "workspace of a user",
@@ -301,7 +302,7 @@ export const controlRows: ReadonlyArray<ControlRow> = [
           `and after commands run, and more stops the commands and refuses writes`,
     lacks: ({ volumeQuota }) =>
       volumeQuota ? undefined : "this engine cannot bound the size of a volume: its storage has no project quotas",
-    proof: () => runsPrograms("/workspace"),
+    proof: () => runsPrograms(workspaceFolder),
   },
   {
     name: "logs",
@@ -339,7 +340,7 @@ const workspaceMount = (
 ): Dockerode.MountSettings => ({
   Type: "volume",
   Source: name,
-  Target: "/workspace",
+  Target: workspaceFolder,
   ...(isPodman(version) ? {} : {
     VolumeOptions: {
       // The copy is what gives a fresh volume the owner and mode of the image's directory.
@@ -360,7 +361,7 @@ export const containerOptions = (
   // Podman refuses a user on a tmpfs; there the mode of the image's own directory decides.
   const workspaceUser = isPodman(context.version) ? "" : `,uid=${sandboxUid},gid=${sandboxUid}`;
   const memoryWorkspace = {
-    "/workspace": `rw,${executable},nosuid,nodev,size=${sizes.workspace}m,mode=1777${workspaceUser}${
+    [workspaceFolder]: `rw,${executable},nosuid,nodev,size=${sizes.workspace}m,mode=1777${workspaceUser}${
       entriesOption(context)
     }`,
   };

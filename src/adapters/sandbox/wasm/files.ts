@@ -1,6 +1,7 @@
 /**
  * Files in a guest's workspace, each operation one request.
  */
+import { workspaceFolder } from "../../../domain/workspacePaths.ts";
 import { Buffer } from "node:buffer";
 import { Effect, Option, Schema, Stream } from "effect";
 import {
@@ -110,7 +111,7 @@ export const files = (slot: GuestSlot): Omit<SandboxHandle, "id" | "execute" | "
     },
     readDocstring: (path, name) => ask(path, docstring, { op: "docstring", path, name }, ({ head }) => head.text),
     changedFiles: (sinceMs, limit) =>
-      ask("/workspace", changed, { op: "changed", sinceMs, limit }, ({ head }) => head.files).pipe(
+      ask(workspaceFolder, changed, { op: "changed", sinceMs, limit }, ({ head }) => head.files).pipe(
         Effect.catchTag(
           "FileError",
           (error) => new SandboxError({ reason: new SandboxLost(), detail: error.message }),

@@ -31,9 +31,12 @@ const decodePlaces = Schema.decodeUnknownEffect(
   Schema.fromJsonString(Schema.Struct({ snapshot: Schema.String, pyodide: Schema.String })),
 );
 
-/** A comma separates paths in a permission flag; two stand for one. */
-export const flagPaths = (paths: ReadonlyArray<string>): string =>
-  paths.map((path) => path.replaceAll(",", ",,")).join(",");
+/** The paths of a permission flag; {@link unheldPaths} have no place in one. */
+export const flagPaths = (paths: ReadonlyArray<string>): string => paths.join(",");
+
+/** Those of some paths that no permission flag of Deno can hold: a comma always ends a path there. */
+export const unheldPaths = (paths: ReadonlyArray<string | undefined>): ReadonlyArray<string> =>
+  paths.filter((path) => path !== undefined).filter((path) => path.includes(","));
 
 const run = Effect.fnUntraced(function* (directory: string) {
   const root = resolve(directory);

@@ -3,6 +3,7 @@
  *
  * Symbolic links cannot be made here, but a workspace may hold some from elsewhere; they are refused.
  */
+import { workspaceFolder } from "../../../../domain/workspacePaths.ts";
 import type { GuestOptions } from "../wire.ts";
 import { artifactsFolder, hostPath, isAbsent, type Mount, normalise, Refused } from "./paths.ts";
 
@@ -230,7 +231,7 @@ const replaceFile = async (host: string, parent: string, content: Uint8Array): P
 /** Files that changed, the newest first. */
 const changedFiles = async (options: GuestOptions, sinceMs: number, limit: number) => {
   const found: Array<{ path: string; sizeBytes: number; modifiedAtMs: number }> = [];
-  for (const [at, root] of [["/workspace", options.workspace], ["/artifacts", artifactsFolder(options)]] as const) {
+  for (const [at, root] of [[workspaceFolder, options.workspace], ["/artifacts", artifactsFolder(options)]] as const) {
     for await (const { host, info } of walk(root, (name) => !isPassedOver(name))) {
       const modifiedAtMs = changeTimeMs(info);
       if (modifiedAtMs < sinceMs) continue;

@@ -1,6 +1,7 @@
 /**
  * The guest's file tree: which directory of the host stands behind a path inside the sandbox.
  */
+import { workspaceFolder } from "../../../../domain/workspacePaths.ts";
 import type { GuestOptions } from "../wire.ts";
 
 /** A directory of the host and where the sandbox sees it. */
@@ -15,7 +16,7 @@ export const artifactsFolder = (options: GuestOptions): string => `${options.wor
 
 /** The mounts of a guest; nothing outside them exists on the host. */
 export const mountsOf = (options: GuestOptions): ReadonlyArray<Mount> => [
-  { at: "/workspace", host: options.workspace, writable: true },
+  { at: workspaceFolder, host: options.workspace, writable: true },
   { at: "/artifacts", host: artifactsFolder(options), writable: true },
   { at: "/tmp", host: options.temporary, writable: true },
   ...(options.tools === undefined ? [] : [{ at: "/tools", host: options.tools, writable: false }]),
@@ -34,7 +35,9 @@ export class Refused extends Error {
 export const normalise = (path: string): string => {
   if (path === "" || path.includes("\0")) throw new Refused("InvalidPath", "not a usable path");
   const parts: Array<string> = [];
-  for (const part of (path.startsWith("/") ? path : `/workspace/${path.replace(/^~(?=\/|$)/, "")}`).split("/")) {
+  for (
+    const part of (path.startsWith("/") ? path : `${workspaceFolder}/${path.replace(/^~(?=\/|$)/, "")}`).split("/")
+  ) {
     if (part === "..") parts.pop();
     else if (part !== "" && part !== ".") parts.push(part);
   }

@@ -1,6 +1,7 @@
 /**
  * The Python side of the guest: how one `python3` command runs in a shared interpreter.
  */
+import { workspaceFolder } from "../../../../domain/workspacePaths.ts";
 
 /**
  * Defines `caisson_run(request)`, whose request is JSON of `argv`, `cwd` and `environ`, `caisson_cell(request)`
@@ -249,9 +250,9 @@ def caisson_cell(request):
     builtins.display = lambda *values, **options: [show("display", value) for value in values] and None
     sys.modules["__main__"] = kernel["module"]
     sys.argv = [""]
-    sys.path[:] = ["/workspace", *_kept[1]]
+    sys.path[:] = ["${workspaceFolder}", *_kept[1]]
     sys.path_importer_cache.clear()
-    os.chdir("/workspace")
+    os.chdir("${workspaceFolder}")
     try:
         _evaluate_cell(code, name, kernel["module"].__dict__, show)
     except BaseException as raised:

@@ -1,6 +1,7 @@
 /**
  * The simulated bash of the guest: one fresh shell per command over the guest's mounts.
  */
+import { workspaceFolder } from "../../../../domain/workspacePaths.ts";
 import { Bash, type IFileSystem, MountableFs, OverlayFs, ReadWriteFs } from "npm:just-bash@3.4.2";
 import type { Mount } from "./paths.ts";
 import type { Python } from "./python.ts";
@@ -64,12 +65,12 @@ export const runShell = async (
   const endsAt = performance.now() + timeoutMs;
   const shell = new Bash({
     fs,
-    cwd: "/workspace",
+    cwd: workspaceFolder,
     // The process is the boundary. Patching globals in it slows every command and guards nothing more.
     defenseInDepth: false,
     customCommands: pythonCommands(python, endsAt),
     env: {
-      HOME: "/workspace",
+      HOME: workspaceFolder,
       USER: "coderunner",
       LANG: "C.UTF-8",
       PATH: "/usr/local/bin:/usr/bin:/bin",
