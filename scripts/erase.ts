@@ -9,7 +9,7 @@
 import { Effect, Layer, Option, Schema } from "effect";
 import { erase } from "../src/runs/erase.ts";
 import { conversationNamed } from "../src/runs/unnamedOwners.ts";
-import { conversations, responses, sandbox, sessions } from "../src/app.ts";
+import { conversations, responses, runStore, sandbox, sessions } from "../src/app.ts";
 import type { ConfigurationRefused, Settings } from "../src/config.ts";
 import type { Owner } from "../src/domain/Owner.ts";
 import type { SandboxError } from "../src/services/Sandbox.ts";
@@ -47,7 +47,9 @@ if (principal === "anonymous" && user === "" && call === "") {
   Deno.exitCode = 2;
 } else {
   const erased = Effect.flatMap(named, erase).pipe(
-    Effect.provide(Layer.provideMerge(Layer.mergeAll(sandbox, sessions, responses, conversations), settingsLayer)),
+    Effect.provide(
+      Layer.provideMerge(Layer.mergeAll(sandbox, sessions, responses, conversations, runStore), settingsLayer),
+    ),
   );
   const whose = call === "" ? `${principal} ${JSON.stringify(user)}` : `the conversation of ${call}`;
   Deno.exitCode = await Effect.runPromise(

@@ -58,6 +58,7 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, Readonly
     redis: [],
     responses: ["redis", "sqlite"],
     runs: ["redis"],
+    runStore: ["sqlite"],
     sandbox: [],
     sessions: ["redis", "sqlite"],
     skills: [],

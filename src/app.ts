@@ -13,6 +13,7 @@ import * as Limits from "./adapters/limits/Configured.ts";
 import * as Model from "./adapters/model/Configured.ts";
 import { loadTable } from "./adapters/model/modelTable.ts";
 import * as PromptTexts from "./adapters/promptTexts/Files.ts";
+import * as RunStore from "./adapters/runStore/Configured.ts";
 import * as RunLedger from "./adapters/runs/Configured.ts";
 import * as SandboxChoice from "./adapters/sandbox/choice.ts";
 import * as Responses from "./adapters/responses/Configured.ts";
@@ -159,6 +160,9 @@ export const identity = Identity.layer;
 /** The Limits port: rates are shared through Redis when there is one. *Fails with* `ConfigurationRefused`. */
 export const limits = Limits.layer;
 
+/** The RunStore port beside the configured store of sessions. */
+export const runStore = RunStore.layer;
+
 /** The RunLedger port: shared through Redis when there is one. *Fails with* `ConfigurationRefused`. */
 export const runLedger = RunLedger.layer;
 
@@ -240,6 +244,7 @@ export const services = Runs.layer.pipe(
       measuredModel(model),
       execution,
       tracedSessions(sessions),
+      runStore,
       responses,
       conversations,
       identity,

@@ -29,6 +29,13 @@ export const sessionsRows = {
     unit: "days",
     why: "Time for which a response of /v1/responses is kept after it ended, to be fetched and to be gone on from.",
   }),
+  runRetentionDays: number("CAISSON_RUN_RETENTION_DAYS", {
+    default: 14,
+    least: 0.01,
+    most: 3650,
+    unit: "days",
+    why: "Time for which /v1/runs tells of a run that has ended: when what happened in it, not what was said.",
+  }),
   conversationRetentionDays: number("CAISSON_CONVERSATION_RETENTION_DAYS", {
     default: 365,
     least: 0.01,

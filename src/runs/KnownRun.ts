@@ -1,6 +1,7 @@
 /**
  * A run as people look at it who did not start it.
  */
+import type { RunHistory } from "../domain/RunHistory.ts";
 import type { RunEntry } from "./RunEntry.ts";
 
 /** A run as people look at it who did not start it. */
@@ -30,3 +31,29 @@ export const knownOf = ({ id, about, place, end, createdMs, endedMs }: RunEntry)
   startedAtMs: createdMs,
   endedAtMs: endedMs,
 });
+
+/** What is remembered of a run, as far as it has come. */
+export const historyOf = (entry: RunEntry): RunHistory => {
+  const { id, about, place, end, error, createdMs, endedMs, totals, timeline, traceId } = entry;
+  const session = place?.session ?? about.session;
+  return {
+    id,
+    status: end ?? "in_progress",
+    ...(about.requestId !== undefined && { requestId: about.requestId }),
+    ...(traceId !== undefined && { traceId }),
+    ...(session !== undefined && { session }),
+    ...(place !== undefined && { turn: place.turn }),
+    parent: place?.parent ?? null,
+    model: about.model,
+    startedAtMs: createdMs,
+    ...(endedMs !== undefined && { endedAtMs: endedMs }),
+    ...(totals.finish !== undefined && { finish: totals.finish }),
+    ...(error !== undefined && { error }),
+    turns: totals.turns,
+    usage: totals.usage,
+    ...(totals.costUsd !== undefined && { costUsd: totals.costUsd }),
+    steps: timeline.steps,
+    stepsLeftOut: timeline.leftOut,
+    files: timeline.files,
+  };
+};

@@ -11,17 +11,23 @@
 import { Cause, Clock, Duration, Effect, Exit, Fiber, Option, type Scope, Stream } from "effect";
 import type { SettingsService } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
+import { errorTypeOf } from "../domain/errorType.ts";
 import { makeToken } from "../domain/ids.ts";
 import type { OwnerKey } from "../domain/Owner.ts";
 import type { Allowance } from "../services/Limits.ts";
+import { CurrentSpan } from "../services/Tracing.ts";
 import type { Attempt } from "./Attempt.ts";
 import { Joinable, mayComeBack, type RunAbout, type RunEntry } from "./RunEntry.ts";
 import { IdempotencyKeyReused, InternalError, RunCancelled, type RunError, ShuttingDown } from "./RunError.ts";
 import { RunLog } from "./RunLog.ts";
+import { RunTimeline } from "./RunTimeline.ts";
 import { RunTotals } from "./RunTotals.ts";
 
 /** Time a lost client has to come back; the official clients wait half a second to a second between tries. */
 const rejoinGrace = Duration.seconds(5);
+
+/** What a run ended with that nobody listened to any more. */
+const clientGone = "ClientGone";
 
 /** What a run consists of, in the order in which it happens. */
 export interface RunPlan {
@@ -56,9 +62,10 @@ const endingOf = (entry: RunEntry, exit: Exit.Exit<void, RunError>): Effect.Effe
 
 /** Writes into the events that people measure when they happened, and notes where the run is. */
 const stamp = (entry: RunEntry, batch: ReadonlyArray<AgentEvent>, nowMs: number): ReadonlyArray<AgentEvent> => {
-  entry.totals.see(batch);
-  if (!batch.some(isMeasured)) return batch;
   const atMs = nowMs - entry.createdMs;
+  entry.totals.see(batch);
+  entry.timeline.see(batch, atMs);
+  if (!batch.some(isMeasured)) return batch;
   return batch.map((event) => {
     if (event._tag === "RunStarted") entry.place = event;
     return isMeasured(event) && event.atMs === undefined ? { ...event, atMs } : event;
@@ -77,6 +84,8 @@ export class Registry {
     /** Runs live in it: when it closes every run is interrupted. */
     readonly scope: Scope.Scope,
     readonly onDisconnect: SettingsService["onDisconnect"],
+    /** Keeps what is remembered of a run that has ended. */
+    readonly remember: (entry: RunEntry) => Effect.Effect<void> = () => Effect.void,
   ) {}
 
   /** Runs that have not come to their end. */
@@ -128,6 +137,11 @@ export class Registry {
     return entry?.about.owner === owner ? entry : undefined;
   }
 
+  /** A run of this owner by its id, or the newest that a request of this id started. */
+  named(owner: OwnerKey, id: string): RunEntry | undefined {
+    return this.find(owner, id) ?? this.ofOwner(owner).findLast(({ about }) => about.requestId === id);
+  }
+
   /** The runs of this owner that go on or whose result is kept, in the order they were started. */
   ofOwner(owner: OwnerKey): ReadonlyArray<RunEntry> {
     return [...this.#joinable.all].filter(({ about }) => about.owner === owner);
@@ -177,8 +191,9 @@ export class Registry {
   }
 
   #start(tried: Attempt, plan: RunPlan, createdMs: number): Effect.Effect<RunEntry> {
-    return Effect.suspend(() => {
+    return Effect.flatMap(CurrentSpan, (span) => {
       const id = makeToken();
+      const traceId = span?.traceId;
       const { detached } = plan.about;
       // A detached run is kept for whoever asks by its id, whether or not its request can be tried again.
       const attempt = detached && tried.key === undefined ? { ...tried, key: `detached:${id}` } : tried;
@@ -189,6 +204,8 @@ export class Registry {
         createdMs,
         log: new RunLog({ keeps: attempt.key !== undefined, beginsAtOnce: detached }),
         totals: new RunTotals(),
+        timeline: new RunTimeline(),
+        traceId,
         fiber: undefined,
         listeners: 0,
         answered: false,
@@ -196,6 +213,7 @@ export class Registry {
         allowance: {},
         endedMs: undefined,
         end: undefined,
+        error: undefined,
         place: undefined,
       };
       this.#joinable.add(entry);
@@ -232,13 +250,16 @@ export class Registry {
     return Effect.gen({ self: this }, function* () {
       const ending = yield* endingOf(entry, exit);
       entry.endedMs = yield* Clock.currentTimeMillis;
-      entry.end = Exit.isSuccess(ending) ? "completed" : entry.cancelled ? "cancelled" : "failed";
+      const isGivenUp = !this.#draining && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause);
+      entry.end = Exit.isSuccess(ending) ? "completed" : entry.cancelled || isGivenUp ? "cancelled" : "failed";
       this.#running.delete(entry);
       // A failed run that did nothing may be tried anew; everything else is answered as it was.
       if (Exit.isSuccess(ending) || entry.log.toolsHaveRun) this.#joinable.keep(entry, entry.endedMs);
       else this.#joinable.remove(entry);
-      // Last, because a listener hears it at once and may ask again.
+      entry.error = isGivenUp && !entry.cancelled ? clientGone : errorTypeOf(ending);
+      // Late, because a listener hears it at once and may ask again.
       entry.log.end(ending);
+      if (entry.about.isRemembered) yield* this.remember(entry);
     });
   }
 

@@ -7,6 +7,7 @@ import type { OwnerKey } from "../domain/Owner.ts";
 import type { Allowance } from "../services/Limits.ts";
 import type { Attempt } from "./Attempt.ts";
 import type { RunLog } from "./RunLog.ts";
+import type { RunTimeline } from "./RunTimeline.ts";
 import type { RunTotals } from "./RunTotals.ts";
 
 /** Time a result is kept for a client that did not get it, in milliseconds. */
@@ -26,6 +27,10 @@ export interface RunAbout {
   readonly input: string;
   /** It goes on when its listeners leave, and is kept for those who come back. */
   readonly detached: boolean;
+  /** The id of the request that started it. */
+  readonly requestId: string | undefined;
+  /** It is remembered when it has ended: its owner can come back and ask. */
+  readonly isRemembered: boolean;
 }
 
 /** A run: it works while `endedMs` is undefined, then its log is its result. */
@@ -36,6 +41,9 @@ export interface RunEntry {
   readonly createdMs: number;
   readonly log: RunLog;
   readonly totals: RunTotals;
+  readonly timeline: RunTimeline;
+  /** Of the trace that its request is part of. */
+  readonly traceId: string | undefined;
   fiber: Fiber.Fiber<void> | undefined;
   /** Requests that hear it now. */
   listeners: number;
@@ -48,6 +56,8 @@ export interface RunEntry {
   endedMs: number | undefined;
   /** How it ended, once it has. */
   end: "completed" | "cancelled" | "failed" | undefined;
+  /** The name of what it failed with. */
+  error: string | undefined;
   /** Where it is, once it has been placed in a session. */
   place: RunStarted | undefined;
 }

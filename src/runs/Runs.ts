@@ -14,10 +14,12 @@ import { headOf } from "../domain/cutText.ts";
 import { ownerKey } from "../domain/ids.ts";
 import { type Message, textOf } from "../domain/Message.ts";
 import type { Owner } from "../domain/Owner.ts";
+import type { RunHistory } from "../domain/RunHistory.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
 import { Limits } from "../services/Limits.ts";
 import type { ModelParameters, Truncation } from "../services/Model.ts";
 import { RunLedger } from "../services/RunLedger.ts";
+import { RunStore, type RunStoreService } from "../services/RunStore.ts";
 import { Sandbox } from "../services/Sandbox.ts";
 import { Sessions } from "../services/Sessions.ts";
 import { type Attempt, single } from "./Attempt.ts";
@@ -26,8 +28,8 @@ import { countTokens } from "./countTokens.ts";
 import { placeAttachments } from "./attachments.ts";
 import { makeDeliverables } from "./deliverables.ts";
 import { Registry } from "./Registry.ts";
-import { knownOf, type KnownRun } from "./KnownRun.ts";
-import type { RunAbout } from "./RunEntry.ts";
+import { historyOf, knownOf, type KnownRun } from "./KnownRun.ts";
+import type { RunAbout, RunEntry } from "./RunEntry.ts";
 import { handleOf, type RunHandle } from "./RunHandle.ts";
 import type { IdempotencyKeyReused, RunError, ShuttingDown } from "./RunError.ts";
 import { doneElsewhere, recorded } from "./shared.ts";
@@ -75,6 +77,8 @@ export interface RunRequest {
    * begun as soon as it has its place. Absent, `CAISSON_ON_DISCONNECT` says what becomes of it.
    */
   readonly detached?: boolean;
+  /** The id of the request, under which the run can be found again. */
+  readonly requestId?: string;
 }
 
 /** What runs offer. */
@@ -103,6 +107,8 @@ export interface RunsService {
   readonly cancel: (owner: Owner, id: string) => Effect.Effect<Option.Option<KnownRun>>;
   /** A run of this owner by its id; none as for `listen`. */
   readonly find: (owner: Owner, id: string) => Effect.Effect<Option.Option<KnownRun>>;
+  /** What happened so far in a run of this owner that goes on or is kept, by its id or its request's. */
+  readonly history: (owner: Owner, id: string) => Effect.Effect<Option.Option<RunHistory>>;
   /** The runs of this owner that go on or are kept, in the order they were started. */
   readonly list: (owner: Owner) => Effect.Effect<ReadonlyArray<KnownRun>>;
   /** Runs that have not come to their end. */
@@ -149,7 +155,8 @@ export class Runs extends Context.Service<Runs, RunsService>()("caisson/runs/Run
 /** Characters of what was said that are kept for people who look at what goes on. */
 const inputMax = 4_000;
 
-const aboutOf = ({ owner, sessionId, place, model, messages, detached = false }: RunRequest): RunAbout => {
+const aboutOf = (request: RunRequest): RunAbout => {
+  const { owner, ownConversation, sessionId, place, model, messages, detached = false, requestId } = request;
   const said = messages.findLast((message) => message.role === "user");
   return {
     owner: ownerKey(owner),
@@ -157,8 +164,17 @@ const aboutOf = ({ owner, sessionId, place, model, messages, detached = false }:
     model,
     input: said === undefined ? "" : headOf(textOf(said), inputMax),
     detached,
+    requestId,
+    isRemembered: !owner.ephemeral && ownConversation === undefined,
   };
 };
+
+/** Keeps what happened in a run; a run that cannot be remembered has ended all the same. */
+const remember = (store: RunStoreService) => (entry: RunEntry): Effect.Effect<void> =>
+  Effect.catch(
+    store.put(entry.about.owner, historyOf(entry)),
+    (error) => Effect.logWarning("a run is not remembered", error),
+  );
 
 /** The runs of this process over the ports; when its scope closes every run is interrupted. */
 export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbox | Sessions | Settings> = Layer.effect(
@@ -170,7 +186,7 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
     const sandbox = yield* Sandbox;
     const sessions = yield* Sessions;
     const { onDisconnect } = yield* Settings;
-    const registry = new Registry(yield* Effect.scope, onDisconnect);
+    const registry = new Registry(yield* Effect.scope, onDisconnect, remember(yield* RunStore));
 
     /** The events of a run that is admitted, from the session it is placed in to the agent's last word. */
     const work = (request: RunRequest): Stream.Stream<AgentEvent, RunError> =>
@@ -232,6 +248,8 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
       cancel,
       find: (owner, id) =>
         Effect.sync(() => Option.map(Option.fromUndefinedOr(registry.find(ownerKey(owner), id)), knownOf)),
+      history: (owner, id) =>
+        Effect.sync(() => Option.map(Option.fromUndefinedOr(registry.named(ownerKey(owner), id)), historyOf)),
       list: (owner) => Effect.sync(() => registry.ofOwner(ownerKey(owner)).map(knownOf)),
       running: Effect.sync(() => registry.running),
       drain: (grace) => registry.drain(grace),

@@ -6,6 +6,7 @@ import { ownerKey } from "../domain/ids.ts";
 import type { Owner } from "../domain/Owner.ts";
 import { ConversationStore } from "../services/ConversationStore.ts";
 import { ResponseStore } from "../services/ResponseStore.ts";
+import { RunStore } from "../services/RunStore.ts";
 import { Sandbox, type SandboxError } from "../services/Sandbox.ts";
 import { Sessions, type SessionsUnavailable } from "../services/Sessions.ts";
 
@@ -52,6 +53,7 @@ export const erase = Effect.fn("erase")(
     if (Option.isSome(responses)) yield* responses.value.erase(ownerKey(owner));
     const conversations = yield* Effect.serviceOption(ConversationStore);
     if (Option.isSome(conversations)) yield* conversations.value.erase(ownerKey(owner));
+    yield* (yield* RunStore).erase(ownerKey(owner));
     let removed = 0;
     for (;;) {
       const left = yield* sessions.list(ownerKey(owner));

@@ -2,7 +2,8 @@
  * Runs by their ids: looked at, heard again from where a client was cut, ended; and only by whom they are.
  */
 import assert from "node:assert/strict";
-import { Effect } from "effect";
+import { Effect, Stream } from "effect";
+import { ModelError, Unavailable } from "../../src/services/Model.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import { type App, withApp } from "../support/app.ts";
 import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
@@ -162,3 +163,114 @@ Deno.test("GET /v1/me says for whom the caller speaks", async () => {
     ]);
   });
 });
+
+// What happened in a run -------------------------------------------------------------------------
+
+const usage = { inputTokens: 100, outputTokens: 10 };
+const script: ReadonlyArray<Scripted.Step> = [
+  [
+    Scripted.toolCall("c1", "execute_bash", { command: "make report" }),
+    Scripted.toolCall("c2", "read_file", { file_path: "none" }),
+    Scripted.finished("ToolCalls", usage),
+  ],
+  [Scripted.text("The report is ready."), Scripted.finished("Stop", usage)],
+];
+const asking = { messages: [{ role: "user", content: "make the report" }] };
+const inSession = { ...ada, "x-session-id": "s" };
+
+Deno.test("a run that has ended tells what happened in it, by its id, its completion's or its request's", () => {
+  const sandbox = fakeSandbox(() => Effect.succeed({ ...outcome("made\n", 3), timedOut: true }));
+  return withApp({ steps: script, sandbox }, async (app) => {
+    const answer = await (await app.chat(asking, { ...inSession, "x-request-id": "req-7" })).json();
+    const shown = await (await app.get(`/v1/runs/${answer.id}`, ada)).json();
+    assert.equal(`chatcmpl-${shown.id}`, answer.id);
+    assert.deepEqual(await (await app.get("/v1/runs/req-7", ada)).json(), shown);
+    assert.deepEqual(await (await app.get(`/v1/runs/${shown.id}`, ada)).json(), shown);
+    assert.deepEqual(
+      [shown.status, shown.session, shown.finish_reason, shown.error, shown.turns, shown.request_id],
+      ["completed", "s", "Stop", null, 2, "req-7"],
+    );
+    assert.deepEqual([shown.usage.prompt_tokens, shown.usage.completion_tokens], [200, 20]);
+    assert.deepEqual(
+      shown.timeline.map((step: Record<string, unknown>) => [
+        step["type"],
+        step["tool"] ?? step["turn"],
+        step["exit_code"] ?? null,
+        step["flags"] ?? [],
+        step["is_error"] ?? null,
+      ]),
+      [
+        ["model_turn", 1, null, [], null],
+        ["tool_call", "execute_bash", 3, ["timed_out"], false],
+        ["tool_call", "read_file", null, [], true],
+        ["model_turn", 2, null, [], null],
+      ],
+    );
+    for (const step of shown.timeline) {
+      assert.ok(step.duration_ms >= 0 && step.started_ms >= 0);
+      if (step.type === "model_turn") assert.ok(step.first_chunk_ms <= step.duration_ms);
+    }
+    for (const word of ["report", "made", "ready", "none"]) assert.ok(!JSON.stringify(shown).includes(word), word);
+    const whole = await (await app.get("/v1/runs/req-7?include=content", ada)).json();
+    assert.equal(whole.output, "The report is ready.");
+    assert.equal(whole.input, "make the report");
+    assert.match(whole.timeline[1].arguments, /make report/);
+    assert.match(whole.timeline[1].result, /made/);
+    const { data } = await (await app.get("/v1/runs?session=s", ada)).json();
+    assert.deepEqual(data.map(({ id }: { id: string }) => id), [shown.id]);
+  });
+});
+
+Deno.test("a run that its client cut is found by its request, with the command that was killed", async () => {
+  const { sandbox, killed } = waiting();
+  await withApp({ steps: [bash("c")], sandbox }, async (app) => {
+    const leaving = new AbortController();
+    const streamed = { ...asking, stream: true };
+    const response = await app.chat(streamed, { ...events, "x-request-id": "req-cut" }, leaving.signal);
+    await readUntil(response, "tool.started");
+    leaving.abort();
+    let shown = await (await app.get("/v1/runs/req-cut", ada)).json();
+    while (shown.status === "in_progress") {
+      await new Promise((resolve) => setImmediate(resolve));
+      shown = await (await app.get("/v1/runs/req-cut", ada)).json();
+    }
+    assert.equal(killed(), 1);
+    assert.deepEqual([shown.status, shown.error], ["cancelled", "ClientGone"]);
+    assert.deepEqual(shown.timeline.map(({ type }: { type: string }) => type), ["model_turn", "tool_call"]);
+    assert.equal(shown.timeline[1].duration_ms, null);
+    assert.equal(shown.usage.prompt_tokens, 10);
+    assert.equal(shown.finish_reason, null);
+  });
+});
+
+Deno.test("a run that failed says with what, and what it used until then", () =>
+  withApp({
+    steps: [
+      Scripted.calls(Scripted.toolCall("c", "execute_bash", { command: "true" })),
+      () =>
+        Stream.fail(
+          new ModelError({ provider: "p", model: "m", reason: new Unavailable({}), detail: "the prompt was: report" }),
+        ),
+    ],
+  }, async (app) => {
+    assert.equal((await app.chat(asking, { ...inSession, "x-request-id": "req-f" })).status, 503);
+    const shown = await (await app.get("/v1/runs/req-f", ada)).json();
+    assert.deepEqual([shown.status, shown.error, shown.usage.prompt_tokens], ["failed", "Unavailable", 10]);
+    assert.ok(!JSON.stringify(shown).includes("report"));
+  }));
+
+Deno.test("what happened in a run is told to its owner only, and goes with its session", () =>
+  withApp({ steps: script }, async (app) => {
+    await (await app.chat(asking, { ...inSession, "x-request-id": "req-9" })).text();
+    assert.equal((await app.get("/v1/runs/req-9", { "x-user-id": "eve" })).status, 404);
+    assert.equal((await app.get("/v1/runs/req-9", ada)).status, 200);
+    await app.send(new Request("http://caisson.test/v1/sessions/s", { method: "DELETE", headers: ada }));
+    assert.equal((await app.get("/v1/runs/req-9", ada)).status, 404);
+    assert.deepEqual((await (await app.get("/v1/runs", ada)).json()).data, []);
+  }));
+
+Deno.test("a run that names nobody is not remembered: nobody could ask for it", () =>
+  withApp({ steps: script }, async (app) => {
+    const { id } = await (await app.chat(asking)).json();
+    assert.equal((await app.get(`/v1/runs/${id}`)).status, 404);
+  }));

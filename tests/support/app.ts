@@ -11,6 +11,7 @@ import * as RunLedger from "../../src/adapters/runs/Configured.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import * as MemoryResponses from "../../src/adapters/responses/Memory.ts";
 import * as MemoryConversations from "../../src/adapters/responses/conversations/Memory.ts";
+import * as MemoryRuns from "../../src/adapters/runStore/Memory.ts";
 import * as Memory from "../../src/adapters/sessions/Memory.ts";
 import { layer as agentLayer } from "../../src/agent/Agent.ts";
 import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
@@ -55,6 +56,7 @@ export const services = (
     Limits.layer,
     RunLedger.layer,
     Memory.layer,
+    MemoryRuns.layer,
     Layer.orDie(responses),
     MemoryConversations.layer,
     model,

@@ -8,7 +8,8 @@ import { failsWith } from "../frame/failures.ts";
 import { ArtifactDeleted, ArtifactList, ArtifactOut, ContentQuery, ListQuery, UploadQuery } from "./artifacts.ts";
 import { ChatChunk } from "../../domain/ChatChunk.ts";
 import { MeOut } from "./me.ts";
-import { RunList, RunOut, RunsQuery } from "./runs.ts";
+import { RunQuery, RunsQuery } from "./runs.ts";
+import { RunDetail, RunList, RunOut } from "./runWire.ts";
 import { ExecutionList } from "./executions.ts";
 import { HealthOut, LiveOut, NotReadyOut, ReadyOut } from "./health.ts";
 import {
@@ -149,19 +150,22 @@ const runParams = { run: Schema.String };
 /** The runs of a user that go on, or ended lately. */
 export class RunsGroup extends HttpApiGroup.make("runs")
   .add(
-    HttpApiEndpoint.get("listRuns", "/runs", { query: RunsQuery, success: RunList })
-      .annotate(OpenApi.Summary, "List the runs that go on or ended lately"),
+    HttpApiEndpoint.get("listRuns", "/runs", {
+      query: RunsQuery,
+      success: RunList,
+      error: failsWith("SessionsUnavailable"),
+    }).annotate(OpenApi.Summary, "List the runs that go on and the last that have ended"),
     HttpApiEndpoint.get("showRun", "/runs/:run", {
       params: runParams,
-      query: userQuery,
-      success: RunOut,
-      error: failsWith("RunNotFound"),
-    }).annotate(OpenApi.Summary, "See how a run stands"),
+      query: RunQuery,
+      success: RunDetail,
+      error: failsWith("RunNotFound", "SessionsUnavailable"),
+    }).annotate(OpenApi.Summary, "See what happened in a run, by its id, its completion's or its request's"),
     HttpApiEndpoint.post("cancelRun", "/runs/:run/cancel", {
       params: runParams,
       query: userQuery,
       success: RunOut,
-      error: failsWith("RunNotFound"),
+      error: failsWith("RunNotFound", "SessionsUnavailable"),
     }).annotate(OpenApi.Summary, "End a run and the command in it; what it completed is kept"),
     HttpApiEndpoint.get("runEvents", "/runs/:run/events", {
       params: runParams,

@@ -1,67 +1,63 @@
 /**
- * `/v1/runs`: the runs of a user that go on, or that ended lately, to look at, to hear and to end.
+ * `/v1/runs`: the runs of a user that go on, to look at, to hear and to end; and those that have ended, to see what
+ * happened in them.
  *
- * They are of this process; another's run does not exist: its id is answered 404 like any other that is not there.
+ * Another's run does not exist: its id is answered 404 like any other that is not there. A run that goes on is of the
+ * process that is asked.
  */
 import { Duration, Effect, Option, Schema } from "effect";
 import { HttpServerRequest } from "effect/http";
 import { Settings } from "../../config.ts";
-import type { KnownRun } from "../../runs/KnownRun.ts";
+import { ownerKey } from "../../domain/ids.ts";
+import { firstWords } from "../../domain/Session.ts";
+import type { OwnerKey } from "../../domain/Owner.ts";
+import type { RunHistory } from "../../domain/RunHistory.ts";
 import { Runs } from "../../runs/Runs.ts";
 import { Converter } from "../../services/Converter.ts";
+import { RunStore } from "../../services/RunStore.ts";
+import { Sessions } from "../../services/Sessions.ts";
 import { Caller, UserName } from "../frame/Caller.ts";
 import { RunNotFound } from "../frame/errors.ts";
 import { refused } from "../frame/respond.ts";
 import { streamed } from "../openai/chat/answer.ts";
+import { detailOut, type RunList, runOut, RunStatus } from "./runWire.ts";
 
-// Wire -------------------------------------------------------------------------------------------
-
-/** How a run stands. */
-const RunStatus = Schema.Literals(["in_progress", "completed", "cancelled", "failed"]);
-
-/** A run. */
-export const RunOut = Schema.Struct({
-  id: Schema.String,
-  object: Schema.Literal("run"),
-  status: RunStatus,
-  session: Schema.NullOr(Schema.String).annotate({ description: "Null until the run has its place." }),
-  turn: Schema.NullOr(Schema.String).annotate({ description: "The id under which the turn is stored." }),
-  parent: Schema.NullOr(Schema.String),
-  model: Schema.String,
-  input: Schema.String.annotate({ description: "The beginning of what the user said." }),
-  started_at_ms: Schema.Number,
-  ended_at_ms: Schema.NullOr(Schema.Number),
-}).annotate({ identifier: "Run" });
-
-/** Runs, in the order they were started. */
-export const RunList = Schema.Struct({
-  object: Schema.Literal("list"),
-  data: Schema.Array(RunOut),
-}).annotate({ identifier: "ListRunsResponse" });
+/** Runs of a list where no number is given, and at most. */
+const listed = { usual: 100, most: 1_000 } as const;
 
 /** The query of a list of runs. */
 export const RunsQuery = {
   user: Schema.optionalKey(UserName),
   status: Schema.optionalKey(RunStatus),
   session: Schema.optionalKey(Schema.String),
+  limit: Schema.optionalKey(
+    Schema.String.check(Schema.isPattern(/^(?:[1-9]\d{0,2}|1000)$/)).annotate({
+      description: `The newest so many, at most ${listed.most}; ${listed.usual} where it is absent.`,
+    }),
+  ),
+};
+
+/** The query of one run. */
+export const RunQuery = {
+  user: Schema.optionalKey(UserName),
+  include: Schema.optionalKey(Schema.Literal("content")).annotate({
+    description: "`content`: what was said and run too, as long as the session remembers it.",
+  }),
 };
 
 interface UserQuery {
   readonly user?: string;
 }
 
-const runOut = (run: KnownRun): typeof RunOut.Type => ({
-  id: run.id,
-  object: "run",
-  status: run.status,
-  session: run.session ?? null,
-  turn: run.turn ?? null,
-  parent: run.parent,
-  model: run.model,
-  input: run.input,
-  started_at_ms: run.startedAtMs,
-  ended_at_ms: run.endedAtMs ?? null,
-});
+interface OneQuery extends UserQuery {
+  readonly include?: "content";
+}
+
+interface ListQuery extends UserQuery {
+  readonly status?: RunHistory["status"];
+  readonly session?: string;
+  readonly limit?: string;
+}
 
 /** A response's id names its run too, as clients know it. */
 const runIdOf = (id: string): string => id.startsWith("chatcmpl-") ? id.slice("chatcmpl-".length) : id;
@@ -76,33 +72,57 @@ const lastFrameOf = (header: string | undefined): number =>
 export const make = Effect.gen(function* () {
   const converter = yield* Converter;
   const runs = yield* Runs;
+  const store = yield* RunStore;
+  const sessions = yield* Sessions;
   const keepAlive = Duration.seconds((yield* Settings).keepAliveSeconds);
 
-  const known = (id: string, found: Option.Option<KnownRun>) =>
-    Option.match(found, {
-      onNone: () => Effect.fail(new RunNotFound({ id })),
-      onSome: (run) => Effect.succeed(runOut(run)),
-    });
-
-  const list = Effect.fnUntraced(function* (query: {
-    readonly user?: string;
-    readonly status?: KnownRun["status"];
-    readonly session?: string;
-  }) {
-    const found = yield* runs.list((yield* Caller).ownerOf(query));
-    const wanted = found.filter((run) =>
-      (query.status === undefined || run.status === query.status) &&
-      (query.session === undefined || run.session === query.session)
-    );
-    return { object: "list", data: wanted.map(runOut) } satisfies typeof RunList.Type;
+  const list = Effect.fnUntraced(function* ({ status, session, limit, ...query }: ListQuery) {
+    const owner = (yield* Caller).ownerOf(query);
+    const count = limit === undefined ? listed.usual : Number(limit);
+    const found = new Map<string, ReturnType<typeof runOut>>();
+    for (const run of yield* store.list(ownerKey(owner), { status, session, limit: count })) {
+      found.set(run.id, runOut(run));
+    }
+    for (const { id, input } of yield* runs.list(owner)) {
+      const history = Option.getOrUndefined(yield* runs.history(owner, id));
+      if (history !== undefined) found.set(id, runOut(history, input));
+    }
+    const wanted = [...found.values()].filter((run) =>
+      (status === undefined || run.status === status) && (session === undefined || run.session === session)
+    ).sort((left, right) => left.started_at_ms - right.started_at_ms);
+    return { object: "list", data: wanted.slice(-count) } satisfies typeof RunList.Type;
   });
 
-  const show = Effect.fnUntraced(function* (id: string, query: UserQuery) {
-    return yield* known(id, yield* runs.find((yield* Caller).ownerOf(query), runIdOf(id)));
+  /** The turn of a run as its session remembers it; none where that is over. */
+  const storedTurn = Effect.fnUntraced(function* (owner: OwnerKey, { session, turn }: RunHistory) {
+    if (session === undefined || turn === undefined) return Option.none();
+    const { turns } = yield* sessions.load({ owner, id: session });
+    return Option.fromUndefinedOr(turns.find(({ id }) => id === turn));
   });
 
-  const cancel = Effect.fnUntraced(function* (id: string, query: UserQuery) {
-    return yield* known(id, yield* runs.cancel((yield* Caller).ownerOf(query), runIdOf(id)));
+  const show = Effect.fnUntraced(function* (given: string, { include, ...query }: OneQuery) {
+    const owner = (yield* Caller).ownerOf(query);
+    const key = ownerKey(owner);
+    const id = runIdOf(given);
+    const live = yield* runs.history(owner, id);
+    const found = Option.isSome(live) ? live : yield* store.find(key, id);
+    if (Option.isNone(found)) return yield* new RunNotFound({ id: given });
+    const known = Option.getOrUndefined(yield* runs.find(owner, found.value.id));
+    const stored = include === "content" ? yield* storedTurn(key, found.value) : Option.none();
+    const input = known?.input ?? Option.getOrElse(Option.map(stored, firstWords), () => "");
+    return detailOut(found.value, input, stored);
+  });
+
+  const cancel = Effect.fnUntraced(function* (given: string, query: UserQuery) {
+    const owner = (yield* Caller).ownerOf(query);
+    const id = runIdOf(given);
+    const cancelled = yield* runs.cancel(owner, id);
+    const history = yield* runs.history(owner, id);
+    const remembered = Option.isSome(history) || Option.isNone(cancelled)
+      ? history
+      : yield* store.find(ownerKey(owner), id);
+    if (Option.isNone(cancelled) || Option.isNone(remembered)) return yield* new RunNotFound({ id: given });
+    return runOut(remembered.value, cancelled.value.input);
   });
 
   /** The run in the view `events`, from behind `Last-Event-ID`; it goes on whether or not it is heard. */

@@ -10,6 +10,7 @@ import { Settings } from "../../config.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import { type Message, textOf, toolCallsOf } from "../../domain/Message.ts";
 import { type SessionKey, titleCharsMax, type Turn, TurnStatus } from "../../domain/Session.ts";
+import { RunStore } from "../../services/RunStore.ts";
 import { Sandbox } from "../../services/Sandbox.ts";
 import { Sessions, type SessionSummary } from "../../services/Sessions.ts";
 import { Caller, UserName } from "../frame/Caller.ts";
@@ -230,6 +231,7 @@ export const make = Effect.gen(function* () {
   const sessions = yield* Sessions;
   const bodies = yield* Bodies;
   const sandbox = yield* Sandbox;
+  const runStore = yield* RunStore;
   const { onSessionEnd } = yield* Settings;
 
   const list = Effect.fnUntraced(function* (query: ListQuery) {
@@ -267,6 +269,7 @@ export const make = Effect.gen(function* () {
     const user = (yield* Caller).ownerOf(query);
     const key: SessionKey = { owner: ownerKey(user), id };
     if (!(yield* sessions.remove(key))) return yield* new SessionNotFound({ id });
+    yield* runStore.forget(key.owner, id);
     if (onSessionEnd === "reset" && (yield* sessions.list(key.owner)).length === 0) yield* sandbox.reset(user);
     const body: typeof SessionDeleted.Type = { id, object: "session.deleted", deleted: true };
     return body;

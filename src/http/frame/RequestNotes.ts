@@ -7,6 +7,8 @@ import type { Span } from "../../services/Tracing.ts";
 
 /** Filled in by handlers, read by the line of the access log. */
 export interface RequestNotes {
+  /** The id of the request. */
+  readonly id?: string;
   user?: string;
   model?: string;
   /** How the request ended when its status does not tell: a failure after the first byte. */

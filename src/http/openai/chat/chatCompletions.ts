@@ -22,8 +22,9 @@ export const make = Effect.gen(function* () {
   const keepAlive = Duration.seconds((yield* Settings).keepAliveSeconds);
 
   const respond = Effect.fnUntraced(function* (chat: Chat) {
-    const run = yield* runs.start(chat.run);
-    (yield* RequestNotes).run = run;
+    const notes = yield* RequestNotes;
+    const run = yield* runs.start({ ...chat.run, ...(notes.id !== undefined && { requestId: notes.id }) });
+    notes.run = run;
     const { id, createdSeconds } = run;
     const options: ConversionOptions = { ...chat.shown, id: `chatcmpl-${id}`, createdSeconds };
     const answer = chat.streams ? streamed(run, converter, options, keepAlive) : whole(run, converter, options);

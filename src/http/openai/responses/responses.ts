@@ -38,8 +38,9 @@ export const make = Effect.gen(function* () {
   });
 
   const respond = Effect.fnUntraced(function* (asked: Asked) {
-    const run = yield* runs.start(asked.run);
-    (yield* RequestNotes).run = run;
+    const notes = yield* RequestNotes;
+    const run = yield* runs.start({ ...asked.run, ...(notes.id !== undefined && { requestId: notes.id }) });
+    notes.run = run;
     const dialect = new ResponseDialect(asked.begun, asked.further);
     const answer = asked.streams
       ? streamed(run, dialect, keepAlive)
