@@ -39,7 +39,15 @@ const counted = Effect.gen(function* () {
 
 class Runs extends Context.Service<Runs, Registry>()("tests/Runs") {}
 
-const about = { owner: OwnerKey.make("0".repeat(32)), session: undefined, model: "m", input: "", detached: false };
+const about = {
+  owner: OwnerKey.make("0".repeat(32)),
+  session: undefined,
+  model: "m",
+  input: "",
+  detached: false,
+  requestId: undefined,
+  isRemembered: false,
+};
 
 /** Listens in a scope of its own, which the test closes as a client that goes away. */
 const client = (attempt: Attempt, work: Stream.Stream<AgentEvent, RunError>) =>
