@@ -54,6 +54,7 @@ export * as PromptTexts from "./src/services/PromptTexts.ts";
 export * as RunLedger from "./src/services/RunLedger.ts";
 export * as Sandbox from "./src/services/Sandbox.ts";
 export * as Sessions from "./src/services/Sessions.ts";
+export * as WebReader from "./src/services/WebReader.ts";
 export * as Egress from "./src/services/Egress.ts";
 export * as Skills from "./src/services/Skills.ts";
 export * as Toolbox from "./src/services/Toolbox.ts";

@@ -67,6 +67,8 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, Readonly
     toolbox: [],
     toolsLibrary: [],
     usageLedger: ["redis"],
+    // One judge decides what may be reached, by programs and by the server for them.
+    web: ["egress"],
   },
   // A runtime makes a place and a byte channel; it never knows another runtime.
   "src/adapters/sandbox": {

@@ -22,6 +22,7 @@ import * as Sessions from "./adapters/sessions/Configured.ts";
 import * as Skills from "./adapters/skills/Disk.ts";
 import * as Combined from "./adapters/toolbox/Combined.ts";
 import * as ToolsLibrary from "./adapters/toolsLibrary/Disk.ts";
+import * as WebReader from "./adapters/web/Configured.ts";
 import * as UsageLedger from "./adapters/usageLedger/Files.ts";
 import * as Agent from "./agent/Agent.ts";
 import * as LocalToolbox from "./agent/LocalToolbox.ts";
@@ -196,7 +197,7 @@ export const converter = OpenAiChunks.layer;
  * ```
  */
 export const toolbox = LocalToolbox.layer.pipe(
-  Layer.provide(Layer.mergeAll(Skills.layer, ToolsLibrary.layer, PromptTexts.layer)),
+  Layer.provide(Layer.mergeAll(Skills.layer, ToolsLibrary.layer, PromptTexts.layer, WebReader.layer)),
 );
 
 /** Tools and sandboxes behind the server at a URL; the MCP client comes with them. */

@@ -61,9 +61,14 @@ const systemOf = (prompt: string, instructions: ReadonlyArray<string>): string =
 const inWordsAll = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> =>
   messages.some((message) => attachmentsOf(message).length > 0) ? messages.map(inWords) : messages;
 
-/** The tools that are of use to a model: one that cannot see is not offered to look. */
-const offeredTo = (vision: boolean, tools: Tools): Tools =>
-  vision ? tools : { ...tools, declarations: tools.declarations.filter(({ name }) => name !== viewImage.name) };
+/** The tools that are of use to a model: one that cannot see is not offered to look, and a client's own come first. */
+const offeredTo = (vision: boolean, tools: Tools, clientToolNames: ReadonlySet<string>): Tools =>
+  vision && clientToolNames.size === 0 ? tools : {
+    ...tools,
+    declarations: tools.declarations.filter(({ name }) =>
+      (vision || name !== viewImage.name) && !clientToolNames.has(name)
+    ),
+  };
 
 /** Remembers what a run completed before it was cancelled or failed. */
 const storeUnfinished = (run: Run, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
@@ -118,9 +123,9 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
       const { price, vision } = yield* model.find(request.model);
       const spending = new Spending(ledger, settings, request.owner, price);
       yield* spending.admit;
-      const tools = request.useTools ? offeredTo(vision, yield* toolbox.open(request.owner)) : noTools;
-      const prompt = request.useTools ? yield* toolbox.systemPrompt(request.owner) : "";
       const clientToolNames = new Set(request.clientTools.map(({ name }) => name));
+      const tools = request.useTools ? offeredTo(vision, yield* toolbox.open(request.owner), clientToolNames) : noTools;
+      const prompt = request.useTools ? yield* toolbox.systemPrompt(request.owner) : "";
       const run: Run = {
         request,
         model: request.ownConversation === undefined

@@ -11,7 +11,10 @@ import { Toolbox } from "../services/Toolbox.ts";
 import { ToolsLibrary } from "../services/ToolsLibrary.ts";
 import { systemPrompt } from "./systemPrompt.ts";
 import { makeToolCalls } from "./toolHandlers.ts";
+import { handleWebCall } from "./webHandlers.ts";
 import { declarations } from "../domain/agentTools.ts";
+import { declarationOf, webFetch, webSearch } from "../domain/webTools.ts";
+import { WebReader } from "../services/WebReader.ts";
 
 /**
  * Tools that work on the Sandbox port.
@@ -29,6 +32,12 @@ export const layer: Layer.Layer<Toolbox, never, Sandbox | Settings> = Layer.effe
     const library = yield* ToolsLibrary;
     const texts = yield* PromptTexts;
     const handleToolCall = makeToolCalls();
+    const web = yield* WebReader;
+    const offered = [
+      ...declarations,
+      ...(web.fetch === undefined ? [] : [declarationOf(webFetch)]),
+      ...(web.search === undefined ? [] : [declarationOf(webSearch)]),
+    ];
     /** The prompt last composed: composing it anew for every run would cost more than all other set-up. */
     let composed: { readonly of: ReadonlyArray<unknown>; readonly prompt: string } | undefined;
     return Toolbox.of({
@@ -41,11 +50,13 @@ export const layer: Layer.Layer<Toolbox, never, Sandbox | Settings> = Layer.effe
           }));
         const acquire = Effect.suspend(() => held ? sandbox.open(owner) : hold);
         return {
-          declarations,
+          declarations: offered,
           call: (call, options) =>
             Effect.scoped(
-              Effect.flatMap(Effect.scope, (callScope) =>
-                handleToolCall(call, Scope.provide(acquire, callScope), options)),
+              Effect.flatMap(Effect.scope, (callScope) => {
+                const ownAcquire = Scope.provide(acquire, callScope);
+                return handleWebCall(call, owner, web, ownAcquire) ?? handleToolCall(call, ownAcquire, options);
+              }),
             ),
         };
       }),

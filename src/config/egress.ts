@@ -3,7 +3,7 @@
  */
 import { parseEgressEntry, presetNames } from "../domain/EgressRule.ts";
 import { parseRange } from "../domain/IpAddress.ts";
-import { choice, domainSecrets, integer, list, optionalText, type Row } from "./rows.ts";
+import { choice, domainSecrets, integer, list, optionalText, optionalUrl, type Row } from "./rows.ts";
 
 /** The rows of this area, by the name the code uses. */
 export const egressRows = {
@@ -37,6 +37,16 @@ export const egressRows = {
   egressSecrets: domainSecrets("CAISSON_EGRESS_SECRETS", {
     why: "Secrets that request headers to their host get on the way out; code in sandboxes sees a placeholder in the " +
       "variable of that name. Every user of this server can use them.",
+  }),
+  webFetch: choice("CAISSON_WEB_FETCH", {
+    choices: ["off", "allowlist", "open"],
+    default: "off",
+    why:
+      "Whether the model has a tool by which the server reads pages for it, also for a sandbox that reaches nothing: " +
+      "none, the names of CAISSON_EGRESS_ALLOW, or every public name.",
+  }),
+  webSearchUrl: optionalUrl("CAISSON_WEB_SEARCH_URL", {
+    why: "Address of a search engine that answers as SearXNG does; the model then has a tool to search the web.",
   }),
   egressConnectionsMax: integer("CAISSON_EGRESS_CONNECTIONS_MAX", {
     default: 32,

@@ -4,6 +4,7 @@
 import { Effect, Schema } from "effect";
 import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types";
 import { agentTools, jsonSchemaOf } from "../domain/agentTools.ts";
+import { webTools } from "../domain/webTools.ts";
 import type { ToolDeclaration, ToolResult } from "../domain/Tool.ts";
 import { failureMeta, resultMeta } from "../services/toolResultMeta.ts";
 import type { ToolboxError, Tools } from "../services/Toolbox.ts";
@@ -14,7 +15,9 @@ import type { McpCall, MethodHandler } from "./Surface.ts";
 /** How the tools of an owner are reached for one call; the scope around it is the call's. */
 export type WithTools = <A, E>(use: (tools: Tools) => Effect.Effect<A, E>) => Effect.Effect<A, E | ToolboxError>;
 
-const ours = new Map(agentTools.map((tool) => [tool.name as string, {
+const openWorld: ReadonlySet<string> = new Set(webTools.map(({ name }) => name));
+
+const ours = new Map([...agentTools, ...webTools].map((tool) => [tool.name as string, {
   title: tool.title,
   annotations: {
     title: tool.title,
@@ -22,7 +25,7 @@ const ours = new Map(agentTools.map((tool) => [tool.name as string, {
     destructiveHint: tool.annotations.destructive,
     idempotentHint: tool.annotations.idempotent,
     // A sandbox is a closed world of its own.
-    openWorldHint: false,
+    openWorldHint: openWorld.has(tool.name),
   },
   outputSchema: objectSchema(jsonSchemaOf(tool.output)),
 }]));

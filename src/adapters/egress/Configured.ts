@@ -29,7 +29,8 @@ const policyOf = ({ egress, egressAllow }: SettingsService): EgressPolicy | unde
 const mayBe = (policy: EgressPolicy, rule: EgressRule): boolean =>
   policy._tag === "Open" ? rule.port === tlsPort || rule.port === httpPort : isCovered(rule, policy.rules);
 
-const readCertificates = Effect.fnUntraced(function* ({ egressCaFile }: SettingsService) {
+/** Certificates of the operator in PEM, "" for none. *Fails with* `ConfigurationRefused`. */
+export const readCertificates = Effect.fnUntraced(function* ({ egressCaFile }: SettingsService) {
   if (Option.isNone(egressCaFile)) return "";
   const refused = (why: string) =>
     new ConfigurationRefused({ problems: [`${settingsTable.egressCaFile.key} names ${egressCaFile.value}, ${why}`] });
