@@ -59,6 +59,7 @@ export * as Egress from "./src/services/Egress.ts";
 export * as Skills from "./src/services/Skills.ts";
 export * as Toolbox from "./src/services/Toolbox.ts";
 export * as ToolsLibrary from "./src/services/ToolsLibrary.ts";
+export * as SnapshotStore from "./src/services/SnapshotStore.ts";
 export * as UsageLedger from "./src/services/UsageLedger.ts";
 
 // The agent

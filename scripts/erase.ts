@@ -9,15 +9,18 @@
 import { Effect, Layer, Option, Schema } from "effect";
 import { erase } from "../src/runs/erase.ts";
 import { conversationNamed } from "../src/runs/unnamedOwners.ts";
-import { conversations, responses, runStore, sandbox, sessions } from "../src/app.ts";
+import { conversations, responses, runStore, sandbox, sessions, snapshotStore } from "../src/app.ts";
 import type { ConfigurationRefused, Settings } from "../src/config.ts";
 import type { Owner } from "../src/domain/Owner.ts";
 import type { SandboxError } from "../src/services/Sandbox.ts";
+import type { SnapshotsUnavailable } from "../src/services/SnapshotStore.ts";
 import type { Sessions, SessionsUnavailable } from "../src/services/Sessions.ts";
 import { settingsLayer } from "./settings.ts";
 
 /** What stood in the way, and what to do about it. */
-const messageOf = (error: ConfigurationRefused | SandboxError | SessionsUnavailable | NoConversation): string => {
+const messageOf = (
+  error: ConfigurationRefused | SandboxError | SessionsUnavailable | SnapshotsUnavailable | NoConversation,
+): string => {
   if (error._tag === "ConfigurationRefused" || error._tag === "NoConversation") return error.message;
   const said = `${error.message}: ${error.detail}`;
   return error._tag === "SandboxError" && error.reason._tag === "StartFailed"
@@ -48,7 +51,10 @@ if (principal === "anonymous" && user === "" && call === "") {
 } else {
   const erased = Effect.flatMap(named, erase).pipe(
     Effect.provide(
-      Layer.provideMerge(Layer.mergeAll(sandbox, sessions, responses, conversations, runStore), settingsLayer),
+      Layer.provideMerge(
+        Layer.mergeAll(sandbox, sessions, responses, conversations, runStore, snapshotStore),
+        settingsLayer,
+      ),
     ),
   );
   const whose = call === "" ? `${principal} ${JSON.stringify(user)}` : `the conversation of ${call}`;

@@ -20,6 +20,7 @@ import * as Responses from "./adapters/responses/Configured.ts";
 import * as Conversations from "./adapters/responses/conversations/Configured.ts";
 import * as Sessions from "./adapters/sessions/Configured.ts";
 import * as Skills from "./adapters/skills/Disk.ts";
+import * as SnapshotStore from "./adapters/snapshots/Disk.ts";
 import * as Combined from "./adapters/toolbox/Combined.ts";
 import * as ToolsLibrary from "./adapters/toolsLibrary/Disk.ts";
 import * as WebReader from "./adapters/web/Configured.ts";
@@ -33,6 +34,8 @@ import * as Api from "./http/server.ts";
 import * as Logging from "./logging.ts";
 import * as UnnamedSweep from "./runs/unnamedSweep.ts";
 import * as Runs from "./runs/Runs.ts";
+import * as Snapshots from "./runs/snapshots/Snapshots.ts";
+import { watchedToolbox } from "./runs/snapshots/watchedToolbox.ts";
 import { agent as measuredAgent } from "./telemetry/agent.ts";
 import { egress as measuredEgress } from "./telemetry/egress.ts";
 import { limits as measuredLimits } from "./telemetry/limits.ts";
@@ -170,6 +173,12 @@ export const runLedger = RunLedger.layer;
 /** The UsageLedger port: a line for each run in the data directory. */
 export const usageLedger = UsageLedger.layer;
 
+/** The SnapshotStore port: files of workspaces as they were, in the data directory. */
+export const snapshotStore = SnapshotStore.layer;
+
+/** Snapshots of workspaces around runs, as the settings say; needs the Sandbox port. */
+export const snapshots = Layer.provideMerge(Snapshots.layer, snapshotStore);
+
 /** The Converter port. */
 export const converter = OpenAiChunks.layer;
 
@@ -240,10 +249,11 @@ export const runs = Runs.layer.pipe(
 /** Every port of the agent API with the agent and its runs on top. */
 export const services = Runs.layer.pipe(
   Layer.provideMerge(measuredAgent(agent)),
+  Layer.provideMerge(snapshots),
   Layer.provideMerge(
     Layer.mergeAll(
       measuredModel(model),
-      execution,
+      watchedToolbox(execution),
       tracedSessions(sessions),
       runStore,
       responses,

@@ -50,6 +50,20 @@ export const sessionsRows = {
       "What becomes of a user's workspace when the user deletes their last session: kept for the next one, or destroyed " +
       "with the sandbox. A session that merely expires never takes the workspace with it.",
   }),
+  rewindFiles: choice("CAISSON_REWIND_FILES", {
+    choices: ["off", "keep", "undo"],
+    default: "off",
+    why:
+      "Whether what a turn did to the workspace is kept, so that it can be taken back: not at all, on request, or also " +
+      "by itself when a message of a named session is regenerated or edited.",
+  }),
+  snapshotMb: number("CAISSON_SNAPSHOT_MB", {
+    default: 512,
+    least: 1,
+    most: 1048576,
+    unit: "MB",
+    why: "What is kept of a workspace at a time; of a larger one the smaller files are kept.",
+  }),
   dataPath: text("CAISSON_DATA_PATH", {
     default: "./.caisson",
     why: "Directory for what must survive a restart.",

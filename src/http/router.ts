@@ -26,6 +26,7 @@ import * as responses from "./openai/responses/responses.ts";
 import * as runs from "./caisson/runs.ts";
 import * as sandbox from "./caisson/sandbox.ts";
 import * as sessions from "./caisson/sessions.ts";
+import * as snapshots from "./caisson/snapshots.ts";
 import { SignIns } from "./frame/SignIns.ts";
 import { CurrentMeter } from "../telemetry/Meter.ts";
 import { RequestMeter } from "../telemetry/RequestMeter.ts";
@@ -117,11 +118,15 @@ const StoredSessions = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const { list, show, change, remove } = yield* sessions.make;
     const history = yield* executions.make;
+    const kept = yield* snapshots.make;
     return handlers
       .handle("listSessions", ({ query }) => list(query))
       .handle("showSession", ({ params, query }) => show(params.session, query))
       .handleRaw("changeSession", ({ params, query }) => change(params.session, query))
       .handle("listExecutions", ({ params, query }) => history(params.session, query))
+      .handle("listSnapshots", ({ params, query }) => kept.list(params.session, query))
+      .handle("snapshotDiff", ({ params, query }) => kept.diff(params.session, params.snapshot, query))
+      .handleRaw("restoreSnapshot", ({ params, query }) => kept.restore(params.session, query))
       .handle("deleteSession", ({ params, query }) => remove(params.session, query));
   }),
 );

@@ -33,6 +33,9 @@ import type { RunAbout, RunEntry } from "./RunEntry.ts";
 import { handleOf, type RunHandle } from "./RunHandle.ts";
 import type { IdempotencyKeyReused, RunError, ShuttingDown } from "./RunError.ts";
 import { doneElsewhere, recorded } from "./shared.ts";
+import { noteOf, undoReplaced } from "./snapshots/replaced.ts";
+import { Snapshots } from "./snapshots/Snapshots.ts";
+import { watched } from "./snapshots/watched.ts";
 import { unansweredCall } from "./toolAnswers.ts";
 
 export type { KnownRun } from "./KnownRun.ts";
@@ -185,6 +188,7 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
     const limits = yield* Limits;
     const sandbox = yield* Sandbox;
     const sessions = yield* Sessions;
+    const snapshots = yield* Snapshots;
     const { onDisconnect } = yield* Settings;
     const registry = new Registry(yield* Effect.scope, onDisconnect, remember(yield* RunStore));
 
@@ -202,12 +206,13 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
           parent: opened.parent,
           model,
         };
+        const restored = yield* undoReplaced({ snapshots, sessions }, request, opened);
         const deliverables = makeDeliverables(sandbox, owner);
-        const events = agent.run({
+        const answered = agent.run({
           owner,
           conversation: opened.saying(yield* placeAttachments(sandbox, owner, opened.fresh)),
           model,
-          instructions: request.instructions ?? [],
+          instructions: [...request.instructions ?? [], ...noteOf(restored)],
           parameters: request.parameters ?? {},
           clientTools: request.clientTools ?? [],
           useTools,
@@ -216,6 +221,7 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
           ...(request.truncation !== undefined && { truncation: request.truncation }),
           ...(request.ownConversation !== undefined && { ownConversation: request.ownConversation }),
         });
+        const events = watched(snapshots, owner, opened, answered);
         return events.pipe(
           countTokens(limits, owner),
           (counted) => announceArtifacts(counted, { sandbox, owner, describe, isFaulty: deliverables.isFaulty }),

@@ -8,6 +8,7 @@ import { ConversationStore } from "../services/ConversationStore.ts";
 import { ResponseStore } from "../services/ResponseStore.ts";
 import { RunStore } from "../services/RunStore.ts";
 import { Sandbox, type SandboxError } from "../services/Sandbox.ts";
+import { SnapshotStore, type SnapshotsUnavailable } from "../services/SnapshotStore.ts";
 import { Sessions, type SessionsUnavailable } from "../services/Sessions.ts";
 
 /** What was erased. */
@@ -16,13 +17,13 @@ export interface Erased {
 }
 
 /**
- * Removes an owner's sessions, stored responses and conversations where there are stores of them, sandbox and
- * workspace.
+ * Removes an owner's sessions, stored responses and conversations where there are stores of them, sandbox,
+ * workspace and snapshots.
  *
  * *Details*: it goes on until a list of the owner's sessions is empty, so a session that is stored
  * meanwhile is removed as well. Erasing again is harmless.
  *
- * *Fails with* `SessionsUnavailable` or `SandboxError`; what was erased until then stays erased.
+ * *Fails with* `SessionsUnavailable`, `SandboxError` or `SnapshotsUnavailable`; what was erased until then stays erased.
  *
  * *Example* (forget a user):
  *
@@ -45,10 +46,13 @@ export interface Erased {
  * ```
  */
 export const erase = Effect.fn("erase")(
-  function* (owner: Owner): Effect.fn.Return<Erased, SessionsUnavailable | SandboxError, Sessions | Sandbox> {
+  function* (
+    owner: Owner,
+  ): Effect.fn.Return<Erased, SessionsUnavailable | SandboxError | SnapshotsUnavailable, Sessions | Sandbox> {
     const sessions = yield* Sessions;
     const sandbox = yield* Sandbox;
     yield* sandbox.reset(owner);
+    yield* (yield* SnapshotStore).erase(ownerKey(owner));
     const responses = yield* Effect.serviceOption(ResponseStore);
     if (Option.isSome(responses)) yield* responses.value.erase(ownerKey(owner));
     const conversations = yield* Effect.serviceOption(ConversationStore);

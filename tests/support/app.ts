@@ -13,6 +13,7 @@ import * as MemoryResponses from "../../src/adapters/responses/Memory.ts";
 import * as MemoryConversations from "../../src/adapters/responses/conversations/Memory.ts";
 import * as MemoryRuns from "../../src/adapters/runStore/Memory.ts";
 import * as Memory from "../../src/adapters/sessions/Memory.ts";
+import * as MemorySnapshots from "../../src/adapters/snapshots/Memory.ts";
 import { layer as agentLayer } from "../../src/agent/Agent.ts";
 import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
@@ -21,6 +22,8 @@ import type { Model } from "../../src/services/Model.ts";
 import type { ResponseStore } from "../../src/services/ResponseStore.ts";
 import * as Router from "../../src/http/router.ts";
 import * as Runs from "../../src/runs/Runs.ts";
+import * as Snapshots from "../../src/runs/snapshots/Snapshots.ts";
+import { watchedToolbox } from "../../src/runs/snapshots/watchedToolbox.ts";
 import { type FakeSandbox, fakeSandbox } from "./fakeSandbox.ts";
 
 /** What a test chooses of the application. */
@@ -65,7 +68,9 @@ export const services = (
   ).pipe(Layer.provideMerge(configured));
   return Runs.layer.pipe(
     Layer.provideMerge(agentLayer),
-    Layer.provideMerge(LocalToolbox.layer),
+    Layer.provideMerge(watchedToolbox(LocalToolbox.layer)),
+    Layer.provideMerge(Snapshots.layer),
+    Layer.provideMerge(MemorySnapshots.layer),
     Layer.provideMerge(ports),
   );
 };

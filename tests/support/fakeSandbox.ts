@@ -7,7 +7,14 @@ import { cellNotRun, type CellOutcome, type CellRequest } from "../../src/domain
 import type { ExecutionOutcome, ExecutionRequest } from "../../src/domain/Execution.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
-import { type FileContent, FileError, noStreams, Sandbox, type SandboxHandle } from "../../src/services/Sandbox.ts";
+import {
+  type FileContent,
+  FileError,
+  noStreams,
+  Sandbox,
+  type SandboxHandle,
+  type WorkspaceTree,
+} from "../../src/services/Sandbox.ts";
 
 /** The end of a command that printed something. */
 export const outcome = (stdout: string, exitCode = 0): ExecutionOutcome => ({
@@ -39,6 +46,49 @@ export interface FakeSandbox {
 
 /** When every file of a fake sandbox was last changed: after any run began. */
 const changedAtMs = Date.UTC(2100, 0, 1);
+
+/** What makes two contents of a fake file different: that they were written at another time. */
+const versions = new WeakMap<Uint8Array, string>();
+let written = 0;
+const versionOf = (bytes: Uint8Array): string => {
+  const version = versions.get(bytes) ?? `${bytes.length} ${++written} 0 0`;
+  versions.set(bytes, version);
+  return version;
+};
+
+/** The workspace of an owner as a whole: regular files only. */
+const treeOf = (files: Map<string, Uint8Array>, owner: string): WorkspaceTree => {
+  const prefix = `${owner}:/workspace/`;
+  return {
+    list: (entriesMax) =>
+      Effect.sync(() => {
+        const own = [...files].filter(([name]) => name.startsWith(prefix) && !name.startsWith(`${prefix}.caisson`));
+        const entries = own.slice(0, entriesMax).map(([name, bytes]) => ({
+          path: name.slice(prefix.length),
+          kind: "file" as const,
+          mode: 0o644,
+          sizeBytes: bytes.length,
+          modifiedNs: "0",
+          version: versionOf(bytes),
+        }));
+        return { entries, unreadable: [], isWhole: own.length <= entriesMax };
+      }),
+    putBack: (step) =>
+      Effect.suspend(() => {
+        const at = `${prefix}${step.path}`;
+        const bytes = files.get(at);
+        const expected = step._tag === "Directory" ? undefined : step.expected;
+        const found = bytes === undefined ? undefined : versionOf(bytes);
+        if (found !== (expected?._tag === "Version" ? expected.version : undefined)) {
+          return Effect.fail(new FileError({ path: step.path, reason: "Changed", why: "it was changed meanwhile" }));
+        }
+        const source = step._tag === "File" ? files.get(`${prefix}${step.source}`) : undefined;
+        if (source === undefined) files.delete(at);
+        else files.set(at, source.slice());
+        return Effect.void;
+      }),
+  };
+};
 
 /** Makes a fake sandbox; commands echo themselves unless `execute` says otherwise. */
 export const fakeSandbox = (
@@ -90,6 +140,7 @@ export const fakeSandbox = (
             }))
             .slice(0, limit)
         ),
+      tree: treeOf(files, ownerKey(owner)),
       dial: noStreams,
     };
   };

@@ -22,6 +22,7 @@ import {
   SessionsQuery,
 } from "./sessions.ts";
 import { SandboxOut } from "./sandbox.ts";
+import { describeRestore, RestoreOut, RestoreRequest, SnapshotDiff, SnapshotList } from "./snapshots.ts";
 import { UsageQuery, UsageReport } from "./usage.ts";
 import { describeUpload } from "./uploads.ts";
 
@@ -132,11 +133,54 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
       success: ExecutionList,
       error: failsWith("SessionsUnavailable", "SessionNotFound"),
     }).annotate(OpenApi.Summary, "List what ran in a session, with output and exit codes"),
+    HttpApiEndpoint.get("listSnapshots", "/sessions/:session/snapshots", {
+      params: sessionParams,
+      query: userQuery,
+      success: SnapshotList,
+      error: failsWith("SessionsUnavailable", "SessionNotFound", "SnapshotsUnavailable"),
+    }).annotate(OpenApi.Summary, "List what the turns of a session did to the workspace, as far as it is kept"),
+    HttpApiEndpoint.get("snapshotDiff", "/sessions/:session/snapshots/:snapshot", {
+      params: { ...sessionParams, snapshot: Schema.String },
+      query: userQuery,
+      success: SnapshotDiff,
+      error: failsWith(
+        "SessionsUnavailable",
+        "SessionNotFound",
+        "SnapshotNotFound",
+        "SnapshotNotKept",
+        "SnapshotsUnavailable",
+      ),
+    }).annotate(OpenApi.Summary, "See which files a turn added, changed and removed, by its id or its snapshot's"),
+    HttpApiEndpoint.post("restoreSnapshot", "/sessions/:session/restore", {
+      params: sessionParams,
+      query: userQuery,
+      payload: RestoreRequest,
+      success: RestoreOut,
+      error: failsWith(
+        "InvalidRequest",
+        "SessionsUnavailable",
+        "SessionNotFound",
+        "SnapshotNotFound",
+        "SnapshotNotKept",
+        "SnapshotsOff",
+        "SnapshotsUnavailable",
+        "WorkspaceBusy",
+        "SandboxError",
+        "FileError",
+        "BodyTooLarge",
+        "BodyUnreadable",
+        "BodyTimedOut",
+        "TooManyBodies",
+        "UnsupportedMediaType",
+        "UnsupportedEncoding",
+      ),
+    }).annotate(OpenApi.Summary, "Take back what a turn did to the workspace, or only see what that would change")
+      .annotate(OpenApi.Transform, describeRestore),
     HttpApiEndpoint.delete("deleteSession", "/sessions/:session", {
       params: sessionParams,
       query: userQuery,
       success: SessionDeleted,
-      error: failsWith("SessionsUnavailable", "SessionNotFound", "SandboxError"),
+      error: failsWith("SessionsUnavailable", "SessionNotFound", "SandboxError", "SnapshotsUnavailable"),
     }).annotate(OpenApi.Summary, "Delete a session"),
   )
   .middleware(Authorization)
@@ -180,7 +224,7 @@ export class RunsGroup extends HttpApiGroup.make("runs")
     HttpApiEndpoint.post("resetSandbox", "/sandbox/reset", {
       query: userQuery,
       success: SandboxOut,
-      error: failsWith("SandboxError"),
+      error: failsWith("SandboxError", "SnapshotsUnavailable"),
     }).annotate(OpenApi.Summary, "Destroy the user's sandbox and every file of it"),
     HttpApiEndpoint.get("me", "/me", { query: userQuery, success: MeOut })
       .annotate(OpenApi.Summary, "See for whom the caller speaks"),

@@ -2,8 +2,10 @@
  * `/v1/sandbox`: the sandbox of a user, looked at without starting one, stopped, and emptied.
  */
 import { Effect, Schema } from "effect";
+import { ownerKey } from "../../domain/ids.ts";
 import type { Owner } from "../../domain/Owner.ts";
 import { Sandbox, SandboxState } from "../../services/Sandbox.ts";
+import { SnapshotStore } from "../../services/SnapshotStore.ts";
 import { Caller } from "../frame/Caller.ts";
 
 /** A user's sandbox. */
@@ -22,6 +24,7 @@ interface UserQuery {
 /** Builds the handlers of the sandbox's endpoints. */
 export const make = Effect.gen(function* () {
   const sandbox = yield* Sandbox;
+  const snapshots = yield* SnapshotStore;
 
   const stateOf = (owner: Owner) =>
     Effect.map(
@@ -42,6 +45,7 @@ export const make = Effect.gen(function* () {
   const reset = Effect.fnUntraced(function* (query: UserQuery) {
     const owner = (yield* Caller).ownerOf(query);
     yield* sandbox.reset(owner);
+    yield* snapshots.erase(ownerKey(owner));
     return yield* stateOf(owner);
   });
 

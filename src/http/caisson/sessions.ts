@@ -10,9 +10,11 @@ import { Settings } from "../../config.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import { type Message, textOf, toolCallsOf } from "../../domain/Message.ts";
 import { type SessionKey, titleCharsMax, type Turn, TurnStatus } from "../../domain/Session.ts";
+import { forgetSession } from "../../runs/snapshots/retention.ts";
 import { RunStore } from "../../services/RunStore.ts";
 import { Sandbox } from "../../services/Sandbox.ts";
 import { Sessions, type SessionSummary } from "../../services/Sessions.ts";
+import { SnapshotStore } from "../../services/SnapshotStore.ts";
 import { Caller, UserName } from "../frame/Caller.ts";
 import { InvalidRequest, SessionNotFound } from "../frame/errors.ts";
 import { json } from "../frame/respond.ts";
@@ -232,6 +234,7 @@ export const make = Effect.gen(function* () {
   const bodies = yield* Bodies;
   const sandbox = yield* Sandbox;
   const runStore = yield* RunStore;
+  const snapshots = yield* SnapshotStore;
   const { onSessionEnd } = yield* Settings;
 
   const list = Effect.fnUntraced(function* (query: ListQuery) {
@@ -270,7 +273,11 @@ export const make = Effect.gen(function* () {
     const key: SessionKey = { owner: ownerKey(user), id };
     if (!(yield* sessions.remove(key))) return yield* new SessionNotFound({ id });
     yield* runStore.forget(key.owner, id);
-    if (onSessionEnd === "reset" && (yield* sessions.list(key.owner)).length === 0) yield* sandbox.reset(user);
+    yield* Effect.provideService(forgetSession(key), SnapshotStore, snapshots);
+    if (onSessionEnd === "reset" && (yield* sessions.list(key.owner)).length === 0) {
+      yield* sandbox.reset(user);
+      yield* snapshots.erase(key.owner);
+    }
     const body: typeof SessionDeleted.Type = { id, object: "session.deleted", deleted: true };
     return body;
   });

@@ -51,6 +51,18 @@ const ownRows: Rows<OwnError> = {
   ItemNotFound: invalid(404, null, "The conversation has no such item.", {
     message: ({ id }) => `Item with id '${quoted(id)}' not found.`,
   }),
+  SnapshotNotFound: invalid(404, "snapshot_not_found", "The session has no such snapshot, or it is too old.", {
+    message: ({ id }) => `No such snapshot: ${quoted(id)}`,
+  }),
+  SnapshotsOff: invalid(400, "snapshots_off", "What turns do to the workspace is not kept here.", {
+    message: ({ why }) => `Snapshots are not kept: ${why}.`,
+  }),
+  SnapshotNotKept: invalid(409, "snapshot_not_kept", "What the turn did is not kept, or was taken back before.", {
+    message: ({ why }) => `It cannot be taken back: ${why}.`,
+  }),
+  WorkspaceBusy: invalid(409, "workspace_busy", "A run is at work in the workspace.", {
+    message: () => "A run is at work in the workspace. Please try again when it has ended.",
+  }),
   ArtifactNotFound: invalid(404, "artifact_not_found", "There is no such file in this user's workspace.", {
     message: () => "There is no such artifact.",
   }),
@@ -103,6 +115,9 @@ const ownRows: Rows<OwnError> = {
   }),
   UsageLedgerUnavailable: server(503, "usage_unavailable", true, "The usage ledger cannot be read.", {
     message: () => "The usage ledger cannot be read at the moment. Please try again later.",
+  }),
+  SnapshotsUnavailable: server(503, "snapshots_unavailable", true, "The store of snapshots cannot be used.", {
+    message: () => "The store of snapshots is not available at the moment. Please try again later.",
   }),
   ShuttingDown: server(503, "shutting_down", true, "The server is going down.", {
     message: () => "The server is shutting down. Please retry.",

@@ -6,6 +6,8 @@
  */
 import { Schema } from "effect";
 import type { RunError } from "../../runs/RunError.ts";
+import type { SnapshotNotFound, SnapshotNotKept, SnapshotsOff, WorkspaceBusy } from "../../runs/snapshots/Snapshots.ts";
+import type { SnapshotsUnavailable } from "../../services/SnapshotStore.ts";
 import type { UsageLedgerUnavailable } from "../../services/UsageLedger.ts";
 import type { SharedError } from "../../web/errors/sharedRows.ts";
 
@@ -86,4 +88,9 @@ export type HttpError =
   | ResponseNotFound
   | ConversationNotFound
   | ItemNotFound
+  | SnapshotNotFound
+  | SnapshotNotKept
+  | SnapshotsOff
+  | SnapshotsUnavailable
+  | WorkspaceBusy
   | UsageLedgerUnavailable;

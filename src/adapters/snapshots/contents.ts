@@ -1,0 +1,26 @@
+/**
+ * What stores of snapshots have in common: names made of what they name, and manifests as bytes.
+ */
+import { createHash } from "node:crypto";
+import { Effect, Schema } from "effect";
+import { Manifest } from "../../domain/Snapshot.ts";
+import { SnapshotsUnavailable } from "../../services/SnapshotStore.ts";
+
+/** The name of bytes. */
+export const nameOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+export const damaged = (name: string) =>
+  new SnapshotsUnavailable({ reason: "Damaged", detail: `${name} is missing or is not what it was` });
+
+/** Passes on bytes that are what their name says. */
+export const checked = (name: string, bytes: Uint8Array): Effect.Effect<Uint8Array, SnapshotsUnavailable> =>
+  nameOf(bytes) === name ? Effect.succeed(bytes) : Effect.fail(damaged(name));
+
+const decodeManifest = Schema.decodeUnknownEffect(Schema.fromJsonString(Manifest));
+
+/** The bytes of a manifest. */
+export const encode = (manifest: Manifest): Uint8Array => new TextEncoder().encode(JSON.stringify(manifest));
+
+/** The manifest that bytes are. */
+export const decode = (name: string, bytes: Uint8Array): Effect.Effect<Manifest, SnapshotsUnavailable> =>
+  Effect.mapError(decodeManifest(new TextDecoder().decode(bytes)), () => damaged(name));
