@@ -23,7 +23,8 @@ export interface Erased {
  * *Details*: it goes on until a list of the owner's sessions is empty, so a session that is stored
  * meanwhile is removed as well. Erasing again is harmless.
  *
- * *Fails with* `SessionsUnavailable`, `SandboxError` or `SnapshotsUnavailable`; what was erased until then stays erased.
+ * *Fails with* `SessionsUnavailable`, `SandboxError` or `SnapshotsUnavailable`; what was erased until then stays
+ * erased.
  *
  * *Example* (forget a user):
  *

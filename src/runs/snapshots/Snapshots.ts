@@ -23,7 +23,7 @@ import {
   whyNotKept,
 } from "../../domain/Snapshot.ts";
 import { type FileError, Sandbox, type SandboxError, type SandboxService } from "../../services/Sandbox.ts";
-import { SnapshotStore, type SnapshotStoreService, SnapshotsUnavailable } from "../../services/SnapshotStore.ts";
+import { SnapshotStore, type SnapshotStoreService, type SnapshotsUnavailable } from "../../services/SnapshotStore.ts";
 import { type Keeping, keepWorkspace } from "./keepWorkspace.ts";
 import { putBack } from "./putBack.ts";
 import { expireAll, saveCurrent } from "./retention.ts";

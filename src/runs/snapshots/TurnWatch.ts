@@ -11,7 +11,7 @@ export type Taken = { readonly id: string; readonly manifest: Manifest } | { rea
 
 /** One run's watch. */
 export interface TurnWatch {
-  /** Keeps the workspace before the first tool; every tool waits for it, at most a few seconds, and the later ones not at all. */
+  /** Keeps the workspace before the first tool, which waits for it, at most a few seconds; later ones do not wait. */
   readonly beforeTool: Effect.Effect<void>;
   /** The run has ended: what it did is kept in the background. */
   readonly ended: Effect.Effect<void>;

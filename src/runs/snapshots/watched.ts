@@ -8,7 +8,7 @@ import type { Owner } from "../../domain/Owner.ts";
 import type { SnapshotsService } from "./Snapshots.ts";
 import { CurrentWatch } from "./TurnWatch.ts";
 
-/** Passes the events of a run on, and keeps its workspace when it used a tool; the very same stream where that is off. */
+/** Passes the events of a run on, and keeps its workspace when it used a tool; the same stream where that is off. */
 export const watched = <E>(
   snapshots: SnapshotsService,
   owner: Owner,
