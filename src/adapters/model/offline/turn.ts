@@ -6,6 +6,7 @@
  */
 import { type Message, textOf, type ToolCall, toolCallsOf, type ToolMessage } from "../../../domain/Message.ts";
 import type { ModelRequest, ToolChoice } from "../../../services/Model.ts";
+import { readAttached } from "./attached.ts";
 import { abilities, announce, confession, describe, failed } from "./answer.ts";
 import { writtenFile } from "./history.ts";
 import { offeredCall } from "./offered.ts";
@@ -37,14 +38,21 @@ const forced = (request: ModelRequest, name: string, message: string): Step | un
   return { _tag: "Named", tool: name, argumentsJson: JSON.stringify(only === undefined ? {} : { [only]: message }) };
 };
 
+/** What there is beside the words of the newest message. */
+interface Known {
+  readonly before: ReadonlyArray<Message>;
+  /** Where the file is that came with it last. */
+  readonly attached: string | undefined;
+}
+
 /** The steps of a message; where none of our own tools is offered, also the client's function that it clearly means. */
 const stepsOf = (
   { tools }: ModelRequest,
   message: string,
-  before: ReadonlyArray<Message>,
+  { before, attached }: Known,
 ): ReadonlyArray<Step> => {
   const offered = tools.map((tool) => tool.name);
-  const steps = understand(message, { file: writtenFile(before), tools: offered });
+  const steps = understand(message, { file: attached ?? writtenFile(before), tools: offered });
   const isTheirs = offered.length > 0 && !offered.some((name) => ourTools.has(name));
   if (!isTheirs || message.length > understoodCharsMax || steps.some(({ _tag }) => _tag === "Named")) return steps;
   const meant = offeredCall(message, tools);
@@ -54,10 +62,10 @@ const stepsOf = (
 const planOf = (
   request: ModelRequest,
   message: string,
-  before: ReadonlyArray<Message>,
+  known: Known,
 ): ReadonlyArray<Step> | Unfulfillable => {
   const choice = request.parameters.toolChoice ?? auto;
-  const steps = stepsOf(request, message, before);
+  const steps = stepsOf(request, message, known);
   switch (choice._tag) {
     case "Auto":
     case "None":
@@ -91,14 +99,15 @@ export const decide = (request: ModelRequest): Turn | Unfulfillable => {
   const newest = messages.findLastIndex((message) => message.role === "user");
   const before = messages.slice(0, Math.max(newest, 0));
   const run = messages.slice(newest + 1);
-  const message = newest < 0 ? "" : messages.slice(newest, newest + 1).map(textOf).join("");
+  const newestText = newest < 0 ? "" : messages.slice(newest, newest + 1).map(textOf).join("");
+  const { words: message, files } = readAttached(newestText);
   // Chat UIs ask for titles and tags without offering tools, quoting what was said before; they read
   // nothing but the JSON.
   const task = request.tools.length > 0
     ? undefined
     : answerUiTask(message) ?? answerTitleRequest(request.system, messages.map(textOf));
   if (task !== undefined) return { text: task };
-  const plan = planOf(request, message, before);
+  const plan = planOf(request, message, { before, attached: files.at(-1) });
   if ("why" in plan) return plan;
 
   const offered = new Set(request.tools.map((tool) => tool.name));
