@@ -200,8 +200,9 @@ const end = (state: State): Result.Result<ReadonlyArray<ModelEvent>, Fault> => {
     case "pause_turn":
       return done(calls.length > 0 ? "ToolCalls" : "Stop");
     default:
+      // An end that nobody knows may have cut the answer: nobody is told that it is whole.
       return state.shown
-        ? done(calls.length > 0 ? "ToolCalls" : "Stop")
+        ? done(calls.length > 0 ? "ToolCalls" : "OutputLimit")
         : Result.fail(fault(new BadOutput({ why: `stop reason ${state.stop}` }), state.stop));
   }
 };
@@ -211,7 +212,7 @@ const end = (state: State): Result.Result<ReadonlyArray<ModelEvent>, Fault> => {
  *
  * *Details*: calls are given at the end, when it is known whether the token limit cut them. A
  * signature comes as an empty reasoning delta that closes the thought before it. An unknown stop
- * reason ends the turn like `end_turn` when the turn has shown something, and is `BadOutput`
+ * reason ends the turn like `max_tokens` when the turn has shown something, and is `BadOutput`
  * otherwise. A stream without any stop reason was cut: `ConnectionLost`.
  */
 export const reading = (): Assembly<State> => ({

@@ -162,7 +162,10 @@ const end = (state: State, { followsTools }: ReadingOptions): Result.Result<Read
   if (reason === "STOP" && followsTools && !state.answered) {
     return Result.fail(fault(new BadOutput({ why: "an empty answer", empty: state.usage }), "STOP without a word"));
   }
-  if (reason === "STOP" || state.shown) return finished(state, state.calls > 0 ? "ToolCalls" : "Stop");
+  if (state.calls > 0) return finished(state, "ToolCalls");
+  if (reason === "STOP") return finished(state, "Stop");
+  // An end that nobody knows may have cut the answer: nobody is told that it is whole.
+  if (state.shown) return finished(state, "OutputLimit");
   return Result.fail(fault(new BadOutput({ why: `finish reason ${reason}` }), message === "" ? reason : message));
 };
 
@@ -197,7 +200,7 @@ const step = (
 /**
  * Reads the chunks of one turn.
  *
- * *Details*: an unknown finish reason ends the turn like `STOP` when the turn has shown something,
+ * *Details*: an unknown finish reason ends the turn like `MAX_TOKENS` when the turn has shown something,
  * and is `BadOutput` otherwise. A stream that ends without any finish reason was cut:
  * `ConnectionLost`.
  */

@@ -141,6 +141,11 @@ const finishes: Readonly<Record<string, Finish | "Failed">> = {
   stop: "Stop",
   tool_calls: "Stop",
   function_call: "Stop",
+  tool_call: "Stop",
+  tool_use: "Stop",
+  done: "Stop",
+  end: "Stop",
+  finished: "Stop",
   eos: "Stop",
   eos_token: "Stop",
   stop_sequence: "Stop",
@@ -180,8 +185,10 @@ const end = (
   if (known === undefined && !state.shown) {
     return Result.fail(fault(new BadOutput({ why: `finish reason ${finish}` }), finish));
   }
-  const calls = state.calls.calls(options.provider, options.makeCallId, known === "OutputLimit");
-  const reason = (known ?? "Stop") === "Stop" && calls.length > 0 ? "ToolCalls" : known ?? "Stop";
+  // An end that nobody knows may have cut the answer: nobody is told that it is whole.
+  const calls = state.calls.calls(options.provider, options.makeCallId, known === undefined || known === "OutputLimit");
+  const hasCalls = calls.length > 0 && (known === undefined || known === "Stop");
+  const reason = hasCalls ? "ToolCalls" : known ?? "OutputLimit";
   return Result.succeed([
     ...endOfReasoning(state, options.provider),
     ...calls.map((call): ModelEvent => ({ _tag: "ToolCall", call })),
@@ -193,7 +200,7 @@ const end = (
  * Reads the chunks of one turn.
  *
  * *Details*: calls are given at the end, when their arguments are whole. Finish reasons of other servers
- * are taken for what they mean; one that nobody knows ends the turn like `stop` when the turn has shown
+ * are taken for what they mean; one that nobody knows ends the turn like `length` when the turn has shown
  * something, and is `BadOutput` otherwise. A stream without a finish reason and without `[DONE]` was cut:
  * `ConnectionLost`.
  */

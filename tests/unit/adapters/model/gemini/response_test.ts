@@ -57,9 +57,9 @@ const finishes: ReadonlyArray<readonly [string, string]> = [
   ["PROHIBITED_CONTENT", "ContentFilter"],
   ["SPII", "ContentFilter"],
   ["IMAGE_SAFETY", "ContentFilter"],
-  ["OTHER", "Stop"],
-  ["FINISH_REASON_UNSPECIFIED", "Stop"],
-  ["NEVER_HEARD_OF", "Stop"],
+  ["OTHER", "OutputLimit"],
+  ["FINISH_REASON_UNSPECIFIED", "OutputLimit"],
+  ["NEVER_HEARD_OF", "OutputLimit"],
 ];
 for (const [wire, reason] of finishes) {
   Deno.test(`reading finishes with ${reason} when text ends with ${wire}`, () => {

@@ -209,7 +209,7 @@ const endings: ReadonlyArray<readonly [string | undefined, boolean, string]> = [
   ["sensitive", true, "ContentFilter"],
   ["error", true, "Unavailable"],
   ["insufficient_system_resource", true, "Unavailable"],
-  ["because", true, "Stop"],
+  ["because", true, "OutputLimit"],
 ];
 for (const [reason, saidDone, expected] of endings) {
   const done = saidDone ? "said" : "did not say";
