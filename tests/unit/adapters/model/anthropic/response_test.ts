@@ -67,7 +67,7 @@ const stops: ReadonlyArray<readonly [string, string]> = [
   ["max_tokens", "OutputLimit"],
   ["model_context_window_exceeded", "OutputLimit"],
   ["refusal", "ContentFilter"],
-  ["never_heard_of", "Stop"],
+  ["never_heard_of", "OutputLimit"],
 ];
 for (const [wire, reason] of stops) {
   Deno.test(`reading finishes with ${reason} when text ends with ${wire}`, () => {
