@@ -1,5 +1,5 @@
 /**
- * Erases everything that is kept about a user: sessions, stored responses and conversations, sandbox and workspace.
+ * Erases everything that is kept about a user: sessions, stored responses, conversations and containers, sandbox and workspace.
  *
  *   deno task erase PRINCIPAL [USER]
  *   deno task erase PRINCIPAL --conversation CALL_ID
@@ -9,7 +9,7 @@
 import { Effect, Layer, Option, Schema } from "effect";
 import { erase } from "../src/runs/erase.ts";
 import { conversationNamed } from "../src/runs/unnamedOwners.ts";
-import { conversations, responses, runStore, sandbox, sessions, snapshotStore } from "../src/app.ts";
+import { containers, conversations, responses, runStore, sandbox, sessions, snapshotStore } from "../src/app.ts";
 import type { ConfigurationRefused, Settings } from "../src/config.ts";
 import type { Owner } from "../src/domain/Owner.ts";
 import type { SandboxError } from "../src/services/Sandbox.ts";
@@ -52,7 +52,14 @@ if (principal === "anonymous" && user === "" && call === "") {
   const erased = Effect.flatMap(named, erase).pipe(
     Effect.provide(
       Layer.provideMerge(
-        Layer.mergeAll(sandbox, sessions, responses, conversations, runStore, snapshotStore),
+        Layer.mergeAll(
+          Layer.provideMerge(containers, sandbox),
+          sessions,
+          responses,
+          conversations,
+          runStore,
+          snapshotStore,
+        ),
         settingsLayer,
       ),
     ),

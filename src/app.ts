@@ -16,8 +16,10 @@ import * as PromptTexts from "./adapters/promptTexts/Files.ts";
 import * as RunStore from "./adapters/runStore/Configured.ts";
 import * as RunLedger from "./adapters/runs/Configured.ts";
 import * as SandboxChoice from "./adapters/sandbox/choice.ts";
+import * as ContainerStores from "./adapters/containers/Configured.ts";
 import * as Responses from "./adapters/responses/Configured.ts";
 import * as Conversations from "./adapters/responses/conversations/Configured.ts";
+import * as Containers from "./runs/Containers.ts";
 import * as Sessions from "./adapters/sessions/Configured.ts";
 import * as Skills from "./adapters/skills/Disk.ts";
 import * as SnapshotStore from "./adapters/snapshots/Disk.ts";
@@ -130,6 +132,8 @@ export const responses = Responses.layer;
 
 /** The ConversationStore port beside the configured store of sessions. *Fails with* `ConfigurationRefused`. */
 export const conversations = Conversations.layer;
+/** Containers of clients, in the store beside the sessions; needs the Sandbox port. */
+export const containers = Containers.layer.pipe(Layer.provideMerge(ContainerStores.layer));
 
 /**
  * The Model port over every configured provider; the routing table names variables that hold keys.
@@ -247,7 +251,7 @@ export const runs = Runs.layer.pipe(
 );
 
 /** Every port of the agent API with the agent and its runs on top. */
-export const services = Runs.layer.pipe(
+export const services = Layer.mergeAll(Runs.layer, containers).pipe(
   Layer.provideMerge(measuredAgent(agent)),
   Layer.provideMerge(snapshots),
   Layer.provideMerge(

@@ -11,7 +11,7 @@ import { viewImage } from "../domain/agentTools.ts";
 import { sessionDigest } from "../domain/ids.ts";
 import { attachmentsOf, inWords, type Message } from "../domain/Message.ts";
 import { Model } from "../services/Model.ts";
-import { Toolbox, type Tools } from "../services/Toolbox.ts";
+import { Toolbox, type ToolboxService, type Tools } from "../services/Toolbox.ts";
 import { UsageLedger } from "../services/UsageLedger.ts";
 import type { AgentError, AgentRequest } from "./AgentRequest.ts";
 import { endAfter } from "./endAfter.ts";
@@ -70,6 +70,27 @@ const offeredTo = (vision: boolean, tools: Tools, clientToolNames: ReadonlySet<s
     ),
   };
 
+/** What a run may call, and what its model is told of it. */
+const equipped = Effect.fnUntraced(function* (
+  toolbox: ToolboxService,
+  request: AgentRequest,
+  vision: boolean,
+  clientToolNames: ReadonlySet<string>,
+) {
+  const { toolKit: kit, owner, useTools } = request;
+  if (kit !== undefined) {
+    const inner = yield* toolbox.open(kit.owner);
+    const tools: Tools = {
+      declarations: kit.declarations,
+      call: (call, options = {}) => kit.call(call, inner, options),
+    };
+    return { tools, prompt: kit.prompt };
+  }
+  if (!useTools) return { tools: noTools, prompt: "" };
+  const tools = offeredTo(vision, yield* toolbox.open(owner), clientToolNames);
+  return { tools, prompt: yield* toolbox.systemPrompt(owner) };
+});
+
 /** Remembers what a run completed before it was cancelled or failed. */
 const storeUnfinished = (run: Run, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
   if (run.stored || !hasProduced(run)) return Effect.void;
@@ -124,8 +145,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
       const spending = new Spending(ledger, settings, request.owner, price);
       yield* spending.admit;
       const clientToolNames = new Set(request.clientTools.map(({ name }) => name));
-      const tools = request.useTools ? offeredTo(vision, yield* toolbox.open(request.owner), clientToolNames) : noTools;
-      const prompt = request.useTools ? yield* toolbox.systemPrompt(request.owner) : "";
+      const { tools, prompt } = yield* equipped(toolbox, request, vision, clientToolNames);
       const run: Run = {
         request,
         model: request.ownConversation === undefined

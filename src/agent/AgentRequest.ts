@@ -7,7 +7,7 @@ import type { Owner } from "../domain/Owner.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
 import type { ModelError, ModelNotFound, ModelParameters, Truncation } from "../services/Model.ts";
 import type { SessionsUnavailable } from "../services/Sessions.ts";
-import type { ToolboxError } from "../services/Toolbox.ts";
+import type { ToolboxError, ToolKit } from "../services/Toolbox.ts";
 import type { SpendingLimitReached } from "../services/UsageLedger.ts";
 import type { Conversation } from "./Conversation.ts";
 import type { OwnConversation } from "./OwnConversation.ts";
@@ -28,6 +28,8 @@ export interface AgentRequest {
   readonly parameters: ModelParameters;
   /** Tools the client will answer itself; their names differ from ours. */
   readonly clientTools: ReadonlyArray<ToolDeclaration>;
+  /** Tools that are offered in the place of ours; absent, ours are. */
+  readonly toolKit?: ToolKit;
   /** False for requests that must not touch the tools, such as a chat UI's title request. */
   readonly useTools: boolean;
   /** Calls to our tools that are carried out; the model is told of each further one. Absent, all are. */

@@ -20,6 +20,8 @@ export const RunStarted = Schema.TaggedStruct("RunStarted", {
   /** The turn that this one follows, null for the first. */
   parent: Schema.NullOr(Schema.String),
   model: Schema.String,
+  /** The place that the run's tools work in, where it has a name of its own. */
+  container: Schema.optionalKey(Schema.String),
   atMs,
 });
 export type RunStarted = typeof RunStarted.Type;

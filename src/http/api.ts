@@ -11,6 +11,7 @@ import { Failures } from "./frame/failures.ts";
 import { finishDocument } from "./frame/openapi.ts";
 import { V1Group } from "./openai/contract.ts";
 import { ConversationsGroup } from "./openai/conversations/contract.ts";
+import { ContainersGroup } from "./openai/containers/contract.ts";
 import { ResponsesGroup } from "./openai/responses/contract.ts";
 
 /** The whole API. */
@@ -18,6 +19,7 @@ export class Api extends HttpApi.make("caisson")
   .add(V1Group)
   .add(ResponsesGroup)
   .add(ConversationsGroup)
+  .add(ContainersGroup)
   .add(ArtifactsGroup)
   .add(SessionsGroup)
   .add(RunsGroup)

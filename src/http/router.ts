@@ -22,6 +22,8 @@ import * as metrics from "./caisson/metrics.ts";
 import * as models from "./openai/models.ts";
 import { envelope, requestLog, routeIn } from "./frame/requestFrame.ts";
 import * as conversations from "./openai/conversations/conversations.ts";
+import * as containerFiles from "./openai/containers/files.ts";
+import * as containers from "./openai/containers/containers.ts";
 import * as responses from "./openai/responses/responses.ts";
 import * as runs from "./caisson/runs.ts";
 import * as sandbox from "./caisson/sandbox.ts";
@@ -109,6 +111,25 @@ const Conversations = HttpApiBuilder.group(
       .handle("listItems", ({ params, query }) => made.listItems(params.conversation, query))
       .handle("retrieveItem", ({ params, query }) => made.retrieveItem(params.conversation, params.item, query))
       .handle("deleteItem", ({ params, query }) => made.removeItem(params.conversation, params.item, query));
+  }),
+);
+
+const ClientContainers = HttpApiBuilder.group(
+  Api,
+  "containers",
+  Effect.fnUntraced(function* (handlers) {
+    const { create, list, retrieve, remove } = yield* containers.make;
+    const { addFile, listFiles, showFile, content, removeFile } = yield* containerFiles.make;
+    return handlers
+      .handleRaw("createContainer", ({ query }) => create(query))
+      .handle("listContainers", ({ query }) => list(query))
+      .handle("retrieveContainer", ({ params, query }) => retrieve(params.container, query))
+      .handle("deleteContainer", ({ params, query }) => remove(params.container, query))
+      .handle("createContainerFile", ({ params, query }) => addFile(params.container, query))
+      .handle("listContainerFiles", ({ params, query }) => listFiles(params.container, query))
+      .handle("retrieveContainerFile", ({ params, query }) => showFile(params.container, params.file, query))
+      .handleRaw("containerFileContent", ({ params, query }) => content(params.container, params.file, query))
+      .handle("deleteContainerFile", ({ params, query }) => removeFile(params.container, params.file, query));
   }),
 );
 
@@ -201,7 +222,7 @@ const Frame = Layer.unwrap(Effect.gen(function* () {
 /** The routes of the whole API, to be served by any host. */
 export const layer = Layer.mergeAll(
   HttpApiBuilder.layer(Api).pipe(
-    Layer.provide([System, V1, Responses, Conversations, StoredSessions, Artifacts, GoingOn, Usage]),
+    Layer.provide([System, V1, Responses, Conversations, ClientContainers, StoredSessions, Artifacts, GoingOn, Usage]),
     Layer.provide([Bodies.layer, Caller.layer, Failures.layer]),
   ),
   docs.layer,

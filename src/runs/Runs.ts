@@ -16,6 +16,7 @@ import { type Message, textOf } from "../domain/Message.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { RunHistory } from "../domain/RunHistory.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
+import type { ToolKit } from "../services/Toolbox.ts";
 import { Limits } from "../services/Limits.ts";
 import type { ModelParameters, Truncation } from "../services/Model.ts";
 import { RunLedger } from "../services/RunLedger.ts";
@@ -59,6 +60,8 @@ export interface RunRequest {
   readonly parameters?: ModelParameters;
   /** Tools the client will answer itself; their names differ from ours. */
   readonly clientTools?: ReadonlyArray<ToolDeclaration>;
+  /** Tools that are offered in the place of ours, with the sandbox that they work in. */
+  readonly toolKit?: ToolKit;
   /** False for requests that must not touch the tools; absent, they may be used. */
   readonly useTools?: boolean;
   /** Calls to our tools that are carried out; absent, all that the bounds of a run allow. */
@@ -179,6 +182,19 @@ const remember = (store: RunStoreService) => (entry: RunEntry): Effect.Effect<vo
     (error) => Effect.logWarning("a run is not remembered", error),
   );
 
+const startOf = (
+  { key, turn, parent }: Conversation.Conversation,
+  model: string,
+  kit: ToolKit | undefined,
+): AgentEvent => ({
+  _tag: "RunStarted",
+  session: key.id,
+  turn,
+  parent,
+  model,
+  ...(kit !== undefined && { container: kit.container }),
+});
+
 /** The runs of this process over the ports; when its scope closes every run is interrupted. */
 export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbox | Sessions | Settings> = Layer.effect(
   Runs,
@@ -195,36 +211,35 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
     /** The events of a run that is admitted, from the session it is placed in to the agent's last word. */
     const work = (request: RunRequest): Stream.Stream<AgentEvent, RunError> =>
       Stream.unwrap(Effect.gen(function* () {
-        const { owner, model, useTools = true, describe = describeByPath } = request;
+        const { owner, model, useTools = true, describe = describeByPath, toolKit: kit } = request;
+        const workplace = kit?.owner ?? owner;
         const opened = yield* Effect.provideService(Conversation.open(request), Sessions, sessions);
         const unanswered = unansweredCall(opened);
         if (unanswered !== undefined) return yield* unanswered;
-        const placed: AgentEvent = {
-          _tag: "RunStarted",
-          session: opened.key.id,
-          turn: opened.turn,
-          parent: opened.parent,
-          model,
-        };
+        const placed = startOf(opened, model, kit);
         const restored = yield* undoReplaced({ snapshots, sessions }, request, opened);
         const deliverables = makeDeliverables(sandbox, owner);
         const answered = agent.run({
           owner,
-          conversation: opened.saying(yield* placeAttachments(sandbox, owner, opened.fresh)),
+          conversation: opened.saying(yield* placeAttachments(sandbox, workplace, opened.fresh)),
           model,
           instructions: [...request.instructions ?? [], ...noteOf(restored)],
           parameters: request.parameters ?? {},
           clientTools: request.clientTools ?? [],
           useTools,
-          checkAnswer: deliverables.check,
+          ...(kit === undefined ? { checkAnswer: deliverables.check } : { toolKit: kit }),
           ...(request.ownCallsMax !== undefined && { ownCallsMax: request.ownCallsMax }),
           ...(request.truncation !== undefined && { truncation: request.truncation }),
           ...(request.ownConversation !== undefined && { ownConversation: request.ownConversation }),
         });
-        const events = watched(snapshots, owner, opened, answered);
+        // Whoever brings a kit looks after the files of its place.
+        const events = kit === undefined ? watched(snapshots, owner, opened, answered) : answered;
         return events.pipe(
           countTokens(limits, owner),
-          (counted) => announceArtifacts(counted, { sandbox, owner, describe, isFaulty: deliverables.isFaulty }),
+          (counted) =>
+            kit === undefined
+              ? announceArtifacts(counted, { sandbox, owner, describe, isFaulty: deliverables.isFaulty })
+              : counted,
           (told) => Stream.concat(Stream.make(placed), told),
         );
       }));

@@ -5,6 +5,7 @@ import { Effect, Option } from "effect";
 import { ownerKey } from "../domain/ids.ts";
 import type { Owner } from "../domain/Owner.ts";
 import { ConversationStore } from "../services/ConversationStore.ts";
+import { Containers } from "./Containers.ts";
 import { ResponseStore } from "../services/ResponseStore.ts";
 import { RunStore } from "../services/RunStore.ts";
 import { Sandbox, type SandboxError } from "../services/Sandbox.ts";
@@ -19,6 +20,8 @@ export interface Erased {
 /**
  * Removes an owner's sessions, stored responses and conversations where there are stores of them, sandbox,
  * workspace and snapshots.
+ * Removes an owner's sessions, stored responses, conversations and containers where there are stores of them, sandbox and
+ * workspace.
  *
  * *Details*: it goes on until a list of the owner's sessions is empty, so a session that is stored
  * meanwhile is removed as well. Erasing again is harmless.
@@ -59,6 +62,8 @@ export const erase = Effect.fn("erase")(
     const conversations = yield* Effect.serviceOption(ConversationStore);
     if (Option.isSome(conversations)) yield* conversations.value.erase(ownerKey(owner));
     yield* (yield* RunStore).erase(ownerKey(owner));
+    const containers = yield* Effect.serviceOption(Containers);
+    if (Option.isSome(containers)) yield* containers.value.erase(owner);
     let removed = 0;
     for (;;) {
       const left = yield* sessions.list(ownerKey(owner));

@@ -55,6 +55,23 @@ export interface Tools {
   readonly call: (call: ToolCall, options?: ToolCallOptions) => Effect.Effect<ToolResult, ToolboxError>;
 }
 
+/**
+ * Tools of ours under names of somebody else's, in a place of their own.
+ *
+ * *Details*: a run that is given a kit offers its declarations and no others, and works in the sandbox of the kit's
+ * owner; sessions, limits and usage stay the run's owner's.
+ */
+export interface ToolKit {
+  readonly owner: Owner;
+  /** What the place is called by whoever made the kit; the run tells it with its start. */
+  readonly container: string;
+  readonly declarations: ReadonlyArray<ToolDeclaration>;
+  /** What a model must know of them. */
+  readonly prompt: string;
+  /** Carries out a call of the kit with the tools of its owner. *Fails with* what these fail with. */
+  readonly call: (call: ToolCall, tools: Tools, options: ToolCallOptions) => Effect.Effect<ToolResult, ToolboxError>;
+}
+
 /** What a toolbox offers. */
 export interface ToolboxService {
   /**

@@ -9,6 +9,8 @@ import * as Configured from "../../src/adapters/identity/Configured.ts";
 import * as Limits from "../../src/adapters/limits/Configured.ts";
 import * as RunLedger from "../../src/adapters/runs/Configured.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import * as MemoryContainers from "../../src/adapters/containers/Memory.ts";
+import * as Containers from "../../src/runs/Containers.ts";
 import * as MemoryResponses from "../../src/adapters/responses/Memory.ts";
 import * as MemoryConversations from "../../src/adapters/responses/conversations/Memory.ts";
 import * as MemoryRuns from "../../src/adapters/runStore/Memory.ts";
@@ -66,7 +68,7 @@ export const services = (
     sandbox.layer,
     usageLedger === undefined ? Layer.empty : Layer.succeed(UsageLedger, usageLedger),
   ).pipe(Layer.provideMerge(configured));
-  return Runs.layer.pipe(
+  return Layer.mergeAll(Runs.layer, Containers.layer.pipe(Layer.provide(MemoryContainers.layer))).pipe(
     Layer.provideMerge(agentLayer),
     Layer.provideMerge(watchedToolbox(LocalToolbox.layer)),
     Layer.provideMerge(Snapshots.layer),

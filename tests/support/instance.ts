@@ -6,6 +6,8 @@
  * It prints its URL. Its model repeats what users and tools said; asked for something "slow", it says one
  * word and then nothing more until it is killed.
  */
+import * as ContainerStores from "../../src/adapters/containers/Configured.ts";
+import * as Containers from "../../src/runs/Containers.ts";
 import { Effect, Layer, Option, Redacted, Schema, Stream } from "effect";
 import { HttpServer } from "effect/http";
 import * as OpenAiChunks from "../../src/adapters/converter/OpenAiChunks.ts";
@@ -77,7 +79,7 @@ const launch = (options: InstanceOptions) => {
     HttpServer.addressFormattedWith((address) => Effect.sync(() => console.log(address))),
   );
   return Layer.provide(announce, Api.serve).pipe(
-    Layer.provide(Runs.layer),
+    Layer.provide(Layer.merge(Runs.layer, Containers.layer.pipe(Layer.provide(ContainerStores.layer)))),
     Layer.provide(agentLayer),
     Layer.provide(LocalToolbox.layer),
     Layer.provide(ports),

@@ -329,7 +329,8 @@ const callTool = (name: string, argumentsJson: string) =>
     ),
   );
 
-const response = (item: Record<string, string>) => Effect.runPromiseExit(readInput([item], 1_000_000));
+const response = (item: Record<string, string>) =>
+  Effect.runPromiseExit(readInput([item], { bytesMax: 1_000_000, keepsFiles: false }));
 
 /** What reads a wire: each gets the text where a stranger can put it. */
 const decoders: Readonly<Record<string, Call>> = {

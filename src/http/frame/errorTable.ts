@@ -63,6 +63,15 @@ const ownRows: Rows<OwnError> = {
   WorkspaceBusy: invalid(409, "workspace_busy", "A run is at work in the workspace.", {
     message: () => "A run is at work in the workspace. Please try again when it has ended.",
   }),
+  ContainerNotFound: invalid(404, null, "The user has no such container, or it was deleted.", {
+    message: ({ id }) => `Container with id '${quoted(id)}' not found.`,
+  }),
+  ContainerExpired: invalid(400, null, "The container was not used for its time; its files are gone.", {
+    message: () => "Container is expired.",
+  }),
+  ContainerFileNotFound: invalid(404, null, "The container has no such file.", {
+    message: ({ id }) => `Container file with id '${quoted(id)}' not found.`,
+  }),
   ArtifactNotFound: invalid(404, "artifact_not_found", "There is no such file in this user's workspace.", {
     message: () => "There is no such artifact.",
   }),

@@ -5,6 +5,7 @@
  * `InternalError` of the runs.
  */
 import { Schema } from "effect";
+import type { ContainerExpired, ContainerNotFound } from "../../runs/Containers.ts";
 import type { RunError } from "../../runs/RunError.ts";
 import type { SnapshotNotFound, SnapshotNotKept, SnapshotsOff, WorkspaceBusy } from "../../runs/snapshots/Snapshots.ts";
 import type { SnapshotsUnavailable } from "../../services/SnapshotStore.ts";
@@ -72,6 +73,11 @@ export class ConversationNotFound extends Schema.TaggedError<ConversationNotFoun
 /** The conversation has no such item. */
 export class ItemNotFound extends Schema.TaggedError<ItemNotFound>()("ItemNotFound", { id: Schema.String }) {}
 
+/** The container has no such file. */
+export class ContainerFileNotFound extends Schema.TaggedError<ContainerFileNotFound>()("ContainerFileNotFound", {
+  id: Schema.String,
+}) {}
+
 /** Everything that can go wrong for a caller. */
 export type HttpError =
   | RunError
@@ -93,4 +99,7 @@ export type HttpError =
   | SnapshotsOff
   | SnapshotsUnavailable
   | WorkspaceBusy
+  | ContainerNotFound
+  | ContainerExpired
+  | ContainerFileNotFound
   | UsageLedgerUnavailable;

@@ -3,8 +3,7 @@
  */
 import { failsWith } from "../frame/failures.ts";
 
-/** The failures of a request with a body that starts a run. */
-export const runFailures = failsWith(
+const runErrors = [
   "InvalidRequest",
   "FileError",
   "ModelError",
@@ -30,4 +29,10 @@ export const runFailures = failsWith(
   "JsonTooComplex",
   "ShuttingDown",
   "InternalError",
-);
+] as const;
+
+/** The failures of a request with a body that starts a run. */
+export const runFailures = failsWith(...runErrors);
+
+/** The failures of one that may name a container as well. */
+export const containerRunFailures = failsWith(...runErrors, "ContainerNotFound", "ContainerExpired");

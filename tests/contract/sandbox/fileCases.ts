@@ -20,6 +20,19 @@ export const fileCases = ({ withHandle, withLinks }: Cases): void => {
       }),
   );
 
+  withHandle("the workspace is at /mnt/data as well", (handle) =>
+    Effect.gen(function* () {
+      assert.equal(ok(yield* run(handle, "echo one > /mnt/data/a.txt && cat /workspace/a.txt")), "one\n");
+      yield* handle.writeFile("/mnt/data/b.txt", text("two\n"));
+      assert.equal(
+        ok(yield* run(handle, "cat /workspace/b.txt; python3 -c 'print(open(\"/mnt/data/a.txt\").read())'")),
+        "two\none\n\n",
+      );
+      assert.equal((yield* handle.readText("/mnt/data/a.txt", { offset: 0 })).text, "one\n");
+      const paths = (yield* handle.changedFiles(0, 10)).map(({ path }) => path).toSorted();
+      assert.deepEqual(paths, ["/workspace/a.txt", "/workspace/b.txt"], "each is listed once");
+    }));
+
   withHandle("readBytes returns what writeFile wrote when it is binary", (handle) =>
     Effect.gen(function* () {
       const content = Uint8Array.from({ length: 300_000 }, (_, index) => (index * 7 + (index >> 8)) & 255);

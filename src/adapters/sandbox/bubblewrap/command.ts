@@ -123,6 +123,12 @@ export const bubblewrapArgs = (
   "--symlink",
   `${workspaceFolder}/.caisson/artifacts`,
   "/artifacts",
+  // The workspace as OpenAI's clients call it.
+  "--dir",
+  "/mnt",
+  "--symlink",
+  "/workspace",
+  "/mnt/data",
   "--remount-ro",
   "/dev",
   "--remount-ro",

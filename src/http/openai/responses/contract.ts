@@ -4,7 +4,7 @@
 import { Schema } from "effect";
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api";
 import { Authorization, UserName } from "../../frame/Caller.ts";
-import { runFailures } from "../runFailures.ts";
+import { containerRunFailures } from "../runFailures.ts";
 import { failsWith } from "../../frame/failures.ts";
 import { JsonObject, ResponseRequest } from "./wire.ts";
 
@@ -64,7 +64,7 @@ export class ResponsesGroup extends HttpApiGroup.make("responses")
     HttpApiEndpoint.post("createResponse", "/responses", {
       payload: ResponseRequest,
       success: [ResponseOut, HttpApiSchema.StreamSse({ data: ResponseEventOut })],
-      error: runFailures,
+      error: containerRunFailures,
     }).annotateMerge(OpenApi.annotations({
       summary: "Make a response with the tools that the request names",
       description: "One JSON object, or server-sent events with `stream: true`.",

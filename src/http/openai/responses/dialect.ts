@@ -5,10 +5,12 @@
  * same events under the same numbers, now or later.
  */
 import { Option, Schema } from "effect";
-import type { AgentEvent, FinishReason } from "../../../domain/AgentEvent.ts";
+import type { AgentEvent, FinishReason, ToolCallFinished } from "../../../domain/AgentEvent.ts";
 import { makeItemStep, type RunItem } from "../../../domain/runItems.ts";
 import type { Usage } from "../../../domain/Usage.ts";
 import type { ErrorEnvelope } from "../../frame/reply.ts";
+import { Citations } from "./citations.ts";
+import { HostedItems, outcomeOf } from "./hostedItems.ts";
 import { itemId } from "./ids.ts";
 import { type ClientTool, clientTools } from "./tools.ts";
 import type { JsonObject } from "./wire.ts";
@@ -55,7 +57,12 @@ const incompleteReason = (reason: FinishReason): string | undefined => {
 
 const decodeCustom = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ input: Schema.String })));
 
-const textPart = (text: string): JsonObject => ({ type: "output_text", text, annotations: [], logprobs: [] });
+const textPart = (text: string, annotations: ReadonlyArray<JsonObject> = []): JsonObject => ({
+  type: "output_text",
+  text,
+  annotations,
+  logprobs: [],
+});
 
 /** Tells one run. */
 export class ResponseDialect {
@@ -67,6 +74,16 @@ export class ResponseDialect {
   readonly #output: Array<JsonObject> = [];
   #number = 0;
   #open: Open | undefined;
+  /** What is open is whole, and is told so with what follows: the last text cites what no other does. */
+  #isWhole = false;
+  #container = "";
+  readonly #citations = new Citations();
+  readonly #hosted = new HostedItems<ResponseEvent>({
+    event: (type, fields) => this.#event(type, fields),
+    newId: (prefix) => itemId(prefix, this.#id, this.#output.length + 1),
+    nextIndex: () => this.#output.length,
+    put: (item) => void this.#output.push(item),
+  });
 
   /** `begun` is the response in progress, `further` are tools that stood among its input. */
   constructor(begun: JsonObject, further: ReadonlyArray<JsonObject> = []) {
@@ -101,26 +118,32 @@ export class ResponseDialect {
 
   /** What an event of the run is told as. */
   step(event: AgentEvent): ReadonlyArray<ResponseEvent> {
+    if (event._tag === "RunStarted") this.#container = event.container ?? "";
     return this.#step(event).flatMap((told): ReadonlyArray<ResponseEvent> => {
       switch (told._tag) {
         case "ItemOpened":
-          return this.#opened(told.item);
+          return [...this.#settled(), ...this.#opened(told.item)];
         case "ItemDelta":
           return [this.#delta(told.text)];
         case "ItemClosed":
-          return told.item.kind === "Text" || told.item.kind === "Reasoning" ? this.#closed("completed") : [];
+          return this.#itemClosed(told.item, told.finished);
         case "ItemOutput":
+          return this.#hosted.printed(told.output);
         case "FilesChanged":
           return [];
         case "RunEnded":
-          return this.#ended(told.reason, told.usage, event._tag === "RunFinished" ? event.atMs ?? 0 : 0);
+          return [
+            ...this.#closed("completed", this.#citations.rest(this.#container)),
+            ...this.#hosted.cut(this.#container),
+            ...this.#ended(told.reason, told.usage, event._tag === "RunFinished" ? event.atMs ?? 0 : 0),
+          ];
       }
     });
   }
 
   /** The run has failed. */
   fail(error: ErrorEnvelope["error"]): ReadonlyArray<ResponseEvent> {
-    const left = this.#closed("incomplete");
+    const left = [...this.#leftOpen()];
     const code = error.code ?? "server_error";
     const told = { ...error, code };
     this.#set({ status: "failed", error: told });
@@ -134,8 +157,30 @@ export class ResponseDialect {
 
   /** The run was cancelled: no event says so, the response does. */
   cancel(): void {
-    this.#closed("incomplete");
+    this.#leftOpen();
     this.#set({ status: "cancelled" });
+  }
+
+  /** Ends what is open where the run breaks off. */
+  #leftOpen(): ReadonlyArray<ResponseEvent> {
+    return [...this.#closed(this.#isWhole ? "completed" : "incomplete"), ...this.#hosted.cut(this.#container)];
+  }
+
+  /** A whole text of a run with files waits for what follows it; everything else is told at once. */
+  #itemClosed(item: RunItem, finished: ToolCallFinished | undefined): ReadonlyArray<ResponseEvent> {
+    if (item.kind === "Text" && this.#container !== "") {
+      this.#isWhole = true;
+      return [];
+    }
+    if (item.kind === "Text" || item.kind === "Reasoning") return this.#closed("completed");
+    if (finished === undefined) return [];
+    this.#citations.add(outcomeOf(finished));
+    return this.#hosted.closed(finished, this.#container);
+  }
+
+  /** Something follows what was whole. */
+  #settled(): ReadonlyArray<ResponseEvent> {
+    return this.#isWhole ? this.#closed("completed") : [];
   }
 
   #event(type: string, fields: JsonObject): ResponseEvent {
@@ -154,7 +199,7 @@ export class ResponseDialect {
       case "ClientCall":
         return this.#called(item.call);
       case "Call":
-        return [];
+        return this.#hosted.opened(item.call, this.#container);
     }
   }
 
@@ -208,20 +253,35 @@ export class ResponseDialect {
       };
   }
 
-  #closed(status: "completed" | "incomplete"): ReadonlyArray<ResponseEvent> {
+  #closed(
+    status: "completed" | "incomplete",
+    further: ReadonlyArray<JsonObject> = [],
+  ): ReadonlyArray<ResponseEvent> {
     if (this.#open === undefined) return [];
     const { id, outputIndex, kind, pieces } = this.#open;
     this.#open = undefined;
+    this.#isWhole = false;
     const text = pieces.join("");
     const at = { item_id: id, output_index: outputIndex };
+    const annotations = kind === "Text" && this.#container !== ""
+      ? [...this.#citations.of(text, this.#container), ...further]
+      : [];
     const item: JsonObject = kind === "Text"
-      ? { id, type: "message", status, content: [textPart(text)], role: "assistant" }
+      ? { id, type: "message", status, content: [textPart(text, annotations)], role: "assistant" }
       : { id, type: "reasoning", summary: [{ type: "summary_text", text }] };
     this.#output.push(item);
     const done = kind === "Text"
       ? [
+        ...annotations.map((annotation, annotation_index) =>
+          this.#event("response.output_text.annotation.added", {
+            ...at,
+            content_index: 0,
+            annotation_index,
+            annotation,
+          })
+        ),
         this.#event("response.output_text.done", { ...at, content_index: 0, text, logprobs: [] }),
-        this.#event("response.content_part.done", { ...at, content_index: 0, part: textPart(text) }),
+        this.#event("response.content_part.done", { ...at, content_index: 0, part: textPart(text, annotations) }),
       ]
       : [
         this.#event("response.reasoning_summary_text.done", { ...at, summary_index: 0, text }),

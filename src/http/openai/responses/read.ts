@@ -20,6 +20,8 @@ import { InvalidRequest } from "../../frame/errors.ts";
 import { pastBound } from "../chat/bounds.ts";
 import { splitModel } from "../chat/views.ts";
 import { begunOf, conversationOf } from "./begun.ts";
+import { makeEquip } from "./equip.ts";
+import { isHosted, readHosted } from "./hostedTools.ts";
 import { makeResponseId } from "./ids.ts";
 import { type Keeping, keeping, nowhere } from "./keep.ts";
 import { recall, unmatched } from "./recall.ts";
@@ -178,6 +180,8 @@ export const makeRead = Effect.gen(function* () {
   const conversations = yield* ConversationStore;
   const { resolve, before } = recall(store, conversations, (yield* Sessions).secret);
 
+  const equip = yield* makeEquip;
+
   return Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest;
     const caller = yield* Caller;
@@ -195,14 +199,19 @@ export const makeRead = Effect.gen(function* () {
     if (items.length > settings.messagesMax) {
       return yield* invalid("input", `At most ${settings.messagesMax} items are accepted`);
     }
-    const said = yield* readInput(yield* resolve(owner, items), settings.artifactMbMax * mebibyte);
+    const said = yield* readInput(yield* resolve(owner, items), {
+      bytesMax: settings.artifactMbMax * mebibyte,
+      keepsFiles: (body.tools ?? []).some(isHosted),
+    });
     const history = chain.messages;
     if (history.length + said.messages.length === 0) {
       return yield* invalid("input", "Missing required parameter: 'input'.", "missing_required_parameter");
     }
     const refused = unmatched(chain, said.messages);
     if (refused !== undefined) return yield* refused;
-    const offer = yield* readChoice(body.tool_choice, yield* readTools([...(body.tools ?? []), ...said.tools]));
+    const named = [...(body.tools ?? []), ...said.tools];
+    const hosted = yield* readHosted(named);
+    const offer = yield* readChoice(body.tool_choice, yield* readTools(named, hosted), hosted);
     const modelName = body.model ?? (yield* models.defaultModel);
     const id = makeResponseId();
     const begun = begunOf(body, id, modelName, yield* Clock.currentTimeMillis);
@@ -212,6 +221,7 @@ export const makeRead = Effect.gen(function* () {
       ...said.instructions,
     ];
     const keep = { store, begun, previous, background, draining: runs.draining, input: listed(items, id), history };
+    const kit = yield* equip(owner, offer.hosted, { items, previous });
     const run: RunRequest = {
       ...placed({ ...keep, owner, said, stored, conversation, conversations }),
       owner: stored ? owner : { ...owner, ephemeral: true },
@@ -221,6 +231,7 @@ export const makeRead = Effect.gen(function* () {
       parameters: parametersOf(body, offer),
       clientTools: offer.tools.map(({ declaration }) => declaration),
       useTools: false,
+      ...(kit !== undefined && { toolKit: kit }),
       detached: background,
       ...(typeof body.max_tool_calls === "number" && { ownCallsMax: body.max_tool_calls }),
       ...(body.truncation && { truncation: body.truncation }),

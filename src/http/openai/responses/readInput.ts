@@ -8,6 +8,7 @@ import { InvalidRequest } from "../../frame/errors.ts";
 import { readUserMessage } from "../contentParts.ts";
 import type { UserContent } from "../chat/wire.ts";
 import { inputPlace, itemId } from "./ids.ts";
+import { readHostedItem } from "./hostedInput.ts";
 import { flatName } from "./tools.ts";
 import { JsonObject } from "./wire.ts";
 
@@ -72,6 +73,9 @@ const prefixes: Readonly<Record<string, string>> = {
   custom_tool_call: "ctc",
   custom_tool_call_output: "ctco",
   reasoning: "rs",
+  code_interpreter_call: "ci",
+  shell_call: "sh",
+  shell_call_output: "sho",
 };
 
 /** The items as they are listed: each with its id, and a message with its type and parts. */
@@ -139,11 +143,16 @@ const withFilesInWords = (message: UserMessage, param: string): Effect.Effect<Us
     return { role: "user", parts: [...message.parts, ...texts.map((text) => ({ _tag: "Text", text }) as const)] };
   });
 
-const readUser = Effect.fnUntraced(function* (content: Content, param: string, bytesMax: number) {
+const readUser = Effect.fnUntraced(function* (
+  content: Content,
+  param: string,
+  { bytesMax, keepsFiles }: InputOptions,
+) {
   const parts = typeof content === "string"
     ? content
     : yield* Effect.forEach(content, (part, index) => userPart(part, `${param}.${index}`));
-  return yield* withFilesInWords(yield* readUserMessage(parts, param, bytesMax), param);
+  const message = yield* readUserMessage(parts, param, bytesMax);
+  return keepsFiles ? message : yield* withFilesInWords(message, param);
 });
 
 const callOf = (item: Item): AssistantPart => ({
@@ -174,6 +183,14 @@ const assistantParts = (item: Item): ReadonlyArray<AssistantPart> => {
   }
 };
 
+/** How an input is read. */
+export interface InputOptions {
+  /** Bytes of one file. */
+  readonly bytesMax: number;
+  /** There is a place in which its files can be put. */
+  readonly keepsFiles: boolean;
+}
+
 /** The items of an input; a string is what the user says. */
 export const itemsOf = (input: string | ReadonlyArray<JsonObject>): ReadonlyArray<JsonObject> =>
   typeof input === "string" ? [{ type: "message", role: "user", content: input }] : input;
@@ -185,7 +202,7 @@ export const itemsOf = (input: string | ReadonlyArray<JsonObject>): ReadonlyArra
  */
 export const readInput = Effect.fnUntraced(function* (
   items: ReadonlyArray<JsonObject>,
-  bytesMax: number,
+  options: InputOptions,
 ): Effect.fn.Return<Input, InvalidRequest> {
   const messages: Array<Message> = [];
   const instructions: Array<string> = [];
@@ -193,6 +210,15 @@ export const readInput = Effect.fnUntraced(function* (
   let said: Array<AssistantPart> | undefined;
   for (const [index, raw] of items.entries()) {
     const type = typeOfItem(raw);
+    const hosted = readHostedItem(raw);
+    if (hosted?.call !== undefined) {
+      if (said === undefined) messages.push({ role: "assistant", parts: said = [] });
+      said.push({ _tag: "ToolCall", call: hosted.call });
+    }
+    if (hosted?.result !== undefined) {
+      said = undefined;
+      messages.push(hosted.result);
+    }
     if (!readTypes.has(type)) continue;
     const param = `input[${index}]`;
     const decoded = decodeItem(raw);
@@ -204,7 +230,7 @@ export const readInput = Effect.fnUntraced(function* (
     }
     if (type === "message" && item.role !== "assistant") {
       said = undefined;
-      if (item.role === "user") messages.push(yield* readUser(item.content ?? "", `${param}.content`, bytesMax));
+      if (item.role === "user") messages.push(yield* readUser(item.content ?? "", `${param}.content`, options));
       else instructions.push(textOf(item.content));
       continue;
     }

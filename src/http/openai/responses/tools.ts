@@ -8,6 +8,7 @@ import type { ToolDeclaration } from "../../../domain/Tool.ts";
 import type { ToolChoice } from "../../../services/Model.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
 import { quoted } from "../../../web/errors/Row.ts";
+import { type HostedTools, isHosted, pythonName, shellName } from "./hostedTools.ts";
 import { JsonObject, type ResponseRequest } from "./wire.ts";
 
 /** One tool of the client's. */
@@ -93,8 +94,10 @@ export const clientTools = (tools: ReadonlyArray<JsonObject>): ReadonlyArray<Cli
  */
 export const readTools = Effect.fnUntraced(function* (
   tools: ReadonlyArray<JsonObject>,
+  hosted: HostedTools | undefined,
 ): Effect.fn.Return<ReadonlyArray<ClientTool>, InvalidRequest> {
   for (const [index, tool] of tools.entries()) {
+    if (isHosted(tool)) continue;
     const type = typeof tool["type"] === "string" ? tool["type"] : "";
     if (ignored.has(type) || readTool(tool, undefined) !== undefined) continue;
     const known = type === "function" || type === "custom" || type === "namespace";
@@ -114,7 +117,7 @@ export const readTools = Effect.fnUntraced(function* (
       code: "array_above_max_length",
     });
   }
-  const names = new Set<string>();
+  const names = new Set<string>(hosted?.names);
   for (const { declaration: { name } } of found) {
     if (names.has(name)) {
       return yield* new InvalidRequest({
@@ -131,6 +134,7 @@ export const readTools = Effect.fnUntraced(function* (
 /** Which tools are offered, and what is said of calling them. */
 export interface Offer {
   readonly tools: ReadonlyArray<ClientTool>;
+  readonly hosted: HostedTools | undefined;
   readonly choice: ToolChoice | undefined;
 }
 
@@ -145,13 +149,42 @@ const decodeAllowed = Schema.decodeUnknownOption(Schema.Struct({
 
 const modes = { none: { _tag: "None" }, auto: { _tag: "Auto" }, required: { _tag: "Required" } } as const;
 
+/** The name under which a model knows the tool that a choice names by its type. */
+const hostedNames: Readonly<Record<string, HostedTools["names"][number]>> = {
+  code_interpreter: pythonName,
+  shell: shellName,
+};
+
+/** Keeps the tools that a request allows. */
+const allow = (
+  allowed: ReadonlyArray<JsonObject>,
+  tools: ReadonlyArray<ClientTool>,
+  hosted: HostedTools | undefined,
+): { readonly unknown: unknown } | Pick<Offer, "tools" | "hosted"> => {
+  const kept: Array<ClientTool> = [];
+  const names: Array<HostedTools["names"][number]> = [];
+  for (const entry of allowed) {
+    const known = hostedNames[String(entry["type"])];
+    if (known !== undefined) {
+      if (hosted?.names.includes(known) !== true) return { unknown: entry["type"] };
+      names.push(known);
+      continue;
+    }
+    const named = tools.filter(({ name }) => name === entry["name"]);
+    if (named.length === 0) return { unknown: entry["name"] };
+    kept.push(...named);
+  }
+  return { tools: kept, hosted: hosted === undefined || names.length === 0 ? undefined : { ...hosted, names } };
+};
+
 /** Reads `tool_choice`. *Fails with* `InvalidRequest` when it names a tool that is not in the request. */
 export const readChoice = Effect.fnUntraced(function* (
   choice: ResponseRequest["tool_choice"],
   tools: ReadonlyArray<ClientTool>,
+  hosted: HostedTools | undefined,
 ): Effect.fn.Return<Offer, InvalidRequest> {
-  if (choice === undefined || choice === null) return { tools, choice: undefined };
-  if (typeof choice === "string") return { tools, choice: modes[choice] };
+  if (choice === undefined || choice === null) return { tools, hosted, choice: undefined };
+  if (typeof choice === "string") return { tools, hosted, choice: modes[choice] };
   const missing = (param: string, name: unknown) =>
     new InvalidRequest({
       param,
@@ -160,15 +193,18 @@ export const readChoice = Effect.fnUntraced(function* (
     });
   const allowed = decodeAllowed(choice);
   if (Option.isSome(allowed)) {
-    const names = new Set(allowed.value.tools.map((tool) => tool["name"]));
-    const unknown = [...names].find((name) => !tools.some((tool) => tool.name === name));
-    if (unknown !== undefined) return yield* missing("tool_choice.tools", unknown);
-    return { tools: tools.filter(({ name }) => names.has(name)), choice: modes[allowed.value.mode] };
+    const left = allow(allowed.value.tools, tools, hosted);
+    if ("unknown" in left) return yield* missing("tool_choice.tools", left.unknown);
+    return { ...left, choice: modes[allowed.value.mode] };
+  }
+  const known = hostedNames[String(choice["type"])];
+  if (known !== undefined && hosted?.names.includes(known) === true) {
+    return { tools, hosted, choice: { _tag: "Named", name: known } };
   }
   const named = decodeNamed(choice);
   const tool = Option.isSome(named)
     ? tools.find(({ name, kind }) => name === named.value.name && kind === named.value.type)
     : undefined;
   if (tool === undefined) return yield* missing("tool_choice", choice["name"] ?? choice["type"]);
-  return { tools, choice: { _tag: "Named", name: tool.declaration.name } };
+  return { tools, hosted, choice: { _tag: "Named", name: tool.declaration.name } };
 });

@@ -17,6 +17,8 @@ export const artifactsFolder = (options: GuestOptions): string => `${options.wor
 /** The mounts of a guest; nothing outside them exists on the host. */
 export const mountsOf = (options: GuestOptions): ReadonlyArray<Mount> => [
   { at: workspaceFolder, host: options.workspace, writable: true },
+  // The workspace as OpenAI's clients call it.
+  { at: "/mnt/data", host: options.workspace, writable: true },
   { at: "/artifacts", host: artifactsFolder(options), writable: true },
   { at: "/tmp", host: options.temporary, writable: true },
   ...(options.tools === undefined ? [] : [{ at: "/tools", host: options.tools, writable: false }]),

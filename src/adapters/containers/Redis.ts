@@ -1,0 +1,107 @@
+/**
+ * Containers in Redis: several instances know them.
+ *
+ * A keeper's containers are one hash of texts by id, and all that may expire one sorted set by the time; the set is
+ * only a hint, what stands in the hash decides.
+ */
+import { Effect, Layer, Option, Schema } from "effect";
+import { Redis } from "effect/persistence";
+import { type ConfigurationRefused, Settings } from "../../config.ts";
+import { OwnerKey } from "../../domain/Owner.ts";
+import { type Container, ContainerStore, expiryOf } from "../../services/ContainerStore.ts";
+import { SessionsUnavailable } from "../../services/Sessions.ts";
+import * as RedisConnection from "../redis/RedisConnection.ts";
+import { dayMs, decodeContainer, encoded, expiredMax } from "./bounds.ts";
+
+const hashOf = (keeper: OwnerKey): string => `caisson:{${keeper}}:containers`;
+const dueName = "caisson:containers:due";
+const memberOf = (keeper: OwnerKey, id: string): string => `${keeper} ${id}`;
+
+const decodeText = Schema.decodeUnknownSync(Schema.NullOr(Schema.String));
+const decodeTexts = Schema.decodeUnknownSync(Schema.Array(Schema.String));
+
+const unavailable = (operation: string) => (cause: unknown) =>
+  new SessionsUnavailable({
+    store: "redis",
+    operation: `containers: ${operation}`,
+    detail: Schema.is(Redis.RedisError)(cause) ? String(cause.cause) : "Redis holds what is not a container",
+    cause,
+  });
+
+const make = Effect.gen(function* () {
+  const redis = yield* Redis.Redis;
+  const { responseRetentionDays } = yield* Settings;
+  const keptMs = Math.ceil(responseRetentionDays * dayMs);
+
+  const run = <A>(operation: string, answer: Effect.Effect<unknown, Redis.RedisError>, read: (answer: unknown) => A) =>
+    Effect.flatMap(
+      Effect.mapError(answer, unavailable(operation)),
+      (value) => Effect.try({ try: () => read(value), catch: unavailable(operation) }),
+    );
+  const ignored = () => undefined;
+
+  const find = (keeper: OwnerKey, id: string) =>
+    run("find", redis.send<unknown>("HGET", hashOf(keeper), id), (answer) => {
+      const text = decodeText(answer);
+      return text === null ? Option.none<Container>() : Option.some(decodeContainer(text));
+    });
+
+  const put = Effect.fnUntraced(function* (keeper: OwnerKey, container: Container) {
+    const member = memberOf(keeper, container.id);
+    yield* run("put", redis.send("HSET", hashOf(keeper), container.id, encoded(container)), ignored);
+    yield* run("put", redis.send("PEXPIRE", hashOf(keeper), String(keptMs)), ignored);
+    yield* run(
+      "put",
+      container.isEmptied
+        ? redis.send("ZREM", dueName, member)
+        : redis.send("ZADD", dueName, String(Math.ceil(expiryOf(container))), member),
+      ignored,
+    );
+  });
+
+  const expired = Effect.fnUntraced(function* (nowMs: number) {
+    const members = yield* run(
+      "expired",
+      redis.send<unknown>("ZRANGEBYSCORE", dueName, "-inf", String(nowMs), "LIMIT", "0", String(expiredMax)),
+      decodeTexts,
+    );
+    const found: Array<readonly [OwnerKey, Container]> = [];
+    for (const member of members) {
+      const [keeper = "", id = ""] = member.split(" ");
+      const owner = OwnerKey.make(keeper);
+      const container = yield* find(owner, id);
+      if (Option.isSome(container)) found.push([owner, container.value]);
+      else yield* run("expired", redis.send("ZREM", dueName, member), ignored);
+    }
+    return found;
+  });
+
+  return ContainerStore.of({
+    put,
+    find,
+    list: (keeper) =>
+      run(
+        "list",
+        redis.send<unknown>("HVALS", hashOf(keeper)),
+        (answer) =>
+          decodeTexts(answer).map((text) => decodeContainer(text)).toSorted((a, b) => b.createdAtMs - a.createdAtMs),
+      ),
+    remove: (keeper, id) =>
+      Effect.andThen(
+        run("remove", redis.send("ZREM", dueName, memberOf(keeper, id)), ignored),
+        run("remove", redis.send<unknown>("HDEL", hashOf(keeper), id), (answer) => answer === 1),
+      ),
+    expired,
+  });
+});
+
+/** Containers on a Redis connection that is there already. */
+export const layerOnConnection: Layer.Layer<ContainerStore, never, Settings | Redis.Redis> = Layer.effect(
+  ContainerStore,
+  make,
+);
+
+/** Containers in the Redis of `CAISSON_REDIS_URL`. *Fails with* `ConfigurationRefused` when there is no usable URL. */
+export const layer: Layer.Layer<ContainerStore, ConfigurationRefused, Settings> = layerOnConnection.pipe(
+  Layer.provide(RedisConnection.layer),
+);

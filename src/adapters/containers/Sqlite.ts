@@ -1,0 +1,99 @@
+/**
+ * Containers in one SQLite file under the data directory: they survive restarts.
+ */
+import { join } from "node:path";
+import { Clock, Effect, Layer, Option, Schedule } from "effect";
+import { Settings } from "../../config.ts";
+import { OwnerKey } from "../../domain/Owner.ts";
+import { type Container, ContainerStore, expiryOf } from "../../services/ContainerStore.ts";
+import { type Database, makeSqliteFile, type Row } from "../sqlite/sqliteFile.ts";
+import { dayMs, decodeContainer, encoded, expiredMax } from "./bounds.ts";
+
+const fileName = "containers.sqlite";
+
+/** Time between two sweeps of what is forgotten: it is invisible at once, sweeping only frees space. */
+const sweepEvery = "10 minutes";
+/** Rows removed in one statement of a sweep, so that a sweep never holds the event loop for long. */
+const sweepBatch = 500;
+
+const migrations: ReadonlyArray<string> = [
+  `
+  CREATE TABLE containers (
+    keeper TEXT NOT NULL,
+    id TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    forgotten_ms INTEGER NOT NULL,
+    /* Null once its files are gone. */
+    expires_ms INTEGER,
+    body TEXT NOT NULL,
+    PRIMARY KEY (keeper, id)
+  ) STRICT;
+  CREATE INDEX containers_by_expiry ON containers (expires_ms);
+  CREATE INDEX containers_forgotten ON containers (forgotten_ms);
+  `,
+];
+
+const bodyOf = (row: Row): Container => decodeContainer(row["body"]);
+
+/** Containers in a file; it is opened when it is used first. */
+export const layer: Layer.Layer<ContainerStore, never, Settings> = Layer.effect(
+  ContainerStore,
+  Effect.gen(function* () {
+    const { dataPath, responseRetentionDays } = yield* Settings;
+    const file = yield* makeSqliteFile(join(dataPath, fileName), migrations);
+    const at = <A>(operation: string, work: (database: Database, nowMs: number) => A) =>
+      Effect.flatMap(Clock.currentTimeMillis, (nowMs) => file.use(operation, (database) => work(database, nowMs)));
+
+    const sweep = at("sweep", (database, nowMs) =>
+      database.run(
+        "DELETE FROM containers WHERE rowid IN (SELECT rowid FROM containers WHERE forgotten_ms <= ? LIMIT ?)",
+        nowMs,
+        sweepBatch,
+      )).pipe(Effect.catch((error) => Effect.logWarning(error.message, error.detail)));
+    yield* sweep.pipe(Effect.schedule(Schedule.spaced(sweepEvery)), Effect.forkScoped);
+
+    return ContainerStore.of({
+      put: (keeper, container) =>
+        at("put", (database, nowMs) => {
+          database.run(
+            "INSERT OR REPLACE INTO containers (keeper, id, created_ms, forgotten_ms, expires_ms, body) VALUES (?, ?, ?, ?, ?, ?)",
+            keeper,
+            container.id,
+            container.createdAtMs,
+            Math.ceil(nowMs + responseRetentionDays * dayMs),
+            container.isEmptied ? null : Math.ceil(expiryOf(container)),
+            encoded(container),
+          );
+        }),
+      find: (keeper, id) =>
+        at("find", (database, nowMs) =>
+          Option.map(
+            Option.fromUndefinedOr(
+              database.get(
+                "SELECT body FROM containers WHERE keeper = ? AND id = ? AND forgotten_ms > ?",
+                keeper,
+                id,
+                nowMs,
+              ),
+            ),
+            bodyOf,
+          )),
+      list: (keeper) =>
+        at("list", (database, nowMs) =>
+          database.all(
+            "SELECT body FROM containers WHERE keeper = ? AND forgotten_ms > ? ORDER BY created_ms DESC, rowid DESC",
+            keeper,
+            nowMs,
+          ).map(bodyOf)),
+      remove: (keeper, id) =>
+        at("remove", (database) => database.run("DELETE FROM containers WHERE keeper = ? AND id = ?", keeper, id) > 0),
+      expired: (nowMs) =>
+        file.use(
+          "expired",
+          (database) =>
+            database.all("SELECT keeper, body FROM containers WHERE expires_ms <= ? LIMIT ?", nowMs, expiredMax)
+              .map((row) => [OwnerKey.make(String(row["keeper"])), bodyOf(row)] as const),
+        ),
+    });
+  }),
+);

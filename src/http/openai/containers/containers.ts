@@ -1,0 +1,100 @@
+/**
+ * `/v1/containers`: containers and their files, as OpenAI's clients know them.
+ *
+ * Another's container is answered 404 like any other that is not there.
+ */
+import { Effect, Schema, SchemaIssue } from "effect";
+import { HttpServerRequest } from "effect/http";
+import { Settings } from "../../../config.ts";
+import { headOf } from "../../../domain/cutText.ts";
+import { Containers, type KnownContainer } from "../../../runs/Containers.ts";
+import { Bodies, parseJson } from "../../../web/body.ts";
+import { Caller } from "../../frame/Caller.ts";
+import { InvalidRequest } from "../../frame/errors.ts";
+import { json } from "../../frame/respond.ts";
+import { keeperOf } from "../responses/read.ts";
+import {
+  type ContainerDeleted,
+  type ContainerList,
+  type ContainerOut,
+  ContainerRequest,
+  idleMinutesDefault,
+} from "./contract.ts";
+import { pageOf, type PageQuery, type UserQuery } from "./page.ts";
+import { readWish } from "./wish.ts";
+
+/** Bytes of a request that makes a container. */
+const bodyBytesMax = 64 * 1024;
+/** Characters of a decoder's message that are told. */
+const whyMax = 300;
+
+const decodeBody = Schema.decodeUnknownEffect(ContainerRequest);
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1();
+
+const seconds = (ms: number): number => Math.floor(ms / 1000);
+
+const containerOut = (container: KnownContainer): typeof ContainerOut.Type => ({
+  id: container.id,
+  object: "container",
+  created_at: seconds(container.createdAtMs),
+  status: container.isExpired ? "expired" : "running",
+  expires_after: { anchor: "last_active_at", minutes: container.idleMinutes },
+  last_active_at: seconds(container.lastActiveAtMs),
+  memory_limit: container.memoryLimit,
+  network_policy: { type: "disabled" },
+  name: container.name,
+});
+
+const ownerOf = (query: UserQuery) => Effect.map(Caller, (caller) => keeperOf(caller, query));
+
+/** What a request for a container asks for. */
+const readRequest = Effect.fnUntraced(function* (text: string) {
+  const body = yield* parseJson(text);
+  return yield* Effect.mapError(decodeBody(body), ({ issue }) => {
+    const [first] = issuesOf(issue).issues;
+    const param = (first?.path ?? []).map(String).join(".");
+    return new InvalidRequest({
+      param: param === "" ? null : param,
+      why: headOf(first?.message ?? "Invalid request", whyMax),
+      code: "invalid_value",
+    });
+  });
+});
+
+/** Builds the handlers of containers. */
+export const make = Effect.gen(function* () {
+  const containers = yield* Containers;
+  const bodies = yield* Bodies;
+  const settings = yield* Settings;
+
+  const create = Effect.fnUntraced(function* (query: UserQuery) {
+    const request = yield* HttpServerRequest.HttpServerRequest;
+    const body = yield* readRequest(yield* bodies.text(request, { bytesMax: bodyBytesMax, typed: true }));
+    const wish = yield* readWish(body, "", settings);
+    const container = yield* containers.create(yield* ownerOf(query), {
+      name: body.name,
+      idleMinutes: body.expires_after?.minutes ?? idleMinutesDefault,
+      ...wish,
+    });
+    return json(containerOut(container));
+  });
+
+  const list = Effect.fnUntraced(function* (query: PageQuery & { readonly name?: string }) {
+    const owner = yield* ownerOf(query);
+    // Strangers who share a principal see nothing of one another.
+    const all = owner.user === "" && owner.principal === "anonymous" ? [] : yield* containers.list(owner);
+    const named = all.filter(({ name }) => query.name === undefined || name === query.name).map(containerOut);
+    return pageOf(named, query) satisfies typeof ContainerList.Type;
+  });
+
+  const retrieve = Effect.fnUntraced(function* (id: string, query: UserQuery) {
+    return containerOut(yield* containers.find(yield* ownerOf(query), id));
+  });
+
+  const remove = Effect.fnUntraced(function* (id: string, query: UserQuery) {
+    yield* containers.remove(yield* ownerOf(query), id);
+    return { id, object: "container.deleted", deleted: true } satisfies typeof ContainerDeleted.Type;
+  });
+
+  return { create, list, retrieve, remove };
+});

@@ -1,0 +1,69 @@
+/**
+ * Finds the container that a request's hosted tools work in, or makes one, and makes the tools of it.
+ */
+import { Effect, Option } from "effect";
+import { Settings } from "../../../config.ts";
+import { ownerKey } from "../../../domain/ids.ts";
+import type { Owner } from "../../../domain/Owner.ts";
+import { Containers } from "../../../runs/Containers.ts";
+import { ResponseStore } from "../../../services/ResponseStore.ts";
+import { ArtifactLinks } from "../../caisson/ArtifactLinks.ts";
+import { readWish } from "../containers/wish.ts";
+import { containersOf } from "./hostedInput.ts";
+import { type HostedTools, makeKit } from "./hostedTools.ts";
+import type { JsonObject } from "./wire.ts";
+
+/** Earlier responses of a chain that are looked through for a container. */
+const lookedBackMax = 20;
+
+/** What a request says of the containers before it. */
+export interface Before {
+  readonly items: ReadonlyArray<JsonObject>;
+  readonly previous: string | null;
+}
+
+/** Makes the finder of containers for requests. */
+export const makeEquip = Effect.gen(function* () {
+  const containers = yield* Containers;
+  const links = yield* ArtifactLinks;
+  const store = yield* ResponseStore;
+  const settings = yield* Settings;
+
+  const parts = { containers, links };
+
+  /** The container that was worked in last in this conversation and is there still. */
+  const earlier = Effect.fnUntraced(function* (owner: Owner, { items, previous }: Before) {
+    const named = [...containersOf(items)];
+    let next = previous;
+    for (let looked = 0; next !== null && looked < lookedBackMax; looked++) {
+      const found = yield* store.find(ownerKey(owner), next);
+      if (Option.isNone(found)) break;
+      const output = found.value.body["output"];
+      named.push(...containersOf(Array.isArray(output) ? output : []));
+      next = found.value.previous;
+    }
+    for (const id of new Set(named)) {
+      const used = yield* Effect.catchTags(containers.use(owner, id), {
+        ContainerNotFound: () => Effect.succeed(undefined),
+        ContainerExpired: () => Effect.succeed(undefined),
+      });
+      if (used !== undefined) return used;
+    }
+    return undefined;
+  });
+
+  /**
+   * The kit of a request's hosted tools; undefined where it names none.
+   *
+   * *Fails with* `ContainerNotFound`, `ContainerExpired`, `InvalidRequest` for what no container has here.
+   */
+  return Effect.fnUntraced(function* (owner: Owner, hosted: HostedTools | undefined, before: Before) {
+    if (hosted === undefined) return undefined;
+    const { container: choice } = hosted;
+    if (choice._tag === "ById") return yield* makeKit(hosted, yield* containers.use(owner, choice.id), parts);
+    const wish = yield* readWish(choice.wish, choice.param, settings);
+    const container = (yield* earlier(owner, before)) ??
+      (yield* containers.create(owner, { name: "auto", idleMinutes: 20, ...wish }));
+    return yield* makeKit(hosted, container, parts);
+  });
+});

@@ -1,0 +1,275 @@
+/**
+ * The hosted tools that a request names, `code_interpreter` and `shell`: read, and offered to the model as functions
+ * that our own tools carry out in a container.
+ */
+import { Clock, Effect, Option, Schema } from "effect";
+import { HttpServerRequest } from "effect/http";
+import { executeBash, executePython } from "../../../domain/agentTools.ts";
+import { mediaTypeOf } from "../../../domain/Artifact.ts";
+import type { ToolCall } from "../../../domain/Message.ts";
+import type { ToolDeclaration, ToolResult } from "../../../domain/Tool.ts";
+import type { ContainersService, KnownContainer } from "../../../runs/Containers.ts";
+import type { ToolboxError, ToolCallOptions, ToolKit, Tools } from "../../../services/Toolbox.ts";
+import type { ArtifactLinksService } from "../../caisson/ArtifactLinks.ts";
+import { InvalidRequest } from "../../frame/errors.ts";
+import { JsonObject } from "./wire.ts";
+
+/** The names under which a model knows them; users are told to say "the python tool". */
+export const pythonName = "python";
+export const shellName = "shell";
+
+const given = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema));
+
+/** A container of the request's own, and what it is asked for. */
+const Wish = Schema.Struct({
+  file_ids: given(Schema.Array(Schema.String)),
+  memory_limit: given(Schema.String),
+  network_policy: given(JsonObject),
+  skills: given(Schema.Array(JsonObject)),
+});
+const Interpreter = Schema.Struct({
+  type: Schema.Literal("code_interpreter"),
+  container: Schema.Union([Schema.String, Schema.Struct({ type: Schema.Literal("auto"), ...Wish.fields })]),
+});
+const Shell = Schema.Struct({
+  type: Schema.Literal("shell"),
+  environment: given(Schema.Union([
+    Schema.Struct({ type: Schema.Literal("container_auto"), ...Wish.fields }),
+    Schema.Struct({ type: Schema.Literal("container_reference"), container_id: Schema.String }),
+  ])),
+});
+const decodeInterpreter = Schema.decodeUnknownOption(Interpreter);
+const decodeShell = Schema.decodeUnknownOption(Shell);
+
+/** A container that is wished for: one that is there, or one of the request's own. */
+export type ContainerChoice =
+  | { readonly _tag: "ById"; readonly id: string; readonly param: string }
+  | { readonly _tag: "Auto"; readonly wish: typeof Wish.Type; readonly param: string };
+
+/** The hosted tools of a request. */
+export interface HostedTools {
+  readonly names: ReadonlyArray<typeof pythonName | typeof shellName>;
+  readonly container: ContainerChoice;
+}
+
+/** Whether a tool is one of those that are read here. */
+export const isHosted = (tool: JsonObject): boolean => tool["type"] === "code_interpreter" || tool["type"] === "shell";
+
+const choiceOf = (tool: JsonObject, param: string): ContainerChoice | undefined => {
+  const interpreter = decodeInterpreter(tool);
+  if (Option.isSome(interpreter)) {
+    const { container } = interpreter.value;
+    return typeof container === "string"
+      ? { _tag: "ById", id: container, param: `${param}.container` }
+      : { _tag: "Auto", wish: container, param: `${param}.container` };
+  }
+  const shell = decodeShell(tool);
+  if (Option.isNone(shell)) return undefined;
+  const environment = shell.value.environment ?? { type: "container_auto" as const };
+  return environment.type === "container_reference"
+    ? { _tag: "ById", id: environment.container_id, param: `${param}.environment.container_id` }
+    : { _tag: "Auto", wish: environment, param: `${param}.environment` };
+};
+
+/**
+ * Reads the hosted tools among those of a request; undefined where there are none.
+ *
+ * *Fails with* `InvalidRequest` for one that is malformed, for two of one kind, and for two containers.
+ */
+export const readHosted = Effect.fnUntraced(function* (
+  tools: ReadonlyArray<JsonObject>,
+): Effect.fn.Return<HostedTools | undefined, InvalidRequest> {
+  const names: Array<HostedTools["names"][number]> = [];
+  let chosen: ContainerChoice | undefined;
+  for (const [index, tool] of tools.entries()) {
+    if (!isHosted(tool)) continue;
+    const param = `tools[${index}]`;
+    const name = tool["type"] === "shell" ? shellName : pythonName;
+    const refuse = (why: string, at = param) => new InvalidRequest({ param: at, why, code: "invalid_value" });
+    if (names.includes(name)) return yield* refuse(`The tool '${tool["type"]}' is given twice`);
+    const choice = choiceOf(tool, param);
+    if (choice === undefined) {
+      return yield* name === pythonName
+        ? refuse("Expected 'container' to be a container's id or an object of type 'auto'", `${param}.container`)
+        : refuse(
+          "Expected 'environment' to be of type 'container_auto' or 'container_reference'",
+          `${param}.environment`,
+        );
+    }
+    // The tools of a response share one place; of two that say nothing else, the first is asked.
+    if (chosen?._tag === "ById" && choice._tag === "ById" && chosen.id !== choice.id) {
+      return yield* refuse("The tools of a response work in one container: name the same for each", choice.param);
+    }
+    chosen = chosen?._tag === "ById" ? chosen : choice._tag === "ById" ? choice : chosen ?? choice;
+    names.push(name);
+  }
+  return chosen === undefined ? undefined : { names, container: chosen };
+});
+
+// Calls ------------------------------------------------------------------------------------------
+
+const PythonArguments = Schema.Struct({ code: Schema.String });
+const ShellArguments = Schema.Struct({
+  commands: Schema.Array(Schema.String),
+  timeout_ms: given(Schema.Finite),
+  max_output_length: given(Schema.Finite),
+});
+/** The code that a call of the model is to run. */
+export const decodePython = Schema.decodeUnknownOption(Schema.fromJsonString(PythonArguments));
+/** The commands that a call of the model is to run. */
+export const decodeShellCall = Schema.decodeUnknownOption(Schema.fromJsonString(ShellArguments));
+
+const declarations: Readonly<Record<HostedTools["names"][number], ToolDeclaration>> = {
+  [pythonName]: {
+    name: pythonName,
+    description:
+      "Run Python in a container. Variables, imports and loaded data stay for later calls; files are in /mnt/data. " +
+      "The last expression is shown like in a notebook, figures left open are saved as files and shown.",
+    parameters: {
+      type: "object",
+      properties: { code: { type: "string", description: "Python code" } },
+      required: ["code"],
+    },
+  },
+  [shellName]: {
+    name: shellName,
+    description: "Run bash commands in a container, one after the other; files are in /mnt/data.",
+    parameters: {
+      type: "object",
+      properties: {
+        commands: { type: "array", items: { type: "string" }, description: "Commands to run with bash, in order" },
+        timeout_ms: { type: "integer", description: "Milliseconds after which each is killed" },
+        max_output_length: { type: "integer", description: "Characters of each output that are wanted" },
+      },
+      required: ["commands"],
+    },
+  },
+};
+
+const prompt = [
+  "Code runs in a sealed container; files that should last and files for the user are in /mnt/data.",
+  "When a file is for the user, link it in the answer as [name](sandbox:/mnt/data/name).",
+].join("\n");
+
+/** What a call came to, as the response tells it; it stands in the result's structure. */
+export const HostedOutcome = Schema.Struct({
+  logs: Schema.String,
+  images: Schema.Array(Schema.Struct({ url: Schema.String, file_id: Schema.String, filename: Schema.String })),
+  files: Schema.Array(Schema.Struct({ id: Schema.String, path: Schema.String, filename: Schema.String })),
+  commands: Schema.optionalKey(Schema.Array(Schema.Struct({
+    stdout: Schema.String,
+    stderr: Schema.String,
+    exit_code: Schema.Int,
+    timed_out: Schema.Boolean,
+  }))),
+});
+export type HostedOutcome = typeof HostedOutcome.Type;
+
+const decodePythonResult = Schema.decodeUnknownOption(executePython.output);
+const decodeBashResult = Schema.decodeUnknownOption(executeBash.output);
+
+const failed = (text: string): ToolResult => ({ text: `Error: ${text}`, isError: true });
+
+/** What a cell printed and showed, as one text. */
+const logsOf = (
+  { stdout, stderr, displays = [], result, error, note }: (typeof executePython.output)["Type"],
+): string =>
+  [stdout, stderr, ...displays, result, error, note].filter((text) => text !== undefined && text !== "")
+    .map((text) => String(text).replace(/\n$/, "")).join("\n");
+
+const runPython = Effect.fnUntraced(function* (call: ToolCall, tools: Tools, options: ToolCallOptions) {
+  const asked = decodePython(call.argumentsJson);
+  if (Option.isNone(asked)) return failed(`Invalid arguments for ${pythonName}: expected an object with 'code'`);
+  const argumentsJson = JSON.stringify({ code: asked.value.code });
+  // Variables stay in the container, whichever response asks: its kernel is the default one.
+  const { onOutput } = options;
+  return yield* tools.call(
+    { id: call.id, name: executePython.name, argumentsJson },
+    onOutput === undefined ? {} : { onOutput },
+  );
+});
+
+const secondsMax = 600;
+
+/** One command's outcome; what was refused or cannot be read is told as its error output. */
+const commandOf = (result: ToolResult): NonNullable<HostedOutcome["commands"]>[number] =>
+  Option.match(decodeBashResult(result.structured), {
+    onNone: () => ({ stdout: "", stderr: result.text, exit_code: 1, timed_out: false }),
+    onSome: ({ stdout, stderr, exit_code, timed_out = false }) => ({ stdout, stderr, exit_code, timed_out }),
+  });
+
+const runShell = Effect.fnUntraced(function* (
+  call: ToolCall,
+  tools: Tools,
+  { onOutput }: ToolCallOptions,
+): Effect.fn.Return<ToolResult, ToolboxError> {
+  const asked = decodeShellCall(call.argumentsJson);
+  if (Option.isNone(asked)) return failed(`Invalid arguments for ${shellName}: expected an object with 'commands'`);
+  const { commands, timeout_ms: timeoutMs } = asked.value;
+  const timeout = typeof timeoutMs === "number"
+    ? { timeout: Math.min(secondsMax, Math.max(1, Math.ceil(timeoutMs / 1000))) }
+    : {};
+  const outcomes: Array<NonNullable<HostedOutcome["commands"]>[number]> = [];
+  for (const command of commands) {
+    const argumentsJson = JSON.stringify({ command, ...timeout });
+    const result = yield* tools.call(
+      { id: call.id, name: executeBash.name, argumentsJson },
+      onOutput === undefined ? {} : { onOutput },
+    );
+    outcomes.push(commandOf(result));
+  }
+  return { text: JSON.stringify(outcomes), isError: false, structured: { commands: outcomes } };
+});
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
+/** Makes the kit of a request's hosted tools, which work in a container. */
+export const makeKit = Effect.fnUntraced(function* (
+  hosted: HostedTools,
+  container: KnownContainer,
+  { containers, links }: { readonly containers: ContainersService; readonly links: ArtifactLinksService },
+) {
+  const base = links.baseOf(yield* HttpServerRequest.HttpServerRequest);
+
+  /** The files that a call made, and what it printed, as the response tells them. */
+  const told = Effect.fnUntraced(function* (result: ToolResult, sinceMs: number) {
+    const handle = yield* containers.open(container);
+    const files = yield* containers.files(container, handle, sinceMs);
+    const cell = decodePythonResult(result.structured);
+    const shown = new Set(Option.isSome(cell) ? cell.value.images : []);
+    const images = yield* Effect.forEach(
+      files.filter(({ path }) => shown.has(path)),
+      (file) =>
+        Effect.map(
+          links.describe(base, container.owner, file, mediaTypeOf(file.path)),
+          ({ url }) => ({ url, file_id: file.id, filename: nameOf(file.path) }),
+        ),
+    );
+    const { commands } = result.structured ?? {};
+    return {
+      logs: Option.isSome(cell) ? logsOf(cell.value) : result.isError ? result.text : "",
+      images,
+      files: files.map(({ id, clientPath, path }) => ({ id, path: clientPath, filename: nameOf(path) })),
+      ...(commands !== undefined && { commands }),
+    };
+  });
+
+  const kit: ToolKit = {
+    owner: container.owner,
+    container: container.id,
+    declarations: hosted.names.map((name) => declarations[name]),
+    prompt,
+    call: (call, tools, options) =>
+      Effect.scoped(Effect.gen(function* () {
+        if (!hosted.names.some((name) => name === call.name)) {
+          return failed(`There is no tool named '${call.name}'. The tools are ${hosted.names.join(", ")}`);
+        }
+        const sinceMs = yield* Clock.currentTimeMillis;
+        const result = yield* call.name === pythonName
+          ? runPython(call, tools, options)
+          : runShell(call, tools, options);
+        return { ...result, structured: yield* told(result, sinceMs) };
+      })),
+  };
+  return kit;
+});

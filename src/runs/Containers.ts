@@ -1,0 +1,208 @@
+/**
+ * Containers that clients make and name: each a sandbox of its own within its owner's, with files and a time to live.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { Clock, Context, Effect, Layer, Option, Schedule, Schema, type Scope } from "effect";
+import { ownerKey } from "../domain/ids.ts";
+import type { Owner } from "../domain/Owner.ts";
+import { workspaceFolder } from "../domain/workspacePaths.ts";
+import { type Container, ContainerStore, expiryOf, type MemoryLimit } from "../services/ContainerStore.ts";
+import { type FileEntry, Sandbox, type SandboxError, type SandboxHandle } from "../services/Sandbox.ts";
+import type { SessionsUnavailable } from "../services/Sessions.ts";
+
+/** Random bytes of a container's id: it cannot be guessed. */
+const idBytes = 20;
+/** Hexadecimal digits of a file's id. */
+const fileDigits = 32;
+/** Files of one list. */
+const filesMax = 10_000;
+/** Time between two looks for containers whose time is over: their files stay no longer than that beyond it. */
+const sweepEvery = "1 minute";
+/** A use is not written down again within this time, in milliseconds. */
+const touchMs = 5_000;
+
+/** Where clients of OpenAI's look for files; the very folder that is ours. */
+const clientFolder = "/mnt/data";
+/** What stands behind `/artifacts`. */
+const artifactsFolder = `${clientFolder}/.caisson/artifacts`;
+
+/** A path inside the sandbox as a client of containers knows it. */
+export const clientPath = (path: string): string =>
+  path.startsWith(`${workspaceFolder}/`)
+    ? clientFolder + path.slice(workspaceFolder.length)
+    : path.startsWith("/artifacts/")
+    ? artifactsFolder + path.slice("/artifacts".length)
+    : path;
+
+/** The owner has no such container. */
+export class ContainerNotFound extends Schema.TaggedError<ContainerNotFound>()("ContainerNotFound", {
+  id: Schema.String,
+}) {}
+
+/** The container's time is over; its files are gone. */
+export class ContainerExpired extends Schema.TaggedError<ContainerExpired>()("ContainerExpired", {
+  id: Schema.String,
+}) {}
+
+/** A file of a container. */
+export interface ContainerFile extends FileEntry {
+  readonly id: string;
+  /** As its client knows it. */
+  readonly clientPath: string;
+  readonly source: "user" | "assistant";
+}
+
+/** What a new container is asked for. */
+export interface ContainerWish {
+  readonly name: string;
+  readonly idleMinutes: number;
+  readonly memoryLimit: MemoryLimit;
+}
+
+/** A container as it is now. */
+export interface KnownContainer extends Container {
+  readonly isExpired: boolean;
+}
+
+/** What containers offer; every operation *fails with* `SessionsUnavailable` when their store does not answer. */
+export interface ContainersService {
+  /** Makes a container; its sandbox starts with its first use. */
+  readonly create: (keeper: Owner, wish: ContainerWish) => Effect.Effect<KnownContainer, SessionsUnavailable>;
+  /** A container of this keeper, used thereby. *Fails with* `ContainerNotFound`. */
+  readonly find: (
+    keeper: Owner,
+    id: string,
+  ) => Effect.Effect<KnownContainer, ContainerNotFound | SessionsUnavailable>;
+  /** As {@link find}, to work in. *Fails with* `ContainerExpired` as well. */
+  readonly use: (
+    keeper: Owner,
+    id: string,
+  ) => Effect.Effect<KnownContainer, ContainerNotFound | ContainerExpired | SessionsUnavailable>;
+  /** The containers of a keeper, those made last first; looking at them is no use of them. */
+  readonly list: (keeper: Owner) => Effect.Effect<ReadonlyArray<KnownContainer>, SessionsUnavailable>;
+  /** Destroys a container with its files. *Fails with* `ContainerNotFound`, `SandboxError`. */
+  readonly remove: (
+    keeper: Owner,
+    id: string,
+  ) => Effect.Effect<void, ContainerNotFound | SandboxError | SessionsUnavailable>;
+  /** Opens the sandbox of a container. *Fails with* `SandboxError`. */
+  readonly open: (container: Container) => Effect.Effect<SandboxHandle, SandboxError, Scope.Scope>;
+  /** The files that were made or changed since a time, the newest first. *Fails with* `SandboxError`. */
+  readonly files: (
+    container: Container,
+    handle: SandboxHandle,
+    sinceMs?: number,
+  ) => Effect.Effect<ReadonlyArray<ContainerFile>, SandboxError>;
+  /** Notes that a file of a container was put there by its client. */
+  readonly uploaded: (keeper: Owner, container: Container, path: string) => Effect.Effect<void, SessionsUnavailable>;
+  /** Destroys every container of a keeper. *Fails with* `SandboxError`. */
+  readonly erase: (keeper: Owner) => Effect.Effect<void, SandboxError | SessionsUnavailable>;
+}
+
+/** The containers of this server. */
+export class Containers extends Context.Service<Containers, ContainersService>()("caisson/runs/Containers") {}
+
+/** A file's id is its place: it stays when the file is changed, and needs to be kept nowhere. */
+const fileId = (container: string, path: string): string =>
+  `cfile_${createHash("sha256").update(JSON.stringify([container, path])).digest("hex").slice(0, fileDigits)}`;
+
+const ownerOf = (keeper: Owner, id: string): Owner => ({
+  principal: keeper.principal,
+  user: JSON.stringify([keeper.user, id]),
+  ephemeral: false,
+});
+
+const knownAt = (container: Container, nowMs: number): KnownContainer => ({
+  ...container,
+  isExpired: container.isEmptied || expiryOf(container) <= nowMs,
+});
+
+const filesOf: ContainersService["files"] = Effect.fnUntraced(function* (container, handle, sinceMs = 0) {
+  const uploads = new Set(container.uploads);
+  return (yield* handle.changedFiles(sinceMs, filesMax)).map((entry) => ({
+    ...entry,
+    id: fileId(container.id, entry.path),
+    clientPath: clientPath(entry.path),
+    source: uploads.has(entry.path) ? "user" : "assistant",
+  }));
+});
+
+const make = Effect.gen(function* () {
+  const store = yield* ContainerStore;
+  const sandbox = yield* Sandbox;
+
+  const create = Effect.fnUntraced(function* (keeper: Owner, wish: ContainerWish) {
+    const id = `cntr_${randomBytes(idBytes).toString("hex")}`;
+    const nowMs = yield* Clock.currentTimeMillis;
+    const container: Container = {
+      ...wish,
+      id,
+      createdAtMs: nowMs,
+      lastActiveAtMs: nowMs,
+      owner: ownerOf(keeper, id),
+      isEmptied: false,
+      uploads: [],
+    };
+    yield* store.put(ownerKey(keeper), container);
+    return knownAt(container, nowMs);
+  });
+
+  const find = Effect.fnUntraced(function* (keeper: Owner, id: string) {
+    const found = yield* store.find(ownerKey(keeper), id);
+    if (Option.isNone(found)) return yield* new ContainerNotFound({ id });
+    const nowMs = yield* Clock.currentTimeMillis;
+    const known = knownAt(found.value, nowMs);
+    if (known.isExpired || nowMs - known.lastActiveAtMs < touchMs) return known;
+    const used = { ...found.value, lastActiveAtMs: nowMs };
+    yield* store.put(ownerKey(keeper), used);
+    return knownAt(used, nowMs);
+  });
+
+  const use = Effect.fnUntraced(function* (keeper: Owner, id: string) {
+    const known = yield* find(keeper, id);
+    return known.isExpired ? yield* new ContainerExpired({ id }) : known;
+  });
+
+  const list = Effect.fnUntraced(function* (keeper: Owner) {
+    const nowMs = yield* Clock.currentTimeMillis;
+    return (yield* store.list(ownerKey(keeper))).map((container) => knownAt(container, nowMs));
+  });
+
+  const remove = Effect.fnUntraced(function* (keeper: Owner, id: string) {
+    const found = yield* store.find(ownerKey(keeper), id);
+    if (Option.isNone(found)) return yield* new ContainerNotFound({ id });
+    yield* sandbox.reset(found.value.owner);
+    yield* store.remove(ownerKey(keeper), id);
+  });
+
+  /** Containers whose time is over lose their files; what cannot be removed now is tried again. */
+  const sweep = Effect.gen(function* () {
+    for (const [keeper, container] of yield* store.expired(yield* Clock.currentTimeMillis)) {
+      yield* sandbox.reset(container.owner);
+      yield* store.put(keeper, { ...container, isEmptied: true });
+    }
+  }).pipe(Effect.catch((error) => Effect.logWarning("expired containers could not be removed", error)));
+  yield* sweep.pipe(Effect.schedule(Schedule.spaced(sweepEvery)), Effect.forkScoped);
+
+  return Containers.of({
+    create,
+    find,
+    use,
+    list,
+    remove,
+    open: ({ owner }) => sandbox.open(owner),
+    files: filesOf,
+    uploaded: Effect.fnUntraced(function* (keeper, container, path) {
+      if (container.uploads.includes(path)) return;
+      yield* store.put(ownerKey(keeper), { ...container, uploads: [...container.uploads, path] });
+    }),
+    erase: Effect.fnUntraced(function* (keeper) {
+      for (const { id } of yield* store.list(ownerKey(keeper))) {
+        yield* Effect.catchTag(remove(keeper, id), "ContainerNotFound", () => Effect.void);
+      }
+    }),
+  });
+});
+
+/** Containers over their store and the sandboxes; those whose time is over are emptied until the scope closes. */
+export const layer: Layer.Layer<Containers, never, ContainerStore | Sandbox> = Layer.effect(Containers, make);

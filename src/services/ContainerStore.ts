@@ -1,0 +1,57 @@
+/**
+ * The ContainerStore port: what is known of the containers that clients made, beside the sandboxes behind them.
+ *
+ * A container is a sandbox of its own within its owner's; its files lie there, and here only what cannot be seen from
+ * them.
+ */
+import { Context, type Effect, type Option, Schema } from "effect";
+import { Owner, type OwnerKey } from "../domain/Owner.ts";
+import type { SessionsUnavailable } from "./Sessions.ts";
+
+/** Memory that a container may be asked for. */
+export const MemoryLimit = Schema.Literals(["1g", "4g", "16g", "64g"]);
+export type MemoryLimit = typeof MemoryLimit.Type;
+
+/** A container as it is kept. */
+export const Container = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  createdAtMs: Schema.Number,
+  lastActiveAtMs: Schema.Number,
+  /** Minutes after its last use for which it is kept. */
+  idleMinutes: Schema.Number,
+  memoryLimit: MemoryLimit,
+  /** Whose sandbox is behind it. */
+  owner: Owner,
+  /** Its time is over and its files are gone. */
+  isEmptied: Schema.Boolean,
+  /** Paths of the files that its client put there; all others its code has made. */
+  uploads: Schema.Array(Schema.String),
+});
+export type Container = typeof Container.Type;
+
+/** When a container's time is over, in milliseconds since the epoch. */
+export const expiryOf = ({ lastActiveAtMs, idleMinutes }: Container): number => lastActiveAtMs + idleMinutes * 60_000;
+
+/**
+ * What a store of containers offers. Every operation *fails with* `SessionsUnavailable` when the store does not answer.
+ *
+ * *Details*: a container is forgotten the retention of responses after it was kept last.
+ */
+export interface ContainerStoreService {
+  /** Keeps a container in the place of what was kept under its id. */
+  readonly put: (keeper: OwnerKey, container: Container) => Effect.Effect<void, SessionsUnavailable>;
+  readonly find: (keeper: OwnerKey, id: string) => Effect.Effect<Option.Option<Container>, SessionsUnavailable>;
+  /** The containers of a keeper, those made last first. */
+  readonly list: (keeper: OwnerKey) => Effect.Effect<ReadonlyArray<Container>, SessionsUnavailable>;
+  /** Forgets a container and says whether there was one. */
+  readonly remove: (keeper: OwnerKey, id: string) => Effect.Effect<boolean, SessionsUnavailable>;
+  /** Some of the containers, of any keeper, whose time is over and whose files are not gone yet. */
+  readonly expired: (
+    nowMs: number,
+  ) => Effect.Effect<ReadonlyArray<readonly [OwnerKey, Container]>, SessionsUnavailable>;
+}
+
+/** The ContainerStore port. */
+export class ContainerStore
+  extends Context.Service<ContainerStore, ContainerStoreService>()("caisson/services/ContainerStore") {}

@@ -1,0 +1,260 @@
+/**
+ * Containers and the hosted tools that work in them: `/v1/containers` and `code_interpreter`, `shell` of `/v1/responses`.
+ */
+import assert from "node:assert/strict";
+import { Effect } from "effect";
+import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import type { CellOutcome } from "../../src/domain/Cell.ts";
+import { ownerKey } from "../../src/domain/ids.ts";
+import type { ModelRequest } from "../../src/services/Model.ts";
+import { type App, type AppOptions, withApp } from "../support/app.ts";
+import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
+
+type Json = Record<string, unknown>;
+
+const ask = async (app: App, method: string, path: string, body?: unknown, user = "ada"): Promise<Response> =>
+  await app.send(
+    new Request(`http://caisson.test/v1${path}`, {
+      method,
+      headers: { "x-user-id": user, ...(body instanceof FormData ? {} : { "content-type": "application/json" }) },
+      ...(body === undefined ? {} : { body: body instanceof FormData ? body : JSON.stringify(body) }),
+    }),
+  );
+const read = async (app: App, method: string, path: string, body?: unknown, user?: string): Promise<Json> =>
+  await (await ask(app, method, path, body, user)).json();
+const made = (app: App, more: Json = {}) => read(app, "POST", "/containers", { name: "analysis", ...more });
+
+const cell = (fields: Partial<CellOutcome>): CellOutcome => ({
+  stdout: "",
+  stderr: "",
+  displays: [],
+  displaysLeftOut: 0,
+  restarted: false,
+  stateLost: false,
+  timedOut: false,
+  oomKilled: false,
+  truncated: false,
+  durationMs: 1,
+  ...fields,
+} as CellOutcome);
+
+/** A sandbox whose cells print what they are and leave a file; `rm` takes one away. */
+const working = () => {
+  const sandbox = fakeSandbox(
+    ({ command, onOutput }) =>
+      Effect.sync(() => {
+        const removed = /^rm -f -- '(.*)'$/s.exec(command)?.[1];
+        if (removed !== undefined) {
+          for (const key of sandbox.files.keys()) if (key.endsWith(`:${removed}`)) sandbox.files.delete(key);
+          return outcome("");
+        }
+        onOutput?.("stdout", `ran ${command}\n`);
+        return outcome(`ran ${command}\n`, command === "false" ? 1 : 0);
+      }),
+    ({ code }) =>
+      Effect.sync(() => {
+        const owner = sandbox.opened.at(-1);
+        assert.ok(owner);
+        sandbox.files.set(`${ownerKey(owner)}:/workspace/plot.csv`, new TextEncoder().encode("a,b\n"));
+        return cell({ stdout: `ran ${code}\n` });
+      }),
+  );
+  return sandbox;
+};
+
+const python = (id: string, code: string) => Scripted.calls(Scripted.toolCall(id, "python", { code }));
+const interpreter = { type: "code_interpreter", container: { type: "auto" } };
+
+const eventsOf = (text: string): ReadonlyArray<Json> =>
+  text.split("\n\n").filter((frame) => frame.startsWith("event: ")).map((frame) =>
+    JSON.parse(frame.slice(frame.indexOf("data: ") + 6))
+  );
+
+const withWork = (options: AppOptions, work: (app: App) => Promise<void>) =>
+  withApp({ sandbox: working(), ...options }, work);
+
+Deno.test("a container is made, listed, read and deleted by its keeper alone", () =>
+  withWork({}, async (app) => {
+    const container = await made(app);
+    assert.match(String(container["id"]), /^cntr_[0-9a-f]{40}$/);
+    const { id, created_at, last_active_at, ...rest } = container;
+    assert.deepEqual(rest, {
+      object: "container",
+      status: "running",
+      expires_after: { anchor: "last_active_at", minutes: 20 },
+      memory_limit: "1g",
+      network_policy: { type: "disabled" },
+      name: "analysis",
+    });
+    assert.equal(created_at, last_active_at);
+    const second = await made(app, { name: "other" });
+    const ids = async (query: string) =>
+      ((await read(app, "GET", `/containers${query}`))["data"] as ReadonlyArray<Json>).map((one) => one["id"]);
+    assert.deepEqual((await ids("")).toSorted(), [id, second["id"]].toSorted());
+    assert.deepEqual(await ids("?name=other"), [second["id"]]);
+    assert.deepEqual((await read(app, "GET", "/containers", undefined, "eve"))["data"], []);
+    for (const [method, path] of [["GET", ""], ["DELETE", ""], ["GET", "/files"]] as const) {
+      const refused = await ask(app, method, `/containers/${id}${path}`, undefined, "eve");
+      assert.equal(refused.status, 404);
+      assert.equal((await refused.json()).error.message, `Container with id '${id}' not found.`);
+    }
+    const deleted = { id, object: "container.deleted", deleted: true };
+    assert.deepEqual(await read(app, "DELETE", `/containers/${id}`), deleted);
+    assert.equal((await ask(app, "GET", `/containers/${id}`)).status, 404);
+  }));
+
+Deno.test("what no container has here is refused by its name", () =>
+  withWork({}, async (app) => {
+    const refused = async (more: Json) => {
+      const response = await ask(app, "POST", "/containers", { name: "n", ...more });
+      assert.equal(response.status, 400);
+      return (await response.json()).error.param;
+    };
+    assert.equal(await refused({ memory_limit: "64g" }), "memory_limit");
+    assert.equal(await refused({ memory_limit: "3g" }), "memory_limit");
+    assert.equal(
+      await refused({ network_policy: { type: "allowlist", allowed_domains: ["a.example"] } }),
+      "network_policy",
+    );
+    assert.equal(await refused({ skills: [{ type: "skill_reference", skill_id: "x" }] }), "skills");
+    assert.equal(await refused({ name: "" }), "name");
+    assert.equal(await refused({ expires_after: { anchor: "last_active_at", minutes: 21 } }), "expires_after.minutes");
+  }));
+
+Deno.test("a file is put into a container, listed, fetched and deleted; its id is its place", () =>
+  withWork({}, async (app) => {
+    const { id } = await made(app);
+    const form = new FormData();
+    form.set("file", new File(["a,b\n1,2\n"], "sales.csv"));
+    const file = await read(app, "POST", `/containers/${id}/files`, form);
+    assert.deepEqual([file["object"], file["path"], file["bytes"], file["source"], file["container_id"]], [
+      "container.file",
+      "/mnt/data/sales.csv",
+      8,
+      "user",
+      id,
+    ]);
+    assert.match(String(file["id"]), /^cfile_[0-9a-f]{32}$/);
+    const path = `/containers/${id}/files/${file["id"]}`;
+    assert.deepEqual((await read(app, "GET", `/containers/${id}/files`))["data"], [file]);
+    assert.deepEqual(await read(app, "GET", path), file);
+    assert.equal(await (await ask(app, "GET", `${path}/content`)).text(), "a,b\n1,2\n");
+    assert.equal((await ask(app, "GET", `${path}/content`, undefined, "eve")).status, 404);
+    assert.equal((await read(app, "DELETE", path))["object"], "container.file.deleted");
+    assert.equal((await ask(app, "GET", path)).status, 404);
+  }));
+
+Deno.test("the hosted interpreter runs in a container that the next response finds again, and its files are cited", () => {
+  const asked: Array<ModelRequest> = [];
+  const noted = (step: Scripted.Step): Scripted.Step => (request) => {
+    asked.push(request);
+    return typeof step === "function" ? step(request) : step;
+  };
+  const steps = [
+    noted(python("c1", "x = 41")),
+    noted(Scripted.answers("Täglich 😀: [plot](sandbox:/mnt/data/plot.csv).")),
+    noted(python("c2", "x + 1")),
+    noted(Scripted.answers("42")),
+  ];
+  return withWork({ steps }, async (app) => {
+    const response = await ask(app, "POST", "/responses", { input: "Plot it", stream: true, tools: [interpreter] });
+    const events = eventsOf(await response.text());
+    assert.deepEqual(events.map((event) => event["sequence_number"]), events.map((_, index) => index));
+    assert.deepEqual(events.map((event) => event["type"]), [
+      "response.created",
+      "response.in_progress",
+      "response.output_item.added",
+      "response.code_interpreter_call.in_progress",
+      "response.code_interpreter_call_code.delta",
+      "response.code_interpreter_call_code.done",
+      "response.code_interpreter_call.interpreting",
+      "response.code_interpreter_call.completed",
+      "response.output_item.done",
+      "response.output_item.added",
+      "response.content_part.added",
+      "response.output_text.delta",
+      "response.output_text.annotation.added",
+      "response.output_text.done",
+      "response.content_part.done",
+      "response.output_item.done",
+      "response.completed",
+    ]);
+    const whole = events.at(-1)?.["response"] as Json;
+    const [call, message] = whole["output"] as [Json, Json];
+    assert.deepEqual([call["type"], call["status"], call["code"]], ["code_interpreter_call", "completed", "x = 41"]);
+    assert.deepEqual(call["outputs"], [{ type: "logs", logs: "ran x = 41" }]);
+    const [part] = message["content"] as [Json];
+    const text = String(part["text"]);
+    const [citation] = part["annotations"] as [Json];
+    const cited = [...text].slice(Number(citation["start_index"]), Number(citation["end_index"])).join("");
+    assert.equal(cited, "sandbox:/mnt/data/plot.csv");
+    assert.deepEqual([citation["type"], citation["filename"], citation["container_id"]], [
+      "container_file_citation",
+      "plot.csv",
+      call["container_id"],
+    ]);
+    const content = `/containers/${call["container_id"]}/files/${citation["file_id"]}/content`;
+    assert.equal(await (await ask(app, "GET", content)).text(), "a,b\n");
+    assert.deepEqual(asked[0]?.tools.map(({ name }) => name), ["python"], "no other tool of ours is offered");
+
+    const again = await read(app, "POST", "/responses", {
+      input: "And one more",
+      previous_response_id: whole["id"],
+      tools: [interpreter],
+    });
+    const [second] = again["output"] as [Json];
+    assert.equal(second["container_id"], call["container_id"], "auto is the container that is there");
+    const stored = await ask(app, "GET", `/responses/${again["id"]}?stream=true`);
+    const told = eventsOf(await stored.text()).at(-1)?.["response"] as Json;
+    assert.deepEqual(told["output"], again["output"], "what is told again has the same items");
+  });
+});
+
+Deno.test("the hosted shell runs its commands in order and tells each; a program that fails is a call that completed", () => {
+  const steps = [
+    Scripted.calls(Scripted.toolCall("c1", "shell", { commands: ["ls", "false"], timeout_ms: 5_000 })),
+    Scripted.answers("Done."),
+  ];
+  return withWork({ steps }, async (app) => {
+    const body = { input: "Look", tools: [{ type: "shell", environment: { type: "container_auto" } }] };
+    const whole = await read(app, "POST", "/responses", body);
+    const [call, output] = whole["output"] as [Json, Json];
+    assert.deepEqual(call["action"], { commands: ["ls", "false"], timeout_ms: 5_000, max_output_length: null });
+    assert.equal((call["environment"] as Json)["type"], "container_reference");
+    assert.deepEqual(output["output"], [
+      { stdout: "ran ls\n", stderr: "", outcome: { type: "exit", exit_code: 0 } },
+      { stdout: "ran false\n", stderr: "", outcome: { type: "exit", exit_code: 1 } },
+    ]);
+    assert.equal(output["status"], "completed");
+  });
+});
+
+Deno.test("a call of a tool that the request does not name is not carried out", () => {
+  const sandbox = working();
+  const steps = [
+    Scripted.calls(Scripted.toolCall("c1", "execute_bash", { command: "ls" })),
+    Scripted.answers("No."),
+  ];
+  return withWork({ steps, sandbox }, async (app) => {
+    const whole = await read(app, "POST", "/responses", { input: "Go", tools: [interpreter] });
+    assert.deepEqual(sandbox.executed, []);
+    assert.equal((whole["output"] as ReadonlyArray<Json>).length, 1, "and is no item of the response");
+  });
+});
+
+Deno.test("containers that are unknown, foreign or malformed are refused before anything runs", () =>
+  withWork({}, async (app) => {
+    const { id } = await made(app);
+    const refused = async (tool: Json, user?: string) => {
+      const response = await ask(app, "POST", "/responses", { input: "Go", tools: [tool] }, user);
+      return [response.status, (await response.json()).error.param];
+    };
+    assert.deepEqual(await refused({ type: "code_interpreter", container: "cntr_none" }), [404, null]);
+    assert.deepEqual(await refused({ type: "code_interpreter", container: id }, "eve"), [404, null]);
+    assert.deepEqual(await refused({ type: "code_interpreter" }), [400, "tools[0].container"]);
+    assert.deepEqual(await refused({ type: "shell", environment: { type: "local" } }), [400, "tools[0].environment"]);
+    assert.deepEqual(
+      await refused({ type: "code_interpreter", container: { type: "auto", memory_limit: "64g" } }),
+      [400, "tools[0].container.memory_limit"],
+    );
+  }));
