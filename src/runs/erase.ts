@@ -18,10 +18,8 @@ export interface Erased {
 }
 
 /**
- * Removes an owner's sessions, stored responses and conversations where there are stores of them, sandbox,
+ * Removes an owner's sessions, stored responses, conversations and containers where there are stores of them, sandbox,
  * workspace and snapshots.
- * Removes an owner's sessions, stored responses, conversations and containers where there are stores of them, sandbox and
- * workspace.
  *
  * *Details*: it goes on until a list of the owner's sessions is empty, so a session that is stored
  * meanwhile is removed as well. Erasing again is harmless.

@@ -205,6 +205,10 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/http/openai/contentParts.ts readUserMessage": "tried as a decoder below",
   "src/web/body.ts parseJson": "tried as a chat request's body below",
   "src/http/openai/decode.ts decodeRequest": "tried as a decoder below",
+  "src/http/openai/containers/wish.ts readWish": "compares words with a few of ours",
+  "src/runs/unnamedOwners.ts conversationNamed": "an operator's own command",
+  "src/services/Tracing.ts traced": "names of spans are ours",
+  "src/telemetry/requestSpan.ts endRequestSpan": "an error's type is a word of ours",
   "src/http/openai/attempt.ts readAttempt": "hashes a body that was read",
 };
 

@@ -56,7 +56,10 @@ export const makePlace = Effect.gen(function* () {
 
   /** Items as one entry, under an id of its own or the one that it has. */
   const entryOf = Effect.fnUntraced(function* (items: ReadonlyArray<JsonObject>, id = makeResponseId()) {
-    const { messages, instructions } = yield* readInput(items, artifactMbMax * mebibyte);
+    const { messages, instructions } = yield* readInput(items, {
+      bytesMax: artifactMbMax * mebibyte,
+      keepsFiles: false,
+    });
     const entry: ConversationEntry = { id, items: listed(items, id), turn: { messages, instructions } };
     return entry;
   });

@@ -72,7 +72,7 @@ export class ResponsesGroup extends HttpApiGroup.make("responses")
     HttpApiEndpoint.post("countInputTokens", "/responses/input_tokens", {
       payload: ResponseRequest,
       success: InputTokens,
-      error: runFailures,
+      error: containerRunFailures,
     }).annotateMerge(OpenApi.annotations({
       summary: "Estimate the tokens of an input",
       description: "Of everything that the model would read: input, what it goes on from, instructions and tools.",
@@ -80,7 +80,7 @@ export class ResponsesGroup extends HttpApiGroup.make("responses")
     HttpApiEndpoint.post("compactResponse", "/responses/compact", {
       payload: ResponseRequest,
       success: CompactedOut,
-      error: runFailures,
+      error: containerRunFailures,
     }).annotateMerge(OpenApi.annotations({
       summary: "Make a conversation shorter",
       description: "The user's messages, and in a sealed item what the model says of the rest; to be sent as input.",

@@ -6,6 +6,7 @@ import { Settings } from "../../../config.ts";
 import { ownerKey } from "../../../domain/ids.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import { Containers } from "../../../runs/Containers.ts";
+import { ConversationStore } from "../../../services/ConversationStore.ts";
 import { ResponseStore } from "../../../services/ResponseStore.ts";
 import { ArtifactLinks } from "../../caisson/ArtifactLinks.ts";
 import { readWish } from "../containers/wish.ts";
@@ -20,20 +21,26 @@ const lookedBackMax = 20;
 export interface Before {
   readonly items: ReadonlyArray<JsonObject>;
   readonly previous: string | null;
+  readonly conversation: string | undefined;
 }
 
 /** Makes the finder of containers for requests. */
 export const makeEquip = Effect.gen(function* () {
   const containers = yield* Containers;
   const links = yield* ArtifactLinks;
+  const conversations = yield* ConversationStore;
   const store = yield* ResponseStore;
   const settings = yield* Settings;
 
   const parts = { containers, links };
 
   /** The container that was worked in last in this conversation and is there still. */
-  const earlier = Effect.fnUntraced(function* (owner: Owner, { items, previous }: Before) {
+  const earlier = Effect.fnUntraced(function* (owner: Owner, { items, previous, conversation }: Before) {
     const named = [...containersOf(items)];
+    if (conversation !== undefined) {
+      const entries = Option.getOrElse(yield* conversations.entries(ownerKey(owner), conversation), () => []);
+      named.push(...containersOf(entries.slice(-lookedBackMax).flatMap((entry) => entry.items)));
+    }
     let next = previous;
     for (let looked = 0; next !== null && looked < lookedBackMax; looked++) {
       const found = yield* store.find(ownerKey(owner), next);
@@ -67,3 +74,6 @@ export const makeEquip = Effect.gen(function* () {
     return yield* makeKit(hosted, container, parts);
   });
 });
+
+/** Finds or makes the container of a request's hosted tools. */
+export type Equip = Effect.Success<typeof makeEquip>;

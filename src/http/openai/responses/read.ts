@@ -20,7 +20,7 @@ import { InvalidRequest } from "../../frame/errors.ts";
 import { pastBound } from "../chat/bounds.ts";
 import { splitModel } from "../chat/views.ts";
 import { begunOf, conversationOf } from "./begun.ts";
-import { makeEquip } from "./equip.ts";
+import { type Equip, makeEquip } from "./equip.ts";
 import { isHosted, readHosted } from "./hostedTools.ts";
 import { makeResponseId } from "./ids.ts";
 import { type Keeping, keeping, nowhere } from "./keep.ts";
@@ -34,6 +34,8 @@ const mebibyte = 1024 * 1024;
 /** A request that is understood. */
 export interface Asked {
   readonly run: RunRequest;
+  /** Finds or makes the container of its hosted tools; undefined where it names none. */
+  readonly kit: ReturnType<Equip>;
   /** The response in progress. */
   readonly begun: JsonObject;
   /** Tools that stood among the input. */
@@ -221,7 +223,6 @@ export const makeRead = Effect.gen(function* () {
       ...said.instructions,
     ];
     const keep = { store, begun, previous, background, draining: runs.draining, input: listed(items, id), history };
-    const kit = yield* equip(owner, offer.hosted, { items, previous });
     const run: RunRequest = {
       ...placed({ ...keep, owner, said, stored, conversation, conversations }),
       owner: stored ? owner : { ...owner, ephemeral: true },
@@ -231,13 +232,13 @@ export const makeRead = Effect.gen(function* () {
       parameters: parametersOf(body, offer),
       clientTools: offer.tools.map(({ declaration }) => declaration),
       useTools: false,
-      ...(kit !== undefined && { toolKit: kit }),
       detached: background,
       ...(typeof body.max_tool_calls === "number" && { ownCallsMax: body.max_tool_calls }),
       ...(body.truncation && { truncation: body.truncation }),
     };
     const asked: Asked = {
       run,
+      kit: equip(owner, offer.hosted, { items, previous, conversation }),
       begun,
       further: said.tools,
       streams: body.stream === true,

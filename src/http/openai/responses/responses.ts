@@ -39,7 +39,12 @@ export const make = Effect.gen(function* () {
 
   const respond = Effect.fnUntraced(function* (asked: Asked) {
     const notes = yield* RequestNotes;
-    const run = yield* runs.start({ ...asked.run, ...(notes.id !== undefined && { requestId: notes.id }) });
+    const kit = yield* asked.kit;
+    const run = yield* runs.start({
+      ...asked.run,
+      ...(kit !== undefined && { toolKit: kit }),
+      ...(notes.id !== undefined && { requestId: notes.id }),
+    });
     notes.run = run;
     const dialect = new ResponseDialect(asked.begun, asked.further);
     const answer = asked.streams
