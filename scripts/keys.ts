@@ -3,6 +3,7 @@
  *
  * Its arguments are `create NAME`, `list` or `revoke ID_OR_NAME`; `scripts/cli/commands.ts` explains them to people.
  */
+import { resolve } from "node:path";
 import { Effect } from "effect";
 import { createKey, keyFilePath, readKeys, revokeKeys } from "../src/adapters/identity/keyFile.ts";
 import { Settings } from "../src/config.ts";
@@ -10,7 +11,7 @@ import { typed } from "../src/root.ts";
 import { settingsLayer } from "./settings.ts";
 
 const program = Effect.gen(function* () {
-  const path = keyFilePath(yield* Settings);
+  const path = resolve(keyFilePath(yield* Settings));
   const [command, argument, ...rest] = Deno.args;
   if (command === "create" && argument !== undefined && rest.length === 0) {
     const { key, stored } = yield* createKey(path, argument);
@@ -19,7 +20,11 @@ const program = Effect.gen(function* () {
     return 0;
   }
   if (command === "list" && argument === undefined) {
-    for (const { id, name, createdAt } of (yield* readKeys(path)).keys) console.log(`${id}  ${createdAt}  ${name}`);
+    const { keys } = yield* readKeys(path);
+    for (const { id, name, createdAt } of keys) console.log(`${id}  ${createdAt}  ${name}`);
+    if (keys.length === 0) {
+      console.error(`no keys in ${path}; a server started elsewhere has a data directory of its own`);
+    }
     return 0;
   }
   if (command === "revoke" && argument !== undefined && rest.length === 0) {

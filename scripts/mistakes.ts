@@ -149,6 +149,16 @@ export const starting = {
     says: ["a name is 1 to 64 letters, digits and ._@-"],
     todo: "Choose a name without one.",
   },
+  elsewhere: {
+    what: "Keys, and no server that knows them",
+    says: ["no keys in /", "a server started elsewhere has a data directory of its own"],
+    todo: "Stand where the server was started, or set `CAISSON_DATA_PATH`; the server's log names its own.",
+  },
+  toolServer: {
+    what: "The MCP server of `MCP_SERVER_URL` does not run",
+    says: ["no code can be run now", "the tool server does not answer", "GET /health tells when"],
+    todo: "`caisson mcp` starts it; without `MCP_SERVER_URL` the tools run in the API itself.",
+  },
   twice: {
     what: "Two servers with one data directory",
     says: ["agent API listens on"],

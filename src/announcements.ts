@@ -37,6 +37,15 @@ export const warnOfUnknownSettings = Effect.fnUntraced(function* (others: Readon
   }
 });
 
+/** Says so when code cannot be run now, such as while the MCP server of `MCP_SERVER_URL` does not answer. */
+const warnWhenUnusable = Effect.gen(function* () {
+  const { healthy, detail } = yield* (yield* Sandbox).health;
+  if (healthy) return;
+  yield* Effect.logWarning(
+    `sandbox: no code can be run now: ${detail}. Requests that need it fail until this is mended; GET /health tells when`,
+  );
+});
+
 /** Says which sandbox runs code and which of its walls are missing. */
 export const sandbox = Layer.effectDiscard(
   Effect.gen(function* () {
@@ -48,6 +57,7 @@ export const sandbox = Layer.effectDiscard(
       yield* Effect.logWarning(`sandbox control not applied: ${control.name}`, control.detail);
     }
     yield* (yield* SandboxChosen)(info);
+    yield* Effect.forkScoped(warnWhenUnusable);
   }),
 );
 

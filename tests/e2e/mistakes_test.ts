@@ -61,6 +61,8 @@ const ways: Readonly<Record<keyof typeof starting, Way>> = {
   redis: { env: { CAISSON_SESSIONS: "redis" } },
   jwt: { env: { CAISSON_JWT_SECRET: "short" } },
   keyName: { args: ["keys", "create", "two words"] },
+  elsewhere: { args: ["keys", "list"] },
+  toolServer: { env: { MCP_SERVER_URL: "http://127.0.0.1:9/mcp" } },
   twice: {},
 };
 
