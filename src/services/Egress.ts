@@ -78,7 +78,8 @@ export interface EgressService {
    * when there is no list.
    *
    * *Details*: kept in memory until it is taken back, which who sets it must do when the owner is gone. Connections
-   * that are open go on.
+   * that are open go on. It says nothing to a server behind `MCP_SERVER_URL`, whose own the sandboxes and their way
+   * out are then: who needs a limit there must refuse.
    *
    * *Fails with* `EgressBeyond` when the operator does not allow all of them; nothing changes then.
    */

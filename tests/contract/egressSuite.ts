@@ -335,16 +335,28 @@ grep -rsl ${secret} /workspace /tmp /run /opt/caisson /etc /proc/self/environ /p
       assert.match(String(of("/plain").headers.authorization), /^Bearer caisson-secret-/);
     }), withSecret);
 
-  scene("git clones over https with a password that it never sees", ({ handle }) =>
-    Effect.gen(function* () {
-      const outcome = yield* run(
-        handle,
-        'git clone -q "https://ada:$API_TOKEN@allowed.example/repo.git" repo && cat repo/hello.txt; ' +
-          `grep -rs ${secret} . | wc -l`,
-        40_000,
-      );
-      assert.equal(outcome.stdout, "hello from git\n0\n", outcome.stderr);
-    }), withSecret);
+  scene(
+    "git clones and pushes over https with a password that it never sees",
+    ({ handle, ...world }) =>
+      Effect.gen(function* () {
+        const outcome = yield* run(
+          handle,
+          'git clone -q "https://ada:$API_TOKEN@allowed.example/repo.git" repo && cat repo/hello.txt; ' +
+            // More than git sends in one piece.
+            "cd repo && head -c 3000000 /dev/urandom >large && git add . && " +
+            "git -c user.name=a -c user.email=a@b.example commit -qm more && git push -q && cd .. && " +
+            'git clone -q "https://ada:$API_TOKEN@allowed.example/repo.git" again && cmp repo/large again/large && ' +
+            `grep -rs ${secret} . | wc -l`,
+          40_000,
+        );
+        assert.equal(outcome.stdout, "hello from git\n0\n", outcome.stderr);
+        const pushed = world.requests.filter(({ url }) => url?.endsWith("/git-receive-pack"));
+        assert.ok(
+          pushed.some(({ headers, bodyBytes }) => headers["transfer-encoding"] === "chunked" && bodyBytes > 3e6),
+        );
+      }),
+    withSecret,
+  );
 
   scene(
     "requests to a host with a secret go nowhere else, and not to a server that is not that host",

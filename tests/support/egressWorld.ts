@@ -37,36 +37,60 @@ export const ownAddress = "93.184.216.99";
 /** Where the names of a world lead that nothing else is said of. */
 export const publicAddress = "93.184.216.34";
 
-const bodyOf = async (request: IncomingMessage): Promise<number> => {
-  let bytes = 0;
-  for await (const piece of request) bytes += piece.length;
-  return bytes;
+const bodyOf = async (request: IncomingMessage): Promise<Buffer> => {
+  const pieces: Array<Buffer> = [];
+  for await (const piece of request) pieces.push(piece);
+  return Buffer.concat(pieces);
 };
 
-/** The bare repository of git at `/repo.git/`, for who shows this user and password. */
+/** User and password of the repository of git at `/repo.git/`. */
 export const gitUser = "ada:real-secret-of-the-origin";
 
 /** Answers `/bytes/N` with so many, `/to/URL` with a redirect, `/slow` never, everything else with a greeting. */
-const answer = (request: IncomingMessage, response: ServerResponse) => {
+const answer = (request: IncomingMessage, body: Buffer, response: ServerResponse) => {
   const [, what, ...rest] = (request.url ?? "").split("/");
   if (what === "to") return response.writeHead(302, { Location: decodeURIComponent(rest.join("/")) }).end();
   if (what === "bytes") return response.end(Buffer.alloc(Number(rest[0])));
   if (what === "slow") return;
-  if (what === "repo.git") return git(rest.join("/").split("?")[0] ?? "", request, response);
+  if (what === "repo.git") return git(request, body, response);
   response.end(`hello from ${request.headers.host}\n`);
 };
 
-/** Files of a repository as `git update-server-info` leaves them. */
-const git = (path: string, request: IncomingMessage, response: ServerResponse) => {
+/** What `git http-backend` answers, to who shows the user and password. */
+const git = async (request: IncomingMessage, body: Buffer, response: ServerResponse): Promise<unknown> => {
   if (request.headers.authorization !== `Basic ${Buffer.from(gitUser).toString("base64")}`) {
     return response.writeHead(401, { "WWW-Authenticate": 'Basic realm="git"' }).end();
   }
-  const folder = repository();
-  try {
-    return response.end(Deno.readFileSync(`${folder}/${path}`));
-  } catch {
-    return response.writeHead(404).end();
+  const { pathname, searchParams } = new URL(request.url ?? "/", "https://allowed.example");
+  const child = new Deno.Command("git", {
+    args: ["http-backend"],
+    env: {
+      GIT_PROJECT_ROOT: repository(),
+      GIT_HTTP_EXPORT_ALL: "1",
+      PATH_INFO: pathname,
+      QUERY_STRING: searchParams.toString(),
+      REQUEST_METHOD: request.method ?? "GET",
+      CONTENT_TYPE: request.headers["content-type"] ?? "",
+      CONTENT_LENGTH: String(body.length),
+      HTTP_CONTENT_ENCODING: request.headers["content-encoding"] ?? "",
+      REMOTE_USER: "ada",
+    },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  const written = writer.write(body).then(() => writer.close(), () => {});
+  const { stdout } = await child.output();
+  await written;
+  const answered = Buffer.from(stdout);
+  const end = answered.indexOf("\r\n\r\n");
+  for (const line of answered.toString("latin1", 0, end).split("\r\n")) {
+    const [name = "", value = ""] = line.split(": ");
+    if (name === "Status") response.statusCode = Number(value.slice(0, 3));
+    else response.setHeader(name, value);
   }
+  return response.end(answered.subarray(end + 4));
 };
 
 let made: string | undefined;
@@ -84,8 +108,8 @@ const repository = (): string => {
   run("-C", "work", "add", ".");
   run("-C", "work", "-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "-qm", "first");
   run("clone", "-q", "--bare", "work", "repo.git");
-  run("-C", "repo.git", "update-server-info");
-  return made = `${folder}/repo.git`;
+  run("-C", "repo.git", "config", "http.receivepack", "true");
+  return made = folder;
 };
 
 const listening = (server: Server | ReturnType<typeof createPlain>) =>
@@ -116,9 +140,9 @@ export const egressWorld = (
     };
     const handle = (secure: boolean) => async (request: IncomingMessage, response: ServerResponse) => {
       const { headers, url } = request;
-      const bodyBytes = await bodyOf(request);
-      seen.requests.push({ host: headers.host, url, headers, bodyBytes, secure });
-      answer(request, response);
+      const body = await bodyOf(request);
+      seen.requests.push({ host: headers.host, url, headers, bodyBytes: body.length, secure });
+      await answer(request, body, response);
     };
     const { certificate: cert, key } = authority.issue("allowed.example");
     const secure = createSecure({

@@ -2,7 +2,7 @@
  * The proxy's end in the server: one request of a program, judged, and its connection to the end.
  */
 import { Buffer } from "node:buffer";
-import { Clock, Effect, type Scope } from "effect";
+import { Clock, Effect, References, type Scope } from "effect";
 import { ownerKey } from "../../domain/ids.ts";
 import { type EgressRule, hostName, tlsPort } from "../../domain/EgressRule.ts";
 import type { Owner, OwnerKey } from "../../domain/Owner.ts";
@@ -123,7 +123,10 @@ const outcomeOf = (connection: Connection, durationMs: number): EgressConnection
 };
 
 const logged = (key: string, { host, port, verdict, ...about }: EgressConnection) =>
-  Effect.logInfo(`egress ${verdict}: ${host}:${port}`).pipe(Effect.annotateLogs({ owner: key.slice(0, 12), ...about }));
+  // Not what the line would inherit: of the request that opened the sandbox, which may be long over.
+  Effect.logInfo(`egress ${verdict}: ${host}:${port}`).pipe(
+    Effect.provideService(References.CurrentLogAnnotations, { owner: key.slice(0, 12), ...about }),
+  );
 
 /** Serves one connection; see the port's `serve`. */
 export const serve = (shared: ProxyContext) =>
