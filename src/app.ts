@@ -79,18 +79,28 @@ export const settings = Settings.layer.pipe(Layer.provide(environment));
 const loaded = <M>(load: () => Promise<M>) => Effect.promise(load);
 
 const logging = (toStderr: boolean) =>
-  Layer.unwrap(
-    Effect.map(Settings, ({ logLevel, captureContent: tellsContent }) =>
-      Logging.layer(logLevel, {
-        isTerminal: (toStderr ? process.stderr : process.stdout).isTTY,
-        toStderr,
-        tellsContent,
-      })),
-  );
+  Layer.unwrap(Effect.gen(function* () {
+    const settings = yield* Settings;
+    const further = Option.isNone(Otlp.endpointOf(settings, "logs")) ? Option.none() : yield* Effect.flatMap(
+      loaded(() => import("./telemetry/otlp.ts")),
+      ({ logger }) => logger,
+    );
+    return Logging.layer(settings.logLevel, {
+      isTerminal: (toStderr ? process.stderr : process.stdout).isTTY,
+      toStderr,
+      tellsContent: settings.captureContent,
+      ...(Option.isSome(further) && { further: further.value }),
+    });
+  }));
 
 /** Measurements, where the settings ask for them; without them the measured form of a port is the port itself. */
 const measurements = Layer.merge(
-  Layer.unwrap(Effect.map(Settings, ({ metrics }) => metrics ? Meter.layer : Layer.empty)),
+  Layer.unwrap(
+    Effect.map(
+      Settings,
+      (settings) => settings.metrics || Option.isSome(Otlp.endpointOf(settings, "metrics")) ? Meter.layer : Layer.empty,
+    ),
+  ),
   byNameOnly,
 );
 

@@ -24,6 +24,8 @@ export interface LoggingOptions {
   readonly toStderr: boolean;
   /** Lines may repeat what users, models and providers said. */
   readonly tellsContent: boolean;
+  /** Gets every line as well, failures told as in those that are written here. */
+  readonly further?: Logger.Logger<unknown, void>;
 }
 
 const isFailure = (value: unknown): value is Failure & Error =>
@@ -74,7 +76,10 @@ export const layer = (level: SettingsService["logLevel"], options: LoggingOption
     ? Logger.consolePretty()
     : Logger.withConsoleLog(formatted);
   return Layer.merge(
-    Logger.layer([detailed(logger, options.tellsContent)]),
+    Logger.layer(
+      [logger, ...(options.further === undefined ? [] : [options.further])]
+        .map((each) => detailed<unknown>(each, options.tellsContent)),
+    ),
     Layer.succeed(References.MinimumLogLevel, levels[level]),
   );
 };

@@ -20,6 +20,7 @@ export const layer = HttpRouter.use(Effect.fnUntraced(function* (router) {
   const identity = yield* Identity;
   const sessions = yield* McpSessions;
   meter.gauge(instruments.mcpSessions, {}, sessions.size);
+  if (!settings.metrics) return;
   const checkAddress = makeAddressCheck(settings, identity.anonymous);
   const scrape = makeScrape(settings, identity, meter);
   yield* router.add(

@@ -22,6 +22,22 @@ export interface SenderOptions<A> {
   readonly dropped: (count: number) => void;
 }
 
+/**
+ * Makes what says whether a collector takes what it is sent: its first failure once, at warning, and the first time
+ * that it takes something again.
+ */
+export const makeVerdict = (what: string) => {
+  let isFailing = false;
+  return (isTaken: boolean): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (isTaken !== isFailing) return Effect.void;
+      isFailing = !isTaken;
+      return isTaken
+        ? Effect.logInfo(`the collector takes ${what} again`)
+        : Effect.logWarning(`the collector does not take ${what}: they are dropped and counted until it does`);
+    });
+};
+
 /** A queue that empties itself into a collector, one request at a time. */
 export interface BatchSender<A> {
   /** Takes an item; it never waits and never fails. */
@@ -39,24 +55,16 @@ export const makeBatchSender = Effect.fnUntraced(function* <A>(
 ): Effect.fn.Return<BatchSender<A>, never, Scope.Scope> {
   const { what, queueMax, batchMax, interval, timeout, send, dropped } = options;
   let waiting: Array<A> = [];
-  let isFailing = false;
   const full = yield* Latch.make();
-
-  const told = Effect.fnUntraced(function* (isTaken: boolean, count: number) {
-    if (!isTaken) dropped(count);
-    if (isTaken !== isFailing) return;
-    isFailing = !isTaken;
-    yield* isTaken
-      ? Effect.logInfo(`the collector takes ${what} again`)
-      : Effect.logWarning(`the collector does not take ${what}: they are dropped and counted until it does`);
-  });
+  const verdict = makeVerdict(what);
 
   const flush = Effect.gen(function* () {
     while (waiting.length > 0) {
       const batch = waiting.slice(0, batchMax);
       waiting = waiting.slice(batchMax);
       const exit = yield* Effect.exit(Effect.timeout(send(batch), timeout));
-      yield* told(Exit.isSuccess(exit), batch.length);
+      if (Exit.isFailure(exit)) dropped(batch.length);
+      yield* verdict(Exit.isSuccess(exit));
       // What came meanwhile waits for its turn: a collector that does not answer is not asked at once again.
       if (Exit.isFailure(exit)) return;
     }

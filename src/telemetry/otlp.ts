@@ -3,7 +3,7 @@
  *
  * *Source*: OTLP 1.9 over HTTP, protobuf or JSON; the settings are those of OpenTelemetry's specification.
  */
-import { Clock, Duration, Effect, Layer, Option, Redacted } from "effect";
+import { Clock, Context, Duration, Effect, Layer, type Logger, Option, Redacted, type Scope } from "effect";
 import { FetchHttpClient, type HttpBody, HttpClient, HttpClientRequest } from "effect/http";
 import { OtlpResource, OtlpSerialization } from "effect/observability";
 import { Settings, type SettingsService } from "../config.ts";
@@ -14,6 +14,8 @@ import { endpointOf } from "./endpoints.ts";
 import { makeBatchSender } from "./BatchSender.ts";
 import { CurrentMeter } from "./Meter.ts";
 import { instruments, key } from "./names.ts";
+import { makeOtlpLogger, type OtlpLine } from "./otlpLogs.ts";
+import { report } from "./otlpMetrics.ts";
 import { makeTracing, type OtlpSpan, type Sampler } from "./Spans.ts";
 
 /** The samplers by the names of the specification. */
@@ -56,6 +58,13 @@ const makePost = Effect.fnUntraced(function* (settings: SettingsService, url: st
 
 const scope = { name: "caisson", version };
 
+const boundsOf = (settings: SettingsService) => ({
+  queueMax: settings.otelQueueMax,
+  batchMax: Math.min(settings.otelBatchMax, settings.otelQueueMax),
+  interval: Duration.millis(settings.otelBatchDelayMs),
+  timeout: Duration.millis(settings.otlpTimeoutMs),
+});
+
 /** Sends traces. */
 const traces = (settings: SettingsService, url: string) =>
   Layer.effect(
@@ -68,10 +77,7 @@ const traces = (settings: SettingsService, url: string) =>
       yield* Effect.logInfo(`traces are sent to ${new URL(url).origin}`);
       const { push } = yield* makeBatchSender<OtlpSpan>({
         what: "traces",
-        queueMax: settings.otelQueueMax,
-        batchMax: Math.min(settings.otelBatchMax, settings.otelQueueMax),
-        interval: Duration.millis(settings.otelBatchDelayMs),
-        timeout: Duration.millis(settings.otlpTimeoutMs),
+        ...boundsOf(settings),
         send: (spans) =>
           Effect.suspend(() =>
             post(serialization.traces({ resourceSpans: [{ resource, scopeSpans: [{ scope, spans: [...spans] }] }] }))
@@ -89,17 +95,66 @@ const traces = (settings: SettingsService, url: string) =>
     }),
   );
 
-/** Sends what the settings send; without an endpoint there is nothing here. */
+/** Sends measurements, which are made where an endpoint asks for them. */
+const metrics = (settings: SettingsService, url: string) =>
+  Layer.effectDiscard(Effect.gen(function* () {
+    const meter = yield* CurrentMeter;
+    if (meter === undefined) return;
+    const serialization = yield* OtlpSerialization.OtlpSerialization;
+    const post = yield* makePost(settings, url);
+    const resource = resourceOf(settings);
+    yield* Effect.logInfo(`metrics are sent to ${new URL(url).origin}`);
+    yield* report(meter, {
+      interval: Duration.millis(settings.otelMetricsIntervalMs),
+      timeout: Duration.millis(settings.otlpTimeoutMs),
+      send: (all) =>
+        post(serialization.metrics({ resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics: all }] }] })),
+    });
+  }));
+
+/** How what is sent is written and carried. */
+const carried = (settings: SettingsService) =>
+  Layer.mergeAll(
+    settings.otlpProtocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf,
+    FetchHttpClient.layer,
+    Layer.succeed(FetchHttpClient.RequestInit, { redirect: "error" }),
+  );
+
+/** Sends the traces and measurements that the settings send; without an endpoint there is nothing here. */
 export const layer: Layer.Layer<never, never, Settings> = Layer.unwrap(
-  Effect.map(Settings, (settings) =>
-    Option.match(endpointOf(settings, "traces"), {
-      onNone: () => Layer.empty,
-      onSome: (url) => traces(settings, url),
-    }).pipe(
-      Layer.provide(
-        settings.otlpProtocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf,
-      ),
-      Layer.provide(FetchHttpClient.layer),
-      Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "error" })),
-    )),
+  Effect.map(Settings, (settings) => {
+    const ifSent = <A, R>(signal: "traces" | "metrics", send: (url: string) => Layer.Layer<A, never, R>) =>
+      Option.match(endpointOf(settings, signal), { onNone: () => Layer.empty, onSome: send });
+    return Layer.merge(
+      ifSent("traces", (url) => traces(settings, url)),
+      ifSent("metrics", (url) => metrics(settings, url)),
+    ).pipe(Layer.provide(carried(settings)));
+  }),
 );
+
+/** A logger that sends lines; none when the settings send none. It works until its scope closes. */
+export const logger: Effect.Effect<Option.Option<Logger.Logger<unknown, void>>, never, Settings | Scope.Scope> = Effect
+  .gen(function* () {
+    const settings = yield* Settings;
+    const endpoint = endpointOf(settings, "logs");
+    if (Option.isNone(endpoint)) return Option.none();
+    const context = yield* Layer.build(carried(settings));
+    const serialization = Context.get(context, OtlpSerialization.OtlpSerialization);
+    const post = yield* Effect.provideContext(makePost(settings, endpoint.value), context);
+    const resource = resourceOf(settings);
+    const { push } = yield* makeBatchSender<OtlpLine>({
+      what: "logs",
+      ...boundsOf(settings),
+      send: (logRecords) =>
+        Effect.suspend(() =>
+          Effect.provideContext(
+            post(
+              serialization.logs({ resourceLogs: [{ resource, scopeLogs: [{ scope, logRecords: [...logRecords] }] }] }),
+            ),
+            context,
+          )
+        ),
+      dropped: () => {},
+    });
+    return Option.some(makeOtlpLogger(push, settings.captureContent));
+  });

@@ -20,7 +20,9 @@ export const layer = HttpRouter.use(Effect.fnUntraced(function* (router) {
   const watch = yield* LoopWatch;
   meter.gauge(instruments.activeRuns, {}, runs.running);
   meter.gauge(instruments.loopLag, {}, Effect.map(watch.lag, ({ worstMs }) => worstMs / 1000));
-  const scrape = makeScrape(yield* Settings, yield* Identity, meter);
+  const settings = yield* Settings;
+  if (!settings.metrics) return;
+  const scrape = makeScrape(settings, yield* Identity, meter);
   yield* router.add(
     "GET",
     metricsPath,

@@ -144,7 +144,7 @@ export const requestLog = (watch: LoopWatchService, meter: RequestMeter | undefi
           const outcome = notes.outcome ?? (exit._tag === "Failure" ? "disconnected" : "sent");
           endRequestSpan(span, seen.status, notes.error, outcome);
           measure?.({ ...seen, errorType: notes.error, outcome, durationMs });
-          yield* Effect.annotateLogs(Effect.logInfo("request"), {
+          const line = Effect.annotateLogs(Effect.logInfo("request"), {
             request_id: id,
             method,
             path,
@@ -153,11 +153,11 @@ export const requestLog = (watch: LoopWatchService, meter: RequestMeter | undefi
             ...(seen.headMs !== undefined && { first_byte_ms: seen.headMs }),
             ...(notes.user !== undefined && { user: notes.user }),
             ...(notes.model !== undefined && { model: notes.model }),
-            ...(span !== undefined && { trace_id: span.traceId }),
             ...runFields(notes.run),
             ...(notes.error !== undefined && { error: notes.error }),
             outcome,
           });
+          yield* span === undefined ? line : Effect.provideService(line, CurrentSpan, span);
         })
       );
       const response = yield* app.pipe(
