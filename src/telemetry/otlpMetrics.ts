@@ -58,7 +58,7 @@ const pointsOf = (
 };
 
 /** Everything measured. */
-export const metricsOf = (meter: Meter, startNanos: bigint, nowNanos: bigint): Array<OtlpMetric> => {
+const metricsOf = (meter: Meter, startNanos: bigint, nowNanos: bigint): Array<OtlpMetric> => {
   const times = { startTimeUnixNano: String(startNanos), timeUnixNano: String(nowNanos) };
   return Metric.snapshotUnsafe(meter.context).flatMap((series) => {
     const points = pointsOf(series, times);
