@@ -7,6 +7,7 @@ import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import type { CellOutcome } from "../../src/domain/Cell.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { ModelRequest } from "../../src/services/Model.ts";
+import { layer as offline } from "../../src/adapters/model/Offline.ts";
 import { type App, type AppOptions, withApp } from "../support/app.ts";
 import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 
@@ -258,3 +259,17 @@ Deno.test("containers that are unknown, foreign or malformed are refused before 
       [400, "tools[0].container.memory_limit"],
     );
   }));
+
+Deno.test("without a key the stand-in runs code in the hosted interpreter, and in the hosted shell", async () => {
+  const sandbox = working();
+  await withApp({ sandbox, model: offline }, async (app) => {
+    const body = (input: string, tools: ReadonlyArray<Json>) => ({ model: "caisson-offline", input, tools });
+    const first = await read(app, "POST", "/responses", body("Execute: print(6 * 7)", [interpreter]));
+    const [call, message] = first["output"] as [Json, Json];
+    assert.deepEqual([call["type"], call["code"]], ["code_interpreter_call", "print(6 * 7)"]);
+    assert.match(String((message["content"] as [Json])[0]["text"]), /The Python code printed:\n\n```\nran print/);
+    const shell = [{ type: "shell", environment: { type: "container_auto" } }];
+    const second = await read(app, "POST", "/responses", body("Run ls -la", shell));
+    assert.deepEqual(((second["output"] as [Json])[0]["action"] as Json)["commands"], ["ls -la"]);
+  });
+});

@@ -11,6 +11,8 @@ export type Step =
   | { readonly _tag: "Write"; readonly path: string; readonly content: string }
   | { readonly _tag: "Read"; readonly path: string }
   | { readonly _tag: "Docstring"; readonly path: string; readonly name: string }
+  /** Code for a tool that a request has in the place of ours. */
+  | { readonly _tag: "Hosted"; readonly tool: "python" | "shell"; readonly source: string }
   /** A tool named outright, ours or the client's, with its arguments as JSON text. */
   | { readonly _tag: "Named"; readonly tool: string; readonly argumentsJson: string };
 
@@ -29,9 +31,27 @@ export const toolOf = (step: Step): string => {
       return "read_file";
     case "Docstring":
       return "read_docstring";
+    case "Hosted":
     case "Named":
       return step.tool;
   }
+};
+
+/** A step as the tools of a request can carry it out: code goes to a hosted tool where ours is not offered. */
+export const withOffered = (step: Step, offered: ReadonlySet<string>): Step => {
+  if (offered.has(toolOf(step))) return step;
+  if (step._tag === "Python" && offered.has("python")) return { _tag: "Hosted", tool: "python", source: step.code };
+  if (step._tag === "Bash" && offered.has("shell")) return { _tag: "Hosted", tool: "shell", source: step.command };
+  if (step._tag === "Python" && offered.has("shell")) {
+    return { _tag: "Hosted", tool: "shell", source: Code.pythonCommand(step.code) };
+  }
+  if (step._tag === "Bash" && offered.has("python")) {
+    const run = `import subprocess; print(subprocess.run(${
+      JSON.stringify(step.command)
+    }, shell=True, capture_output=True, text=True).stdout)`;
+    return { _tag: "Hosted", tool: "python", source: run };
+  }
+  return step;
 };
 
 /** The arguments of a step's call, as JSON text. */
@@ -47,6 +67,8 @@ export const argumentsOf = (step: Step): string => {
       return JSON.stringify({ file_path: step.path });
     case "Docstring":
       return JSON.stringify({ file_path: step.path, function_name: step.name });
+    case "Hosted":
+      return JSON.stringify(step.tool === "python" ? { code: step.source } : { commands: [step.source] });
     case "Named":
       return step.argumentsJson;
   }

@@ -73,6 +73,8 @@ const nameOf = (step: Step): string => {
       return `Reading ${step.path}`;
     case "Docstring":
       return `Reading the docstring of ${step.name}`;
+    case "Hosted":
+      return step.tool === "python" ? "The Python code" : "The command";
     case "Named":
       return `The tool ${step.tool}`;
   }
@@ -97,6 +99,24 @@ const ofOutcome = (name: string, outcome: typeof Outcome.Type): string => {
   return parts.join("\n\n");
 };
 
+const Printed = Schema.Struct({
+  stdout: Schema.String,
+  result: Schema.optionalKey(Schema.String),
+  error: Schema.optionalKey(Schema.String),
+});
+const decodePrinted = Schema.decodeUnknownOption(
+  Schema.fromJsonString(Schema.Union([Printed, Schema.Array(Printed)])),
+);
+
+/** What a hosted tool's result says in words; as it stands where it is none of those known here. */
+const printed = (content: string): string =>
+  Option.match(decodePrinted(content), {
+    onNone: () => content,
+    onSome: (found) =>
+      ("stdout" in found ? [found] : found).flatMap(({ stdout, result = "", error = "" }) => [stdout, result, error])
+        .map((text) => text.trimEnd()).filter((text) => text !== "").join("\n"),
+  });
+
 /** What to say about a step and its result, quoting the result. */
 export const describe = (step: Step, result: StepResult): string => {
   const name = nameOf(step);
@@ -115,6 +135,8 @@ export const describe = (step: Step, result: StepResult): string => {
       return result.content.trim() === ""
         ? `${step.name} has no docstring.`
         : quoting(`The docstring of ${step.name} says`, result.content);
+    case "Hosted":
+      return quoting(`${name} printed`, printed(result.content));
     case "Named":
       return quoting(`${name} answered`, result.content);
   }
@@ -126,6 +148,7 @@ export const announce = (step: Step, index: number, total: number): string =>
     {
       Bash: "run a command",
       Python: "run Python",
+      Hosted: "run code",
       Write: "write",
       Read: "read",
       Docstring: "read the docstring of",

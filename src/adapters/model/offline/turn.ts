@@ -11,7 +11,7 @@ import { abilities, announce, confession, describe, failed } from "./answer.ts";
 import { writtenFile } from "./history.ts";
 import { offeredCall } from "./offered.ts";
 import { answerTitleRequest, answerUiTask } from "./uiTask.ts";
-import { argumentsOf, ourTools, type Step, toolOf } from "./Step.ts";
+import { argumentsOf, ourTools, type Step, toolOf, withOffered } from "./Step.ts";
 import { tooLong, understand, understoodCharsMax } from "./understand.ts";
 
 /** What the model does in a turn: it says `text`, then makes `call` if there is one. */
@@ -53,7 +53,8 @@ const stepsOf = (
 ): ReadonlyArray<Step> => {
   const offered = tools.map((tool) => tool.name);
   const steps = understand(message, { file: attached ?? writtenFile(before), tools: offered });
-  const isTheirs = offered.length > 0 && !offered.some((name) => ourTools.has(name));
+  const runsHosted = steps.length > 0 && offered.some((name) => name === "python" || name === "shell");
+  const isTheirs = offered.length > 0 && !runsHosted && !offered.some((name) => ourTools.has(name));
   if (!isTheirs || message.length > understoodCharsMax || steps.some(({ _tag }) => _tag === "Named")) return steps;
   const meant = offeredCall(message, tools);
   return meant === undefined ? steps : [meant];
@@ -107,10 +108,11 @@ export const decide = (request: ModelRequest): Turn | Unfulfillable => {
     ? undefined
     : answerUiTask(message) ?? answerTitleRequest(request.system, messages.map(textOf));
   if (task !== undefined) return { text: task };
-  const plan = planOf(request, message, { before, attached: files.at(-1) });
-  if ("why" in plan) return plan;
+  const planned = planOf(request, message, { before, attached: files.at(-1) });
+  if ("why" in planned) return planned;
 
   const offered = new Set(request.tools.map((tool) => tool.name));
+  const plan = planned.map((step) => withOffered(step, offered));
   const tools = request.parameters.toolChoice?._tag === "None" ? new Set<string>() : offered;
   const results = resultsOf(run);
   const described = plan.slice(0, results.length).map((step, index) => {
