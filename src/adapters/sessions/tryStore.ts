@@ -3,12 +3,16 @@
  */
 import { Effect } from "effect";
 import { makeId } from "../../domain/ids.ts";
+import { user } from "../../domain/Message.ts";
 import { OwnerKey } from "../../domain/Owner.ts";
 import { zero } from "../../domain/Usage.ts";
 import { type SessionsService, SessionsUnavailable } from "../../services/Sessions.ts";
 
 /** The owner of turns that only try a store: no hash of an owner's names is all zeros. */
 const nobody = OwnerKey.make("0".repeat(32));
+
+/** Characters of the turn that is tried: as much as a command prints; a disk that is full but for a page takes less. */
+const triedCharacters = 64 * 1024;
 
 /**
  * Keeps a turn, reads it back and removes it.
@@ -22,7 +26,7 @@ export const tryStore = Effect.fnUntraced(function* (
   yield* append(key, {
     id: makeId("turn"),
     parent: { _tag: "Root" },
-    messages: [],
+    messages: [user("x".repeat(triedCharacters))],
     status: "completed",
     model: "",
     usage: zero,
