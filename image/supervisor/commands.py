@@ -51,6 +51,7 @@ class Commands:
         self.oom = OomCounter(settings.cgroup)
         self.active = {}
         self.paused = False
+        self.jobs = None  # Until the first background job.
         self.pool = Pool(settings, self._on_fork, self._on_retire)
 
     # Starting ------------------------------------------------------------------------------------
@@ -64,16 +65,18 @@ class Commands:
             raise OSError(errno.EAGAIN, "too many commands at once")
         files.make_artifacts_folder(self.settings.artifacts)
         oom_before = self.oom.read()  # The shell runs as soon as a runner has the text.
-        owner = self.pool.start(text, bool(flags & wire.EXEC_WITH_STDIN))
-        saved = os.path.join(self.settings.workspace, ".caisson", "output")
-        command = Command(
-            ident,
-            owner,
-            timeout_ms / 1000,
-            Capture(bound, saved, f"{name}.stdout"),
-            Capture(bound, saved, f"{name}.stderr"),
-            oom_before,
-        )
+        if flags & wire.EXEC_BACKGROUND:
+            stdout = stderr = self._load_jobs().begin(ident)
+        else:
+            saved = os.path.join(self.settings.workspace, ".caisson", "output")
+            stdout, stderr = (Capture(bound, saved, f"{name}.{stream}") for stream in ("stdout", "stderr"))
+        try:
+            owner = self.pool.start(text, bool(flags & wire.EXEC_WITH_STDIN))
+        except BaseException:
+            if flags & wire.EXEC_BACKGROUND:
+                self.jobs.drop(ident)
+            raise
+        command = Command(ident, owner, timeout_ms / 1000, stdout, stderr, oom_before)
         owner.command = command
         if self.active:
             command.alone = False
@@ -81,6 +84,17 @@ class Commands:
                 other.alone = False
         self.active[ident] = command
         self.pool.keep_spare(len(self.active))
+
+    def read_job(self, ident, payload):
+        """Answers with a part of what a background job printed."""
+        self.outbox.send(wire.OK, ident, self._load_jobs().read(payload))
+
+    def _load_jobs(self):
+        if self.jobs is None:
+            import jobs  # Only here: most sandboxes have no job.
+
+            self.jobs = jobs.Jobs()
+        return self.jobs
 
     def _on_fork(self, owner):
         self.loop.watch(owner.status, lambda: self._on_status(owner))

@@ -30,7 +30,7 @@ _LIMITS = [
 ]
 # Frames that begin something under their id, which must be free.
 _BEGINNINGS = {wire.EXEC, wire.WRITE, wire.READ_TEXT, wire.READ_BYTES, wire.DOCSTRING, wire.CHANGED, wire.USAGE}
-_BEGINNINGS |= {wire.KERNEL_RUN, wire.TREE, wire.PUT_BACK}
+_BEGINNINGS |= {wire.KERNEL_RUN, wire.TREE, wire.PUT_BACK, wire.JOB_READ}
 
 
 class Loop:
@@ -103,6 +103,7 @@ class Service:
             wire.CHANGED: self._changed,
             wire.USAGE: self._usage,
             wire.KERNEL_RUN: self._run_cell,
+            wire.JOB_READ: self.commands.read_job,
             wire.TREE: self._tree,
             wire.PUT_BACK: self._put_back,
             **{kind: self._network(kind) for kind in range(wire.NET_DATA, wire.NET_DIAL + 1)},

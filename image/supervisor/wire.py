@@ -28,13 +28,14 @@ EXEC, STDIN, CANCEL, WRITE, CHUNK, COMMIT, READ_TEXT, READ_BYTES, CREDIT, DOCSTR
 TREE, PUT_BACK = 24, 25
 NET_DATA, NET_CREDIT, NET_END, NET_RESET, NET_DIAL = range(32, 37)
 KERNEL_RUN = 48
+JOB_READ = 49
 # Supervisor to server
 STDOUT, STDERR, STDOUT_TAIL, STDERR_TAIL, EXIT, OK, ERROR, DATA, HELLO, PONG, TAKEN = range(65, 76)
 NET_OPEN, TELL_NET_DATA, TELL_NET_CREDIT, TELL_NET_END, TELL_NET_RESET = range(96, 101)
 DISPLAY = 104
 
 EXEC_HEAD = struct.Struct(">IIBB")  # timeout in ms, output bound in bytes, flags, length of the output name
-EXEC_WITH_STDIN = 1
+EXEC_WITH_STDIN, EXEC_BACKGROUND = 1, 2
 # Timeout in ms, output bound in bytes, length of the kernel's name, length of the output name
 KERNEL_RUN_HEAD = struct.Struct(">IIBB")
 

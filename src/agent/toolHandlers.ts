@@ -10,7 +10,7 @@ import { sniffImage } from "../domain/Artifact.ts";
 import type { ExecutionOutcome } from "../domain/Execution.ts";
 import type { ToolCall } from "../domain/Message.ts";
 import { shownImageBytesMax, type ToolResult } from "../domain/Tool.ts";
-import type { FileError, FileText, SandboxError, SandboxHandle } from "../services/Sandbox.ts";
+import type { FileError, FileText, JobError, SandboxError, SandboxHandle } from "../services/Sandbox.ts";
 import type { ToolCallOptions } from "../services/Toolbox.ts";
 import {
   agentTools,
@@ -18,18 +18,22 @@ import {
   editFile,
   executeBash,
   executePython,
+  killJob,
+  listJobs,
   readDocstring,
   readFile,
+  readJob,
   viewImage,
   writeFile,
 } from "../domain/agentTools.ts";
 import { cellResult } from "./cellResult.ts";
 import { FileEdits, wholeFile } from "./fileEdits.ts";
+import { killing, listedJobs, readingOf, startJob } from "./jobCalls.ts";
 
 /** A call that cannot be carried out, in words that let the model mend it. */
 export class ToolFailure extends Schema.TaggedError<ToolFailure>()("ToolFailure", { message: Schema.String }) {}
 
-type Handled = Effect.Effect<ToolResult, ToolFailure | FileError | SandboxError>;
+type Handled = Effect.Effect<ToolResult, ToolFailure | FileError | JobError | SandboxError>;
 type Acquire = Effect.Effect<SandboxHandle, SandboxError>;
 
 const parseArguments = Schema.decodeUnknownEffect(
@@ -56,6 +60,9 @@ const decodeWriteFile = decoder(writeFile.name, writeFile.arguments);
 const decodeEditFile = decoder(editFile.name, editFile.arguments);
 const decodeViewImage = decoder(viewImage.name, viewImage.arguments);
 const decodeReadFile = decoder(readFile.name, readFile.arguments);
+const decodeListJobs = decoder(listJobs.name, listJobs.arguments);
+const decodeReadJob = decoder(readJob.name, readJob.arguments);
+const decodeKillJob = decoder(killJob.name, killJob.arguments);
 const decodeReadDocstring = decoder(readDocstring.name, readDocstring.arguments);
 
 /** The result object of `execute_bash`; flags stand in it only when they are true. */
@@ -79,8 +86,11 @@ const handlers: Readonly<
   Record<(typeof agentTools)[number]["name"], (call: ToolCall, acquire: Acquire, context: CallContext) => Handled>
 > = {
   execute_bash: Effect.fnUntraced(function* (call, acquire, { onOutput }) {
-    const { command, timeout } = yield* decodeExecuteBash(call.argumentsJson);
+    const { command, timeout, background = false } = yield* decodeExecuteBash(call.argumentsJson);
     const sandbox = yield* acquire;
+    if (background) {
+      return yield* startJob(sandbox, { command, ...(timeout !== undefined && { timeoutMs: timeout * 1000 }) });
+    }
     const outcome = yield* sandbox.execute({
       command,
       timeoutMs: (timeout ?? commandSecondsDefault) * 1000,
@@ -159,6 +169,18 @@ const handlers: Readonly<
       structured: { ...page },
     };
   }),
+  list_jobs: Effect.fnUntraced(function* (call, acquire) {
+    yield* decodeListJobs(call.argumentsJson);
+    return yield* listedJobs(yield* acquire);
+  }),
+  read_job: Effect.fnUntraced(function* (call, acquire) {
+    const { job_id: id, offset, wait = 0 } = yield* decodeReadJob(call.argumentsJson);
+    return yield* readingOf(yield* acquire, { id, waitMs: wait * 1000, ...(offset !== undefined && { offset }) });
+  }),
+  kill_job: Effect.fnUntraced(function* (call, acquire) {
+    const { job_id: id } = yield* decodeKillJob(call.argumentsJson);
+    return yield* killing(yield* acquire, { id });
+  }),
   read_docstring: Effect.fnUntraced(function* (call, acquire) {
     const { file_path: path, function_name: name } = yield* decodeReadDocstring(call.argumentsJson);
     const sandbox = yield* acquire;
@@ -180,7 +202,7 @@ const linesIn = (text: string): number => text.split("\n").length - (text.endsWi
 
 const isAgentTool = (name: string): name is keyof typeof handlers => Object.hasOwn(handlers, name);
 
-const failed = (error: ToolFailure | FileError) =>
+const failed = (error: ToolFailure | FileError | JobError) =>
   Effect.succeed<ToolResult>({
     text: `Error: ${error.message}`,
     isError: true,
@@ -206,5 +228,5 @@ export const makeToolCalls = (): HandleToolCall => {
           agentTools.map(({ name }) => name).join(", ")
         }`,
       }),
-    )).pipe(Effect.catchTags({ ToolFailure: failed, FileError: failed }));
+    )).pipe(Effect.catchTags({ ToolFailure: failed, FileError: failed, JobError: failed }));
 };

@@ -4,12 +4,15 @@
  * The agent and the MCP server register these very values. What the tools do is in `src/agent/toolHandlers.ts`.
  */
 import { type JsonSchema, Schema } from "effect";
+import { Job } from "./Job.ts";
 import type { ToolDeclaration } from "./Tool.ts";
 
 /** Seconds a command may take when the model does not say. */
 export const commandSecondsDefault = 30;
 /** The longest a model may let one command run; longer work belongs in the background or in steps. */
 const commandSecondsMax = 600;
+/** The longest that a reading of a job waits: as long as a client waits for a call without a word. */
+const jobWaitSecondsMax = 60;
 
 /** What a tool may do, in the terms of the MCP specification's tool annotations. */
 export interface ToolAnnotations {
@@ -34,12 +37,24 @@ const tool = <const Name extends string, Arguments extends Schema.Top, Output ex
 
 const filePath = Schema.String.annotate({ description: "Absolute path, or relative to /workspace" });
 
+const jobStatus = Job.fields.status;
+const jobId = Schema.String.annotate({ description: "As execute_bash or list_jobs named it" });
+const jobFields = {
+  job_id: Schema.String,
+  command: Schema.String,
+  status: jobStatus,
+  exit_code: Schema.optionalKey(Schema.Int),
+  seconds: Schema.Number,
+  note: Schema.optionalKey(Schema.String),
+};
+
 /** `execute_bash`: runs a command; a failing command is a result. */
 export const executeBash = tool({
   name: "execute_bash",
   title: "Run a bash command",
   description:
-    "Run a bash command in the sandbox, in /workspace. Files persist between calls; shell state and background processes do not. Python is python3.",
+    "Run a bash command in the sandbox, in /workspace. Files persist between calls; shell state and processes started " +
+    "with & do not: for a server or long work set background. Python is python3.",
   arguments: Schema.Struct({
     command: Schema.String.annotate({ description: "The command or script to run with bash" }),
     timeout: Schema.optionalKey(
@@ -47,6 +62,10 @@ export const executeBash = tool({
         description: `Seconds after which the command is killed, ${commandSecondsDefault} when absent`,
       }),
     ),
+    background: Schema.optionalKey(Schema.Boolean.annotate({
+      description: "Return at once with a job_id while the command runs on, for an hour when no timeout is given; " +
+        "look after it with read_job",
+    })),
   }),
   output: Schema.Struct({
     exit_code: Schema.Int,
@@ -57,6 +76,9 @@ export const executeBash = tool({
     oom_killed: Schema.optionalKey(Schema.Boolean),
     output_path: Schema.optionalKey(Schema.String),
     note: Schema.optionalKey(Schema.String),
+    /** A command in the background; its exit code is 0 while it runs. */
+    job_id: Schema.optionalKey(Schema.String),
+    status: Schema.optionalKey(jobStatus),
   }),
   annotations: { readOnly: false, destructive: true, idempotent: false },
 });
@@ -175,6 +197,55 @@ export const viewImage = tool({
   annotations: { readOnly: true, destructive: false, idempotent: true },
 });
 
+/** `list_jobs`: the commands in the background. */
+export const listJobs = tool({
+  name: "list_jobs",
+  title: "List background jobs",
+  description: "List the background jobs of the sandbox: those that run, and the last that ended.",
+  arguments: Schema.Struct({}),
+  output: Schema.Struct({ jobs: Schema.Array(Schema.Struct(jobFields)) }),
+  annotations: { readOnly: true, destructive: false, idempotent: true },
+});
+
+/** `read_job`: what a command in the background printed. */
+export const readJob = tool({
+  name: "read_job",
+  title: "Read a background job",
+  description:
+    "Return the status of a background job and what it printed: the end of it, or from an offset on. The job goes on.",
+  arguments: Schema.Struct({
+    job_id: jobId,
+    offset: Schema.optionalKey(
+      Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).annotate({
+        description: "First byte to return: next_offset of the last reading gives only what is new",
+      }),
+    ),
+    wait: Schema.optionalKey(
+      Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: jobWaitSecondsMax })).annotate({
+        description: "Seconds to wait for its end first, 0 when absent",
+      }),
+    ),
+  }),
+  output: Schema.Struct({
+    ...jobFields,
+    output: Schema.String,
+    offset: Schema.Int,
+    next_offset: Schema.Int,
+    total_bytes: Schema.Int,
+  }),
+  annotations: { readOnly: true, destructive: false, idempotent: true },
+});
+
+/** `kill_job`: ends a command in the background. */
+export const killJob = tool({
+  name: "kill_job",
+  title: "End a background job",
+  description: "End a background job with all its processes; what it printed can still be read.",
+  arguments: Schema.Struct({ job_id: jobId }),
+  output: Schema.Struct(jobFields),
+  annotations: { readOnly: false, destructive: true, idempotent: true },
+});
+
 /** `read_docstring`: what a Python function says of itself, without running its file. */
 export const readDocstring = tool({
   name: "read_docstring",
@@ -197,6 +268,9 @@ export const agentTools = [
   editFile,
   readFile,
   viewImage,
+  listJobs,
+  readJob,
+  killJob,
   readDocstring,
 ] as const;
 

@@ -5,7 +5,15 @@ import { Effect, Queue, Schema, type Scope, Stream } from "effect";
 import { ownerKey } from "../domain/ids.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { ExecutionRequest } from "../domain/Execution.ts";
-import type { FileError, SandboxError, SandboxHandle, SandboxService } from "../services/Sandbox.ts";
+import {
+  type FileError,
+  type JobError,
+  jobsOf,
+  type SandboxError,
+  type SandboxHandle,
+  type SandboxJobs,
+  type SandboxService,
+} from "../services/Sandbox.ts";
 import { encodeFrame, encodeJsonFrame, type Frame } from "../services/sandboxFrames.ts";
 import {
   type SandboxFailure,
@@ -93,6 +101,7 @@ const nothing = {};
 /** Frames that say the answer is alive, as long as it is read. */
 const pulse = (keepAliveMs: number) => Stream.map(Stream.drop(Stream.tick(keepAliveMs), 1), () => encodeFrame("alive"));
 
+const { startJob, listJobs, readJob, killJob } = sandboxMethods;
 const { hold, execute, runCell, stop, writeFile, readText, readBytes, readDocstring, changedFiles, reset, health } =
   sandboxMethods;
 
@@ -121,6 +130,20 @@ const toldWhileItRuns = <A>(
         ),
     outputQueue,
   ).pipe(Stream.merge(pulse(keepAliveMs), { haltStrategy: "left" }));
+
+/** An answer about the jobs of an owner; what is refused is an answer too. */
+const resultOfJobs = <A>(
+  { sandbox }: RequestParts,
+  { owner }: SandboxRequest,
+  ask: (jobs: SandboxJobs) => Effect.Effect<A, JobError | SandboxError>,
+): Frames =>
+  result(
+    Effect.flatMap(sandbox.open(owner), jobsOf).pipe(
+      Effect.flatMap(ask),
+      Effect.map((answer) => ({ answer })),
+      Effect.catchTag("JobError", ({ _tag, reason, why }) => Effect.succeed({ refused: { _tag, reason, why } })),
+    ),
+  );
 
 /** The responder of every request. */
 export const responders: Readonly<Record<SandboxMethodName, Responder>> = {
@@ -199,6 +222,33 @@ export const responders: Readonly<Record<SandboxMethodName, Responder>> = {
         Effect.flatMap(sandbox.open(owner), (handle) =>
           Effect.map(handle.changedFiles(sinceMs, limit), (files) => ({ files }))),
       ),
+  ),
+
+  startJob: responding(
+    "startJob",
+    startJob,
+    (job, parts, request) => resultOfJobs(parts, request, (jobs) => jobs.start(job)),
+  ),
+
+  listJobs: responding(
+    "listJobs",
+    listJobs,
+    (_args, parts, request) => resultOfJobs(parts, request, (jobs) => jobs.list),
+  ),
+
+  readJob: responding(
+    "readJob",
+    readJob,
+    ({ id, ...reading }, parts, request) =>
+      resultOfJobs(parts, request, (jobs) => jobs.read(id, reading)).pipe(
+        Stream.merge(pulse(parts.keepAliveMs), { haltStrategy: "left" }),
+      ),
+  ),
+
+  killJob: responding(
+    "killJob",
+    killJob,
+    ({ id }, parts, request) => resultOfJobs(parts, request, (jobs) => jobs.kill(id)),
   ),
 
   reset: responding(

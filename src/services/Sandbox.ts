@@ -7,6 +7,7 @@
 import { Context, Effect, Schema, type Scope, type Stream } from "effect";
 import type { CellOutcome, CellRequest } from "../domain/Cell.ts";
 import type { ExecutionOutcome, ExecutionRequest } from "../domain/Execution.ts";
+import type { Job, JobOutput, JobReadRequest, JobRequest } from "../domain/Job.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { PutBack, Tree } from "../domain/WorkspaceTree.ts";
 
@@ -112,6 +113,21 @@ export class FileError extends Schema.TaggedError<FileError>()("FileError", {
  */
 export class StreamError extends Schema.TaggedError<StreamError>()("StreamError", {
   reason: Schema.Literals(["Refused", "TooMany", "Reset", "Unsupported"]),
+  why: Schema.String,
+}) {
+  override get message(): string {
+    return this.why;
+  }
+}
+
+/**
+ * A background job that could not be started, or is not there.
+ *
+ * *Details*: `NoSuchJob` means that this sandbox has none of that id, or forgot it; `TooMany` that as many run as
+ * may; `Refused` that the command or the reading cannot be done; `why` is fit for the model.
+ */
+export class JobError extends Schema.TaggedError<JobError>()("JobError", {
+  reason: Schema.Literals(["NoSuchJob", "TooMany", "Refused"]),
   why: Schema.String,
 }) {
   override get message(): string {
@@ -225,6 +241,28 @@ export interface WorkspaceTree {
   readonly putBack: (step: PutBack) => Effect.Effect<void, SandboxError | FileError>;
 }
 
+/**
+ * Commands that go on when the call that started them has ended.
+ *
+ * *Details*: they end with their time, by `kill`, and with the sandbox: at a reset, a stop, its death, or when the
+ * server ends. A running job keeps the sandbox of an owner who is not ephemeral. Of the two streams together the
+ * first 32 KiB and the last 128 KiB are kept.
+ */
+export interface SandboxJobs {
+  /** Starts a job. *Fails with* `JobError` (`TooMany`, `Refused`), `SandboxError`. */
+  readonly start: (request: JobRequest) => Effect.Effect<Job, JobError | SandboxError>;
+  /**
+   * The jobs that run and the last ones that ended, oldest first; none when the sandbox was started anew.
+   *
+   * *Fails with* `SandboxError`, and `JobError` (`Refused`) when it turns out only now that there are no jobs.
+   */
+  readonly list: Effect.Effect<ReadonlyArray<Job>, JobError | SandboxError>;
+  /** Reads what a job printed. *Fails with* `JobError` (`NoSuchJob`, `Refused`), `SandboxError`. */
+  readonly read: (id: string, request: JobReadRequest) => Effect.Effect<JobOutput, JobError | SandboxError>;
+  /** Ends a job with all its processes; one that has ended stays as it is. *Fails with* `JobError`, `SandboxError`. */
+  readonly kill: (id: string) => Effect.Effect<Job, JobError | SandboxError>;
+}
+
 // Port -------------------------------------------------------------------------------------------
 
 /**
@@ -308,11 +346,24 @@ export interface SandboxHandle {
   readonly dial: (port: number) => Effect.Effect<SandboxStream, StreamError | SandboxError, Scope.Scope>;
   /** The workspace as a whole, to be kept and put back; absent where this kind of sandbox has no such thing. */
   readonly tree?: WorkspaceTree;
+  /** Commands in the background; absent where this kind of sandbox has none. */
+  readonly jobs?: SandboxJobs;
 }
 
 /** The `dial` of a sandbox that has no streams. */
 export const noStreams: SandboxHandle["dial"] = () =>
   Effect.fail(new StreamError({ reason: "Unsupported", why: "this sandbox has no streams to its ports" }));
+
+/** The jobs of a sandbox. *Fails with* `JobError`, reason `Refused`, where it has none. */
+export const jobsOf = ({ jobs }: Pick<SandboxHandle, "jobs">): Effect.Effect<SandboxJobs, JobError> =>
+  jobs === undefined
+    ? Effect.fail(
+      new JobError({
+        reason: "Refused",
+        why: "this sandbox has no background jobs: run the command without background, within its time limit",
+      }),
+    )
+    : Effect.succeed(jobs);
 
 /** What a sandbox adapter offers. */
 export interface SandboxService {
@@ -337,6 +388,8 @@ export interface SandboxService {
   readonly reset: (owner: Owner) => Effect.Effect<void, SandboxError>;
   /** How the owner's sandbox is, without starting one; absent where it cannot be told from here. */
   readonly status?: (owner: Owner) => Effect.Effect<SandboxState>;
+  /** The background jobs of the owner's sandbox, without starting one; absent as {@link status}. */
+  readonly jobs?: (owner: Owner) => Effect.Effect<ReadonlyArray<Job>>;
   /** Stops the owner's sandbox under whoever uses it and keeps the workspace; absent as {@link status}. */
   readonly stop?: (owner: Owner) => Effect.Effect<void>;
 }

@@ -8,7 +8,15 @@
 import { Schema } from "effect";
 import { CellOutcome } from "../domain/Cell.ts";
 import { ExecutionOutcome } from "../domain/Execution.ts";
-import { type FileEntry, FileError, type FileText, type ReadTextOptions, SandboxErrorReason } from "./Sandbox.ts";
+import { Job, JobOutput, type JobReadRequest, type JobRequest } from "../domain/Job.ts";
+import {
+  type FileEntry,
+  FileError,
+  type FileText,
+  JobError,
+  type ReadTextOptions,
+  SandboxErrorReason,
+} from "./Sandbox.ts";
 
 /** The name under which a server declares the requests, and where they go. */
 export const sandboxProtocol = { name: "caisson/sandbox", version: 1, path: "sandbox" } as const;
@@ -34,6 +42,13 @@ const method = <A extends Wire, M extends Wire, R extends Wire>(
 type Every<T> = Readonly<Record<keyof T, Schema.Top>>;
 
 const Nothing = Schema.Struct({});
+
+/** The longest that a reading of a job waits: less than a silence that counts as a loss. */
+const jobWaitMsMax = 60_000;
+
+/** An answer about jobs: there may be no such job, or no room for one more. */
+const orRefused = <S extends Wire>(answer: S) =>
+  Schema.Union([Schema.Struct({ answer }), Schema.Struct({ refused: Schema.Struct(JobError.fields) })]);
 
 /** A name that the caller gives a command of its own, to end it by. */
 const CallId = Schema.String.check(Schema.isMaxLength(64));
@@ -130,6 +145,36 @@ export const sandboxMethods = {
       ),
     }),
     isCounted: false,
+  }),
+  startJob: method({
+    arguments: Schema.Struct({ command: Schema.String, timeoutMs: Schema.Finite } satisfies Every<JobRequest>),
+    message: Nothing,
+    result: orRefused(Job),
+    isCounted: true,
+  }),
+  listJobs: method({
+    arguments: Nothing,
+    message: Nothing,
+    result: orRefused(Schema.Array(Job)),
+    isCounted: false,
+  }),
+  readJob: method({
+    arguments: Schema.Struct(
+      {
+        id: Schema.String,
+        offset: Schema.optionalKey(Schema.Finite),
+        waitMs: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: jobWaitMsMax })),
+      } satisfies Every<JobReadRequest & { id: string }>,
+    ),
+    message: Nothing,
+    result: orRefused(JobOutput),
+    isCounted: false,
+  }),
+  killJob: method({
+    arguments: Schema.Struct({ id: Schema.String }),
+    message: Nothing,
+    result: orRefused(Job),
+    isCounted: true,
   }),
   reset: method({ arguments: Nothing, message: Nothing, result: Nothing, isCounted: true }),
   health: method({

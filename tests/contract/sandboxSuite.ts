@@ -8,6 +8,7 @@ import { abuseCases } from "./sandbox/abuseCases.ts";
 import { cellCases } from "./sandbox/cellCases.ts";
 import { commandCases } from "./sandbox/commandCases.ts";
 import { fileCases } from "./sandbox/fileCases.ts";
+import { jobCases } from "./sandbox/jobCases.ts";
 import { ownerCases } from "./sandbox/ownerCases.ts";
 import { streamCases } from "./sandbox/streamCases.ts";
 import { treeCases } from "./sandbox/treeCases.ts";
@@ -31,4 +32,5 @@ export const sandboxSuite = (
   ownerCases(cases, layerWith);
   abuseCases(cases);
   streamCases(cases);
+  jobCases(cases);
 };

@@ -129,7 +129,7 @@ it.live("tools/call refuses arguments that the tool does not know, by name", () 
     assert.deepEqual(refused.content, [{
       type: "text",
       text: `Error: Invalid arguments for execute_bash: it has no 'timeout_ms', '${"k".repeat(64)}'; ` +
-        "it takes command, timeout",
+        "it takes command, timeout, background",
     }]);
     assert.equal((yield* call({ command: "true", timeout: null })).isError, false);
   }));

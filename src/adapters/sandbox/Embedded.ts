@@ -16,6 +16,8 @@ import {
   type SandboxInfo,
   type SandboxService,
 } from "../../services/Sandbox.ts";
+import { holdJobs } from "./owned/heldJobs.ts";
+import type { LinkJobs } from "./supervisor/jobs.ts";
 import * as PerOwner from "./owned/PerOwner.ts";
 import { installSupervisor, probeBubblewrap, startBubblewrap } from "./bubblewrap/Bubblewrap.ts";
 import { bubblewrapControls, bubblewrapNotes, uidOf } from "./bubblewrap/command.ts";
@@ -35,7 +37,11 @@ interface Form {
   readonly start: (
     owner: Owner,
     key: OwnerKey,
-  ) => Effect.Effect<{ readonly handle: SandboxHandle } & PerOwner.Closable, SandboxError, Scope.Scope>;
+  ) => Effect.Effect<
+    { readonly handle: SandboxHandle; readonly jobs?: LinkJobs } & PerOwner.Closable,
+    SandboxError,
+    Scope.Scope
+  >;
   /** What stands in the way of new sandboxes, as far as is known. */
   readonly trouble: () => string | undefined;
 }
@@ -54,15 +60,21 @@ const makeService = Effect.fnUntraced(function* (
     countPerPrincipalMax: settings.sandboxesPerPrincipalMax,
     start: form.start,
   });
+  const hold = yield* holdJobs(sandboxes.open);
   return {
     info: form.info,
     health: Effect.map(sandboxes.count, (open) => {
       const trouble = form.trouble();
       return { healthy: trouble === undefined, detail: trouble ?? form.info.why, open };
     }),
-    open: (owner) => Effect.map(sandboxes.open(owner), ({ handle }) => handle),
+    open: (owner) =>
+      Effect.map(
+        sandboxes.open(owner),
+        ({ handle, jobs }) => jobs === undefined ? handle : { ...handle, jobs: hold(owner, jobs) },
+      ),
     reset: (owner) => sandboxes.reset(owner, form.workspaces.remove(ownerKey(owner))),
     status: sandboxes.status,
+    jobs: (owner) => Effect.map(sandboxes.running(owner), (running) => running?.jobs?.listed() ?? []),
     stop: (owner) => sandboxes.reset(owner, Effect.void),
   };
 });

@@ -8,12 +8,13 @@ import type { SettingsService } from "../../../config.ts";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { makeId, ownerKey } from "../../../domain/ids.ts";
 import { RuntimeUnavailable, SandboxError, type SandboxHandle, StartFailed } from "../../../services/Sandbox.ts";
+import type { LinkJobs } from "../supervisor/jobs.ts";
 import { connect } from "../supervisor/SupervisorLink.ts";
 import { bubblewrapArgs, type BubblewrapPlaces, type BubblewrapSettings, uidOf } from "./command.ts";
 import { runToEnd, spawn } from "../local/childProcess.ts";
 import { fromChild } from "./webChannel.ts";
 import { attended } from "../egress/attended.ts";
-import { watchWorkspace } from "../owned/workspaceWatch.ts";
+import { watchJobs, watchWorkspace } from "../owned/workspaceWatch.ts";
 import type { Workspaces } from "../local/workspaces.ts";
 
 const supervisorSource = new URL("image/supervisor/", root);
@@ -88,6 +89,7 @@ export const probeBubblewrap = (shared: BubblewrapShared): Effect.Effect<void, S
 export interface BubblewrapSandbox {
   readonly handle: SandboxHandle;
   readonly isClosed: Effect.Effect<boolean>;
+  readonly jobs: LinkJobs;
 }
 
 /** Starts an owner's sandbox; closing the scope kills everything in it. */
@@ -122,9 +124,11 @@ export const startBubblewrap = Effect.fnUntraced(
       mb: shared.settings.sandboxWorkspaceMb,
       entries: shared.settings.sandboxEntriesMax,
     });
+    const jobs = yield* watchJobs(watched, served.jobs);
     return {
-      handle: { ...served, ...watched, id: makeId("bwrap") },
+      handle: { ...served, ...watched, jobs, id: makeId("bwrap") },
       isClosed: Effect.sync(link.isClosed),
+      jobs,
     };
   },
 );

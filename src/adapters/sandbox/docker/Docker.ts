@@ -16,11 +16,12 @@ import {
 } from "../../../services/Sandbox.ts";
 import { shownDirectories } from "../local/shownDirectories.ts";
 import { Deaths } from "../owned/deaths.ts";
+import { holdJobs } from "../owned/heldJobs.ts";
 import * as PerOwner from "../owned/PerOwner.ts";
 import { type LinkedSandbox, openReplaceable } from "../owned/replaceable.ts";
 import * as StartLine from "../owned/startLine.ts";
 import { attended } from "../egress/attended.ts";
-import { watchWorkspace, type WorkspaceBounds } from "../owned/workspaceWatch.ts";
+import { watchJobs, watchWorkspace, type WorkspaceBounds } from "../owned/workspaceWatch.ts";
 import { type ContainerContext, type ContainerSettings, controlsOf } from "./container.ts";
 import { contentsNotes } from "./contents.ts";
 import { Engine, type EngineInfo, type EngineService } from "./Engine.ts";
@@ -87,9 +88,11 @@ const owned = Effect.fnUntraced(function* (
     })
   );
   const served = yield* attended(running.link, options.owner);
-  const link = options.bounds === undefined
-    ? served
-    : { ...served, ...(yield* watchWorkspace(served, options.bounds)) };
+  if (options.bounds === undefined) {
+    return { id: running.id, link: served, isClosed: Effect.sync(running.link.isClosed) };
+  }
+  const watched = yield* watchWorkspace(served, options.bounds);
+  const link = { ...served, ...watched, jobs: yield* watchJobs(watched, served.jobs) };
   return { id: running.id, link, isClosed: Effect.sync(running.link.isClosed) };
 });
 
@@ -180,6 +183,7 @@ const make = Effect.gen(function* (): Effect.gen.Return<
     countPerPrincipalMax: settings.sandboxesPerPrincipalMax,
     start: (owner, key) => Effect.provideContext(start(owner, key), services),
   });
+  const hold = yield* holdJobs(owners.open);
 
   return {
     info: infoOf(context, engine, (yield* shownDirectories(settings)).warnings),
@@ -192,8 +196,9 @@ const make = Effect.gen(function* (): Effect.gen.Return<
         })
       ),
     ),
-    open: (owner) => openReplaceable(owners, deaths, owner),
+    open: (owner) => openReplaceable(owners, deaths, hold, owner),
     status: owners.status,
+    jobs: (owner) => Effect.map(owners.running(owner), (running) => running?.link.jobs.listed() ?? []),
     stop: (owner) => owners.reset(owner, Effect.void),
     reset: (owner) => {
       const key = ownerKey(owner);

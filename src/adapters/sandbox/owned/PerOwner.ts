@@ -51,6 +51,8 @@ export interface PerOwner<A extends Closable> {
   readonly reset: <E, R>(owner: Owner, destroy: Effect.Effect<void, E, R>) => Effect.Effect<void, E, R>;
   /** How the owner's sandbox is, without starting one. */
   readonly status: (owner: Owner) => Effect.Effect<SandboxState>;
+  /** The owner's sandbox as it is now, undefined when there is none that has started; it is not held. */
+  readonly running: (owner: Owner) => Effect.Effect<A | undefined>;
   /** Sandboxes that take a place now. */
   readonly count: Effect.Effect<number>;
 }
@@ -137,6 +139,7 @@ export const make = Effect.fnUntraced(function* <A extends Closable>(
         if (life.sandbox === undefined) return "starting";
         return expiryOf(map, life.place) === undefined ? "busy" : "idle";
       }),
+    running: (owner) => Effect.sync(() => lives.of(ownerKey(owner))?.sandbox),
     count: Effect.sync(() => places.count),
   };
 });

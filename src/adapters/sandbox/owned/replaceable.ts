@@ -6,6 +6,7 @@ import { ownerKey } from "../../../domain/ids.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import type { SandboxError, SandboxHandle } from "../../../services/Sandbox.ts";
 import type { SupervisorLink } from "../supervisor/SupervisorLink.ts";
+import type { HoldJobs } from "./heldJobs.ts";
 import type { Deaths } from "./deaths.ts";
 import type { Closable, PerOwner } from "./PerOwner.ts";
 
@@ -46,6 +47,7 @@ class Current {
 export const openReplaceable = Effect.fnUntraced(function* (
   owners: PerOwner<LinkedSandbox>,
   deaths: Deaths,
+  hold: HoldJobs,
   owner: Owner,
 ): Effect.fn.Return<SandboxHandle, SandboxError, Scope.Scope> {
   const scope = yield* Effect.scope;
@@ -67,6 +69,12 @@ export const openReplaceable = Effect.fnUntraced(function* (
     tree: {
       list: (entriesMax) => Effect.flatMap(link, (live) => live.tree.list(entriesMax)),
       putBack: (step) => Effect.flatMap(link, (live) => live.tree.putBack(step)),
+    },
+    jobs: {
+      start: (request) => Effect.flatMap(link, (live) => hold(owner, live.jobs).start(request)),
+      list: Effect.flatMap(link, (live) => live.jobs.list),
+      read: (id, request) => Effect.flatMap(link, (live) => live.jobs.read(id, request)),
+      kill: (id) => Effect.flatMap(link, (live) => live.jobs.kill(id)),
     },
     dial: (port) => Effect.flatMap(link, (live) => live.dial(port)),
   };

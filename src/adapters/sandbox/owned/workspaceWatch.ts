@@ -8,6 +8,7 @@
 import { Deferred, Duration, Effect, Latch, type Scope } from "effect";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
 import { type FileContent, FileError, type SandboxError } from "../../../services/Sandbox.ts";
+import type { LinkJobs } from "../supervisor/jobs.ts";
 
 /** What a workspace may hold. */
 export interface WorkspaceBounds {
@@ -24,13 +25,19 @@ interface Used {
 }
 
 /** The two operations the watch stands before. */
-interface Watched {
+interface Operations {
   readonly execute: (request: ExecutionRequest) => Effect.Effect<ExecutionOutcome, SandboxError>;
   readonly writeFile: (path: string, content: FileContent) => Effect.Effect<number, SandboxError | FileError>;
 }
 
+/** A watch, and what it stands before. */
+interface Watched extends Operations {
+  /** Counts as running what takes an effect that completes when the workspace breaks its bounds. */
+  readonly during: <A>(run: (broken: Effect.Effect<void>) => Effect.Effect<A>) => Effect.Effect<A>;
+}
+
 /** What the watch needs of a sandbox. */
-interface Guarded extends Watched {
+interface Guarded extends Operations {
   /** Measures the workspace, counting entries no further than asked; `FileError` when there was no telling. */
   readonly usage: (entriesMax: number) => Effect.Effect<Used, SandboxError | FileError>;
   /** Runs a command and kills it when `stop` completes first, keeping what it printed. */
@@ -128,6 +135,23 @@ const executeWatched = (guarded: Guarded, gauge: Gauge, request: ExecutionReques
   );
 };
 
+/** Makes a breach end the jobs that run. */
+export const watchJobs = (
+  watch: Pick<Watched, "during">,
+  jobs: LinkJobs,
+): Effect.Effect<LinkJobs, never, Scope.Scope> =>
+  Effect.map(Effect.scope, (scope) => ({
+    ...jobs,
+    start: (request) =>
+      Effect.tap(jobs.start(request), ({ id }) =>
+        watch.during((broken) =>
+          Effect.raceFirst(
+            jobs.ended(id),
+            Effect.andThen(broken, Effect.ignore(jobs.kill(id, "It was ended because it filled the workspace."))),
+          )
+        ).pipe(Effect.forkIn(scope, { startImmediately: true }))),
+  }));
+
 /** Watches one sandbox for the current scope. */
 export const watchWorkspace = Effect.fnUntraced(function* (
   guarded: Guarded,
@@ -154,6 +178,12 @@ export const watchWorkspace = Effect.fnUntraced(function* (
     Effect.forkScoped,
   );
   return {
+    during: (run) =>
+      Effect.suspend(() => {
+        gauge.begin();
+        active.openUnsafe();
+        return Effect.ensuring(run(gauge.broken), Effect.sync(() => gauge.end()));
+      }),
     execute: (request) =>
       Effect.suspend(() => {
         gauge.begin();

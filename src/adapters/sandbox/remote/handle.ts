@@ -5,7 +5,14 @@ import { Cause, Duration, Effect, type Schema, type Scope, Stream } from "effect
 import { makeId } from "../../../domain/ids.ts";
 import type { ExecutionRequest } from "../../../domain/Execution.ts";
 import type { Owner } from "../../../domain/Owner.ts";
-import { FileError, noStreams, type SandboxError, type SandboxHandle } from "../../../services/Sandbox.ts";
+import {
+  FileError,
+  JobError,
+  noStreams,
+  type SandboxError,
+  type SandboxHandle,
+  type SandboxJobs,
+} from "../../../services/Sandbox.ts";
 import type { Frame } from "../../../services/sandboxFrames.ts";
 import { type SandboxMethod, type SandboxMethodName, sandboxMethods } from "../../../services/sandboxProtocol.ts";
 import { answered, decoderOf, type Exchange, type ExchangeError, send, unavailable } from "./exchange.ts";
@@ -55,6 +62,10 @@ const askWriteFile = asking("writeFile", writeFile);
 const askReadText = asking("readText", readText);
 const askReadDocstring = asking("readDocstring", readDocstring);
 const askChangedFiles = asking("changedFiles", changedFiles);
+const askStartJob = asking("startJob", sandboxMethods.startJob);
+const askListJobs = asking("listJobs", sandboxMethods.listJobs);
+const askReadJob = asking("readJob", sandboxMethods.readJob);
+const askKillJob = asking("killJob", sandboxMethods.killJob);
 
 /** Destroys an owner's sandbox and workspace. */
 export const askReset = asking("reset", reset);
@@ -107,6 +118,27 @@ const endable = <A>(exchange: Exchange, owner: Owner, ask: (callId: string) => E
     );
   });
 
+/** What is asked about jobs: an answer, or why it is refused. */
+const answeredOrRefused = <A>(
+  asked: Effect.Effect<
+    { readonly answer: A } | { readonly refused: ConstructorParameters<typeof JobError>[0] },
+    ExchangeError
+  >,
+): Effect.Effect<A, JobError | SandboxError> =>
+  asked.pipe(
+    Effect.mapError(broken),
+    Effect.flatMap((told) => "answer" in told ? Effect.succeed(told.answer) : Effect.fail(new JobError(told.refused))),
+  );
+
+/** The jobs of an owner's sandbox. */
+const remoteJobs = (exchange: Exchange, owner: Owner): SandboxJobs => ({
+  start: ({ command, timeoutMs }) =>
+    answeredOrRefused(askStartJob(exchange, owner, { command: command.toWellFormed(), timeoutMs })),
+  list: answeredOrRefused(askListJobs(exchange, owner, {})),
+  read: (id, request) => answeredOrRefused(askReadJob(exchange, owner, { id: id.toWellFormed(), ...request })),
+  kill: (id) => answeredOrRefused(askKillJob(exchange, owner, { id: id.toWellFormed() })),
+});
+
 /** The handle of a sandbox that is called `id`. */
 export const handleOf = (exchange: Exchange, owner: Owner, id: string): SandboxHandle => ({
   id,
@@ -148,6 +180,7 @@ export const handleOf = (exchange: Exchange, owner: Owner, id: string): SandboxH
       Effect.flatMap((sent) => askReadDocstring(exchange, owner, { path: sent, name })),
       Effect.map(({ docstring }) => docstring),
     ),
+  jobs: remoteJobs(exchange, owner),
   // The tool server has no such request yet.
   dial: noStreams,
   changedFiles: (sinceMs, limit) =>

@@ -20,6 +20,7 @@ import type { ByteChannel } from "./ByteChannel.ts";
 import { execute, executeUntil, executeWithInput, withLastDeadline } from "./execute.ts";
 import { changedFiles, readDocstring, readText, usage, writeFile } from "./files.ts";
 import { Ask, decodeCount, preamble, protocolVersion, Tell, type Usage } from "./frames.ts";
+import { type LinkJobs, linkJobs } from "./jobs.ts";
 import { LinkSession, lost } from "./LinkSession.ts";
 import { readBytes } from "./readBytes.ts";
 import { runCell } from "./runCell.ts";
@@ -31,6 +32,7 @@ export interface SupervisorLink extends Omit<SandboxHandle, "id"> {
   readonly closed: Effect.Effect<SandboxError>;
   readonly isClosed: () => boolean;
   readonly tree: WorkspaceTree;
+  readonly jobs: LinkJobs;
   /** One round trip through the supervisor's loop. *Fails with* `SandboxLost` when it takes too long. */
   readonly ping: Effect.Effect<void, SandboxError>;
   /**
@@ -149,6 +151,8 @@ export const connect = Effect.fnUntraced(function* (
     },
     Tell.hello,
   );
+  // Made before the link, so that jobs see its end before anybody waits for theirs.
+  const jobFibers = yield* FiberSet.make<void>();
   yield* Effect.acquireRelease(
     Effect.sync(() => session.start(preamble)),
     () => Effect.sync(() => session.fail(lost("the sandbox was released"))),
@@ -186,6 +190,7 @@ export const connect = Effect.fnUntraced(function* (
     changedFiles: changedFiles(filesContext, workspace, lost),
     usage: usage(filesContext, workspace, lost),
     tree: workspaceTree(filesContext, workspace),
+    jobs: yield* linkJobs(commandsContext, filesContext, jobFibers),
     dial: session.streams.dial,
     attend: attend(session),
     ping: ping(session),

@@ -44,7 +44,8 @@ export const withLastDeadline =
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.raceFirst(effect, lastDeadline(session, after, what));
 
-const refusal = (command: Uint8Array): string | undefined =>
+/** Why a command cannot be sent; undefined when it can. */
+export const refusal = (command: Uint8Array): string | undefined =>
   command.includes(0)
     ? "the command holds a NUL byte"
     : command.length > commandBytesMax
@@ -52,7 +53,7 @@ const refusal = (command: Uint8Array): string | undefined =>
     : undefined;
 
 /** A command under way; `onEnding` is called once, when the ending was not there yet. */
-interface Running {
+export interface Running {
   id: number;
   execution: Execution | undefined;
   ending: Ending | undefined;
@@ -181,6 +182,13 @@ export const execute =
   (context: ExecuteContext) => (request: ExecutionRequest): Effect.Effect<ExecutionOutcome, SandboxError> =>
     begin(context, request, (command) => supervise(context, request, commandOf(context, command)));
 
+/** Waits for a word to stop, kills what runs then, and yields how it ended. */
+export const untilStopped = (
+  context: ExecuteContext,
+  running: Running,
+  stop: Effect.Effect<void>,
+): Effect.Effect<Ending> => stop.pipe(Effect.andThen(kill(context, running)), Effect.andThen(ended(running)));
+
 /**
  * Runs a command that is killed with its whole tree when `stop` completes before it.
  *
@@ -189,13 +197,12 @@ export const execute =
 export const executeUntil =
   (context: ExecuteContext) =>
   (request: ExecutionRequest, stop: Effect.Effect<void>): Effect.Effect<ExecutionOutcome, SandboxError> =>
-    begin(context, request, (command) =>
-      supervise(
-        context,
-        request,
-        commandOf(context, command),
-        (running) => stop.pipe(Effect.andThen(kill(context, running)), Effect.andThen(ended(running))),
-      ));
+    begin(
+      context,
+      request,
+      (command) =>
+        supervise(context, request, commandOf(context, command), (running) => untilStopped(context, running, stop)),
+    );
 
 /**
  * Runs a command that reads bytes on its stdin; their end closes it.

@@ -49,6 +49,7 @@ export const Ask = {
   netReset: 35,
   netDial: 36,
   kernelRun: 48,
+  jobRead: 49,
 } as const;
 export type Ask = (typeof Ask)[keyof typeof Ask];
 
@@ -114,6 +115,8 @@ export interface ExecRequest {
   readonly timeoutMs: number;
   readonly outputBytesMax: number;
   readonly withStdin: boolean;
+  /** Nobody waits for its output: it is kept in the sandbox, to be read by `jobRead`. */
+  readonly isBackground?: boolean;
   /** Name of the files that take a long output, without their endings; ASCII. */
   readonly outputName: string;
 }
@@ -123,7 +126,7 @@ export const encodeExec = (request: ExecRequest, command: Uint8Array): ReadonlyA
   const head = Buffer.allocUnsafe(10);
   head.writeUInt32BE(request.timeoutMs, 0);
   head.writeUInt32BE(request.outputBytesMax, 4);
-  head[8] = request.withStdin ? 1 : 0;
+  head[8] = (request.withStdin ? 1 : 0) | (request.isBackground === true ? 2 : 0);
   head[9] = name.length;
   return [head, name, command];
 };
@@ -146,6 +149,34 @@ export const encodeKernelRun = (request: KernelRunRequest, code: Uint8Array): Re
   head[8] = request.kernel.length;
   head[9] = name.length;
   return [head, request.kernel, name, code];
+};
+
+export const encodeJobRead = (job: number, offset: number, bytesMax: number): Uint8Array => {
+  const body = Buffer.allocUnsafe(16);
+  body.writeUInt32BE(job, 0);
+  body.writeBigUInt64BE(BigInt(offset), 4);
+  body.writeUInt32BE(bytesMax, 12);
+  return body;
+};
+
+/** A part of what a job printed. */
+export interface JobPart {
+  /** Bytes that the job printed in all. */
+  readonly total: number;
+  /** Where the part begins. */
+  readonly start: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Decodes the answer to a job-read frame; undefined when it is malformed. */
+export const decodeJobPart = (payload: Uint8Array): JobPart | undefined => {
+  if (payload.length < 16) return undefined;
+  const body = asBuffer(payload);
+  return {
+    total: Number(body.readBigUInt64BE(0)),
+    start: Number(body.readBigUInt64BE(8)),
+    bytes: payload.subarray(16),
+  };
 };
 
 /** Encodes the head of a write: whether its content is complete, and the path. */
