@@ -17,6 +17,7 @@ import { Callers } from "./callers.ts";
 import { makeEndpoint } from "./endpoint.ts";
 import * as metrics from "./metrics.ts";
 import * as requestFrame from "./requestFrame.ts";
+import { probes } from "./probes.ts";
 import { SandboxRequests, sandboxRoutes } from "./sandboxRoutes.ts";
 import { McpSessions } from "./sessions.ts";
 import { skillRoutes } from "./skillRoutes.ts";
@@ -52,6 +53,9 @@ export const routes: Layer.Layer<
   yield* router.add("GET", "/skills", catalogue);
   yield* router.add("GET", "/skills/:name", one);
   yield* router.add("*", "/*", onlyMcp);
+  const { live, ready } = probes(sandbox, sessions);
+  yield* router.add("GET", "/health/live", live);
+  yield* router.add("GET", "/health/ready", ready);
   yield* router.add(
     "GET",
     "/health",

@@ -25,7 +25,9 @@ export const McpNotes = Context.Reference<McpNotes>("caisson/mcp/McpNotes", { de
 
 /** What a path belongs to; a path with a name in it belongs to its pattern. */
 const routeOf = (path: string): string | undefined => {
-  if (["/mcp", "/sandbox", "/register", "/skills", "/health", metricsPath].includes(path)) return path;
+  if (
+    ["/mcp", "/sandbox", "/register", "/skills", "/health", "/health/live", "/health/ready", metricsPath].includes(path)
+  ) return path;
   if (/^\/sandbox\/v1\/[^/]+$/.test(path)) return "/sandbox/v1/:name";
   return /^\/skills\/[^/]+$/.test(path) ? "/skills/:name" : undefined;
 };

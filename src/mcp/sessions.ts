@@ -44,6 +44,8 @@ export interface SessionTable {
    * one. Streams that only wait end at once.
    */
   readonly drain: (grace: Duration.Duration) => Effect.Effect<void>;
+  /** Whether draining has begun: no session is opened any more. */
+  readonly draining: Effect.Effect<boolean>;
   /** Sessions open now. */
   readonly size: Effect.Effect<number>;
 }
@@ -182,6 +184,7 @@ export const make: (
         Effect.andThen(Effect.timeoutOption(connected?.settled ?? Effect.void, grace), close);
       yield* Effect.forEach(leaving, leave, { concurrency: "unbounded", discard: true });
     }),
+    draining: Effect.sync(() => draining),
     size: Effect.sync(() => entries.size),
   };
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Effect, Layer } from "effect";
 import { SkillNotFound, Skills } from "../../src/services/Skills.ts";
+import { probes } from "../../src/mcp/probes.ts";
 import { it } from "../support/it.ts";
 import { connectClient, keyed, makeServer } from "./support/server.ts";
 
@@ -53,4 +54,23 @@ it.live("GET /health needs no credential and says what is in use", () =>
     assert.equal(health.service, "mcp-server");
     assert.equal(health.sandbox.kind, "scripted");
     assert.match(health.timestamp, /^\d{4}-\d\d-\d\dT/);
+  }));
+
+it.live("GET /health/live and /health/ready need no credential and tell whether calls should be sent here", () =>
+  Effect.gen(function* () {
+    const asked = (server: { readonly fetch: (path: string) => Promise<Response> }, path: string) =>
+      Effect.promise(async () => {
+        const response = await server.fetch(path);
+        return [response.status, (await response.json()).status];
+      });
+    const server = yield* makeServer({ identity: keyed });
+    assert.deepEqual(yield* asked(server, "/health/live"), [200, "alive"]);
+    assert.deepEqual(yield* asked(server, "/health/ready"), [200, "ready"]);
+    const sandbox = { health: Effect.succeed({ healthy: false, detail: "gone", open: 0 }) };
+    const status = (draining: boolean) =>
+      Effect.map(
+        probes(sandbox, { draining: Effect.succeed(draining) }).ready,
+        (response) => response.status,
+      );
+    assert.deepEqual([yield* status(false), yield* status(true)], [503, 503]);
   }));

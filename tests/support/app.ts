@@ -22,6 +22,10 @@ import { Settings, type SettingsService } from "../../src/config.ts";
 import { UsageLedger, type UsageLedgerService } from "../../src/services/UsageLedger.ts";
 import type { Model } from "../../src/services/Model.ts";
 import type { ResponseStore } from "../../src/services/ResponseStore.ts";
+import { agent as observedAgent } from "../../src/telemetry/agent.ts";
+import { limits as observedLimits } from "../../src/telemetry/limits.ts";
+import { model as observedModel } from "../../src/telemetry/model.ts";
+import { sessions as observedSessions } from "../../src/telemetry/sessions.ts";
 import * as Router from "../../src/http/router.ts";
 import * as Runs from "../../src/runs/Runs.ts";
 import * as Snapshots from "../../src/runs/snapshots/Snapshots.ts";
@@ -37,6 +41,8 @@ export interface AppOptions {
   readonly model?: Layer.Layer<Model>;
   /** By default they are kept in memory. */
   readonly responses?: Layer.Layer<ResponseStore, unknown, Settings>;
+  /** The ports are measured and traced where a meter or tracing is provided, as in the composition that users have. */
+  readonly isObserved?: boolean;
   /** By default nothing is kept. */
   readonly usageLedger?: UsageLedgerService;
   /** Receives every log line; by default none is written. */
@@ -52,24 +58,25 @@ export const services = (
     model = Scripted.layer(steps),
     responses = MemoryResponses.layer,
     usageLedger,
+    isObserved = false,
   }: AppOptions,
 ) => {
   const configured = Settings.layerWith({ keepAliveSeconds: 15, ...settings });
   const ports = Layer.mergeAll(
     OpenAiChunks.layer,
     Configured.layer,
-    Limits.layer,
+    isObserved ? observedLimits(Limits.layer) : Limits.layer,
     RunLedger.layer,
-    Memory.layer,
+    isObserved ? observedSessions(Memory.layer) : Memory.layer,
     MemoryRuns.layer,
     Layer.orDie(responses),
     MemoryConversations.layer,
-    model,
+    isObserved ? observedModel(model) : model,
     sandbox.layer,
     usageLedger === undefined ? Layer.empty : Layer.succeed(UsageLedger, usageLedger),
   ).pipe(Layer.provideMerge(configured));
   return Layer.mergeAll(Runs.layer, Containers.layer.pipe(Layer.provide(MemoryContainers.layer))).pipe(
-    Layer.provideMerge(agentLayer),
+    Layer.provideMerge(isObserved ? observedAgent(agentLayer) : agentLayer),
     Layer.provideMerge(watchedToolbox(LocalToolbox.layer)),
     Layer.provideMerge(Snapshots.layer),
     Layer.provideMerge(MemorySnapshots.layer),
