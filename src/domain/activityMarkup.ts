@@ -4,7 +4,7 @@
  * The views write these blocks, `resentActivity.ts` reads them again in what clients send back; the marker of a block
  * is declared here, so answer and activity can always be told apart.
  */
-import { executeBash } from "./agentTools.ts";
+import { executeBash, executePython } from "./agentTools.ts";
 import { Option, Schema } from "effect";
 import type { Artifact } from "./Artifact.ts";
 import type { ToolCall } from "./Message.ts";
@@ -23,6 +23,8 @@ const resultCharactersMax = 8_000;
 /** The shortest fence Markdown knows. */
 export const fenceLengthMin = 3;
 const decodeArguments = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Json)));
+
+const decodeCell = Schema.decodeUnknownOption(executePython.output);
 
 /** A fence that no run of backticks in `body` can close. */
 const fenceFor = (body: string): string => {
@@ -67,6 +69,9 @@ const describeCall = (call: ToolCall): { readonly language: string; readonly bod
   if (call.name === executeBash.name && typeof values["command"] === "string") {
     return { language: "bash", body: values["command"] };
   }
+  if (call.name === executePython.name && typeof values["code"] === "string") {
+    return { language: "python", body: values["code"] };
+  }
   const shown = Object.entries(values).map(([key, value]) => {
     const json = JSON.stringify(value);
     return json.length <= argumentCharactersMax
@@ -76,12 +81,27 @@ const describeCall = (call: ToolCall): { readonly language: string; readonly bod
   return { language: "text", body: `${call.name}(${shown.join(", ")})` };
 };
 
+const withoutLastBreak = (text: string): string => text.endsWith("\n") ? text.slice(0, -1) : text;
+
+/** What a cell of Python came to, as a notebook shows it; undefined for the result of another tool. */
+const describeCell = ({ structured }: ToolResult): string | undefined => {
+  if (structured === undefined || !("images" in structured)) return undefined;
+  const decoded = decodeCell(structured);
+  if (Option.isNone(decoded)) return undefined;
+  const { stdout, stderr, displays = [], result, error, images, timed_out, oom_killed, note } = decoded.value;
+  const lines = [stdout, stderr, ...displays, result ?? "", error ?? ""].filter((text) => text !== "")
+    .map(withoutLastBreak);
+  for (const path of images) lines.push(`[image ${path}]`);
+  if (timed_out === true) lines.push("[timed out]");
+  if (oom_killed === true) lines.push("[out of memory]");
+  if (note !== undefined) lines.push(`[${note}]`);
+  return lines.length === 0 ? "[no output]" : lines.join("\n");
+};
+
 const describeResult = (result: ToolResult): string => {
   const outcome = result.outcome;
-  if (outcome === undefined) return result.text;
-  const lines = [outcome.stdout, outcome.stderr].filter((text) => text !== "").map((text) =>
-    text.endsWith("\n") ? text.slice(0, -1) : text
-  );
+  if (outcome === undefined) return describeCell(result) ?? result.text;
+  const lines = [outcome.stdout, outcome.stderr].filter((text) => text !== "").map(withoutLastBreak);
   if (outcome.timedOut) lines.push("[timed out]");
   if (outcome.oomKilled) lines.push("[out of memory]");
   if (outcome.exitCode !== 0) lines.push(`[exit code ${outcome.exitCode}]`);

@@ -79,6 +79,23 @@ for (const [sandbox, skip] of [["embedded", undefined], ["docker", skipWithoutEn
     }), { skip });
 
   it.live(
+    `the MCP server keeps Python's variables in the ${sandbox} sandbox of each user, over connections`,
+    () =>
+      Effect.gen(function* () {
+        const url = yield* serve(sandbox);
+        const resultOf = (client: Client, code: string) =>
+          Effect.map(call(client, "execute_python", { code }), (structured) => {
+            assert.ok(structured !== null && typeof structured === "object");
+            return "error" in structured ? "error" : "result" in structured ? structured.result : undefined;
+          });
+        assert.equal(yield* resultOf(yield* connect(url), "rows = [1, 2]"), undefined);
+        assert.equal(yield* resultOf(yield* connect(url), "len(rows)"), "2");
+        assert.equal(yield* resultOf(yield* connect(url, { "x-user-id": "bob" }), "rows"), "error");
+      }),
+    { skip },
+  );
+
+  it.live(
     `the MCP server keeps the ${sandbox} sandbox of a caller without a name for its session only`,
     () =>
       Effect.gen(function* () {

@@ -11,6 +11,7 @@ const steps = [
   Scripted.calls(
     Scripted.toolCall("c1", "execute_bash", { command: "false" }),
     Scripted.toolCall("c2", "write_file", { file_path: "a.txt", content: "x" }),
+    Scripted.toolCall("c4", "execute_python", { code: "1 + 1" }),
   ),
   Scripted.calls(Scripted.toolCall("c3", "ask_user", {})),
 ];
@@ -28,7 +29,7 @@ Deno.test("GET executions tells every call of ours with its ending and duration,
     assert.equal(response.status, 200);
     const { data } = await response.json();
     // Calls that the client answers are not executions of ours.
-    assert.equal(data.length, 2);
+    assert.equal(data.length, 3);
     const { turn, started_at_ms, duration_ms, ...first } = data[0];
     assert.ok(typeof turn === "string" && started_at_ms > 0 && duration_ms >= 0);
     assert.deepEqual(first, {
@@ -36,6 +37,7 @@ Deno.test("GET executions tells every call of ours with its ending and duration,
       object: "execution",
       tool: "execute_bash",
       command: "false",
+      code: null,
       arguments: '{"command":"false"}',
       exit_code: 3,
       stdout: "out\n",
@@ -47,6 +49,10 @@ Deno.test("GET executions tells every call of ours with its ending and duration,
     assert.deepEqual(
       [data[1].tool, data[1].command, data[1].exit_code, data[1].result],
       ["write_file", null, null, "Successfully wrote 1 bytes to a.txt"],
+    );
+    assert.deepEqual(
+      [data[2].tool, data[2].command, data[2].code, data[2].exit_code, data[2].stdout],
+      ["execute_python", null, "1 + 1", null, ""],
     );
     for (const [who, other] of [["bob", path], ["ann", "/v1/sessions/s1/executions?user=u2"]] as const) {
       const refused = await app.get(other, as(who));

@@ -92,3 +92,12 @@ Deno.test("callIdsIn names the calls of markers and details and none that stand 
   assert.deepEqual(callIdsIn(withoutDetailsInOutput, 2), ["c1", "c1"]);
   assert.deepEqual(callIdsIn(text, 10).slice(0, 2), ["c1", "c1"]);
 });
+
+Deno.test("renderCallBlock and renderResultBlock show a cell of Python as a notebook does", () => {
+  const call = { id: "c", name: "execute_python", argumentsJson: JSON.stringify({ code: "print(1)\n2", timeout: 5 }) };
+  assert.match(renderCallBlock(call), /\n```python\nprint\(1\)\n2\n```\n/);
+  const structured = { stdout: "1\n", stderr: "", result: "2", images: ["/artifacts/cell-1.png"], note: "Told." };
+  const shown = (given: typeof structured) =>
+    renderResultBlock({ text: JSON.stringify(given), isError: false, structured: given }, "c");
+  assert.match(shown(structured), /```text\n1\n2\n\[image \/artifacts\/cell-1\.png\]\n\[Told\.\]\n```/);
+});
