@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import { document } from "../../src/http/docs/document.ts";
+import { understand } from "../../src/adapters/model/offline/understand.ts";
 import { sample } from "../../src/http/docs/page.ts";
 import { type App, withApp } from "../support/app.ts";
 
@@ -77,6 +78,13 @@ for (const { path, method, operation } of operations) {
       assert.equal(response.status, path.includes("{") ? 404 : 200, await response.text());
     }));
 }
+
+Deno.test("the sample of a chat is one that the stand-in carries out, for who has no model yet", () => {
+  const chat = operations.find(({ path }) => path === "/v1/chat/completions")?.operation;
+  const example = JSON.stringify(chat?.requestBody?.content["application/json"]?.example);
+  const [, words = ""] = /"content":"([^"]+)"/.exec(example) ?? [];
+  assert.equal(understand(words, { file: undefined, tools: ["execute_bash"] }).length, 1, example);
+});
 
 Deno.test("GET /docs and /openapi.json are compressed for clients that take it", () =>
   withApp({}, async (app) => {

@@ -50,7 +50,7 @@ const schemas = ["components", "schemas"] as const;
 
 /** A request that works as it stands, whatever models there are. */
 const example: Json = {
-  messages: [{ role: "user", content: "Run this and tell me what it prints: echo $((6 * 7))" }],
+  messages: [{ role: "user", content: "Execute: print(6 * 7)" }],
 };
 
 /** What conversations begin with, are noted with, and are added. */
