@@ -1,0 +1,94 @@
+/**
+ * OpenAI's hosted code interpreter as a script meets it: a container, an upload, a chart in two responses, and the
+ * cited file, byte for byte; the whole HTTP application with a model that plays the steps, and real containers.
+ */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { Effect, Layer } from "effect";
+import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import { layer as dockerLayer } from "../../src/adapters/sandbox/docker/Docker.ts";
+import { makeId } from "../../src/domain/ids.ts";
+import { type App, makeApp } from "../support/app.ts";
+import { engineSettings, skipWithoutEngine } from "../support/engine.ts";
+import { fakeSandbox } from "../support/fakeSandbox.ts";
+import { it } from "../support/it.ts";
+
+type Json = Record<string, unknown>;
+
+const python = (id: string, code: string) => Scripted.calls(Scripted.toolCall(id, "python", { code }));
+const chart = [
+  "import hashlib",
+  "import matplotlib.pyplot as plt",
+  "df.plot(x='month', y='total', kind='bar')",
+  "plt.savefig('chart.png')",
+  "plt.close('all')",
+  "print(hashlib.sha256(open('/mnt/data/chart.png', 'rb').read()).hexdigest())",
+].join("\n");
+const steps = [
+  python("c1", "import pandas as pd\ndf = pd.read_csv('/mnt/data/sales.csv')\ndf.total.sum()"),
+  Scripted.answers("The total is 42."),
+  python("c2", chart),
+  Scripted.answers("Here it is: [chart](sandbox:/mnt/data/chart.png)."),
+  Scripted.calls(Scripted.toolCall("c3", "shell", { commands: ["ls /mnt/data", "exit 3"] })),
+  Scripted.answers("Seen."),
+];
+
+it.live(
+  "a container keeps files and variables from response to response, and what is cited can be fetched",
+  () =>
+    Effect.gen(function* () {
+      const user = makeId("user");
+      const sandbox = yield* Layer.build(Layer.orDie(dockerLayer.pipe(Layer.provide(engineSettings()))));
+      const app: App = makeApp({ steps, sandbox: { ...fakeSandbox(), layer: Layer.succeedContext(sandbox) } });
+      yield* Effect.addFinalizer(() => Effect.promise(() => app.dispose()));
+      const ask = async (method: string, path: string, body?: Json | FormData): Promise<Response> =>
+        await app.send(
+          new Request(`http://caisson.test/v1${path}`, {
+            method,
+            headers: { "x-user-id": user, ...(body instanceof FormData ? {} : { "content-type": "application/json" }) },
+            ...(body === undefined ? {} : { body: body instanceof FormData ? body : JSON.stringify(body) }),
+          }),
+        );
+      const read = async (method: string, path: string, body?: Json | FormData): Promise<Json> =>
+        await (await ask(method, path, body)).json();
+      yield* Effect.promise(async () => {
+        const { id } = await read("POST", "/containers", { name: "analysis" });
+        const form = new FormData();
+        form.set("file", new File(["month,total\nJan,12\nFeb,30\n"], "sales.csv"));
+        assert.equal((await read("POST", `/containers/${id}/files`, form))["path"], "/mnt/data/sales.csv");
+        const tools = [{ type: "code_interpreter", container: id }];
+
+        const first = await read("POST", "/responses", { model: "scripted", input: "Sum it", tools });
+        const [call] = first["output"] as [Json];
+        assert.deepEqual(call["outputs"], [{ type: "logs", logs: "42" }], "the repr of the last expression");
+
+        const second = await read("POST", "/responses", {
+          model: "scripted",
+          input: "Chart it",
+          previous_response_id: first["id"],
+          tools: [{ type: "code_interpreter", container: { type: "auto" } }],
+        });
+        const [charted, message] = second["output"] as [Json, Json];
+        assert.equal(charted["container_id"], id, "auto is the container of the chain, with its variables");
+        const [{ logs }] = charted["outputs"] as [{ logs: string }];
+        const [{ annotations: [citation] }] = message["content"] as [{ annotations: [Json] }];
+        assert.equal(citation["filename"], "chart.png");
+        const content = await ask("GET", `/containers/${id}/files/${citation["file_id"]}/content`);
+        const bytes = new Uint8Array(await content.arrayBuffer());
+        assert.equal(createHash("sha256").update(bytes).digest("hex"), logs.slice(0, 64));
+
+        const third = await read("POST", "/responses", {
+          model: "scripted",
+          input: "Look",
+          tools: [{ type: "shell", environment: { type: "container_reference", container_id: id } }],
+        });
+        const [, output] = third["output"] as [Json, { output: ReadonlyArray<Json> }];
+        assert.deepEqual(output.output.map(({ stdout, outcome }) => [stdout, outcome]), [
+          ["chart.png\nsales.csv\n", { type: "exit", exit_code: 0 }],
+          ["", { type: "exit", exit_code: 3 }],
+        ]);
+        assert.equal((await read("DELETE", `/containers/${id}`))["deleted"], true);
+      });
+    }),
+  { skip: skipWithoutEngine },
+);
