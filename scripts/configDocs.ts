@@ -21,6 +21,7 @@ const headings: Readonly<Record<keyof typeof settingsAreas, string>> = {
   sandbox: "Sandbox",
   egress: "Egress",
   sessions: "Sessions",
+  webhooks: "Webhooks",
   telemetry: "Logs",
 };
 

@@ -18,6 +18,7 @@ import * as RunLedger from "./adapters/runs/Configured.ts";
 import * as SandboxChoice from "./adapters/sandbox/choice.ts";
 import * as ContainerStores from "./adapters/containers/Configured.ts";
 import * as Responses from "./adapters/responses/Configured.ts";
+import * as Webhooks from "./adapters/responses/webhooks/Configured.ts";
 import * as Conversations from "./adapters/responses/conversations/Configured.ts";
 import * as Containers from "./runs/Containers.ts";
 import * as Sessions from "./adapters/sessions/Configured.ts";
@@ -272,6 +273,7 @@ export const services = Layer.mergeAll(Runs.layer, containers).pipe(
       runStore,
       responses,
       conversations,
+      Webhooks.layer,
       identity,
       measuredLimits(limits),
       runLedger,

@@ -14,6 +14,7 @@ import { modelsRows } from "./config/models.ts";
 import { sandboxRows } from "./config/sandbox.ts";
 import { sessionsRows } from "./config/sessions.ts";
 import { telemetryRows } from "./config/telemetry.ts";
+import { webhooksRows } from "./config/webhooks.ts";
 import { ConfigurationRefused } from "./config/refused.ts";
 import type { Row } from "./config/rows.ts";
 
@@ -32,6 +33,7 @@ export const settingsAreas = {
   sandbox: sandboxRows,
   egress: egressRows,
   sessions: sessionsRows,
+  webhooks: webhooksRows,
   telemetry: telemetryRows,
 } as const satisfies Record<string, Record<string, Row<unknown>>>;
 
@@ -45,6 +47,7 @@ export const settingsTable = {
   ...sandboxRows,
   ...egressRows,
   ...sessionsRows,
+  ...webhooksRows,
   ...telemetryRows,
 } as const satisfies Record<string, Row<unknown>>;
 

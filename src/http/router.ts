@@ -24,6 +24,7 @@ import { envelope, requestLog, routeIn } from "./frame/requestFrame.ts";
 import * as conversations from "./openai/conversations/conversations.ts";
 import * as containerFiles from "./openai/containers/files.ts";
 import * as containers from "./openai/containers/containers.ts";
+import * as Webhooks from "./openai/responses/webhooks/deliver.ts";
 import * as responses from "./openai/responses/responses.ts";
 import * as runs from "./caisson/runs.ts";
 import * as sandbox from "./caisson/sandbox.ts";
@@ -228,5 +229,6 @@ export const layer = Layer.mergeAll(
   docs.layer,
   metrics.layer,
   Page.layer,
+  Webhooks.layer,
   Frame,
 ).pipe(Layer.provide([ArtifactLinks.layer, LoopWatch.layer, SignIns.layer]));

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { DatabaseSync } from "node:sqlite";
 import { createInterface } from "node:readline";
-import { Effect } from "effect";
-import { type InstanceOptions, slowWord } from "../support/instance.ts";
+import { Deferred, Effect } from "effect";
+import { createClient } from "redis";
+import OpenAI from "npm:openai@7.57.0";
+import { type InstanceOptions, slowWord, webhookSecret } from "../support/instance.ts";
 import { it } from "../support/it.ts";
 import { redisServer, redisSkip } from "../support/redisServer.ts";
 import { temporaryDirectory } from "../support/temporaryDirectory.ts";
@@ -116,6 +118,89 @@ it.live(
       for (const words of ["first of one", "first of two", "second of two"]) {
         assert.equal(times(third, words), 1, words);
       }
+    }),
+  { skip: redisSkip },
+);
+
+/** Begins a response in the background that does not end, and waits for its first word. */
+const beginEndless = (instance: Instance) =>
+  Effect.promise(async () => {
+    const response = await fetch(`${instance.url}/v1/responses`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ input: "endless", background: true, stream: true }),
+    });
+    let text = "";
+    for await (const piece of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      text += piece;
+      if (text.includes(slowWord)) break;
+    }
+    return /"id":"(resp_[0-9a-f]+)"/.exec(text)?.[1] ?? assert.fail(text);
+  });
+
+/** Somebody who is told by webhooks, and the first event that they check and open with the official client. */
+const receiver = Effect.gen(function* () {
+  const heard = yield* Deferred.make<{ readonly type: string; readonly response: string }>();
+  const client = new OpenAI({ apiKey: "any" });
+  const server = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+        const event = await client.webhooks.unwrap(await request.text(), request.headers, webhookSecret);
+        const response = "data" in event && "id" in event.data ? event.data.id : "";
+        Deferred.doneUnsafe(heard, Effect.succeed({ type: event.type, response }));
+        return new Response();
+      })
+    ),
+    (server) => Effect.promise(() => server.shutdown()),
+  );
+  return { url: `http://127.0.0.1:${server.addr.port}/hook`, heard: Deferred.await(heard) };
+});
+
+const statusOf = (instance: Instance, id: string) =>
+  Effect.promise(async () => (await (await fetch(`${instance.url}/v1/responses/${id}`)).json()).status);
+
+it.live("a background response whose server was killed has failed at the next, which tells so", () =>
+  Effect.gen(function* () {
+    const dataPath = yield* temporaryDirectory;
+    const { url: webhookUrl, heard } = yield* receiver;
+    const options = { sessions: "sqlite", dataPath, webhookUrl } as const;
+    const first = yield* startInstance(options);
+    const id = yield* beginEndless(first);
+    yield* Effect.promise(() => first.kill());
+    // What half a minute of waiting would do.
+    for (
+      const [name, change] of [
+        ["responses", "UPDATE responses SET alive_until_ms = 1"],
+        ["webhooks", "UPDATE notices SET due_ms = 1"],
+      ] as const
+    ) {
+      const file = new DatabaseSync(`${dataPath}/${name}.sqlite`);
+      assert.equal(Number(file.prepare(change).run().changes), 1);
+      file.close();
+    }
+    const second = yield* startInstance(options);
+    assert.equal(yield* statusOf(second, id), "failed");
+    assert.deepEqual(yield* heard, { type: "response.failed", response: id });
+  }));
+
+it.live(
+  "another instance on the same Redis answers for a background response whose server was killed",
+  () =>
+    Effect.gen(function* () {
+      const { url: redisUrl } = yield* redisServer;
+      const options = { sessions: "redis", dataPath: yield* temporaryDirectory, redisUrl } as const;
+      const [one, two] = yield* Effect.all([startInstance(options), startInstance(options)], { concurrency: 2 });
+      const id = yield* beginEndless(one);
+      assert.equal(yield* statusOf(two, id), "in_progress");
+      yield* Effect.promise(() => one.kill());
+      const redis = createClient({ url: redisUrl });
+      yield* Effect.promise(async () => {
+        await redis.connect();
+        const [key = ""] = await redis.keys(`*:response:${id}`);
+        await redis.hSet(key, "alive", "1");
+        await redis.close();
+      });
+      assert.equal(yield* statusOf(two, id), "failed");
     }),
   { skip: redisSkip },
 );

@@ -12,6 +12,7 @@ import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import * as MemoryContainers from "../../src/adapters/containers/Memory.ts";
 import * as Containers from "../../src/runs/Containers.ts";
 import * as MemoryResponses from "../../src/adapters/responses/Memory.ts";
+import * as MemoryWebhooks from "../../src/adapters/responses/webhooks/Memory.ts";
 import * as MemoryConversations from "../../src/adapters/responses/conversations/Memory.ts";
 import * as MemoryRuns from "../../src/adapters/runStore/Memory.ts";
 import * as Memory from "../../src/adapters/sessions/Memory.ts";
@@ -72,6 +73,7 @@ export const services = (
     Layer.orDie(responses),
     MemoryConversations.layer,
     isObserved ? observedModel(model) : model,
+    MemoryWebhooks.layer,
     sandbox.layer,
     usageLedger === undefined ? Layer.empty : Layer.succeed(UsageLedger, usageLedger),
   ).pipe(Layer.provideMerge(configured));

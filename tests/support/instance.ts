@@ -3,7 +3,7 @@
  *
  *   deno run tests/support/instance.ts '{"sessions":"sqlite","dataPath":"…"}'
  *
- * It prints its URL. Its model repeats what users and tools said; asked for something "slow", it says one
+ * It prints its URL. Its model repeats what users and tools said; asked for something "slow" or "endless", it says one
  * word and then nothing more until it is killed.
  */
 import * as ContainerStores from "../../src/adapters/containers/Configured.ts";
@@ -16,6 +16,7 @@ import * as Limits from "../../src/adapters/limits/Configured.ts";
 import * as RunLedger from "../../src/adapters/runs/Configured.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import * as Responses from "../../src/adapters/responses/Configured.ts";
+import * as Webhooks from "../../src/adapters/responses/webhooks/Configured.ts";
 import * as Conversations from "../../src/adapters/responses/conversations/Configured.ts";
 import * as Sessions from "../../src/adapters/sessions/Configured.ts";
 import { layer as agentLayer } from "../../src/agent/Agent.ts";
@@ -31,8 +32,13 @@ export const InstanceOptions = Schema.Struct({
   sessions: Schema.Literals(["sqlite", "redis"]),
   dataPath: Schema.String,
   redisUrl: Schema.optionalKey(Schema.String),
+  /** Where webhooks go, signed with {@link webhookSecret}. */
+  webhookUrl: Schema.optionalKey(Schema.String),
 });
 export type InstanceOptions = typeof InstanceOptions.Type;
+
+/** What signs the webhooks of an instance. */
+export const webhookSecret = `whsec_${btoa("0123456789abcdef0123456789abcdef")}`;
 
 /** The word after which a slow answer stops. */
 export const slowWord = "thinking";
@@ -43,6 +49,9 @@ const scriptLength = 1_000;
 const steps: ReadonlyArray<Scripted.Step> = Array.from({ length: scriptLength }, (_, n) => ({ messages }) => {
   const last = messages.at(-1);
   const said = last === undefined ? "" : textOf(last);
+  if (last?.role === "user" && said.includes("endless")) {
+    return Stream.concat(Stream.make(Scripted.text(slowWord)), Stream.fromEffect(Effect.never));
+  }
   if (last?.role === "user") {
     return [
       Scripted.toolCall(`call-${crypto.randomUUID()}-${n}`, "execute_bash", { command: said }),
@@ -62,6 +71,9 @@ const launch = (options: InstanceOptions) => {
     apiPort: 0,
     sessions: options.sessions,
     dataPath: options.dataPath,
+    webhookUrl: Option.fromUndefinedOr(options.webhookUrl),
+    webhookSecret: Option.some(Redacted.make(webhookSecret)),
+    webhookPrivate: true,
     redisUrl: Option.map(Option.fromUndefinedOr(options.redisUrl), Redacted.make),
   });
   const ports = Layer.mergeAll(
@@ -72,6 +84,7 @@ const launch = (options: InstanceOptions) => {
     Sessions.layer,
     Responses.layer,
     Conversations.layer,
+    Webhooks.layer,
     Scripted.layer(steps),
     fakeSandbox().layer,
   ).pipe(Layer.provideMerge(settings));

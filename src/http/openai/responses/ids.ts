@@ -14,6 +14,9 @@ export const makeResponseId = (): string => `resp_${randomBytes(stemBytes).toStr
 /** Makes the id of a conversation. */
 export const makeConversationId = (): string => `conv_${randomBytes(stemBytes + placeDigits / 2).toString("hex")}`;
 
+/** Makes the id of an event that somebody is told of. */
+export const makeEventId = (): string => `evt_${randomBytes(stemBytes + placeDigits / 2).toString("hex")}`;
+
 const stemOf = (id: string): string => id.slice(id.indexOf("_") + 1, -placeDigits);
 
 /** The id of a response's item; `place` counts its output from 1, its input from `inputPlace`. */

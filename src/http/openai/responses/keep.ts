@@ -10,6 +10,8 @@ import type { ResponseStoreService, ResponseTurn, StoredResponse } from "../../.
 import { toReply } from "../../frame/reply.ts";
 import { ResponseDialect } from "./dialect.ts";
 import type { SessionsUnavailable } from "../../../services/Sessions.ts";
+import type { WebhookOutboxService } from "../../../services/WebhookOutbox.ts";
+import { makeEventId } from "./ids.ts";
 import { JsonObject } from "./wire.ts";
 
 /** How long an instance's word that it is at work is believed, in milliseconds, and how often it is renewed. */
@@ -38,6 +40,8 @@ export interface Keeping {
   /** What the run remembers of itself, once it has come to its end. */
   readonly turn: () => ResponseTurn;
   readonly draining: Effect.Effect<boolean>;
+  /** Where it is written that somebody is to be told of it; absent, nobody is. */
+  readonly outbox?: WebhookOutboxService;
   /** Adds a response that was answered, in whole or in part, to the conversation it belongs to. */
   readonly join?: (output: ReadonlyArray<JsonObject>, turn: ResponseTurn) => Effect.Effect<void, SessionsUnavailable>;
 }
@@ -90,11 +94,18 @@ export const tellError = (dialect: ResponseDialect, error: RunError) => {
   return [];
 };
 
+/** Lets somebody be told of a response now; where that fails, it is found when its word of being at work is over. */
+const soon = (outbox: WebhookOutboxService, id: string) =>
+  Clock.currentTimeMillis.pipe(
+    Effect.flatMap((nowMs) => outbox.due(id, nowMs)),
+    Effect.catch((error) => Effect.logWarning("a webhook will be late", error)),
+  );
+
 /** Passes the events of a run on, and keeps the response that they come to. */
 export const keeping =
   (keep: Keeping) => (events: Stream.Stream<AgentEvent, RunError>): Stream.Stream<AgentEvent, RunError> =>
     Stream.unwrap(Effect.gen(function* () {
-      const { store, owner, begun, further, previous, input, background } = keep;
+      const { store, owner, begun, further, previous, input, background, outbox } = keep;
       const id = String(begun["id"]);
       const clock = yield* Clock.Clock;
       const startedAtMs = clock.currentTimeMillisUnsafe();
@@ -119,9 +130,12 @@ export const keeping =
           const output = answeredIn(dialect.response);
           const joining = output === undefined ? undefined : keep.join?.(output, keep.turn());
           const stored = store.put(owner, recordOf(dialect.response, 0));
-          return joining === undefined ? stored : Effect.andThen(joining, stored);
+          const told = outbox === undefined ? stored : Effect.andThen(stored, soon(outbox, id));
+          return joining === undefined ? told : Effect.andThen(joining, told);
         });
       if (background) {
+        const notice = { id: makeEventId(), owner, response: id, createdAtMs: startedAtMs, attempts: 0 };
+        if (outbox !== undefined) yield* outbox.put(notice, startedAtMs + leaseMs);
         yield* store.put(owner, recordOf(begun, startedAtMs + leaseMs));
         yield* Clock.currentTimeMillis.pipe(
           Effect.flatMap((nowMs) => store.renew(owner, id, nowMs + leaseMs)),

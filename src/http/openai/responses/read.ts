@@ -1,7 +1,7 @@
 /**
  * What a Responses request comes to: a run to start, and the response as it begins.
  */
-import { Clock, Effect, Schema, SchemaIssue } from "effect";
+import { Clock, Effect, Option, Schema, SchemaIssue } from "effect";
 import { HttpServerRequest } from "effect/http";
 import { Settings } from "../../../config.ts";
 import { headOf } from "../../../domain/cutText.ts";
@@ -14,6 +14,7 @@ import { Model, type ModelParameters, type ResponseFormat } from "../../../servi
 import { ConversationStore, type ConversationStoreService } from "../../../services/ConversationStore.ts";
 import { ResponseStore, type ResponseTurn } from "../../../services/ResponseStore.ts";
 import { Sessions } from "../../../services/Sessions.ts";
+import { WebhookOutbox, type WebhookOutboxService } from "../../../services/WebhookOutbox.ts";
 import { Bodies, parseJson } from "../../../web/body.ts";
 import { Caller, type CallerService, type NamedUsers } from "../../frame/Caller.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
@@ -130,13 +131,14 @@ interface Placing extends Pick<Keeping, "store" | "begun" | "previous" | "backgr
   readonly said: Input;
   readonly history: ReadonlyArray<Message>;
   readonly stored: boolean;
+  readonly outbox: WebhookOutboxService | undefined;
   readonly conversation: string | undefined;
   readonly conversations: ConversationStoreService;
 }
 
 /** Where a response's run is placed, and how it is kept. */
 const placed = (
-  { owner, said, history, stored, conversation, conversations, ...keep }: Placing,
+  { owner, said, history, stored, conversation, conversations, outbox, ...keep }: Placing,
 ): Pick<RunRequest, "place" | "recorded"> => {
   const { messages, instructions, tools: further } = said;
   const id = String(keep.begun["id"]);
@@ -159,6 +161,7 @@ const placed = (
         further,
         owner: ownerKey(owner),
         turn: () => turn,
+        ...(outbox !== undefined && keep.background && { outbox }),
         ...(conversation !== undefined && {
           join: (output, turn) =>
             // A conversation that was deleted meanwhile takes nothing more.
@@ -180,6 +183,7 @@ export const makeRead = Effect.gen(function* () {
   const settings = yield* Settings;
 
   const conversations = yield* ConversationStore;
+  const outbox = Option.isSome(settings.webhookUrl) ? yield* WebhookOutbox : undefined;
   const { resolve, before } = recall(store, conversations, (yield* Sessions).secret);
 
   const equip = yield* makeEquip;
@@ -224,7 +228,7 @@ export const makeRead = Effect.gen(function* () {
     ];
     const keep = { store, begun, previous, background, draining: runs.draining, input: listed(items, id), history };
     const run: RunRequest = {
-      ...placed({ ...keep, owner, said, stored, conversation, conversations }),
+      ...placed({ ...keep, owner, said, stored, conversation, conversations, outbox }),
       owner: stored ? owner : { ...owner, ephemeral: true },
       model: splitModel(modelName).model,
       messages: said.messages,

@@ -7,7 +7,6 @@ import { Clock, Duration, Effect, Option, Schema, Stream } from "effect";
 import { Settings } from "../../../config.ts";
 import { ownerKey } from "../../../domain/ids.ts";
 import type { Owner } from "../../../domain/Owner.ts";
-import { InternalError } from "../../../runs/RunError.ts";
 import { Runs } from "../../../runs/Runs.ts";
 import { ResponseStore, type StoredResponse } from "../../../services/ResponseStore.ts";
 import { sse } from "../../../web/sse.ts";
@@ -18,7 +17,7 @@ import { json, refused } from "../../frame/respond.ts";
 import type { ResponseDeleted } from "./contract.ts";
 import { ResponseDialect } from "./dialect.ts";
 import { pageOf, type PageQuery } from "./itemPage.ts";
-import { tellError } from "./keep.ts";
+import { lostBody } from "./lost.ts";
 import { keeperOf } from "./read.ts";
 import { framesAfter, streamed } from "./stream.ts";
 import type { JsonObject } from "./wire.ts";
@@ -51,13 +50,6 @@ const begunOf = (body: JsonObject): JsonObject => ({
   completed_at: null,
 });
 
-/** The response of an instance that died while it made it. */
-const lost = (body: JsonObject): JsonObject => {
-  const dialect = new ResponseDialect(body);
-  tellError(dialect, new InternalError());
-  return dialect.response;
-};
-
 /** Builds the handlers of what is stored. */
 export const makeStored = Effect.gen(function* () {
   const runs = yield* Runs;
@@ -81,7 +73,7 @@ export const makeStored = Effect.gen(function* () {
 
   /** A response as it is now: one whose instance is no more has failed. */
   const bodyOf = ({ body, aliveUntilMs }: StoredResponse) =>
-    Effect.map(Clock.currentTimeMillis, (nowMs) => aliveUntilMs > 0 && aliveUntilMs < nowMs ? lost(body) : body);
+    Effect.map(Clock.currentTimeMillis, (nowMs) => aliveUntilMs > 0 && aliveUntilMs < nowMs ? lostBody(body) : body);
 
   /** The events of a response that has ended; one whose events are not kept has only its end. */
   const again = (response: StoredResponse, body: JsonObject, after: number) => {
