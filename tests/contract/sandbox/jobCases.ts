@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { Effect, Schedule } from "effect";
 import { jobsKeptMax, jobsRunningMax } from "../../../src/domain/Job.ts";
 import { jobsOf, Sandbox, type SandboxHandle, type SandboxJobs } from "../../../src/services/Sandbox.ts";
-import { type Cases, cleaned, freshOwner, run, using } from "./SandboxCases.ts";
+import { type Cases, cleaned, freshOwner, run, text, using } from "./SandboxCases.ts";
 
 const lifeMs = 30_000;
 /** Longer than any of these jobs takes to end. */
@@ -63,8 +63,8 @@ export const jobCases = ({ it, withHandle: each, capabilities }: Cases): void =>
   withJobs("a job that ends or outlives its time says how", (jobs) =>
     Effect.gen(function* () {
       const failing = yield* jobs.start({ command: "echo no >&2; exit 3", timeoutMs: lifeMs });
-      const { job, text } = yield* jobs.read(failing.id, { waitMs });
-      assert.deepEqual([job.status, job.exitCode, text], ["exited", 3, "no\n"]);
+      const { job, text: printed } = yield* jobs.read(failing.id, { waitMs });
+      assert.deepEqual([job.status, job.exitCode, printed], ["exited", 3, "no\n"]);
       const late = yield* jobs.start({ command: "sleep 60", timeoutMs: 200 });
       const ended = yield* jobs.read(late.id, { waitMs });
       assert.deepEqual([ended.job.status, ended.job.exitCode], ["timed_out", 124]);
@@ -124,6 +124,52 @@ export const jobCases = ({ it, withHandle: each, capabilities }: Cases): void =>
       }),
     );
   }, { needs: capabilities.realProcesses ? "ownLifecycle" : "realProcesses", settings: { sandboxIdleSeconds: 0 } });
+
+  withJobs(
+    "a job that forks, leaves its session and ignores signals ends with all of it",
+    (jobs, handle) =>
+      Effect.gen(function* () {
+        const command =
+          "trap '' TERM INT HUP; for i in 1 2 3; do setsid sh -c \"trap '' TERM HUP; sleep 67; sleep 67\" & done; sleep 67";
+        const { id } = yield* jobs.start({ command, timeoutMs: lifeMs });
+        yield* eventually(run(handle, "pgrep -c -f 'sleep 6[7]'"), ({ stdout }) => Number(stdout) >= 4);
+        assert.equal((yield* jobs.kill(id)).status, "killed");
+        assert.equal((yield* run(handle, "pgrep -f 'sleep 6[7]' || echo none")).stdout, "none\n");
+      }),
+  );
+
+  each("a job that fills the workspace is ended, or its writes are refused", (handle) =>
+    Effect.gen(function* () {
+      const jobs = yield* jobsOf(handle);
+      const command = "for i in 1 2 3 4 5 6 7 8; do head -c 4194304 /dev/zero > f$i; done; sleep 60";
+      const { id } = yield* jobs.start({ command, timeoutMs: 15_000 });
+      const { job, text: printed } = yield* jobs.read(id, { waitMs });
+      // Where the file system bounds the workspace, the job sleeps to its end.
+      if (job.status === "timed_out") return assert.match(printed, /No space|quota/i);
+      assert.deepEqual([job.status, job.note], ["killed", "It was ended because it filled the workspace."]);
+    }), { needs: "realProcesses", settings: { sandboxWorkspaceMb: 16 } });
+
+  each("a server in a job is reached over a stream until the job is killed", (handle) =>
+    Effect.gen(function* () {
+      const jobs = yield* jobsOf(handle);
+      yield* handle.writeFile("www/index.html", text("<h1>Grüße</h1>"));
+      const { id } = yield* jobs.start({ command: "python3 -u -m http.server -d www 8123", timeoutMs: lifeMs });
+      yield* eventually(jobs.read(id, { offset: 0, waitMs: 0 }), (told) => told.text.includes("Serving HTTP"));
+      const answer = yield* Effect.scoped(Effect.gen(function* () {
+        const stream = yield* handle.dial(8123);
+        yield* stream.write(text("GET / HTTP/1.0\r\n\r\n"));
+        const decoder = new TextDecoder();
+        let all = "";
+        for (let piece = yield* stream.read; piece !== undefined; piece = yield* stream.read) {
+          all += decoder.decode(piece, { stream: true });
+        }
+        return all;
+      }));
+      assert.match(answer, /^HTTP\/1\.0 200 OK\r\n[^]*<h1>Grüße<\/h1>$/);
+      assert.ok((yield* jobs.read(id, { waitMs: 0 })).text.includes('"GET / HTTP/1.0" 200'));
+      yield* jobs.kill(id);
+      assert.deepEqual(yield* reasonOf(Effect.scoped(handle.dial(8123))), ["StreamError", "Refused"]);
+    }), { needs: "streams" });
 
   withJobs("jobs are bounded in number, and the oldest that ended is forgotten", (jobs) =>
     Effect.gen(function* () {
