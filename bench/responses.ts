@@ -60,11 +60,24 @@ const chained = async (app: App, length: number) => {
   };
 };
 
-const compareChains = async (name: string, options: AppOptions) => {
+/** The same in a conversation, which grows by the turns that are measured. */
+const conversed = async (app: App, length: number) => {
+  const { id: conversation } = await (await post(app, "conversations", {})).json();
+  for (let n = 0; n < length; n++) {
+    await (await post(app, "responses", { input: `question ${n} ${"word ".repeat(60)}`, conversation })).json();
+  }
+  return async () => {
+    const started = performance.now();
+    await (await post(app, "responses", { input: "more", conversation })).json();
+    return performance.now() - started;
+  };
+};
+
+const compareChains = async (name: string, options: AppOptions, begin = chained) => {
   const answer = [Scripted.text(`Answer: ${"word ".repeat(120)}`), Scripted.finished()];
   const app = makeApp({ ...options, model: modelOf(answer) });
   try {
-    const [ofShort, ofLong] = [await chained(app, short), await chained(app, long)];
+    const [ofShort, ofLong] = [await begin(app, short), await begin(app, long)];
     const [few, many]: readonly [Array<number>, Array<number>] = [[], []];
     for (let n = 0; n < turnsMeasured; n++) {
       few.push(await ofShort());
@@ -133,6 +146,8 @@ try {
   const redisUrl = await Effect.runPromise(Config.option(Config.Redacted("CAISSON_REDIS_URL")));
   const settings: Partial<SettingsService> = { redisUrl };
   if (Option.isSome(redisUrl)) await compareChains("redis", { responses: RedisResponses.layer, settings });
+  console.log("A turn at the end of a conversation, in memory:");
+  await compareChains("memory", {}, conversed);
   console.log(`A stream of ${deltas} events that are ready:`);
   await compareDialects();
 } finally {

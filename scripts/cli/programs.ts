@@ -34,7 +34,7 @@ export const programs = {
     entry: "mcp",
     flags: serverFlags,
     granted: ["write", "run"],
-    areas: ["doors", "identity", "limits", "agent", "sandbox", "egress", "sessions", "webhooks", "telemetry"],
+    areas: ["doors", "identity", "limits", "agent", "sandbox", "egress", "sessions", "telemetry"],
   },
   doctor: {
     entry: "scripts/doctor",
@@ -54,7 +54,7 @@ export const programs = {
     entry: "scripts/erase",
     flags: serverFlags,
     granted: ["write", "run"],
-    areas: ["sandbox", "egress", "sessions", "webhooks", "telemetry"],
+    areas: ["sandbox", "egress", "sessions", "telemetry"],
   },
   skills: { entry: "scripts/skills", flags: ["--allow-env=INIT_CWD", "--allow-read"], granted: [], areas: [] },
 } as const satisfies Record<string, Program>;

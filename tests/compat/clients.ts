@@ -173,6 +173,7 @@ export const pythonClients: ReadonlyArray<Client> = [
   python("LlamaIndex", "llama-index-llms-openai-like==0.8.1", "llamaindex_client.py"),
   python("OpenAI Agents SDK (Python)", "openai-agents==0.24.0", "agents_client.py"),
   python("openai (Python), Responses", "openai==3.57.0", "openai_responses_client.py"),
+  python("openai (Python), webhooks", "openai==3.57.0", "webhooks_client.py"),
   python("openai (Python), type assertions", "openai==3.57.0", "strict_client.py"),
   python("LangChain, Responses", "langchain-openai==1.7.3", "langchain_responses_client.py"),
   python("OpenAI Agents SDK (Python), Responses", "openai-agents==0.24.0", "agents_responses_client.py"),

@@ -5,7 +5,7 @@
  * passes when the client ends well, its text holds the answer, and every response finished once.
  * `--write` renews `docs/compatibility.md`; names after it choose clients, the rows of the others stay.
  */
-import { Effect } from "effect";
+import { Effect, Option, Redacted } from "effect";
 import { run as runEffect } from "../support/it.ts";
 import { served } from "../support/served.ts";
 import { type Client, javascriptClients, pythonClients, type Setting } from "./clients.ts";
@@ -14,6 +14,15 @@ import { finishesOf, record } from "./recorder.ts";
 
 /** Time one start of a client may take, packages to be fetched included. */
 const clientSecondsMax = 300;
+
+/** What signs webhooks, and the port at which a client may listen for them. */
+const webhookSecret = `whsec_${btoa("0123456789abcdef0123456789abcdef")}`;
+const webhookPort = (() => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+})();
 
 interface Case {
   readonly client: Client;
@@ -61,6 +70,8 @@ const spawn = async (client: Client, setting: Setting) => {
       BASE_URL: setting.baseUrl,
       OPENAI_API_KEY: "compat-key",
       OPENAI_AGENTS_DISABLE_TRACING: "1",
+      OPENAI_WEBHOOK_SECRET: webhookSecret,
+      WEBHOOK_PORT: String(webhookPort),
       ...client.env?.(setting),
     },
     signal: AbortSignal.timeout(clientSecondsMax * 1000),
@@ -80,7 +91,14 @@ const judge = (text: string, name: string, wrongFinishes: ReadonlyArray<number>)
 
 const tryClient = (client: Client, python: string): Effect.Effect<ReadonlyArray<Case>> =>
   Effect.scoped(Effect.gen(function* () {
-    const base = yield* served({ model: compatModel });
+    const base = yield* served({
+      model: compatModel,
+      settings: {
+        webhookUrl: Option.some(`http://127.0.0.1:${webhookPort}/hook`),
+        webhookSecret: Option.some(Redacted.make(webhookSecret)),
+        webhookPrivate: true,
+      },
+    });
     const recorder = yield* Effect.acquireRelease(
       Effect.sync(() => record(base)),
       ({ close }) => Effect.promise(close),
