@@ -144,14 +144,22 @@ agent.destroy();
 
 const silent = await collectorOf(false);
 const { stdout } = await new Deno.Command(Deno.execPath(), {
-  args: ["run", "--lock=tests/deno.lock", "-A", "bench/telemetryServer.ts", "hole", silent.url],
+  args: [
+    "run",
+    "--lock=tests/deno.lock",
+    "--v8-flags=--expose-gc",
+    "-A",
+    "bench/telemetryServer.ts",
+    "hole",
+    silent.url,
+  ],
   stdin: "null",
   stdout: "piped",
 }).output();
-const { beforeMb, afterMb } = JSON.parse(new TextDecoder().decode(stdout));
+const { before, after } = JSON.parse(new TextDecoder().decode(stdout));
 console.log(
-  `60,000 spans against a collector that never answers: resident ${beforeMb.toFixed(0)} MiB before, ${
-    afterMb.toFixed(0)
-  } MiB after`,
+  `60,000 spans more against a collector that never answers: resident ${before.rssMb.toFixed(0)} MiB before, ${
+    after.rssMb.toFixed(0)
+  } after; heap ${before.heapMb.toFixed(1)} MiB before, ${after.heapMb.toFixed(1)} after`,
 );
 silent.close();

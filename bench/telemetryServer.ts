@@ -76,6 +76,14 @@ const serve = Effect.gen(function* () {
 
 const spans = 60_000;
 
+/** Resident memory, and the heap after a collection, in MiB. */
+const used = () => {
+  const { rss } = process.memoryUsage();
+  const collect: unknown = Reflect.get(globalThis, "gc");
+  if (typeof collect === "function") collect();
+  return { rssMb: rss / 2 ** 20, heapMb: process.memoryUsage().heapUsed / 2 ** 20 };
+};
+
 const hole = Effect.gen(function* () {
   const tracing = yield* Tracing;
   if (tracing === undefined) return yield* Effect.die(new Error("expected to trace"));
@@ -88,10 +96,11 @@ const hole = Effect.gen(function* () {
     Effect.repeat(Effect.andThen(end, Effect.sleep(Duration.millis(2))), {
       schedule: Schedule.recurs(count / 100 - 1),
     });
-  yield* some(spans / 6);
-  const before = process.memoryUsage().rss;
+  // As many once before: by then the heap has the size that it keeps under this load, leak or none.
   yield* some(spans);
-  console.log(JSON.stringify({ beforeMb: before / 2 ** 20, afterMb: process.memoryUsage().rss / 2 ** 20 }));
+  const before = used();
+  yield* some(spans);
+  console.log(JSON.stringify({ before, after: used() }));
   return yield* Effect.sync(() => process.exit(0));
 }).pipe(Effect.provide(telemetry), Effect.provide(settings), Effect.provide(Logger.layer([])));
 

@@ -3,7 +3,7 @@
  *
  * Spans are made by name, here and nowhere else, so that nothing leaves the process that nobody chose to tell.
  */
-import { Context, Effect, type Exit, Stream } from "effect";
+import { Clock, Context, Effect, type Exit, Stream } from "effect";
 import { errorTypeOf } from "../domain/errorType.ts";
 
 /** Where a span stands: what another process is told, and what a child needs. */
@@ -76,20 +76,44 @@ export const traced = <A, E, R>(
       );
     }));
 
-/** Makes a span of a stream, from its first pull to its end. Without tracing it is the stream. */
-export const spannedStream = <A, E, R>(
+/** A stream that is looked at. */
+export interface Watched<A, E, R> {
+  readonly stream: Stream.Stream<A, E, R>;
+  /** It does something new in the middle, which belongs to its span; otherwise only its beginning does. */
+  readonly worksOn: boolean;
+  readonly see: (events: ReadonlyArray<A>) => void;
+  readonly ended: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>;
+}
+
+/**
+ * Looks at a stream from its opening to its end, with a span where there is tracing.
+ *
+ * *Details*: one step for each array, because it stands on the path of every chunk.
+ */
+export const watchedStream = <A, E, R>(
   name: string,
   options: SpanOptions,
-  use: (span: Span | undefined) => Stream.Stream<A, E, R>,
+  watch: (span: Span | undefined, clock: Clock.Clock) => Watched<A, E, R>,
 ): Stream.Stream<A, E, R> =>
   Stream.unwrap(Effect.gen(function* () {
     const tracing = yield* Tracing;
-    if (tracing === undefined) return use(undefined);
-    const span = tracing.begin(name, { parent: yield* CurrentSpan, ...options });
-    return use(span).pipe(
-      Stream.provideService(CurrentSpan, span),
-      Stream.onExit((exit) => Effect.sync(() => span.end(errorTypeOf(exit)))),
-    );
+    const span = tracing?.begin(name, { parent: yield* CurrentSpan, ...options });
+    const { stream, worksOn, see, ended } = watch(span, yield* Clock.Clock);
+    yield* Effect.addFinalizer((exit) => Effect.andThen(ended(exit), Effect.sync(() => span?.end(errorTypeOf(exit)))));
+    const within = <B, E2, R2>(self: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> =>
+      span === undefined ? self : Effect.provideService(self, CurrentSpan, span);
+    const pull = yield* within(Stream.toPull(stream));
+    const seen = Effect.map(pull, (events) => {
+      see(events);
+      return events;
+    });
+    let isFirst = true;
+    const first = Effect.suspend(() => {
+      if (!isFirst) return seen;
+      isFirst = false;
+      return within(seen);
+    });
+    return Stream.fromPull(Effect.succeed(span === undefined ? seen : worksOn ? within(seen) : first));
   }));
 
 /** A span as the W3C's header says it. */

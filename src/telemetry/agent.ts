@@ -1,13 +1,13 @@
 /**
  * The agent, measured and traced: each run.
  */
-import { Clock, Effect, Layer, Stream } from "effect";
+import { Effect, Layer } from "effect";
 import { Agent, type AgentService } from "../agent/Agent.ts";
 import { Settings } from "../config.ts";
 import { errorTypeOf } from "../domain/errorType.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
 import { sessionDigest } from "../domain/ids.ts";
-import { type Span, spannedStream, Tracing } from "../services/Tracing.ts";
+import { type Span, Tracing, watchedStream } from "../services/Tracing.ts";
 import { CurrentMeter, type Meter } from "./Meter.ts";
 import { attribute, instruments, key, withError } from "./names.ts";
 
@@ -17,7 +17,7 @@ type Finished = Extract<AgentEvent, { readonly _tag: "RunFinished" }>;
 const observed = (inner: AgentService, meter: Meter | undefined, name: string): AgentService =>
   Agent.of({
     run: (request) =>
-      spannedStream(
+      watchedStream(
         `invoke_agent ${name}`,
         {
           attributes: {
@@ -27,26 +27,25 @@ const observed = (inner: AgentService, meter: Meter | undefined, name: string): 
             [attribute.conversation]: sessionDigest(request.conversation.key),
           },
         },
-        (span) =>
-          Stream.unwrap(Effect.map(Clock.Clock, (clock) => {
-            const startedMs = clock.currentTimeMillisUnsafe();
-            let finished: Finished | undefined;
-            return inner.run(request).pipe(
-              Stream.mapArray((events) => {
-                const last = events[events.length - 1];
-                if (last?._tag === "RunFinished") finished = last;
-                return events;
+        (span, clock) => {
+          const startedMs = clock.currentTimeMillisUnsafe();
+          let finished: Finished | undefined;
+          return {
+            stream: inner.run(request),
+            worksOn: true,
+            see: (events) => {
+              const last = events[events.length - 1];
+              if (last?._tag === "RunFinished") finished = last;
+            },
+            ended: (exit) =>
+              Effect.sync(() => {
+                if (finished !== undefined) tellFinished(span, finished);
+                const labels = { [key.agent]: name, [key.finish]: finished?.reason ?? "" };
+                const seconds = (clock.currentTimeMillisUnsafe() - startedMs) / 1000;
+                meter?.record(instruments.runDuration, withError(labels, errorTypeOf(exit)), seconds);
               }),
-              Stream.onExit((exit) =>
-                Effect.sync(() => {
-                  if (finished !== undefined) tellFinished(span, finished);
-                  const labels = { [key.agent]: name, [key.finish]: finished?.reason ?? "" };
-                  const seconds = (clock.currentTimeMillisUnsafe() - startedMs) / 1000;
-                  meter?.record(instruments.runDuration, withError(labels, errorTypeOf(exit)), seconds);
-                })
-              ),
-            );
-          })),
+          };
+        },
       ),
   });
 

@@ -8,10 +8,10 @@ import { Model, type ModelEvent, type ModelInfo, type ModelRequest, type ModelSe
 import {
   type AttributeValue,
   type Span,
-  spannedStream,
   type SpanOptions,
   Tracing,
   type TracingService,
+  watchedStream,
 } from "../services/Tracing.ts";
 import { errorTypeOf } from "../domain/errorType.ts";
 import { CurrentMeter, type Meter } from "./Meter.ts";
@@ -164,20 +164,18 @@ const observed = Effect.fnUntraced(function* (
     stream: (request) =>
       Stream.unwrap(Effect.gen(function* () {
         const info = Option.getOrUndefined(yield* Effect.option(inner.find(request.model)));
-        const clock = yield* Clock.Clock;
         const options: SpanOptions = {
           kind: "client",
           attributes: tracing === undefined ? {} : requestAttributes(request, info?.provider ?? "", tellsContent),
         };
-        return spannedStream(`chat ${request.model}`, options, (span) => {
+        return watchedStream(`chat ${request.model}`, options, (span, clock) => {
           const turn = new Turn(meter, span, tellsContent, info, clock, clock.currentTimeMillisUnsafe());
-          return inner.stream(request).pipe(
-            Stream.mapArray((events) => {
-              turn.see(events);
-              return events;
-            }),
-            Stream.onExit((exit) => Effect.map(labelOf(request.model), (label) => turn.end(label, errorTypeOf(exit)))),
-          );
+          return {
+            stream: inner.stream(request),
+            worksOn: false,
+            see: (events) => turn.see(events),
+            ended: (exit) => Effect.map(labelOf(request.model), (label) => turn.end(label, errorTypeOf(exit))),
+          };
         });
       })),
   });

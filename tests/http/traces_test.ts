@@ -186,7 +186,7 @@ it.live("a ratio keeps whole traces or nothing of them", () =>
     assert.equal(none.spans.length, 0);
   }));
 
-it.live("a provider that repeats the prompt in its refusal puts it into no span", () =>
+it.live("a provider that repeats the prompt in its refusal puts it into no span, no line and no measurement", () =>
   Effect.gen(function* () {
     const refuse = (seen: Seen) =>
       seen.path.endsWith("/models")
@@ -194,10 +194,13 @@ it.live("a provider that repeats the prompt in its refusal puts it into no span"
         : Response.json({ error: { message: `cannot read: ${seen.body}`, type: "invalid_request_error" } }, {
           status: 400,
         });
-    const { spans, collected } = yield* run({}, {}, refuse);
+    const all = { otelMetricsExporter: "otlp", otelLogsExporter: "otlp", logLevel: "TRACE" } as const;
+    const { spans, collected } = yield* run(all, {}, refuse);
     const chat = spans.find(({ name }) => name === "chat fake-1") ?? assert.fail();
     assert.equal(chat.status.code, 2);
     assert.equal(valueOf(chat, "error.type"), "RequestRefused");
+    assert.deepEqual(new Set(collected.map(({ path }) => path)), new Set(["/v1/traces", "/v1/metrics", "/v1/logs"]));
+    assert.ok(collected.some(({ body }) => body.includes("run failed") && body.includes("invalid_request_error")));
     assert.ok(!collected.some(({ body }) => body.includes("secret")));
   }));
 
