@@ -226,13 +226,23 @@ class Keeper {
 /** Keeps the workspace before a run's first tool, which goes on when that takes too long. */
 const prepare = (keeper: Keeper, owner: Owner, workspace: Workspace, working: Working): Effect.Effect<void> =>
   Effect.gen(function* () {
-    working.startedAtMs = yield* Clock.currentTimeMillis;
+    const begunMs = yield* Clock.currentTimeMillis;
+    working.startedAtMs = begunMs;
+    let isLate = false;
     working.before = { notKept: "too_slow" };
+    // A run that had to wait for what another left overlaps it no longer.
+    const now = Effect.map(Clock.currentTimeMillis, (ms) => void (isLate || (working.startedAtMs = ms)));
+    const take = workspace.lock.withPermits(1)(Effect.andThen(now, keeper.takeOf(owner)));
     // What is read goes on being read when nobody waits any more: the next snapshot has so much less to read.
-    const taking = yield* Effect.forkIn(workspace.lock.withPermits(1)(keeper.takeOf(owner)), keeper.scope);
+    const taking = yield* Effect.forkIn(take, keeper.scope);
     const taken = yield* Effect.timeoutOption(Fiber.join(taking), toolWait);
-    if (Option.isSome(taken)) working.before = taken.value;
-    else workspace.intrusions++;
+    if (Option.isSome(taken)) {
+      working.before = taken.value;
+      return;
+    }
+    isLate = true;
+    working.startedAtMs = begunMs;
+    workspace.intrusions++;
   });
 
 /** Remembers what a run did; the lock is held. */
