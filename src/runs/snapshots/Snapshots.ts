@@ -12,6 +12,7 @@ import type { SessionKey } from "../../domain/Session.ts";
 import {
   changesBetween,
   type Conflict,
+  type KeptEntry,
   type NotKept,
   overlaps,
   type PathChange,
@@ -189,7 +190,11 @@ class Keeper {
   });
 
   /** Keeps the workspace; the lock is held. */
-  readonly take = Effect.fnUntraced(function* (this: Keeper, keeping: Keeping): Effect.fn.Return<
+  readonly take = Effect.fnUntraced(function* (
+    this: Keeper,
+    keeping: Keeping,
+    placed?: ReadonlyMap<string, KeptEntry>,
+  ): Effect.fn.Return<
     Taken,
     SandboxError | FileError | SnapshotsUnavailable
   > {
@@ -199,7 +204,7 @@ class Keeper {
     const previous = state.latest === null
       ? undefined
       : yield* Effect.orElseSucceed(store.manifest(owner, state.latest), () => undefined);
-    const kept = yield* keepWorkspace(keeping, previous);
+    const kept = yield* keepWorkspace(keeping, previous, placed);
     if ("notKept" in kept) return kept;
     const id = yield* store.putManifest(owner, kept.manifest);
     if (id !== state.latest) yield* store.save(owner, { ...state, latest: id });
@@ -373,7 +378,8 @@ const restore = Effect.fnUntraced(function* (
     if (isDryRun) return { id: undefined, done: plan.steps, conflicts: plan.conflicts };
     const { done, conflicts: refused } = yield* putBack(keeping, plan.steps);
     const conflicts = [...plan.conflicts, ...refused];
-    const after = yield* keeper.take(keeping);
+    const placed = new Map(done.flatMap(({ path, target }) => (target === undefined ? [] : [[path, target] as const])));
+    const after = yield* keeper.take(keeping, placed);
     const id = makeId("snap");
     yield* remember(keeper, owner, {
       id,

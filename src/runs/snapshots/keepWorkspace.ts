@@ -101,10 +101,24 @@ const manifestOf = (
   return { entries: entries.sort((left, right) => (left.path < right.path ? -1 : 1)), notKept };
 };
 
+/** Knows files again that were just put back: their time is the one that they were given. */
+const recognize = (
+  known: Map<string, ReadonlyArray<string>>,
+  tree: Tree,
+  placed: ReadonlyMap<string, KeptEntry>,
+): void => {
+  for (const entry of placed.size === 0 ? [] : tree.entries) {
+    const { chunks, modifiedNs, sizeBytes } = placed.get(entry.path) ?? {};
+    if (chunks !== undefined && modifiedNs === entry.modifiedNs && sizeBytes === entry.sizeBytes) {
+      known.set(keyOf(entry), chunks);
+    }
+  }
+};
+
 /**
  * Keeps a workspace as it is.
  *
- * *Details*: files are known again by the manifest before, and the others read until a list finds nothing new;
+ * *Details*: files are known again by the manifest before, or because they were `placed` by it, and the others read until a list finds nothing new;
  * what changed through three of them is told as changing. Nothing that runs in the sandbox is held up.
  *
  * *Fails with* `SandboxError`, `FileError` when the sandbox cannot list it, `SnapshotsUnavailable`.
@@ -112,6 +126,7 @@ const manifestOf = (
 export const keepWorkspace = Effect.fnUntraced(function* (
   keeping: Keeping,
   previous: Manifest | undefined,
+  placed: ReadonlyMap<string, KeptEntry> = new Map(),
 ): Effect.fn.Return<Kept, SandboxError | FileError | SnapshotsUnavailable> {
   const known = new Map<string, ReadonlyArray<string>>();
   for (const entry of previous?.entries ?? []) if (entry.chunks !== undefined) known.set(keyOf(entry), entry.chunks);
@@ -119,6 +134,7 @@ export const keepWorkspace = Effect.fnUntraced(function* (
   for (let lists = 1;; lists++) {
     const tree = yield* keeping.tree.list(entriesMax);
     if (!tree.isWhole) return { notKept: "too_many_files" };
+    if (lists === 1) recognize(known, tree, placed);
     const { wanted, tooLarge } = chosen(tree, known, keeping.bytesMax);
     const missing = wanted.filter((file) => !unreadable.has(keyOf(file)));
     if (missing.length === 0 || lists === listsMax) {
