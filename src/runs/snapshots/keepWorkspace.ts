@@ -118,8 +118,9 @@ const recognize = (
 /**
  * Keeps a workspace as it is.
  *
- * *Details*: files are known again by the manifest before, or because they were `placed` by it, and the others read until a list finds nothing new;
- * what changed through three of them is told as changing. Nothing that runs in the sandbox is held up.
+ * *Details*: files are known again by the manifest before, or because they were `placed` by it, and the others read
+ * until a list finds nothing new; what changed through three of them is told as changing. Nothing that runs in the
+ * sandbox is held up.
  *
  * *Fails with* `SandboxError`, `FileError` when the sandbox cannot list it, `SnapshotsUnavailable`.
  */
