@@ -200,6 +200,8 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/runs/snapshots/replaced.ts": "ids of ours, and sentences in which names are cut",
   "src/runs/changedArtifacts.ts imageTypeOf": "reads a file's first bytes; the path decides by its ending",
   "src/http/docs/": "made of our own contract",
+  "src/http/caisson/runWire.ts detailOut": "passes on what a run was asked; its turn is read as a stored answer below",
+  "src/http/openai/responses/webhooks/post.ts postWebhook": "sends a body of ours to an address of the operator",
   "src/http/caisson/sealedLinks.ts": "tried as a decoder below",
   "src/http/caisson/uploads.ts readUpload": "a stream; its form is tried as a decoder below",
   "src/http/openai/contentParts.ts readUserMessage": "tried as a decoder below",
