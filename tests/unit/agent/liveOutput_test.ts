@@ -42,13 +42,15 @@ Deno.test("LiveOutput tells no more than its bound of a flood, and never half a 
 });
 
 Deno.test("LiveOutput takes a program that prints byte by byte in linear time", () => {
-  const time = (count: number) => {
+  const once = (count: number) => {
     const output = new LiveOutput("c");
     const startedMs = performance.now();
     for (let n = 0; n < count; n++) output.take("stdout", "x");
     output.look();
     return performance.now() - startedMs;
   };
+  // The best of a few: a busy machine makes any of them slow.
+  const time = (count: number) => Math.min(...Array.from({ length: 4 }, () => once(count)));
   time(100_000);
   assert.ok(time(800_000) < 40 * Math.max(1, time(100_000)));
 });
