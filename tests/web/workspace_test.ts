@@ -31,6 +31,8 @@ const leaving = (files: Readonly<Record<string, string | Uint8Array>>): FakeSand
       const [owner] = sandbox.opened;
       assert.ok(owner);
       const removed = /^rm -f -- '(.*)'$/s.exec(command)?.[1];
+      // What an undo takes away of its own is nothing here.
+      if (command.startsWith("rm -rf")) return outcome("");
       if (removed !== undefined) sandbox.files.delete(`${ownerKey(owner)}:${removed}`);
       else {
         for (const [name, content] of Object.entries(files)) {
@@ -174,5 +176,32 @@ test("a conversation that another tab deletes is told here", () =>
       await second.page.click("dialog[open] .danger");
       await page.bringToFront();
       await shows(page, "deleted in another tab");
+    });
+  }));
+
+test("what a turn changed is read and taken back, and what stays is named", () =>
+  Effect.gen(function* () {
+    const { page, complaints } = yield* openPage({
+      steps: steps(),
+      sandbox: leaving({ "report.md": "first\nsecond\n" }),
+      settings: { rewindFiles: "keep" },
+    });
+    yield* Effect.promise(async () => {
+      await ask(page, "Write");
+      await shows(page, "Here it is.");
+      await until(page, "the changes", async () => await page.$("details.diff") !== null);
+      await page.click("details.diff summary");
+      await until(page, "the file", async () =>
+        String(await page.evaluate("document.querySelector('details.diff').innerText")).includes("report.md"));
+      await shows(page, "+second");
+      assert.deepEqual(await violationsOf(page), [], "the changes");
+      await page.locator("details.diff > button").click();
+      await until(page, "the question", async () =>
+        await page.$("dialog[open]") !== null);
+      await page.click("dialog[open] .danger");
+      await shows(page, "1 file was taken back.");
+      await until(page, "the empty workspace", async () =>
+        String(await page.evaluate("document.querySelector('.panel').innerText")).includes("No files yet"));
+      assert.deepEqual(complaints, []);
     });
   }));

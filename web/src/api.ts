@@ -3,13 +3,14 @@ import { FrameReader } from "./sse.ts";
 import type {
   Chunk,
   Execution,
-  FileDiff,
   FileOut,
   Health,
   Me,
+  Restored,
   RunOut,
   SandboxOut,
   SessionOut,
+  TurnDiff,
   TurnOut,
   UsageReport,
 } from "./wire.ts";
@@ -94,7 +95,10 @@ export const executions = (id: string) => read<{ data: Array<Execution> }>(`/v1/
 export const runsOf = (id: string) => read<{ data: Array<RunOut> }>(`/v1/runs?status=in_progress&session=${at(id)}`);
 export const cancelRun = (id: string) => read<RunOut>(`/v1/runs/${at(id)}/cancel`, { method: "POST" });
 export const diff = (session: string, turn: string) =>
-  read<{ data: Array<FileDiff> }>(`/v1/sessions/${at(session)}/turns/${at(turn)}/diff`);
+  read<TurnDiff>(`/v1/sessions/${at(session)}/snapshots/${at(turn)}`);
+/** Takes back what a turn did to the workspace, as far as nobody changed it since. */
+export const restoreTurn = (session: string, turn: string) =>
+  read<Restored>(`/v1/sessions/${at(session)}/restore`, jsonBody("POST", { turn }));
 
 export const files = (start: boolean) =>
   read<{ data: Array<FileOut>; has_more: boolean }>(`/v1/artifacts?limit=1000${start ? "" : "&start=false"}`);

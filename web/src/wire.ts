@@ -161,9 +161,7 @@ export interface SandboxOut {
   readonly commands?: ReadonlyArray<
     { readonly call_id: string; readonly command: string; readonly started_at_ms: number }
   >;
-  readonly jobs?: ReadonlyArray<
-    { readonly id: string; readonly command: string; readonly status: string; readonly started_at_ms: number }
-  >;
+  readonly jobs?: ReadonlyArray<{ readonly id: string; readonly command: string; readonly status: string }>;
   readonly previews?: ReadonlyArray<{ readonly port: number; readonly url: string }>;
 }
 
@@ -198,7 +196,20 @@ export interface UsageReport {
 /** A change of one file of a turn. */
 export interface FileDiff {
   readonly path: string;
-  readonly change: "added" | "modified" | "deleted";
-  readonly bytes: number;
-  readonly patch?: string | null;
+  readonly change: "added" | "changed" | "removed";
+  readonly bytes_before: number | null;
+  readonly bytes_after: number | null;
+  readonly diff: string | null;
+}
+
+/** What a turn changed. */
+export interface TurnDiff {
+  readonly files: ReadonlyArray<FileDiff>;
+  readonly files_total: number;
+}
+
+/** What was taken back of a turn. */
+export interface Restored {
+  readonly undone_total: number;
+  readonly conflicts: ReadonlyArray<{ readonly path: string; readonly why: string }>;
 }

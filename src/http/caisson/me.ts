@@ -2,6 +2,7 @@
  * `GET /v1/me`: for whom the caller speaks, and what this server offers it.
  */
 import { Effect, Option, Schema } from "effect";
+import { Settings } from "../../config.ts";
 import { Model } from "../../services/Model.ts";
 import { Sandbox } from "../../services/Sandbox.ts";
 import { Caller } from "../frame/Caller.ts";
@@ -20,7 +21,13 @@ export const MeOut = Schema.Struct({
 export const make = Effect.gen(function* () {
   const models = yield* Model;
   const { stop } = yield* Sandbox;
-  const features = ["archive", "delete", ...(stop === undefined ? [] : ["sandbox_stop"])];
+  const { rewindFiles } = yield* Settings;
+  const features = [
+    "archive",
+    "delete",
+    ...(rewindFiles === "off" ? [] : ["diff"]),
+    ...(stop === undefined ? [] : ["sandbox_stop"]),
+  ];
   return Effect.fnUntraced(function* (query: { readonly user?: string }) {
     const caller = yield* Caller;
     const { principal } = caller.identity;
