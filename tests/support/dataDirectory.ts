@@ -14,7 +14,22 @@ const removeVolumes = async (directory: string): Promise<void> => {
   const { Volumes } = await engine.listVolumes({
     filters: { label: [`${label.installation}=${installation.trim()}`] },
   });
-  for (const { Name } of Volumes ?? []) await engine.getVolume(Name).remove();
+  for (const { Name } of Volumes ?? []) await removeVolume(Name);
+};
+
+/** Times that a volume is tried: the engine may still be taking away the container that held it. */
+const triesMax = 50;
+const betweenTriesMs = 100;
+
+const removeVolume = async (name: string): Promise<void> => {
+  for (let tries = 1;; tries++) {
+    try {
+      return await dockerode().getVolume(name).remove();
+    } catch (error) {
+      if (tries === triesMax || !String(error).includes("volume is in use")) throw error;
+      await new Promise((resolve) => setTimeout(resolve, betweenTriesMs));
+    }
+  }
 };
 
 /** Makes the directory; entries must be started after it, so that they have ended before it goes. */

@@ -46,6 +46,12 @@ const leaving = (files: Readonly<Record<string, string | Uint8Array>>): FakeSand
   return sandbox;
 };
 
+/** Says yes to the question that is about to be asked. */
+const agree = async (page: Parameters<typeof ask>[0]): Promise<void> => {
+  await until(page, "the question", async () => await page.$("dialog[open] .danger") !== null);
+  await page.click("dialog[open] .danger");
+};
+
 const steps = () => [
   Scripted.calls(Scripted.toolCall("c", "execute_bash", { command: "python3 draw.py" })),
   Scripted.answers("Here it is."),
@@ -98,7 +104,7 @@ test("a chart is seen, a table, a notebook and Markdown are read, a file is dele
       await page.click("[aria-label='Delete raw.bin']");
       await until(page, "the question", async () => await page.$("dialog[open]") !== null);
       assert.deepEqual(await violationsOf(page), [], "the question");
-      await page.click("dialog[open] .danger");
+      await agree(page);
       await until(
         page,
         "its end",
@@ -173,7 +179,7 @@ test("a conversation that another tab deletes is told here", () =>
       await shows(second.page, "Kept for now.");
       await second.page.hover(".sessions li");
       await second.page.click("[aria-label^='Delete']");
-      await second.page.click("dialog[open] .danger");
+      await agree(second.page);
       await page.bringToFront();
       await shows(page, "deleted in another tab");
     });
@@ -198,7 +204,7 @@ test("what a turn changed is read and taken back, and what stays is named", () =
       await page.locator("details.diff > button").click();
       await until(page, "the question", async () =>
         await page.$("dialog[open]") !== null);
-      await page.click("dialog[open] .danger");
+      await agree(page);
       await shows(page, "1 file was taken back.");
       await until(page, "the empty workspace", async () =>
         String(await page.evaluate("document.querySelector('.panel').innerText")).includes("No files yet"));
