@@ -1,25 +1,17 @@
 /**
  * The store of conversations beside the sessions that `CAISSON_SESSIONS` names.
  */
-import { Effect, Layer } from "effect";
-import { type ConfigurationRefused, Settings } from "../../../config.ts";
+import type { Layer } from "effect";
+import type { ConfigurationRefused, Settings } from "../../../config.ts";
 import type { ConversationStore } from "../../../services/ConversationStore.ts";
+import { besideSessions } from "../../storeChoice.ts";
 
 /** Conversations as configured; only the chosen store and its driver are loaded. */
-export const layer: Layer.Layer<ConversationStore, ConfigurationRefused, Settings> = Layer.unwrap(
-  Effect.gen(function* (): Effect.fn.Return<
-    Layer.Layer<ConversationStore, ConfigurationRefused, Settings>,
-    never,
-    Settings
-  > {
-    const { sessions } = yield* Settings;
-    switch (sessions) {
-      case "memory":
-        return (yield* Effect.promise(() => import("./Memory.ts"))).layer;
-      case "sqlite":
-        return (yield* Effect.promise(() => import("./Sqlite.ts"))).layer;
-      case "redis":
-        return (yield* Effect.promise(() => import("./Redis.ts"))).layer;
-    }
-  }),
-);
+export const layer: Layer.Layer<ConversationStore, ConfigurationRefused, Settings> = besideSessions<
+  ConversationStore,
+  ConfigurationRefused
+>({
+  memory: () => import("./Memory.ts"),
+  sqlite: () => import("./Sqlite.ts"),
+  redis: () => import("./Redis.ts"),
+});

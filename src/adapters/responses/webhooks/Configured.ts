@@ -4,6 +4,7 @@
 import { Buffer } from "node:buffer";
 import { Effect, Layer, Option, Redacted } from "effect";
 import { ConfigurationRefused, Settings, type SettingsService } from "../../../config.ts";
+import { besideSessions } from "../../storeChoice.ts";
 import type { WebhookOutbox } from "../../../services/WebhookOutbox.ts";
 
 /** Bytes of the shortest secret that is let in. */
@@ -28,13 +29,13 @@ export const layer: Layer.Layer<WebhookOutbox, ConfigurationRefused, Settings> =
     const settings = yield* Settings;
     const problem = problemOf(settings);
     if (problem !== undefined) return yield* new ConfigurationRefused({ problems: [problem] });
-    switch (Option.isNone(settings.webhookUrl) ? "memory" : settings.sessions) {
-      case "memory":
-        return (yield* Effect.promise(() => import("./Memory.ts"))).layer;
-      case "sqlite":
-        return (yield* Effect.promise(() => import("./Sqlite.ts"))).layer;
-      case "redis":
-        return (yield* Effect.promise(() => import("./Redis.ts"))).layer;
-    }
+    const memory = () => import("./Memory.ts");
+    // Without a receiver nothing is ever put there.
+    const isOff = Option.isNone(settings.webhookUrl);
+    return besideSessions<WebhookOutbox, ConfigurationRefused>({
+      memory,
+      sqlite: isOff ? memory : () => import("./Sqlite.ts"),
+      redis: isOff ? memory : () => import("./Redis.ts"),
+    });
   }),
 );
