@@ -12,8 +12,7 @@ import { Settings } from "../../config.ts";
 import { type Artifact, isOffered, mediaTypeOf } from "../../domain/Artifact.ts";
 import { readRange } from "./byteRange.ts";
 import { ownerKey } from "../../domain/ids.ts";
-import { shellQuoted } from "../../domain/shellQuoted.ts";
-import { type FileEntry, FileError, Sandbox, type SandboxError, type SandboxHandle } from "../../services/Sandbox.ts";
+import { type FileEntry, Sandbox, type SandboxError, type SandboxHandle } from "../../services/Sandbox.ts";
 import { Bodies } from "../../web/body.ts";
 import { ArtifactLinks } from "./ArtifactLinks.ts";
 import { Caller, FileAccess, UserName } from "../frame/Caller.ts";
@@ -25,6 +24,7 @@ import {
   RangeNotSatisfiable,
 } from "../frame/errors.ts";
 import { archiveBytesMax, archiveOf, fitting } from "./archive.ts";
+import { removeFile } from "./removeFile.ts";
 import { readUpload, writeUpload } from "./uploads.ts";
 
 /** Files of one list. */
@@ -143,22 +143,6 @@ const findFile = Effect.fnUntraced(function* (handle: SandboxHandle, path: strin
     if (files.length < limit) break;
   }
   return yield* new ArtifactNotFound();
-});
-
-/** How long it may take to delete one file. */
-const removeMs = 10_000;
-
-/**
- * Deletes a file where it lies, as the user of the sandbox.
- *
- * *Fails with* `ArtifactNotFound`, `FileError` (`PermissionDenied`) when it cannot be deleted, `SandboxError`.
- */
-const removeFile = Effect.fnUntraced(function* (handle: SandboxHandle, named: string) {
-  const { path } = yield* findFile(handle, named);
-  const { exitCode } = yield* handle.execute({ command: `rm -f -- ${shellQuoted(path)}`, timeoutMs: removeMs });
-  if (exitCode !== 0) {
-    return yield* new FileError({ path, reason: "PermissionDenied", why: "the sandbox does not let go of it" });
-  }
 });
 
 const etagOf = (file: FileEntry): string => `"${file.sizeBytes.toString(36)}-${file.modifiedAtMs.toString(36)}"`;
@@ -291,7 +275,8 @@ export const make = Effect.gen(function* () {
     const owner = (yield* Caller).ownerOf(query);
     const place = links.open(id);
     if (Option.isNone(place) || ownerKey(place.value.owner) !== ownerKey(owner)) return yield* new ArtifactNotFound();
-    yield* removeFile(yield* sandbox.open(owner), place.value.path);
+    const handle = yield* sandbox.open(owner);
+    yield* removeFile(handle, (yield* findFile(handle, place.value.path)).path);
     return { id, object: "artifact.deleted", deleted: true } satisfies typeof ArtifactDeleted.Type;
   });
 

@@ -20,7 +20,7 @@ import {
   ContainerRequest,
   idleMinutesDefault,
 } from "./contract.ts";
-import { pageOf, type PageQuery, type UserQuery } from "./page.ts";
+import { pageOf, type PageQuery, type UserQuery } from "../listPage.ts";
 import { readWish } from "./wish.ts";
 
 /** Bytes of a request that makes a container. */
@@ -84,7 +84,8 @@ export const make = Effect.gen(function* () {
     // Strangers who share a principal see nothing of one another.
     const all = owner.user === "" && owner.principal === "anonymous" ? [] : yield* containers.list(owner);
     const named = all.filter(({ name }) => query.name === undefined || name === query.name).map(containerOut);
-    return pageOf(named, query) satisfies typeof ContainerList.Type;
+    const page: typeof ContainerList.Type = yield* pageOf(named.toReversed(), query);
+    return page;
   });
 
   const retrieve = Effect.fnUntraced(function* (id: string, query: UserQuery) {

@@ -3,9 +3,10 @@
  */
 import { Schema } from "effect";
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api";
-import { Authorization, UserName } from "../../frame/Caller.ts";
+import { Authorization } from "../../frame/Caller.ts";
 import { failsWith } from "../../frame/failures.ts";
 import { describeUpload } from "../../caisson/uploads.ts";
+import { listOf, pageQuery, userQuery } from "../listPage.ts";
 import { JsonObject } from "../responses/wire.ts";
 
 /** An optional field in which `null` means "not given", as OpenAI's clients send it. */
@@ -76,24 +77,9 @@ export const ContainerFileDeleted = Schema.Struct({
   deleted: Schema.Literal(true),
 }).annotate({ identifier: "DeleteContainerFileResponse" });
 
-const listOf = <S extends Schema.Top>(item: S, identifier: string) =>
-  Schema.Struct({
-    object: Schema.Literal("list"),
-    data: Schema.Array(item),
-    first_id: Schema.NullOr(Schema.String),
-    last_id: Schema.NullOr(Schema.String),
-    has_more: Schema.Boolean,
-  }).annotate({ identifier });
 export const ContainerList = listOf(ContainerOut, "ContainerList");
 export const ContainerFileList = listOf(ContainerFileOut, "ContainerFileList");
 
-const userQuery = { user: Schema.optionalKey(UserName) };
-const pageQuery = {
-  ...userQuery,
-  limit: Schema.optionalKey(Schema.FiniteFromString.check(Schema.isBetween({ minimum: 1, maximum: 100 }))),
-  order: Schema.optionalKey(Schema.Literals(["asc", "desc"])),
-  after: Schema.optionalKey(Schema.String),
-};
 const params = { container: Schema.String };
 const fileParams = { container: Schema.String, file: Schema.String };
 const bodyFailures = [
@@ -107,6 +93,14 @@ const bodyFailures = [
 ] as const;
 const jsonFailures = ["MalformedJson", "JsonTooComplex"] as const;
 
+const fileFailures = [
+  "ContainerNotFound",
+  "ContainerExpired",
+  "ContainerFileNotFound",
+  "SessionsUnavailable",
+  "SandboxError",
+] as const;
+
 /** Containers, to make, look at and delete, and their files. */
 export class ContainersGroup extends HttpApiGroup.make("containers")
   .add(
@@ -119,7 +113,7 @@ export class ContainersGroup extends HttpApiGroup.make("containers")
     HttpApiEndpoint.get("listContainers", "/containers", {
       query: { ...pageQuery, name: Schema.optionalKey(Schema.String) },
       success: ContainerList,
-      error: failsWith("SessionsUnavailable"),
+      error: failsWith("SessionsUnavailable", "InvalidRequest"),
     }).annotate(OpenApi.Summary, "List the containers, those made last first"),
     HttpApiEndpoint.get("retrieveContainer", "/containers/:container", {
       params,
@@ -137,59 +131,37 @@ export class ContainersGroup extends HttpApiGroup.make("containers")
       params,
       query: userQuery,
       success: ContainerFileOut,
-      error: failsWith(
-        ...bodyFailures,
-        "ContainerNotFound",
-        "ContainerExpired",
-        "ContainerFileNotFound",
-        "SessionsUnavailable",
-        "SandboxError",
-        "FileError",
-      ),
+      error: failsWith(...bodyFailures, ...fileFailures, "FileError"),
     }).annotate(OpenApi.Summary, "Put a file into a container").annotate(OpenApi.Transform, describeUpload),
     HttpApiEndpoint.get("listContainerFiles", "/containers/:container/files", {
       params,
       query: pageQuery,
       success: ContainerFileList,
-      error: failsWith("ContainerNotFound", "ContainerExpired", "SessionsUnavailable", "SandboxError"),
+      error: failsWith(
+        "ContainerNotFound",
+        "ContainerExpired",
+        "SessionsUnavailable",
+        "SandboxError",
+        "InvalidRequest",
+      ),
     }).annotate(OpenApi.Summary, "List the files of a container, the newest first"),
     HttpApiEndpoint.get("retrieveContainerFile", "/containers/:container/files/:file", {
       params: fileParams,
       query: userQuery,
       success: ContainerFileOut,
-      error: failsWith(
-        "ContainerNotFound",
-        "ContainerExpired",
-        "ContainerFileNotFound",
-        "SessionsUnavailable",
-        "SandboxError",
-      ),
+      error: failsWith(...fileFailures),
     }).annotate(OpenApi.Summary, "Look at a file of a container"),
     HttpApiEndpoint.get("containerFileContent", "/containers/:container/files/:file/content", {
       params: fileParams,
       query: userQuery,
       success: Schema.Uint8Array.pipe(HttpApiSchema.asUint8Array()),
-      error: failsWith(
-        "ContainerNotFound",
-        "ContainerExpired",
-        "ContainerFileNotFound",
-        "SessionsUnavailable",
-        "SandboxError",
-        "FileError",
-      ),
+      error: failsWith(...fileFailures, "FileError"),
     }).annotate(OpenApi.Summary, "Fetch a file of a container"),
     HttpApiEndpoint.delete("deleteContainerFile", "/containers/:container/files/:file", {
       params: fileParams,
       query: userQuery,
       success: ContainerFileDeleted,
-      error: failsWith(
-        "ContainerNotFound",
-        "ContainerExpired",
-        "ContainerFileNotFound",
-        "SessionsUnavailable",
-        "SandboxError",
-        "FileError",
-      ),
+      error: failsWith(...fileFailures, "FileError"),
     }).annotate(OpenApi.Summary, "Delete a file of a container"),
   )
   .middleware(Authorization)

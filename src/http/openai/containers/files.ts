@@ -4,21 +4,19 @@
 import { Effect, Stream } from "effect";
 import { HttpServerRequest, HttpServerResponse } from "effect/http";
 import { Settings } from "../../../config.ts";
-import { shellQuoted } from "../../../domain/shellQuoted.ts";
 import { uploadsFolder, workspaceFolder } from "../../../domain/workspacePaths.ts";
 import { type ContainerFile, Containers, type KnownContainer } from "../../../runs/Containers.ts";
-import { FileError, type SandboxHandle } from "../../../services/Sandbox.ts";
+import type { SandboxHandle } from "../../../services/Sandbox.ts";
 import { Bodies } from "../../../web/body.ts";
+import { removeFile as removeFromSandbox } from "../../caisson/removeFile.ts";
 import { readUpload, writeUpload } from "../../caisson/uploads.ts";
 import { Caller } from "../../frame/Caller.ts";
 import { ContainerFileNotFound } from "../../frame/errors.ts";
 import { keeperOf } from "../responses/read.ts";
 import type { ContainerFileDeleted, ContainerFileList, ContainerFileOut } from "./contract.ts";
-import { pageOf, type PageQuery, type UserQuery } from "./page.ts";
+import { pageOf, type PageQuery, type UserQuery } from "../listPage.ts";
 
 const mebibyte = 1024 * 1024;
-/** How long it may take to delete one file. */
-const removeMs = 10_000;
 
 const seconds = (ms: number): number => Math.floor(ms / 1000);
 
@@ -65,7 +63,8 @@ export const make = Effect.gen(function* () {
   const listFiles = Effect.fnUntraced(function* (id: string, query: PageQuery) {
     const { container, handle } = yield* opened(id, query);
     const all = (yield* containers.files(container, handle)).map((file) => fileOut(container, file));
-    return pageOf(all, query) satisfies typeof ContainerFileList.Type;
+    const page: typeof ContainerFileList.Type = yield* pageOf(all.toReversed(), query);
+    return page;
   });
 
   const showFile = Effect.fnUntraced(function* (id: string, file: string, query: UserQuery) {
@@ -90,10 +89,7 @@ export const make = Effect.gen(function* () {
   const removeFile = Effect.fnUntraced(function* (id: string, file: string, query: UserQuery) {
     const { container, handle } = yield* opened(id, query);
     const { path } = yield* found(container, handle, file);
-    const { exitCode } = yield* handle.execute({ command: `rm -f -- ${shellQuoted(path)}`, timeoutMs: removeMs });
-    if (exitCode !== 0) {
-      return yield* new FileError({ path, reason: "PermissionDenied", why: "the sandbox does not let go of it" });
-    }
+    yield* removeFromSandbox(handle, path);
     return { id: file, object: "container.file.deleted", deleted: true } satisfies typeof ContainerFileDeleted.Type;
   });
 

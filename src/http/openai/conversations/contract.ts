@@ -3,9 +3,10 @@
  */
 import { Schema } from "effect";
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api";
-import { Authorization, UserName } from "../../frame/Caller.ts";
+import { Authorization } from "../../frame/Caller.ts";
 import { failsWith } from "../../frame/failures.ts";
-import { ItemList, ItemsQuery } from "../responses/contract.ts";
+import { pageQuery, userQuery } from "../listPage.ts";
+import { ItemList } from "../responses/contract.ts";
 import { JsonObject, Metadata } from "../responses/wire.ts";
 
 /** OpenAI's bound of items that are added at once. */
@@ -43,7 +44,6 @@ export const ConversationDeleted = Schema.Struct({
 
 const ItemOut = JsonObject.annotate({ identifier: "ConversationItem" });
 
-const userQuery = { user: Schema.optionalKey(UserName) };
 const params = { conversation: Schema.String };
 const itemParams = { ...params, item: Schema.String };
 
@@ -100,9 +100,9 @@ export class ConversationsGroup extends HttpApiGroup.make("conversations")
     }).annotate(OpenApi.Summary, "Add items to a conversation"),
     HttpApiEndpoint.get("listItems", "/conversations/:conversation/items", {
       params,
-      query: ItemsQuery,
+      query: pageQuery,
       success: ItemList,
-      error: notThere,
+      error: failsWith("ConversationNotFound", "SessionsUnavailable", "InvalidRequest"),
     }).annotate(OpenApi.Summary, "List the items of a conversation"),
     HttpApiEndpoint.get("retrieveItem", "/conversations/:conversation/items/:item", {
       params: itemParams,

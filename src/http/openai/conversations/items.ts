@@ -6,7 +6,7 @@ import type { OwnerKey } from "../../../domain/Owner.ts";
 import { ConversationStore } from "../../../services/ConversationStore.ts";
 import { ConversationNotFound, ItemNotFound } from "../../frame/errors.ts";
 import { json } from "../../frame/respond.ts";
-import { pageOf, type PageQuery } from "../responses/itemPage.ts";
+import { pageOf, type PageQuery, wholePage } from "../listPage.ts";
 import { ItemsCreate } from "./contract.ts";
 import { makePlace, told, type UserQuery } from "./place.ts";
 
@@ -34,12 +34,12 @@ export const makeItems = Effect.gen(function* () {
     const { items } = yield* read(ItemsCreate);
     const entry = yield* entryOf(items);
     if (!(yield* store.append(owner, id, entry))) return yield* new ConversationNotFound({ id });
-    return json(pageOf(entry.items, { order: "asc" }));
+    return json(wholePage(entry.items));
   });
 
   const listItems = Effect.fnUntraced(function* (id: string, query: PageQuery) {
     const entries = yield* entriesOf(yield* ownerOf(query), id);
-    return pageOf(entries.flatMap(({ items }) => items), query);
+    return yield* pageOf(entries.flatMap(({ items }) => items), query);
   });
 
   const retrieveItem = Effect.fnUntraced(function* (id: string, item: string, query: UserQuery) {

@@ -3,9 +3,10 @@
  */
 import { Schema } from "effect";
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api";
-import { Authorization, UserName } from "../../frame/Caller.ts";
+import { Authorization } from "../../frame/Caller.ts";
 import { containerRunFailures } from "../runFailures.ts";
 import { failsWith } from "../../frame/failures.ts";
+import { listOf, pageQuery, userQuery } from "../listPage.ts";
 import { JsonObject, ResponseRequest } from "./wire.ts";
 
 /** A response: every key of OpenAI's is always there. */
@@ -30,29 +31,8 @@ export const ResponseDeleted = Schema.Struct({
   deleted: Schema.Literal(true),
 }).annotate({ identifier: "DeleteResponse" });
 
-/** Items of OpenAI's lists. */
-export const ItemList = Schema.Struct({
-  object: Schema.Literal("list"),
-  data: Schema.Array(JsonObject),
-  first_id: Schema.NullOr(Schema.String),
-  last_id: Schema.NullOr(Schema.String),
-  has_more: Schema.Boolean,
-}).annotate({ identifier: "ResponseItemList" });
-
-const userQuery = { user: Schema.optionalKey(UserName) };
-
-/** OpenAI's bound of a page. */
-const pageMax = 100;
-
-/** The query of a list of items. */
-export const ItemsQuery = {
-  ...userQuery,
-  limit: Schema.optionalKey(
-    Schema.FiniteFromString.check(Schema.isBetween({ minimum: 1, maximum: pageMax })),
-  ),
-  order: Schema.optionalKey(Schema.Literals(["asc", "desc"])),
-  after: Schema.optionalKey(Schema.String),
-};
+/** Items of responses and conversations. */
+export const ItemList = listOf(JsonObject, "ResponseItemList");
 
 const params = { response: Schema.String };
 
@@ -109,9 +89,9 @@ export class ResponsesGroup extends HttpApiGroup.make("responses")
     }).annotate(OpenApi.Summary, "Cancel a response that is made in the background"),
     HttpApiEndpoint.get("listInputItems", "/responses/:response/input_items", {
       params,
-      query: ItemsQuery,
+      query: pageQuery,
       success: ItemList,
-      error: notThere,
+      error: failsWith("ResponseNotFound", "SessionsUnavailable", "InvalidRequest"),
     }).annotate(OpenApi.Summary, "List the items that a response was asked with"),
   )
   .middleware(Authorization)

@@ -14,9 +14,9 @@ import { Caller } from "../../frame/Caller.ts";
 import { InvalidRequest, ResponseNotFound } from "../../frame/errors.ts";
 import { ErrorEnvelope } from "../../frame/reply.ts";
 import { json, refused } from "../../frame/respond.ts";
+import { pageOf, type PageQuery, type UserQuery } from "../listPage.ts";
 import type { ResponseDeleted } from "./contract.ts";
 import { ResponseDialect } from "./dialect.ts";
-import { pageOf, type PageQuery } from "./itemPage.ts";
 import { lostBody } from "./lost.ts";
 import { keeperOf } from "./read.ts";
 import { framesAfter, streamed } from "./stream.ts";
@@ -24,9 +24,6 @@ import type { JsonObject } from "./wire.ts";
 
 const decodeError = Schema.decodeUnknownOption(ErrorEnvelope.fields.error);
 
-interface UserQuery {
-  readonly user?: string;
-}
 interface StreamQuery extends UserQuery {
   readonly stream?: "true" | "false";
   readonly starting_after?: number;
@@ -121,7 +118,7 @@ export const makeStored = Effect.gen(function* () {
 
   const inputItems = Effect.fnUntraced(function* (id: string, query: PageQuery) {
     const { input } = yield* stored(yield* ownerOf(query), id);
-    return pageOf(input, query);
+    return yield* pageOf(input, query);
   });
 
   return { retrieve, cancel, remove, inputItems };
