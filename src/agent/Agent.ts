@@ -79,6 +79,7 @@ const equipped = Effect.fnUntraced(function* (
 ) {
   const { toolKit: kit, owner, useTools } = request;
   if (kit !== undefined) {
+    yield* kit.held;
     const inner = yield* toolbox.open(kit.owner);
     const tools: Tools = {
       declarations: kit.declarations,

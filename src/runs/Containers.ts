@@ -4,10 +4,22 @@
 import { createHash, randomBytes } from "node:crypto";
 import { Clock, Context, Effect, Layer, Option, Schedule, Schema, type Scope } from "effect";
 import { ownerKey } from "../domain/ids.ts";
-import type { Owner } from "../domain/Owner.ts";
+import type { Owner, OwnerKey } from "../domain/Owner.ts";
 import { workspaceFolder } from "../domain/workspacePaths.ts";
-import { type Container, ContainerStore, expiryOf, type MemoryLimit } from "../services/ContainerStore.ts";
-import { type FileEntry, Sandbox, type SandboxError, type SandboxHandle } from "../services/Sandbox.ts";
+import {
+  type Container,
+  ContainerStore,
+  type ContainerStoreService,
+  expiryOf,
+  type MemoryLimit,
+} from "../services/ContainerStore.ts";
+import {
+  type FileEntry,
+  Sandbox,
+  type SandboxError,
+  type SandboxHandle,
+  type SandboxService,
+} from "../services/Sandbox.ts";
 import type { SessionsUnavailable } from "../services/Sessions.ts";
 
 /** Random bytes of a container's id: it cannot be guessed. */
@@ -20,6 +32,8 @@ const filesMax = 10_000;
 const sweepEvery = "1 minute";
 /** A use is not written down again within this time, in milliseconds. */
 const touchMs = 5_000;
+/** How often a use that lasts is written down: well within the shortest time that a container may be given. */
+const touchEvery = "20 seconds";
 
 /** Where clients of OpenAI's look for files; the very folder that is ours. */
 const clientFolder = "/mnt/data";
@@ -85,6 +99,8 @@ export interface ContainersService {
     keeper: Owner,
     id: string,
   ) => Effect.Effect<void, ContainerNotFound | SandboxError | SessionsUnavailable>;
+  /** Keeps a container in use until the scope closes, however long nothing is asked of it. */
+  readonly hold: (keeper: Owner, container: Container) => Effect.Effect<void, never, Scope.Scope>;
   /** Opens the sandbox of a container. *Fails with* `SandboxError`. */
   readonly open: (container: Container) => Effect.Effect<SandboxHandle, SandboxError, Scope.Scope>;
   /** The files that were made or changed since a time, the newest first. *Fails with* `SandboxError`. */
@@ -127,6 +143,49 @@ const filesOf: ContainersService["files"] = Effect.fnUntraced(function* (contain
   }));
 });
 
+/** What containers are kept in. */
+interface Parts {
+  readonly store: ContainerStoreService;
+  readonly sandbox: SandboxService;
+}
+
+/** Notes that a container is used; one whose time was over meanwhile stays so. */
+const touch = Effect.fnUntraced(function* (store: ContainerStoreService, keeper: OwnerKey, id: string) {
+  const nowMs = yield* Clock.currentTimeMillis;
+  return yield* store.change(
+    keeper,
+    id,
+    (container) => knownAt(container, nowMs).isExpired ? container : { ...container, lastActiveAtMs: nowMs },
+  );
+});
+
+/** Takes the files of a container whose time is over; what cannot be removed now is tried again. */
+const empty = Effect.fnUntraced(function* ({ store, sandbox }: Parts, keeper: OwnerKey, { id }: Container) {
+  const nowMs = yield* Clock.currentTimeMillis;
+  // Said first, so that nobody begins to work in what is about to go; one that was used meanwhile stays.
+  const claimed = yield* store.change(
+    keeper,
+    id,
+    (container) => knownAt(container, nowMs).isExpired ? { ...container, isEmptied: true } : container,
+  );
+  if (Option.isNone(claimed) || !claimed.value.isEmptied) return;
+  yield* Effect.onError(
+    sandbox.reset(claimed.value.owner),
+    () => Effect.ignore(store.change(keeper, id, (container) => ({ ...container, isEmptied: false }))),
+  );
+});
+
+/** Empties every container whose time is over. */
+const sweep = ({ store, sandbox }: Parts) =>
+  Effect.gen(function* () {
+    for (const [keeper, container] of yield* store.expired(yield* Clock.currentTimeMillis)) {
+      yield* Effect.catch(
+        empty({ store, sandbox }, keeper, container),
+        (error) => Effect.logWarning("an expired container could not be emptied", error),
+      );
+    }
+  }).pipe(Effect.catch((error) => Effect.logWarning("expired containers could not be looked for", error)));
+
 const make = Effect.gen(function* () {
   const store = yield* ContainerStore;
   const sandbox = yield* Sandbox;
@@ -143,7 +202,7 @@ const make = Effect.gen(function* () {
       isEmptied: false,
       uploads: [],
     };
-    yield* store.put(ownerKey(keeper), container);
+    yield* store.add(ownerKey(keeper), container);
     return knownAt(container, nowMs);
   });
 
@@ -153,9 +212,8 @@ const make = Effect.gen(function* () {
     const nowMs = yield* Clock.currentTimeMillis;
     const known = knownAt(found.value, nowMs);
     if (known.isExpired || nowMs - known.lastActiveAtMs < touchMs) return known;
-    const used = { ...found.value, lastActiveAtMs: nowMs };
-    yield* store.put(ownerKey(keeper), used);
-    return knownAt(used, nowMs);
+    const used = yield* touch(store, ownerKey(keeper), id);
+    return Option.isNone(used) ? yield* new ContainerNotFound({ id }) : knownAt(used.value, nowMs);
   });
 
   const use = Effect.fnUntraced(function* (keeper: Owner, id: string) {
@@ -175,14 +233,7 @@ const make = Effect.gen(function* () {
     yield* store.remove(ownerKey(keeper), id);
   });
 
-  /** Containers whose time is over lose their files; what cannot be removed now is tried again. */
-  const sweep = Effect.gen(function* () {
-    for (const [keeper, container] of yield* store.expired(yield* Clock.currentTimeMillis)) {
-      yield* sandbox.reset(container.owner);
-      yield* store.put(keeper, { ...container, isEmptied: true });
-    }
-  }).pipe(Effect.catch((error) => Effect.logWarning("expired containers could not be removed", error)));
-  yield* sweep.pipe(Effect.schedule(Schedule.spaced(sweepEvery)), Effect.forkScoped);
+  yield* sweep({ store, sandbox }).pipe(Effect.schedule(Schedule.spaced(sweepEvery)), Effect.forkScoped);
 
   return Containers.of({
     create,
@@ -190,12 +241,24 @@ const make = Effect.gen(function* () {
     use,
     list,
     remove,
+    hold: (keeper, { id }) =>
+      touch(store, ownerKey(keeper), id).pipe(
+        Effect.catch((error) => Effect.logWarning("the use of a container could not be noted", error)),
+        Effect.schedule(Schedule.spaced(touchEvery)),
+        Effect.forkScoped,
+        Effect.asVoid,
+      ),
     open: ({ owner }) => sandbox.open(owner),
     files: filesOf,
-    uploaded: Effect.fnUntraced(function* (keeper, container, path) {
-      if (container.uploads.includes(path)) return;
-      yield* store.put(ownerKey(keeper), { ...container, uploads: [...container.uploads, path] });
-    }),
+    uploaded: (keeper, { id }, path) =>
+      Effect.asVoid(
+        store.change(
+          ownerKey(keeper),
+          id,
+          (container) =>
+            container.uploads.includes(path) ? container : { ...container, uploads: [...container.uploads, path] },
+        ),
+      ),
     erase: Effect.fnUntraced(function* (keeper) {
       for (const { id } of yield* store.list(ownerKey(keeper))) {
         yield* Effect.catchTag(remove(keeper, id), "ContainerNotFound", () => Effect.void);

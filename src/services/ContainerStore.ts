@@ -39,8 +39,18 @@ export const expiryOf = ({ lastActiveAtMs, idleMinutes }: Container): number => 
  * *Details*: a container is forgotten the retention of responses after it was kept last.
  */
 export interface ContainerStoreService {
-  /** Keeps a container in the place of what was kept under its id. */
-  readonly put: (keeper: OwnerKey, container: Container) => Effect.Effect<void, SessionsUnavailable>;
+  /** Keeps a new container. */
+  readonly add: (keeper: OwnerKey, container: Container) => Effect.Effect<void, SessionsUnavailable>;
+  /**
+   * Puts in the place of a container what `next` makes of it, and gives that; none where it is not there any more.
+   *
+   * *Details*: nothing comes between reading and writing, whoever else changes it; `next` may be asked several times.
+   */
+  readonly change: (
+    keeper: OwnerKey,
+    id: string,
+    next: (container: Container) => Container,
+  ) => Effect.Effect<Option.Option<Container>, SessionsUnavailable>;
   readonly find: (keeper: OwnerKey, id: string) => Effect.Effect<Option.Option<Container>, SessionsUnavailable>;
   /** The containers of a keeper, those made last first. */
   readonly list: (keeper: OwnerKey) => Effect.Effect<ReadonlyArray<Container>, SessionsUnavailable>;

@@ -65,6 +65,8 @@ export interface ToolKit {
   readonly owner: Owner;
   /** What the place is called by whoever made the kit; the run tells it with its start. */
   readonly container: string;
+  /** What is to last as long as the run, such as the use of the place. */
+  readonly held: Effect.Effect<void, never, Scope.Scope>;
   readonly declarations: ReadonlyArray<ToolDeclaration>;
   /** What a model must know of them. */
   readonly prompt: string;

@@ -30,7 +30,7 @@ const steps = [
   python("c2", chart),
   Scripted.answers("Here it is: [chart](sandbox:/mnt/data/chart.png)."),
   Scripted.calls(Scripted.toolCall("c3", "shell", { commands: ["ls /mnt/data", "exit 3"] })),
-  Scripted.answers("Seen."),
+  Scripted.answers("Seen: sandbox:/mnt/data/chart.png."),
 ];
 
 it.live(
@@ -82,11 +82,13 @@ it.live(
           input: "Look",
           tools: [{ type: "shell", environment: { type: "container_reference", container_id: id } }],
         });
-        const [, output] = third["output"] as [Json, { output: ReadonlyArray<Json> }];
+        const [, output, seen] = third["output"] as [Json, { output: ReadonlyArray<Json> }, Json];
         assert.deepEqual(output.output.map(({ stdout, outcome }) => [stdout, outcome]), [
           ["chart.png\nsales.csv\n", { type: "exit", exit_code: 0 }],
           ["", { type: "exit", exit_code: 3 }],
         ]);
+        const [{ annotations: [earlier] }] = seen["content"] as [{ annotations: [Json] }];
+        assert.equal(earlier["file_id"], citation["file_id"], "a file of an earlier response is cited as well");
         assert.equal((await read("DELETE", `/containers/${id}`))["deleted"], true);
       });
     }),

@@ -93,6 +93,9 @@ Deno.test("a container is made, listed, read and deleted by its keeper alone", (
       ((await read(app, "GET", `/containers${query}`))["data"] as ReadonlyArray<Json>).map((one) => one["id"]);
     assert.deepEqual((await ids("")).toSorted(), [id, second["id"]].toSorted());
     assert.deepEqual(await ids("?name=other"), [second["id"]]);
+    assert.equal((await ids("?limit=1")).length, 1);
+    const after = await ask(app, "GET", "/containers?after=cntr_none");
+    assert.deepEqual([after.status, (await after.json()).error.param], [400, "after"]);
     assert.deepEqual((await read(app, "GET", "/containers", undefined, "eve"))["data"], []);
     for (const [method, path] of [["GET", ""], ["DELETE", ""], ["GET", "/files"]] as const) {
       const refused = await ask(app, method, `/containers/${id}${path}`, undefined, "eve");
@@ -118,6 +121,7 @@ Deno.test("what no container has here is refused by its name", () =>
       "network_policy",
     );
     assert.equal(await refused({ skills: [{ type: "skill_reference", skill_id: "x" }] }), "skills");
+    assert.equal(await refused({ file_ids: ["file-1"] }), "file_ids");
     assert.equal(await refused({ name: "" }), "name");
     assert.equal(await refused({ expires_after: { anchor: "last_active_at", minutes: 21 } }), "expires_after.minutes");
   }));
@@ -253,7 +257,15 @@ Deno.test("containers that are unknown, foreign or malformed are refused before 
     assert.deepEqual(await refused({ type: "code_interpreter", container: "cntr_none" }), [404, null]);
     assert.deepEqual(await refused({ type: "code_interpreter", container: id }, "eve"), [404, null]);
     assert.deepEqual(await refused({ type: "code_interpreter" }), [400, "tools[0].container"]);
-    assert.deepEqual(await refused({ type: "shell", environment: { type: "local" } }), [400, "tools[0].environment"]);
+    assert.deepEqual(await refused({ type: "shell", environment: { type: "local" } }), [
+      400,
+      "tools[0].environment.type",
+    ]);
+    assert.deepEqual(await refused({ type: "shell", environment: { type: "other" } }), [400, "tools[0].environment"]);
+    assert.deepEqual(
+      await refused({ type: "code_interpreter", container: { type: "auto", file_ids: ["file-1"] } }),
+      [400, "tools[0].container.file_ids"],
+    );
     assert.deepEqual(
       await refused({ type: "code_interpreter", container: { type: "auto", memory_limit: "64g" } }),
       [400, "tools[0].container.memory_limit"],

@@ -26,24 +26,31 @@ export const layer: Layer.Layer<ContainerStore, never, Settings> = Layer.effect(
     const at = <A>(work: (nowMs: number) => A) => Effect.map(Clock.currentTimeMillis, work);
     const alive = (nowMs: number) => [...entries.values()].filter(({ forgottenAtMs }) => forgottenAtMs > nowMs);
 
+    const found = (keeper: OwnerKey, id: string, nowMs: number): Option.Option<Container> => {
+      const entry = entries.get(name(keeper, id));
+      return Option.fromUndefinedOr(entry !== undefined && entry.forgottenAtMs > nowMs ? entry.container : undefined);
+    };
+    const put = (keeper: OwnerKey, container: Container, nowMs: number): void => {
+      const key = name(keeper, container.id);
+      entries.delete(key);
+      entries.set(key, { keeper, container, forgottenAtMs: nowMs + responseRetentionDays * dayMs });
+      for (const [oldest, { forgottenAtMs }] of entries) {
+        if (entries.size <= containersMax && forgottenAtMs > nowMs) break;
+        entries.delete(oldest);
+      }
+    };
+
     return ContainerStore.of({
-      put: (keeper, container) =>
-        at((nowMs) => {
-          const key = name(keeper, container.id);
-          entries.delete(key);
-          entries.set(key, { keeper, container, forgottenAtMs: nowMs + responseRetentionDays * dayMs });
-          for (const [oldest, { forgottenAtMs }] of entries) {
-            if (entries.size <= containersMax && forgottenAtMs > nowMs) break;
-            entries.delete(oldest);
-          }
-        }),
-      find: (keeper, id) =>
-        at((nowMs) => {
-          const entry = entries.get(name(keeper, id));
-          return Option.fromUndefinedOr(
-            entry !== undefined && entry.forgottenAtMs > nowMs ? entry.container : undefined,
-          );
-        }),
+      add: (keeper, container) => at((nowMs) => put(keeper, container, nowMs)),
+      change: (keeper, id, next) =>
+        at((nowMs) =>
+          Option.map(found(keeper, id, nowMs), (container) => {
+            const changed = next(container);
+            put(keeper, changed, nowMs);
+            return changed;
+          })
+        ),
+      find: (keeper, id) => at((nowMs) => found(keeper, id, nowMs)),
       list: (keeper) =>
         at((nowMs) =>
           alive(nowMs).filter((entry) => entry.keeper === keeper).map(({ container }) => container)

@@ -17,6 +17,27 @@ const hashOf = (keeper: OwnerKey): string => `caisson:{${keeper}}:containers`;
 const dueName = "caisson:containers:due";
 const memberOf = (keeper: OwnerKey, id: string): string => `${keeper} ${id}`;
 
+/** Writes a field where it stands as it was read; a new one was read as "". */
+const swapScript = Redis.script(
+  (keeper: OwnerKey, id: string, before: string, after: string, keptMs: number) => [
+    hashOf(keeper),
+    id,
+    before,
+    after,
+    keptMs,
+  ],
+  {
+    numberOfKeys: 1,
+    lua: `
+local id, before, after, kept = unpack(ARGV)
+if (redis.call('HGET', KEYS[1], id) or '') ~= before then return 0 end
+redis.call('HSET', KEYS[1], id, after)
+redis.call('PEXPIRE', KEYS[1], kept)
+return 1
+`,
+  },
+);
+
 const decodeText = Schema.decodeUnknownSync(Schema.NullOr(Schema.String));
 const decodeTexts = Schema.decodeUnknownSync(Schema.Array(Schema.String));
 
@@ -32,6 +53,7 @@ const make = Effect.gen(function* () {
   const redis = yield* Redis.Redis;
   const { responseRetentionDays } = yield* Settings;
   const keptMs = Math.ceil(responseRetentionDays * dayMs);
+  const swap = redis.eval(swapScript);
 
   const run = <A>(operation: string, answer: Effect.Effect<unknown, Redis.RedisError>, read: (answer: unknown) => A) =>
     Effect.flatMap(
@@ -46,18 +68,30 @@ const make = Effect.gen(function* () {
       return text === null ? Option.none<Container>() : Option.some(decodeContainer(text));
     });
 
-  const put = Effect.fnUntraced(function* (keeper: OwnerKey, container: Container) {
+  /** Writes a container where it stands as it was read, and notes first when to look at it. */
+  const replace = (keeper: OwnerKey, before: string, container: Container) => {
     const member = memberOf(keeper, container.id);
-    yield* run("put", redis.send("HSET", hashOf(keeper), container.id, encoded(container)), ignored);
-    yield* run("put", redis.send("PEXPIRE", hashOf(keeper), String(keptMs)), ignored);
-    yield* run(
-      "put",
-      container.isEmptied
-        ? redis.send("ZREM", dueName, member)
-        : redis.send("ZADD", dueName, String(Math.ceil(expiryOf(container))), member),
-      ignored,
+    const noted = container.isEmptied
+      ? redis.send("ZREM", dueName, member)
+      : redis.send("ZADD", dueName, String(Math.ceil(expiryOf(container))), member);
+    return Effect.andThen(
+      run("replace", noted, ignored),
+      run("replace", swap(keeper, container.id, before, encoded(container), keptMs), (answer) => answer === 1),
     );
-  });
+  };
+
+  const change = (
+    keeper: OwnerKey,
+    id: string,
+    next: (container: Container) => Container,
+  ): Effect.Effect<Option.Option<Container>, SessionsUnavailable> =>
+    Effect.gen(function* () {
+      const before = yield* run("change", redis.send<unknown>("HGET", hashOf(keeper), id), decodeText);
+      if (before === null) return Option.none();
+      const changed = next(decodeContainer(before));
+      // Whoever was faster is read again.
+      return (yield* replace(keeper, before, changed)) ? Option.some(changed) : yield* change(keeper, id, next);
+    });
 
   const expired = Effect.fnUntraced(function* (nowMs: number) {
     const members = yield* run(
@@ -70,14 +104,15 @@ const make = Effect.gen(function* () {
       const [keeper = "", id = ""] = member.split(" ");
       const owner = OwnerKey.make(keeper);
       const container = yield* find(owner, id);
-      if (Option.isSome(container)) found.push([owner, container.value]);
-      else yield* run("expired", redis.send("ZREM", dueName, member), ignored);
+      if (Option.isNone(container)) yield* run("expired", redis.send("ZREM", dueName, member), ignored);
+      else if (!container.value.isEmptied && expiryOf(container.value) <= nowMs) found.push([owner, container.value]);
     }
     return found;
   });
 
   return ContainerStore.of({
-    put,
+    add: (keeper, container) => Effect.asVoid(replace(keeper, "", container)),
+    change,
     find,
     list: (keeper) =>
       run(

@@ -35,6 +35,26 @@ const migrations: ReadonlyArray<string> = [
 
 const bodyOf = (row: Row): Container => decodeContainer(row["body"]);
 
+const find = (database: Database, keeper: OwnerKey, id: string, nowMs: number): Option.Option<Container> =>
+  Option.map(
+    Option.fromUndefinedOr(
+      database.get("SELECT body FROM containers WHERE keeper = ? AND id = ? AND forgotten_ms > ?", keeper, id, nowMs),
+    ),
+    bodyOf,
+  );
+
+const put = (database: Database, keeper: OwnerKey, container: Container, forgottenAtMs: number): void => {
+  database.run(
+    "INSERT OR REPLACE INTO containers (keeper, id, created_ms, forgotten_ms, expires_ms, body) VALUES (?, ?, ?, ?, ?, ?)",
+    keeper,
+    container.id,
+    container.createdAtMs,
+    forgottenAtMs,
+    container.isEmptied ? null : Math.ceil(expiryOf(container)),
+    encoded(container),
+  );
+};
+
 /** Containers in a file; it is opened when it is used first. */
 export const layer: Layer.Layer<ContainerStore, never, Settings> = Layer.effect(
   ContainerStore,
@@ -43,6 +63,8 @@ export const layer: Layer.Layer<ContainerStore, never, Settings> = Layer.effect(
     const file = yield* makeSqliteFile(join(dataPath, fileName), migrations);
     const at = <A>(operation: string, work: (database: Database, nowMs: number) => A) =>
       Effect.flatMap(Clock.currentTimeMillis, (nowMs) => file.use(operation, (database) => work(database, nowMs)));
+
+    const forgottenAt = (nowMs: number): number => Math.ceil(nowMs + responseRetentionDays * dayMs);
 
     const sweep = at("sweep", (database, nowMs) =>
       database.run(
@@ -53,31 +75,20 @@ export const layer: Layer.Layer<ContainerStore, never, Settings> = Layer.effect(
     yield* sweep.pipe(Effect.schedule(Schedule.spaced(sweepEvery)), Effect.forkScoped);
 
     return ContainerStore.of({
-      put: (keeper, container) =>
-        at("put", (database, nowMs) => {
-          database.run(
-            "INSERT OR REPLACE INTO containers (keeper, id, created_ms, forgotten_ms, expires_ms, body) VALUES (?, ?, ?, ?, ?, ?)",
-            keeper,
-            container.id,
-            container.createdAtMs,
-            Math.ceil(nowMs + responseRetentionDays * dayMs),
-            container.isEmptied ? null : Math.ceil(expiryOf(container)),
-            encoded(container),
-          );
-        }),
-      find: (keeper, id) =>
-        at("find", (database, nowMs) =>
-          Option.map(
-            Option.fromUndefinedOr(
-              database.get(
-                "SELECT body FROM containers WHERE keeper = ? AND id = ? AND forgotten_ms > ?",
-                keeper,
-                id,
-                nowMs,
-              ),
+      add: (keeper, container) => at("add", (database, nowMs) => put(database, keeper, container, forgottenAt(nowMs))),
+      change: (keeper, id, next) =>
+        at(
+          "change",
+          (database, nowMs) =>
+            database.transaction(() =>
+              Option.map(find(database, keeper, id, nowMs), (container) => {
+                const changed = next(container);
+                put(database, keeper, changed, forgottenAt(nowMs));
+                return changed;
+              })
             ),
-            bodyOf,
-          )),
+        ),
+      find: (keeper, id) => at("find", (database, nowMs) => find(database, keeper, id, nowMs)),
       list: (keeper) =>
         at("list", (database, nowMs) =>
           database.all(

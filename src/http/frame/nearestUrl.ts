@@ -7,7 +7,6 @@ const endpoints: ReadonlyArray<string> = [
   "/chat/completions",
   "/responses",
   "/models",
-  "/files",
   "/containers",
   "/conversations",
 ];
@@ -18,6 +17,7 @@ const foreign: Readonly<Record<string, string>> = {
   "/api/tags": "This server speaks OpenAI's protocol and not Ollama's: choose an OpenAI connection in the client",
   "/v1/messages": "This server speaks OpenAI's protocol and not Anthropic's: choose an OpenAI connection in the client",
   "/v1/completions": "Only chat is served: POST /v1/chat/completions",
+  "/v1/files": "Files are not kept under /v1/files here: send them in the request, or put them into a container",
   "/v1/embeddings": "Embeddings are not served here",
   "/mcp": "The MCP server is another door, on a port of its own: caisson serve --mcp opens it as well",
 };
@@ -27,7 +27,7 @@ export const nearestUrl = (path: string): string | undefined => {
   const asked = path.endsWith("/") ? path.slice(0, -1) : path;
   if (Object.hasOwn(foreign, asked)) return foreign[asked];
   const meant = endpoints.find((endpoint) => asked.endsWith(endpoint));
-  return meant === undefined
+  return meant === undefined || asked === `/v1${meant}`
     ? undefined
     : `Did you mean /v1${meant}? The base URL of a client ends with /v1 and with nothing behind it`;
 };

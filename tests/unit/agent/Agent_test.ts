@@ -12,7 +12,7 @@ import { OwnerKey } from "../../../src/domain/Owner.ts";
 import type { ToolResult } from "../../../src/domain/Tool.ts";
 import { ConnectionLost, Model, ModelError, type ToolChoice } from "../../../src/services/Model.ts";
 import { SandboxError, SandboxLost } from "../../../src/services/Sandbox.ts";
-import { Toolbox, type Tools } from "../../../src/services/Toolbox.ts";
+import { Toolbox, type ToolKit, type Tools } from "../../../src/services/Toolbox.ts";
 import { it } from "../../support/it.ts";
 
 const result = (text: string): ToolResult => ({ text, isError: false });
@@ -459,3 +459,33 @@ it.effect("Agent.run carries out as many calls as the request allows and tells t
       ]);
     }).pipe(Effect.provide(agent(steps)));
   }));
+
+it.effect("Agent.run holds what a kit of its request works in for as long as it runs, also when it is given up", () =>
+  Effect.gen(function* () {
+    const held: Array<string> = [];
+    const isCalling = yield* Deferred.make<void>();
+    const kit: ToolKit = {
+      owner: { principal: "p", user: "container", ephemeral: false },
+      container: "cntr_1",
+      held: Effect.acquireRelease(
+        Effect.sync(() => void held.push("held")),
+        () => Effect.sync(() => void held.push("let go")),
+      ),
+      declarations,
+      prompt: "the kit's prompt",
+      call: (call, tools) =>
+        Effect.gen(function* () {
+          held.push("called");
+          yield* Deferred.succeed(isCalling, undefined);
+          yield* Effect.sleep("1 hour");
+          return yield* tools.call(call);
+        }),
+    };
+    const running = yield* Effect.forkChild(run(request(conversation().opened, { toolKit: kit })));
+    yield* Deferred.await(isCalling);
+    assert.deepEqual(held, ["held", "called"]);
+    yield* Fiber.interrupt(running);
+    assert.deepEqual(held, ["held", "called", "let go"]);
+  }).pipe(
+    Effect.provide(agent([Scripted.calls(Scripted.toolCall("c1", "execute_bash", {})), Scripted.answers("ok")])),
+  ));

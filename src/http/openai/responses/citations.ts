@@ -66,13 +66,20 @@ export class Citations {
     }
   }
 
+  /** Where a link's target ends; a sentence may end right behind it. */
+  #endOf(text: string, at: number): number {
+    const end = endOf(text, at);
+    const isFile = this.#files.has(clientPathOf(text.slice(at + scheme.length, end)));
+    return isFile || !/[.,;:!?]/.test(text.charAt(end - 1)) ? end : end - 1;
+  }
+
   /** The citations of a text, in order. */
   of(text: string, container: string): ReadonlyArray<JsonObject> {
     const found: Array<JsonObject> = [];
     let counted = 0;
     let position = 0;
     for (let at = text.indexOf(scheme); at >= 0 && found.length < citationsMax; at = text.indexOf(scheme, at + 1)) {
-      const end = endOf(text, at);
+      const end = this.#endOf(text, at);
       const path = clientPathOf(text.slice(at + scheme.length, end));
       const file = this.#files.get(path);
       if (file === undefined) continue;

@@ -9,6 +9,7 @@ import { Containers } from "../../../runs/Containers.ts";
 import { ConversationStore } from "../../../services/ConversationStore.ts";
 import { ResponseStore } from "../../../services/ResponseStore.ts";
 import { ArtifactLinks } from "../../caisson/ArtifactLinks.ts";
+import { idleMinutesDefault } from "../containers/contract.ts";
 import { readWish } from "../containers/wish.ts";
 import { containersOf } from "./hostedInput.ts";
 import { type HostedTools, makeKit } from "./hostedTools.ts";
@@ -31,8 +32,6 @@ export const makeEquip = Effect.gen(function* () {
   const conversations = yield* ConversationStore;
   const store = yield* ResponseStore;
   const settings = yield* Settings;
-
-  const parts = { containers, links };
 
   /** The container that was worked in last in this conversation and is there still. */
   const earlier = Effect.fnUntraced(function* (owner: Owner, { items, previous, conversation }: Before) {
@@ -67,11 +66,13 @@ export const makeEquip = Effect.gen(function* () {
   return Effect.fnUntraced(function* (owner: Owner, hosted: HostedTools | undefined, before: Before) {
     if (hosted === undefined) return undefined;
     const { container: choice } = hosted;
-    if (choice._tag === "ById") return yield* makeKit(hosted, yield* containers.use(owner, choice.id), parts);
+    if (choice._tag === "ById") {
+      return yield* makeKit(hosted, yield* containers.use(owner, choice.id), { containers, links, keeper: owner });
+    }
     const wish = yield* readWish(choice.wish, choice.param, settings);
     const container = (yield* earlier(owner, before)) ??
-      (yield* containers.create(owner, { name: "auto", idleMinutes: 20, ...wish }));
-    return yield* makeKit(hosted, container, parts);
+      (yield* containers.create(owner, { name: "auto", idleMinutes: idleMinutesDefault, ...wish }));
+    return yield* makeKit(hosted, container, { containers, links, keeper: owner });
   });
 });
 

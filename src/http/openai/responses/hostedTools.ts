@@ -7,6 +7,7 @@ import { HttpServerRequest } from "effect/http";
 import { executeBash, executePython } from "../../../domain/agentTools.ts";
 import { mediaTypeOf } from "../../../domain/Artifact.ts";
 import type { ToolCall } from "../../../domain/Message.ts";
+import type { Owner } from "../../../domain/Owner.ts";
 import type { ToolDeclaration, ToolResult } from "../../../domain/Tool.ts";
 import type { ContainersService, KnownContainer } from "../../../runs/Containers.ts";
 import type { ToolboxError, ToolCallOptions, ToolKit, Tools } from "../../../services/Toolbox.ts";
@@ -55,6 +56,9 @@ export interface HostedTools {
 /** Whether a tool is one of those that are read here. */
 export const isHosted = (tool: JsonObject): boolean => tool["type"] === "code_interpreter" || tool["type"] === "shell";
 
+const isLocal = ({ environment }: JsonObject): boolean =>
+  typeof environment === "object" && environment !== null && Reflect.get(environment, "type") === "local";
+
 const choiceOf = (tool: JsonObject, param: string): ContainerChoice | undefined => {
   const interpreter = decodeInterpreter(tool);
   if (Option.isSome(interpreter)) {
@@ -89,6 +93,9 @@ export const readHosted = Effect.fnUntraced(function* (
     if (names.includes(name)) return yield* refuse(`The tool '${tool["type"]}' is given twice`);
     const choice = choiceOf(tool, param);
     if (choice === undefined) {
+      if (isLocal(tool)) {
+        return yield* refuse("A shell of type 'local' is not supported by this server", `${param}.environment.type`);
+      }
       return yield* name === pythonName
         ? refuse("Expected 'container' to be a container's id or an object of type 'auto'", `${param}.container`)
         : refuse(
@@ -223,18 +230,32 @@ const runShell = Effect.fnUntraced(function* (
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
+/** Files that one call tells: those of an answer stand among the newest. */
+const toldMax = 200;
+
+/** What a kit is made of besides its tools. */
+export interface KitParts {
+  readonly containers: ContainersService;
+  readonly links: ArtifactLinksService;
+  /** Whose the container is. */
+  readonly keeper: Owner;
+}
+
 /** Makes the kit of a request's hosted tools, which work in a container. */
 export const makeKit = Effect.fnUntraced(function* (
   hosted: HostedTools,
   container: KnownContainer,
-  { containers, links }: { readonly containers: ContainersService; readonly links: ArtifactLinksService },
+  { containers, links, keeper }: KitParts,
 ) {
   const base = links.baseOf(yield* HttpServerRequest.HttpServerRequest);
+  /** The first call of a run tells the files that were there before as well: an answer may name them. */
+  let isFirst = true;
 
   /** The files that a call made, and what it printed, as the response tells them. */
   const told = Effect.fnUntraced(function* (result: ToolResult, sinceMs: number) {
     const handle = yield* containers.open(container);
-    const files = yield* containers.files(container, handle, sinceMs);
+    const files = (yield* containers.files(container, handle, isFirst ? 0 : sinceMs)).slice(0, toldMax);
+    isFirst = false;
     const cell = decodePythonResult(result.structured);
     const shown = new Set(Option.isSome(cell) ? cell.value.images : []);
     const images = yield* Effect.forEach(
@@ -257,6 +278,7 @@ export const makeKit = Effect.fnUntraced(function* (
   const kit: ToolKit = {
     owner: container.owner,
     container: container.id,
+    held: containers.hold(keeper, container),
     declarations: hosted.names.map((name) => declarations[name]),
     prompt,
     call: (call, tools, options) =>

@@ -103,6 +103,8 @@ const textOf = (content: Content | null | undefined): string =>
     ? content
     : (content ?? []).map(({ text, refusal, type }) => text ?? refusal ?? `[${type}]`).join("");
 
+const noFiles = "This server has no /v1/files: send the file itself, or put it into a container";
+
 const userPart = (part: Part, param: string): Effect.Effect<UserContent, InvalidRequest> => {
   switch (part.type) {
     case "input_text":
@@ -110,10 +112,12 @@ const userPart = (part: Part, param: string): Effect.Effect<UserContent, Invalid
     case "text":
       return Effect.succeed({ type: "text", text: part.text ?? "" });
     case "input_image":
+      if (typeof part.file_id === "string") return Effect.fail(invalid(`${param}.file_id`, noFiles));
       return typeof part.image_url === "string"
         ? Effect.succeed({ type: "image_url", image_url: { url: part.image_url } })
         : Effect.fail(invalid(`${param}.image_url`, "Expected an image as a data: URL in base64"));
     case "input_file":
+      if (typeof part.file_id === "string") return Effect.fail(invalid(`${param}.file_id`, noFiles));
       return typeof part.file_data === "string"
         ? Effect.succeed({ type: "file", file: { file_data: part.file_data, filename: part.filename ?? "file" } })
         : Effect.fail(invalid(`${param}.file_data`, "Expected the file as base64: this server fetches no URLs"));
