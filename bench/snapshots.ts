@@ -8,7 +8,8 @@ import { Effect, Layer } from "effect";
 import * as Disk from "../src/adapters/snapshots/Disk.ts";
 import { layer as dockerLayer } from "../src/adapters/sandbox/docker/Docker.ts";
 import { ownerKey } from "../src/domain/ids.ts";
-import { layer as snapshotsLayer, Snapshots } from "../src/runs/snapshots/Snapshots.ts";
+import { layer as snapshotsLayer } from "../src/runs/snapshots/layer.ts";
+import { Snapshots } from "../src/runs/snapshots/Snapshots.ts";
 import { Sandbox } from "../src/services/Sandbox.ts";
 import { engineSettings } from "../tests/support/engine.ts";
 

@@ -37,7 +37,7 @@ import * as Api from "./http/server.ts";
 import * as Logging from "./logging.ts";
 import * as UnnamedSweep from "./runs/unnamedSweep.ts";
 import * as Runs from "./runs/Runs.ts";
-import * as Snapshots from "./runs/snapshots/Snapshots.ts";
+import { layer as keptSnapshots } from "./runs/snapshots/layer.ts";
 import { watchedToolbox } from "./runs/snapshots/watchedToolbox.ts";
 import { agent as measuredAgent } from "./telemetry/agent.ts";
 import { egress as measuredEgress } from "./telemetry/egress.ts";
@@ -192,7 +192,7 @@ export const usageLedger = UsageLedger.layer;
 export const snapshotStore = SnapshotStore.layer;
 
 /** Snapshots of workspaces around runs, as the settings say; needs the Sandbox port. */
-export const snapshots = Layer.provideMerge(Snapshots.layer, snapshotStore);
+export const snapshots = Layer.provideMerge(keptSnapshots, snapshotStore);
 
 /** The Converter port. */
 export const converter = OpenAiChunks.layer;

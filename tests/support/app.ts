@@ -29,7 +29,7 @@ import { model as observedModel } from "../../src/telemetry/model.ts";
 import { sessions as observedSessions } from "../../src/telemetry/sessions.ts";
 import * as Router from "../../src/http/router.ts";
 import * as Runs from "../../src/runs/Runs.ts";
-import * as Snapshots from "../../src/runs/snapshots/Snapshots.ts";
+import { layer as snapshots } from "../../src/runs/snapshots/layer.ts";
 import { watchedToolbox } from "../../src/runs/snapshots/watchedToolbox.ts";
 import { type FakeSandbox, fakeSandbox } from "./fakeSandbox.ts";
 
@@ -80,7 +80,7 @@ export const services = (
   return Layer.mergeAll(Runs.layer, Containers.layer.pipe(Layer.provide(MemoryContainers.layer))).pipe(
     Layer.provideMerge(isObserved ? observedAgent(agentLayer) : agentLayer),
     Layer.provideMerge(watchedToolbox(LocalToolbox.layer)),
-    Layer.provideMerge(Snapshots.layer),
+    Layer.provideMerge(snapshots),
     Layer.provideMerge(MemorySnapshots.layer),
     Layer.provideMerge(ports),
   );

@@ -3,7 +3,7 @@
  *
  * Runs provide it to their tools; without one, as for tools that an MCP client calls, nothing is kept.
  */
-import { Context, type Effect } from "effect";
+import { Context, Effect } from "effect";
 import type { Manifest, NotKept } from "../../domain/Snapshot.ts";
 
 /** A workspace as it was, or why that is not known. */
@@ -16,6 +16,9 @@ export interface TurnWatch {
   /** The run has ended: what it did is kept in the background. */
   readonly ended: Effect.Effect<void>;
 }
+
+/** The watch of a run of which nothing is kept. */
+export const noWatch: TurnWatch = { beforeTool: Effect.void, ended: Effect.void };
 
 /** The watch of the run that a tool is called in; undefined where nothing is kept. */
 export const CurrentWatch: Context.Reference<TurnWatch | undefined> = Context.Reference(
