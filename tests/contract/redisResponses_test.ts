@@ -1,41 +1,11 @@
-import { Effect, Layer, Option, Redacted } from "effect";
-import { Redis } from "effect/persistence";
-import { TestClock } from "effect/testing";
-import * as RedisConnection from "../../src/adapters/redis/RedisConnection.ts";
+import type { Redis } from "effect/persistence";
 import * as RedisResponses from "../../src/adapters/responses/Redis.ts";
-import { Settings } from "../../src/config.ts";
-import { redisServer, redisSkip } from "../support/redisServer.ts";
+import { onFreshRedis, pass } from "../support/agedRedis.ts";
+import { redisSkip } from "../support/redisServer.ts";
 import { responseStoreSuite } from "./responseStoreSuite.ts";
 
-const days = 0.01;
-
-/** Makes every key of Redis as much older, which is what waiting would do. */
-const age = Redis.script((ms: number) => [ms], {
-  numberOfKeys: 0,
-  lua: `
-for _, key in ipairs(redis.call('KEYS', '*')) do
-  local left = redis.call('PTTL', key)
-  if left < 0 then return redis.error_reply('no expiry on ' .. key) end
-  redis.call('PEXPIRE', key, left - ARGV[1])
-end
-`,
-});
-
-const layer = Layer.unwrap(
-  Effect.map(TestClock.withLive(redisServer), ({ url }) => {
-    const settings = Settings.layerWith({ redisUrl: Option.some(Redacted.make(url)), responseRetentionDays: days });
-    const connection = RedisConnection.layer.pipe(Layer.provide(settings));
-    return Layer.provideMerge(RedisResponses.layerOnConnection.pipe(Layer.provide(settings)), connection);
-  }),
+responseStoreSuite<Redis.Redis>(
+  "redis",
+  onFreshRedis(RedisResponses.layerOnConnection, { responseRetentionDays: 0.01 }),
+  { retentionMs: 864_000, pass, skip: redisSkip },
 );
-
-responseStoreSuite<Redis.Redis>("redis", layer, {
-  retentionMs: 864_000,
-  pass: (ms) =>
-    Effect.gen(function* () {
-      const redis = yield* Redis.Redis;
-      yield* redis.eval(age)(ms);
-      yield* TestClock.adjust(ms);
-    }),
-  skip: redisSkip,
-});

@@ -2,17 +2,16 @@
  * The contract of the WebhookOutbox port, on every store.
  */
 import assert from "node:assert/strict";
-import { Effect, Layer, Option, Redacted } from "effect";
-import { TestClock } from "effect/testing";
-import * as RedisConnection from "../../src/adapters/redis/RedisConnection.ts";
+import { Effect, Layer } from "effect";
 import * as Memory from "../../src/adapters/responses/webhooks/Memory.ts";
 import * as Redis from "../../src/adapters/responses/webhooks/Redis.ts";
 import * as Sqlite from "../../src/adapters/responses/webhooks/Sqlite.ts";
 import { Settings } from "../../src/config.ts";
 import { OwnerKey } from "../../src/domain/Owner.ts";
 import { WebhookOutbox } from "../../src/services/WebhookOutbox.ts";
+import { onFreshRedis } from "../support/agedRedis.ts";
 import { it } from "../support/it.ts";
-import { redisServer, redisSkip } from "../support/redisServer.ts";
+import { redisSkip } from "../support/redisServer.ts";
 import { temporaryDirectory } from "../support/temporaryDirectory.ts";
 
 const stores: ReadonlyArray<readonly [string, Layer.Layer<WebhookOutbox, unknown>, string | undefined]> = [
@@ -26,10 +25,7 @@ const stores: ReadonlyArray<readonly [string, Layer.Layer<WebhookOutbox, unknown
   ],
   [
     "redis",
-    Layer.unwrap(Effect.map(TestClock.withLive(redisServer), ({ url }) => {
-      const settings = Settings.layerWith({ redisUrl: Option.some(Redacted.make(url)) });
-      return Redis.layerOnConnection.pipe(Layer.provide(RedisConnection.layer.pipe(Layer.provide(settings))));
-    })),
+    onFreshRedis(Redis.layerOnConnection, {}),
     redisSkip,
   ],
 ];

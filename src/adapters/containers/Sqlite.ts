@@ -2,19 +2,15 @@
  * Containers in one SQLite file under the data directory: they survive restarts.
  */
 import { join } from "node:path";
-import { Clock, Effect, Layer, Option, Schedule } from "effect";
+import { Clock, Effect, Layer, Option } from "effect";
 import { Settings } from "../../config.ts";
 import { OwnerKey } from "../../domain/Owner.ts";
 import { type Container, ContainerStore, expiryOf } from "../../services/ContainerStore.ts";
+import { keepSwept } from "../sqlite/keepSwept.ts";
 import { type Database, makeSqliteFile, type Row } from "../sqlite/sqliteFile.ts";
 import { dayMs, decodeContainer, encoded, expiredMax } from "./bounds.ts";
 
 const fileName = "containers.sqlite";
-
-/** Time between two sweeps of what is forgotten: it is invisible at once, sweeping only frees space. */
-const sweepEvery = "10 minutes";
-/** Rows removed in one statement of a sweep, so that a sweep never holds the event loop for long. */
-const sweepBatch = 500;
 
 const migrations: ReadonlyArray<string> = [
   `
@@ -66,13 +62,16 @@ export const layer: Layer.Layer<ContainerStore, never, Settings> = Layer.effect(
 
     const forgottenAt = (nowMs: number): number => Math.ceil(nowMs + responseRetentionDays * dayMs);
 
-    const sweep = at("sweep", (database, nowMs) =>
-      database.run(
-        "DELETE FROM containers WHERE rowid IN (SELECT rowid FROM containers WHERE forgotten_ms <= ? LIMIT ?)",
-        nowMs,
-        sweepBatch,
-      )).pipe(Effect.catch((error) => Effect.logWarning(error.message, error.detail)));
-    yield* sweep.pipe(Effect.schedule(Schedule.spaced(sweepEvery)), Effect.forkScoped);
+    yield* keepSwept(file, {
+      every: "10 minutes",
+      batch: 500,
+      removeSome: (database, nowMs, limit) =>
+        database.run(
+          "DELETE FROM containers WHERE rowid IN (SELECT rowid FROM containers WHERE forgotten_ms <= ? LIMIT ?)",
+          nowMs,
+          limit,
+        ),
+    });
 
     return ContainerStore.of({
       add: (keeper, container) => at("add", (database, nowMs) => put(database, keeper, container, forgottenAt(nowMs))),

@@ -38,6 +38,10 @@ const answerMax = Duration.seconds(10);
 /** Bytes of one read: what a frame of the link carries. */
 const readBytes = 64 * 1024;
 
+/** Fails when something takes longer than what is there needs. */
+const answered = (why: string) =>
+  Effect.timeoutOrElse({ duration: answerMax, orElse: () => Effect.fail(new OutsideError({ why })) });
+
 const failed = (why: string) => () => new OutsideError({ why });
 
 const endOf = (connection: Deno.TcpConn | Deno.TlsConn): OutsideEnd => {
@@ -78,10 +82,7 @@ const connectionOf = (connection: Deno.TcpConn): OutsideConnection => ({
       close,
       { interruptible: true },
     ).pipe(
-      Effect.timeoutOrElse({
-        duration: answerMax,
-        orElse: () => Effect.fail(new OutsideError({ why: "no answer in time" })),
-      }),
+      answered("no answer in time"),
       Effect.map(endOf),
     ),
 });
@@ -101,10 +102,7 @@ export const machine: Outside = {
     Effect.tryPromise({
       try: async () => (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address),
       catch: failed("it has no address"),
-    }).pipe(Effect.timeoutOrElse({
-      duration: answerMax,
-      orElse: () => Effect.fail(new OutsideError({ why: "no name server answered" })),
-    })),
+    }).pipe(answered("no name server answered")),
   connect: (address, port) =>
     Effect.acquireRelease(
       Effect.tryPromise({
@@ -114,10 +112,7 @@ export const machine: Outside = {
       close,
       { interruptible: true },
     ).pipe(
-      Effect.timeoutOrElse({
-        duration: answerMax,
-        orElse: () => Effect.fail(new OutsideError({ why: "no answer in time" })),
-      }),
+      answered("no answer in time"),
       Effect.tap((connection) => Effect.sync(() => connection.setNoDelay(true))),
       Effect.map(connectionOf),
     ),

@@ -2,20 +2,16 @@
  * Responses in one SQLite file under the data directory: they survive restarts and crashes.
  */
 import { join } from "node:path";
-import { Clock, Effect, Layer, Option, Schedule, Schema } from "effect";
+import { Clock, Effect, Layer, Option, Schema } from "effect";
 import { Settings } from "../../config.ts";
 import type { OwnerKey } from "../../domain/Owner.ts";
+import { keepSwept } from "../sqlite/keepSwept.ts";
 import { type Chain, chainMax, ResponseStore, type StoredResponse } from "../../services/ResponseStore.ts";
 import { type Database, makeSqliteFile } from "../sqlite/sqliteFile.ts";
 import { dayMs, decodeBody, decodeTurn, encoded } from "./bounds.ts";
 import { chainOf, Chains, knownChain, type Link } from "./chains.ts";
 
 const fileName = "responses.sqlite";
-
-/** Time between two sweeps of what has expired: it is invisible at once, sweeping only frees space. */
-const sweepEvery = "1 minute";
-/** Responses removed in one statement of a sweep, so that a sweep never holds the event loop for long. */
-const sweepBatch = 20;
 
 const migrations: ReadonlyArray<string> = [
   `
@@ -130,18 +126,16 @@ const make = Effect.gen(function* () {
   const at = <A>(operation: string, work: (database: Database, nowMs: number) => A) =>
     Effect.flatMap(Clock.currentTimeMillis, (nowMs) => file.use(operation, (database) => work(database, nowMs)));
 
-  const sweep = at("sweep", (database, nowMs) =>
-    database.run(
-      "DELETE FROM responses WHERE rowid IN (SELECT rowid FROM responses WHERE expires_ms <= ? LIMIT ?)",
-      nowMs,
-      sweepBatch,
-    )).pipe(
-      Effect.tap(Effect.yieldNow),
-      Effect.repeat({ while: (removed) => removed === sweepBatch }),
-      // A sweep only frees space: requests report the same failure to those it concerns.
-      Effect.catch((error) => Effect.logWarning(error.message, error.detail)),
-    );
-  yield* sweep.pipe(Effect.schedule(Schedule.spaced(sweepEvery)), Effect.forkScoped);
+  yield* keepSwept(file, {
+    every: "1 minute",
+    batch: 20,
+    removeSome: (database, nowMs, limit) =>
+      database.run(
+        "DELETE FROM responses WHERE rowid IN (SELECT rowid FROM responses WHERE expires_ms <= ? LIMIT ?)",
+        nowMs,
+        limit,
+      ),
+  });
 
   return ResponseStore.of({
     put: (owner, response) =>

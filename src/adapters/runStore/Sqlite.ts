@@ -2,19 +2,15 @@
  * Runs that have ended, in one SQLite file under the data directory.
  */
 import { join } from "node:path";
-import { Clock, Effect, Layer, Option, Schedule, Schema } from "effect";
+import { Clock, Effect, Layer, Option, Schema } from "effect";
 import { Settings } from "../../config.ts";
 import { RunHistory } from "../../domain/RunHistory.ts";
+import { keepSwept } from "../sqlite/keepSwept.ts";
 import { RunStore, type RunStoreService } from "../../services/RunStore.ts";
 import { type Database, makeSqliteFile } from "../sqlite/sqliteFile.ts";
 import { dayMs } from "./days.ts";
 
 const fileName = "runs.sqlite";
-
-/** Time between two sweeps of what has expired: it is invisible at once, sweeping only frees space. */
-const sweepEvery = "1 minute";
-/** Runs removed in one statement of a sweep, so that a sweep never holds the event loop for long. */
-const sweepBatch = 100;
 
 const migrations: ReadonlyArray<string> = [
   `
@@ -44,17 +40,16 @@ const make = Effect.gen(function* () {
   const at = <A>(operation: string, work: (database: Database, nowMs: number) => A) =>
     Effect.flatMap(Clock.currentTimeMillis, (nowMs) => file.use(operation, (database) => work(database, nowMs)));
 
-  const sweep = at("sweep", (database, nowMs) =>
-    database.run(
-      "DELETE FROM runs WHERE rowid IN (SELECT rowid FROM runs WHERE expires_ms <= ? LIMIT ?)",
-      nowMs,
-      sweepBatch,
-    )).pipe(
-      Effect.tap(Effect.yieldNow),
-      Effect.repeat({ while: (removed) => removed === sweepBatch }),
-      Effect.catch((error) => Effect.logWarning(error.message, error.detail)),
-    );
-  yield* sweep.pipe(Effect.schedule(Schedule.spaced(sweepEvery)), Effect.forkScoped);
+  yield* keepSwept(file, {
+    every: "1 minute",
+    batch: 100,
+    removeSome: (database, nowMs, limit) =>
+      database.run(
+        "DELETE FROM runs WHERE rowid IN (SELECT rowid FROM runs WHERE expires_ms <= ? LIMIT ?)",
+        nowMs,
+        limit,
+      ),
+  });
 
   const store: RunStoreService = {
     put: (owner, run) =>

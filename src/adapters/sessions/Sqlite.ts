@@ -5,7 +5,7 @@
  * session is.
  */
 import { join } from "node:path";
-import { Clock, Effect, Layer, Schedule, Schema } from "effect";
+import { Clock, Effect, Layer, Schema } from "effect";
 import { Settings } from "../../config.ts";
 import { type Owner, OwnerKey } from "../../domain/Owner.ts";
 import { firstWords, type NewTurn, placeTurn, type Session, type SessionKey, type Turn } from "../../domain/Session.ts";
@@ -18,6 +18,7 @@ import {
 import { makeSecret } from "./storeSecret.ts";
 import { tryStore } from "./tryStore.ts";
 import { sessionsPerOwnerMax, sweepIntervalMs } from "./bounds.ts";
+import { keepSwept } from "../sqlite/keepSwept.ts";
 import { type Database, makeSqliteFile, type SqliteFile } from "../sqlite/sqliteFile.ts";
 import { migrations } from "./sqliteSchema.ts";
 import { decodeTurn, encodeTurn } from "./storedTurn.ts";
@@ -25,9 +26,6 @@ import { TurnCache } from "./TurnCache.ts";
 
 /** The name of the file in the data directory. */
 const fileName = "sessions.sqlite";
-
-/** Sessions removed in one statement of a sweep, so that a sweep never holds the event loop for long. */
-const sweepBatch = 20;
 
 const Life = Schema.Struct({
   serial: Schema.Int,
@@ -148,22 +146,13 @@ const append = (database: Database, key: SessionKey, turn: NewTurn, nowMs: numbe
   return placed;
 };
 
-/** Removes what has expired, a little at a time. */
-const sweepOf = (file: SqliteFile, timeoutMs: number) => {
-  const sweepSome = Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
-    file.use("sweep", (database) =>
-      database.run(
-        "DELETE FROM sessions WHERE serial IN (SELECT serial FROM sessions WHERE used_ms <= ? ORDER BY used_ms LIMIT ?)",
-        nowMs - timeoutMs,
-        sweepBatch,
-      )));
-  return sweepSome.pipe(
-    Effect.tap(Effect.yieldNow),
-    Effect.repeat({ while: (removed) => removed === sweepBatch }),
-    // A sweep only frees space: requests report the same failure to those it concerns.
-    Effect.catch((error) => Effect.logWarning(error.message, error.detail)),
+/** Removes some of the sessions that were not used since a time. */
+const removeSome = (database: Database, usedUntilMs: number, limit: number): number =>
+  database.run(
+    "DELETE FROM sessions WHERE serial IN (SELECT serial FROM sessions WHERE used_ms <= ? ORDER BY used_ms LIMIT ?)",
+    usedUntilMs,
+    limit,
   );
-};
 
 /** The owners whom nobody named, and when each was used. */
 const unnamedIn = (file: SqliteFile): Pick<SessionsService, "noteUnnamed" | "takeUnnamed"> => ({
@@ -195,7 +184,11 @@ const make = Effect.gen(function* () {
 
   // The file is opened at once, so that a data directory that cannot be used is known at boot.
   yield* file.use("open", () => undefined);
-  yield* sweepOf(file, timeoutMs).pipe(Effect.schedule(Schedule.spaced(sweepIntervalMs(timeoutMs))), Effect.forkScoped);
+  yield* keepSwept(file, {
+    every: sweepIntervalMs(timeoutMs),
+    batch: 20,
+    removeSome: (database, nowMs, limit) => removeSome(database, nowMs - timeoutMs, limit),
+  });
 
   const store: Omit<SessionsService, "check"> = {
     kind: "sqlite",

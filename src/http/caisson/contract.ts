@@ -4,7 +4,7 @@
 import { Schema } from "effect";
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api";
 import { Authorization, FileAuthorization, UserName } from "../frame/Caller.ts";
-import { failsWith } from "../frame/failures.ts";
+import { bodyFailures, failsWith } from "../frame/failures.ts";
 import { ArtifactDeleted, ArtifactList, ArtifactOut, ContentQuery, ListQuery, UploadQuery } from "./artifacts.ts";
 import { ChatChunk } from "../../domain/ChatChunk.ts";
 import { MeOut } from "./me.ts";
@@ -115,15 +115,9 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
       payload: SessionChange,
       success: SessionOut,
       error: failsWith(
-        "InvalidRequest",
+        ...bodyFailures,
         "SessionsUnavailable",
         "SessionNotFound",
-        "BodyTooLarge",
-        "BodyUnreadable",
-        "BodyTimedOut",
-        "TooManyBodies",
-        "UnsupportedMediaType",
-        "UnsupportedEncoding",
       ),
     }).annotate(OpenApi.Summary, "Give a session another title")
       .annotate(OpenApi.Transform, describeChange),
@@ -157,7 +151,7 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
       payload: RestoreRequest,
       success: RestoreOut,
       error: failsWith(
-        "InvalidRequest",
+        ...bodyFailures,
         "SessionsUnavailable",
         "SessionNotFound",
         "SnapshotNotFound",
@@ -167,12 +161,6 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
         "WorkspaceBusy",
         "SandboxError",
         "FileError",
-        "BodyTooLarge",
-        "BodyUnreadable",
-        "BodyTimedOut",
-        "TooManyBodies",
-        "UnsupportedMediaType",
-        "UnsupportedEncoding",
       ),
     }).annotate(OpenApi.Summary, "Take back what a turn did to the workspace, or only see what that would change")
       .annotate(OpenApi.Transform, describeRestore),

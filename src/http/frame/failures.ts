@@ -49,6 +49,20 @@ export const failsWith = <const T extends Tag>(
   );
 };
 
+/** What any request with a body can fail with. */
+export const bodyFailures = [
+  "InvalidRequest",
+  "BodyTooLarge",
+  "BodyUnreadable",
+  "BodyTimedOut",
+  "TooManyBodies",
+  "UnsupportedMediaType",
+  "UnsupportedEncoding",
+] as const;
+
+/** What one can fail with whose body is JSON read by us. */
+export const jsonFailures = [...bodyFailures, "MalformedJson", "JsonTooComplex"] as const;
+
 // Answering --------------------------------------------------------------------------------------
 
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1();

@@ -1,10 +1,10 @@
 /**
  * What a request that starts a run can fail with, the same for every dialect.
  */
-import { failsWith } from "../frame/failures.ts";
+import { failsWith, jsonFailures } from "../frame/failures.ts";
 
 const runErrors = [
-  "InvalidRequest",
+  ...jsonFailures,
   "FileError",
   "ModelError",
   "ModelNotFound",
@@ -19,14 +19,6 @@ const runErrors = [
   "TurnNotFound",
   "ConversationNotFound",
   "RunCancelled",
-  "BodyTooLarge",
-  "BodyUnreadable",
-  "BodyTimedOut",
-  "TooManyBodies",
-  "UnsupportedMediaType",
-  "UnsupportedEncoding",
-  "MalformedJson",
-  "JsonTooComplex",
   "ShuttingDown",
   "InternalError",
 ] as const;

@@ -2,7 +2,7 @@
  * Conversations in one SQLite file under the data directory: they survive restarts and crashes.
  */
 import { join } from "node:path";
-import { Clock, Effect, Layer, Option, Schedule, Schema } from "effect";
+import { Clock, Effect, Layer, Option, Schema } from "effect";
 import { Settings } from "../../../config.ts";
 import type { OwnerKey } from "../../../domain/Owner.ts";
 import {
@@ -11,17 +11,13 @@ import {
   type StoredConversation,
 } from "../../../services/ConversationStore.ts";
 import type { Chain } from "../../../services/ResponseStore.ts";
+import { keepSwept } from "../../sqlite/keepSwept.ts";
 import { type Database, makeSqliteFile } from "../../sqlite/sqliteFile.ts";
 import { dayMs } from "../bounds.ts";
 import { Chains, knownChain } from "../chains.ts";
 import { decodeItems, decodeMetadata, decodeTurn, textsOf } from "./storedEntry.ts";
 
 const fileName = "conversations.sqlite";
-
-/** Time between two sweeps of what has expired: it is invisible at once, sweeping only frees space. */
-const sweepEvery = "1 minute";
-/** Conversations removed in one transaction of a sweep, so that a sweep never holds the event loop for long. */
-const sweepBatch = 20;
 
 const migrations: ReadonlyArray<string> = [
   `
@@ -210,19 +206,17 @@ const make = Effect.gen(function* () {
       (nowMs) => file.use(`conversations: ${operation}`, (database) => work(database, nowMs)),
     );
 
-  const sweep = at("sweep", (database, nowMs) =>
-    database.transaction(() => {
-      const sql = "SELECT owner, id FROM conversations WHERE expires_ms <= ? LIMIT ?";
-      const expired = database.all(sql, nowMs, sweepBatch);
-      for (const { owner, id } of expired) removeOne(database, String(owner), String(id));
-      return expired.length;
-    })).pipe(
-      Effect.tap(Effect.yieldNow),
-      Effect.repeat({ while: (removed) => removed === sweepBatch }),
-      // A sweep only frees space: requests report the same failure to those it concerns.
-      Effect.catch((error) => Effect.logWarning(error.message, error.detail)),
-    );
-  yield* sweep.pipe(Effect.schedule(Schedule.spaced(sweepEvery)), Effect.forkScoped);
+  yield* keepSwept(file, {
+    every: "1 minute",
+    batch: 20,
+    removeSome: (database, nowMs, limit) =>
+      database.transaction(() => {
+        const sql = "SELECT owner, id FROM conversations WHERE expires_ms <= ? LIMIT ?";
+        const expired = database.all(sql, nowMs, limit);
+        for (const { owner, id } of expired) removeOne(database, String(owner), String(id));
+        return expired.length;
+      }),
+  });
 
   const open = <A>(operation: string, work: (file: OpenFile) => A) =>
     at(operation, (database, nowMs) => work(new OpenFile(database, chains, nowMs, keptMs)));

@@ -4,7 +4,7 @@
 import { Schema } from "effect";
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api";
 import { Authorization } from "../../frame/Caller.ts";
-import { failsWith } from "../../frame/failures.ts";
+import { bodyFailures, failsWith, jsonFailures } from "../../frame/failures.ts";
 import { describeUpload } from "../../caisson/uploads.ts";
 import { listOf, pageQuery, userQuery } from "../listPage.ts";
 import { JsonObject } from "../responses/wire.ts";
@@ -82,17 +82,6 @@ export const ContainerFileList = listOf(ContainerFileOut, "ContainerFileList");
 
 const params = { container: Schema.String };
 const fileParams = { container: Schema.String, file: Schema.String };
-const bodyFailures = [
-  "InvalidRequest",
-  "BodyTooLarge",
-  "BodyUnreadable",
-  "BodyTimedOut",
-  "TooManyBodies",
-  "UnsupportedMediaType",
-  "UnsupportedEncoding",
-] as const;
-const jsonFailures = ["MalformedJson", "JsonTooComplex"] as const;
-
 const fileFailures = [
   "ContainerNotFound",
   "ContainerExpired",
@@ -108,7 +97,7 @@ export class ContainersGroup extends HttpApiGroup.make("containers")
       query: userQuery,
       payload: ContainerRequest,
       success: ContainerOut,
-      error: failsWith(...bodyFailures, ...jsonFailures, "SessionsUnavailable"),
+      error: failsWith(...jsonFailures, "SessionsUnavailable"),
     }).annotate(OpenApi.Summary, "Make a container").annotate(OpenApi.Transform, describeRequest),
     HttpApiEndpoint.get("listContainers", "/containers", {
       query: { ...pageQuery, name: Schema.optionalKey(Schema.String) },

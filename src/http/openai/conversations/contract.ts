@@ -4,7 +4,7 @@
 import { Schema } from "effect";
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api";
 import { Authorization } from "../../frame/Caller.ts";
-import { failsWith } from "../../frame/failures.ts";
+import { failsWith, jsonFailures } from "../../frame/failures.ts";
 import { pageQuery, userQuery } from "../listPage.ts";
 import { ItemList } from "../responses/contract.ts";
 import { JsonObject, Metadata } from "../responses/wire.ts";
@@ -49,19 +49,7 @@ const itemParams = { ...params, item: Schema.String };
 
 const notThere = failsWith("ConversationNotFound", "SessionsUnavailable");
 const itemNotThere = failsWith("ConversationNotFound", "ItemNotFound", "SessionsUnavailable");
-const refused = failsWith(
-  "InvalidRequest",
-  "ConversationNotFound",
-  "SessionsUnavailable",
-  "BodyTooLarge",
-  "BodyUnreadable",
-  "BodyTimedOut",
-  "TooManyBodies",
-  "UnsupportedMediaType",
-  "UnsupportedEncoding",
-  "MalformedJson",
-  "JsonTooComplex",
-);
+const refused = failsWith("ConversationNotFound", "SessionsUnavailable", ...jsonFailures);
 
 /** Conversations and their items. */
 export class ConversationsGroup extends HttpApiGroup.make("conversations")
