@@ -3,7 +3,7 @@
  *
  * Spans are made by name, here and nowhere else, so that nothing leaves the process that nobody chose to tell.
  */
-import { Clock, Context, Effect, type Exit, Stream } from "effect";
+import { Channel, Clock, Context, Effect, type Exit, Stream } from "effect";
 import { errorTypeOf } from "../domain/errorType.ts";
 
 /** Where a span stands: what another process is told, and what a child needs. */
@@ -102,7 +102,8 @@ export const watchedStream = <A, E, R>(
     yield* Effect.addFinalizer((exit) => Effect.andThen(ended(exit), Effect.sync(() => span?.end(errorTypeOf(exit)))));
     const within = <B, E2, R2>(self: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> =>
       span === undefined ? self : Effect.provideService(self, CurrentSpan, span);
-    const pull = yield* within(Stream.toPull(stream));
+    // `Stream.toPull` would serialize the pulls of many readers and merge a context for each; there is one reader.
+    const pull = yield* within(Channel.toPullScoped(Stream.toChannel(stream), yield* Effect.scope));
     const seen = Effect.map(pull, (events) => {
       see(events);
       return events;
