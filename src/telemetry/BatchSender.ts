@@ -58,24 +58,30 @@ export const makeBatchSender = Effect.fnUntraced(function* <A>(
   const full = yield* Latch.make();
   const verdict = makeVerdict(what);
 
-  const flush = Effect.gen(function* () {
-    while (waiting.length > 0) {
-      const batch = waiting.slice(0, batchMax);
-      waiting = waiting.slice(batchMax);
-      const exit = yield* Effect.exit(Effect.timeout(send(batch), timeout));
-      if (Exit.isFailure(exit)) dropped(batch.length);
-      yield* verdict(Exit.isSuccess(exit));
-      // What came meanwhile waits for its turn: a collector that does not answer is not asked at once again.
-      if (Exit.isFailure(exit)) return;
-    }
+  /** Sends the oldest batch; whether it was taken. */
+  const sendBatch = Effect.gen(function* () {
+    const batch = waiting.slice(0, batchMax);
+    waiting = waiting.slice(batchMax);
+    const exit = yield* Effect.exit(Effect.timeout(send(batch), timeout));
+    if (Exit.isFailure(exit)) dropped(batch.length);
+    yield* verdict(Exit.isSuccess(exit));
+    return Exit.isSuccess(exit);
   });
 
-  yield* Effect.addFinalizer(() => Effect.timeoutOption(flush, lastBatchesMax));
+  /** Sends batches while so many wait. A collector that does not take one is not asked at once again. */
+  const sendWhile = Effect.fnUntraced(function* (least: number) {
+    while (waiting.length >= least && (yield* sendBatch)) { /* the next one */ }
+  });
+
+  /** What came while a batch was sent waits for its own batch: many small ones cost more than what they carry. */
+  const sendWaiting = Effect.gen(function* () {
+    if (waiting.length > 0 && (yield* sendBatch)) yield* sendWhile(batchMax);
+    full.closeUnsafe();
+  });
+
+  yield* Effect.addFinalizer(() => Effect.timeoutOption(sendWhile(1), lastBatchesMax));
   yield* Effect.forkScoped(Effect.forever(
-    Effect.raceFirst(Effect.sleep(interval), full.await).pipe(
-      Effect.andThen(Effect.sync(() => full.closeUnsafe())),
-      Effect.andThen(flush),
-    ),
+    Effect.andThen(Effect.raceFirst(Effect.sleep(interval), full.await), sendWaiting),
   ));
 
   return {

@@ -33,9 +33,27 @@ const isWithin = (traceId: string, ratio: number): boolean => parseInt(traceId.s
 const bounded = (value: AttributeValue): AttributeValue =>
   typeof value === "string" && value.length > textMax ? `${value.slice(0, textMax).toWellFormed()}…` : value;
 
+/** Random bytes that the system is asked for at once: asking costs more than an id. */
+const randomBytesAtOnce = 4_096;
+
+/** Random ids in hexadecimal digits. */
+class RandomIds {
+  #digits = "";
+  #used = 0;
+
+  make(count: 16 | 32): string {
+    if (this.#used + count > this.#digits.length) {
+      this.#digits = randomBytes(randomBytesAtOnce).toString("hex");
+      this.#used = 0;
+    }
+    this.#used += count;
+    return this.#digits.slice(this.#used - count, this.#used);
+  }
+}
+
 /** A span until it has ended. */
 class CollectedSpan implements Span {
-  readonly spanId = randomBytes(8).toString("hex");
+  readonly spanId: string;
   readonly #startNanos: bigint;
   readonly #attributes = new Map<string, AttributeValue>();
   #parent: SpanContext | undefined;
@@ -46,10 +64,12 @@ class CollectedSpan implements Span {
   constructor(
     readonly name: string,
     readonly options: SpanOptions,
+    readonly ids: RandomIds,
     readonly sampler: Sampler,
     readonly clock: Clock.Clock,
     readonly collect: (span: OtlpSpan) => void,
   ) {
+    this.spanId = ids.make(16);
     this.#startNanos = clock.currentTimeNanosUnsafe();
     this.#parent = options.parent;
     if (options.parent === undefined) this.#link = options.caller;
@@ -57,7 +77,7 @@ class CollectedSpan implements Span {
   }
 
   get traceId(): string {
-    return this.#traceId ??= this.#parent?.traceId ?? randomBytes(16).toString("hex");
+    return this.#traceId ??= this.#parent?.traceId ?? this.ids.make(32);
   }
 
   get isSampled(): boolean {
@@ -113,9 +133,13 @@ export const makeTracing = (
     readonly clock: Clock.Clock;
     readonly collect: (span: OtlpSpan) => void;
   } & Pick<TracingService, "tellsContent" | "trustsCallers" | "tellsProviders">,
-): TracingService => ({
-  tellsContent: parts.tellsContent,
-  trustsCallers: parts.trustsCallers,
-  tellsProviders: parts.tellsProviders,
-  begin: (name, options) => new CollectedSpan(name, options, parts.sampler, parts.clock, parts.collect),
-});
+): TracingService => {
+  const { sampler, clock, collect, tellsContent, trustsCallers, tellsProviders } = parts;
+  const ids = new RandomIds();
+  return {
+    tellsContent,
+    trustsCallers,
+    tellsProviders,
+    begin: (name, options) => new CollectedSpan(name, options, ids, sampler, clock, collect),
+  };
+};

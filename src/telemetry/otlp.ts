@@ -14,6 +14,7 @@ import { endpointOf } from "./endpoints.ts";
 import { makeBatchSender } from "./BatchSender.ts";
 import { CurrentMeter } from "./Meter.ts";
 import { instruments, key } from "./names.ts";
+import * as OtlpProtobuf from "./otlpProtobuf.ts";
 import { makeOtlpLogger, type OtlpLine } from "./otlpLogs.ts";
 import { report } from "./otlpMetrics.ts";
 import { makeTracing, type OtlpSpan, type Sampler } from "./Spans.ts";
@@ -115,7 +116,7 @@ const metrics = (settings: SettingsService, url: string) =>
 /** How what is sent is written and carried. */
 const carried = (settings: SettingsService) =>
   Layer.mergeAll(
-    settings.otlpProtocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf,
+    settings.otlpProtocol === "http/json" ? OtlpSerialization.layerJson : OtlpProtobuf.layer,
     FetchHttpClient.layer,
     Layer.succeed(FetchHttpClient.RequestInit, { redirect: "error" }),
   );

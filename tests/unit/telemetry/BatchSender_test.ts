@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Duration, Effect, Exit, Logger, Scope } from "effect";
+import { Duration, Effect, Exit, Latch, Logger, Scope } from "effect";
 import { TestClock } from "effect/testing";
 import { makeBatchSender } from "../../../src/telemetry/BatchSender.ts";
 import { it } from "../../support/it.ts";
@@ -72,4 +72,24 @@ it.effect("the end waits three seconds for a collector that does not answer", ()
     const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void));
     yield* TestClock.adjust("3 seconds");
     assert.ok(closing.pollUnsafe() !== undefined);
+  }));
+
+it.effect("what comes while a batch is sent waits for a batch of its own", () =>
+  Effect.gen(function* () {
+    const sent: Array<number> = [];
+    const answered = yield* Latch.make();
+    const { push } = yield* makeBatchSender<number>({
+      ...bounds,
+      send: (items) => Effect.andThen(Effect.sync(() => sent.push(items.length)), answered.await),
+      dropped: () => assert.fail("nothing is dropped"),
+    });
+    yield* Effect.yieldNow;
+    for (let at = 0; at < 10; at++) push(at);
+    yield* TestClock.adjust("0 millis");
+    for (let at = 0; at < 13; at++) push(at);
+    answered.openUnsafe();
+    yield* TestClock.adjust("1 second");
+    assert.deepEqual(sent, [10, 10]);
+    yield* TestClock.adjust("5 seconds");
+    assert.deepEqual(sent, [10, 10, 3]);
   }));
