@@ -9,7 +9,8 @@ import { Settings } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
 import { viewImage } from "../domain/agentTools.ts";
 import { sessionDigest } from "../domain/ids.ts";
-import { attachmentsOf, inWords, type Message } from "../domain/Message.ts";
+import { attachmentsOf, inWords, type Message, type ToolCall } from "../domain/Message.ts";
+import { judge, policyOf } from "../domain/toolPolicy.ts";
 import { Model } from "../services/Model.ts";
 import { Toolbox, type ToolboxService, type Tools } from "../services/Toolbox.ts";
 import { UsageLedger } from "../services/UsageLedger.ts";
@@ -92,6 +93,10 @@ const equipped = Effect.fnUntraced(function* (
   return { tools, prompt: yield* toolbox.systemPrompt(owner) };
 });
 
+/** What a call of the run's tools is judged by: itself, and what it comes to. */
+const callsBehind = ({ toolKit }: AgentRequest, call: ToolCall): ReadonlyArray<ToolCall> =>
+  toolKit === undefined ? [call] : [call, ...toolKit.comesTo(call)];
+
 /** Remembers what a run completed before it was cancelled or failed. */
 const storeUnfinished = (run: Run, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
   if (run.stored || !hasProduced(run)) return Effect.void;
@@ -140,6 +145,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
     const toolbox = yield* Toolbox;
     const settings = yield* Settings;
     const ledger = yield* UsageLedger;
+    const policy = policyOf(settings);
 
     const open = Effect.fnUntraced(function* (request: AgentRequest) {
       const { price, vision } = yield* model.find(request.model);
@@ -159,6 +165,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
         record: new RunRecord(settings.runOutputBytesMax, price),
         sees: vision,
         isClientTool: (name) => clientToolNames.has(name),
+        judge: (call) => judge(policy, callsBehind(request, call)),
         stored: false,
         faults: undefined,
         ending: undefined,

@@ -7,6 +7,7 @@ import { faultsForModel, faultsForReader, type FileFault } from "../domain/FileF
 import type { Message, ToolCall } from "../domain/Message.ts";
 import type { TurnStatus } from "../domain/Session.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
+import { deniedText, type Verdict } from "../domain/toolPolicy.ts";
 import { BadOutput, ModelError, type ModelParameters, type ModelService, type ToolChoice } from "../services/Model.ts";
 import type { SessionsUnavailable } from "../services/Sessions.ts";
 import type { ToolboxError, Tools } from "../services/Toolbox.ts";
@@ -26,6 +27,8 @@ export interface Run {
   readonly cacheKey: string | undefined;
   readonly record: RunRecord;
   readonly isClientTool: (name: string) => boolean;
+  /** Says whether a call of ours may be carried out. */
+  readonly judge: (call: ToolCall) => Verdict;
   /** The model can be shown images. */
   readonly sees: boolean;
   /** What is wrong with the files of the answer as it was last looked at; undefined before anybody looked. */
@@ -217,10 +220,22 @@ const execute = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxErr
   return Stream.concat(Stream.make(started), withLiveOutput(call.id, finished));
 };
 
-/** Runs a call, or where it is one too many leaves it out and tells the model alone. */
+/** Tells a call that a rule denies, and why it was not carried out. */
+const refuse = (run: Run, call: ToolCall, rule: string): Stream.Stream<AgentEvent> => {
+  const result = { text: deniedText(rule), isError: true };
+  run.record.addResult({ role: "tool", callId: call.id, name: call.name, content: result.text, isError: true });
+  return Stream.make<Array<AgentEvent>>(
+    { _tag: "ToolCallStarted", call },
+    { _tag: "ToolCallFinished", call, result, durationMs: 0 },
+  );
+};
+
+/** Runs a call, or where a rule denies it or it is one too many leaves it out and tells the model. */
 const executeWithin = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxError> =>
   Stream.suspend(() => {
     const { ownCallsMax = Number.POSITIVE_INFINITY } = run.request;
+    const verdict = run.judge(call);
+    if (verdict._tag === "Deny") return refuse(run, call, verdict.rule);
     if (run.record.executed < ownCallsMax) return execute(run, call);
     const { id: callId, name } = call;
     run.record.addResult({ role: "tool", callId, name, content: callTooMany(ownCallsMax), isError: true });

@@ -1,7 +1,7 @@
 /**
  * The agent: its name and prompt, the bounds of a run, how its tools are shown.
  */
-import { choice, integer, number, optionalText, type Row, text } from "./rows.ts";
+import { choice, integer, number, optionalText, type Row, text, toolRules } from "./rows.ts";
 
 /** The rows of this area, by the name the code uses. */
 export const agentRows = {
@@ -37,5 +37,8 @@ export const agentRows = {
     choices: ["text", "tool_calls", "reasoning", "details", "none"],
     default: "text",
     why: "How tool activity is shown when a request does not choose.",
+  }),
+  toolsDeny: toolRules("CAISSON_TOOLS_DENY", {
+    why: "Tool calls that are never carried out, with commas; the model is told the rule.",
   }),
 } as const satisfies Record<string, Row<unknown>>;

@@ -3,6 +3,7 @@
  */
 import { Option, Redacted, Schema } from "effect";
 import { type DomainSecret, parseDomainSecrets } from "../domain/DomainSecret.ts";
+import { parseToolRules, type ToolRule } from "../domain/ToolRule.ts";
 import { parseToolServers, type ToolServers } from "../domain/ToolServer.ts";
 
 /** One setting: where it is read from, what it may be, and what breaks if it is wrong. */
@@ -115,6 +116,15 @@ export const domainSecrets = (key: string, about: About): Row<ReadonlyArray<Doma
     secret: true,
     fallback: [],
     parse: parseDomainSecrets,
+  });
+
+/** Rules for tool calls. */
+export const toolRules = (key: string, about: About): Row<ReadonlyArray<ToolRule>> =>
+  row(key, about, {
+    expected: "rules such as Bash(git push *), write_file(/workspace/prod/*), mail__* or execute_python",
+    defaultText: "",
+    fallback: [],
+    parse: (value) => Option.fromUndefinedOr(parseToolRules(value)),
   });
 
 /** Yes or no. */

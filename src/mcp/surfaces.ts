@@ -3,7 +3,9 @@
  */
 import { Effect, Layer } from "effect";
 import type { ServerCapabilities } from "@modelcontextprotocol/sdk/types";
+import { Settings } from "../config.ts";
 import type { Owner } from "../domain/Owner.ts";
+import { policyOf } from "../domain/toolPolicy.ts";
 import { sandboxDeclaration, sandboxProtocol } from "../services/sandboxProtocol.ts";
 import { Skills } from "../services/Skills.ts";
 import { Toolbox } from "../services/Toolbox.ts";
@@ -25,12 +27,13 @@ const instructions = "These tools run bash and Python and keep files in a sealed
  */
 const layerWith = (
   experimental: ServerCapabilities["experimental"],
-): Layer.Layer<Surfaces, never, Toolbox> =>
+): Layer.Layer<Surfaces, never, Settings | Toolbox> =>
   Layer.effect(
     Surfaces,
     Effect.gen(function* () {
       const toolbox = yield* Toolbox;
       const skills = yield* Skills;
+      const policy = policyOf(yield* Settings);
 
       const perCall = (owner: Owner): WithTools => (use) => Effect.scoped(Effect.flatMap(toolbox.open(owner), use));
 
@@ -50,7 +53,7 @@ const layerWith = (
             },
             instructions,
             methods: new Map([
-              ...toolMethods(withTools),
+              ...toolMethods(withTools, policy),
               ...promptMethods(toolbox.systemPrompt(owner)),
               ...resourceMethods(skills),
             ]),

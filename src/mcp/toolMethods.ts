@@ -6,6 +6,7 @@ import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types";
 import { agentTools, jsonSchemaOf } from "../domain/agentTools.ts";
 import { webTools } from "../domain/webTools.ts";
 import type { ToolDeclaration, ToolResult } from "../domain/Tool.ts";
+import { deniedText, judge, type ToolPolicy } from "../domain/toolPolicy.ts";
 import { failureMeta, resultMeta } from "../services/toolResultMeta.ts";
 import type { ToolboxError, Tools } from "../services/Toolbox.ts";
 import { internalError, invalidParams, toolboxFailureText } from "./errors.ts";
@@ -87,8 +88,11 @@ const failed = (error: ToolboxError, call: McpCall) => {
   );
 };
 
-/** Makes the two methods over an owner's tools. */
-export const toolMethods = (withTools: WithTools): ReadonlyArray<readonly [string, MethodHandler]> => [
+/** Makes the two methods over an owner's tools, for calls that a policy allows. */
+export const toolMethods = (
+  withTools: WithTools,
+  policy: ToolPolicy,
+): ReadonlyArray<readonly [string, MethodHandler]> => [
   [
     "tools/list",
     (_params, call) =>
@@ -116,11 +120,11 @@ export const toolMethods = (withTools: WithTools): ReadonlyArray<readonly [strin
         }
         const refused = unknownArguments(declared, given ?? {});
         if (refused !== undefined) return refused;
+        const asked = { id: String(call.extra.requestId), name, argumentsJson: JSON.stringify(given ?? {}) };
+        const verdict = judge(policy, [asked]);
+        if (verdict._tag === "Deny") return answered({ text: deniedText(verdict.rule), isError: true });
         const onOutput = call.progressToken === undefined ? undefined : yield* makeProgress(call, call.progressToken);
-        const result = yield* tools.call(
-          { id: String(call.extra.requestId), name, argumentsJson: JSON.stringify(given ?? {}) },
-          onOutput === undefined ? {} : { onOutput },
-        );
+        const result = yield* tools.call(asked, onOutput === undefined ? {} : { onOutput });
         return answered(result);
       }, Effect.scoped)).pipe(
         Effect.catchTags({

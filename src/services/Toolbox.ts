@@ -70,6 +70,8 @@ export interface ToolKit {
   readonly declarations: ReadonlyArray<ToolDeclaration>;
   /** What a model must know of them. */
   readonly prompt: string;
+  /** The calls of ours that a call of the kit comes to, for the rules that judge calls. */
+  readonly comesTo: (call: ToolCall) => ReadonlyArray<ToolCall>;
   /** Carries out a call of the kit with the tools of its owner. *Fails with* what these fail with. */
   readonly call: (call: ToolCall, tools: Tools, options: ToolCallOptions) => Effect.Effect<ToolResult, ToolboxError>;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Deferred, Effect } from "effect";
 import { agentTools } from "../../src/domain/agentTools.ts";
+import { parseToolRules } from "../../src/domain/ToolRule.ts";
 import { it } from "../support/it.ts";
 import { connectClient, initialize, makeServer, post } from "./support/server.ts";
 
@@ -142,4 +143,16 @@ it.live("prompts/get answers the prompt of the session's user", () =>
     assert.deepEqual(prompts.map((prompt) => prompt.name), ["agent_system_prompt"]);
     const { messages } = yield* Effect.promise(() => client.getPrompt({ name: "agent_system_prompt" }));
     assert.deepEqual(messages, [{ role: "user", content: { type: "text", text: "prompt of alice" } }]);
+  }));
+
+it.live("tools/call refuses what a rule denies and carries out the rest", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer({ settings: { toolsDeny: parseToolRules("Bash(rm *)") ?? [] } });
+    const { client } = yield* connectClient(server, { "x-user-id": "alice" });
+    const call = (command: string) =>
+      Effect.promise(() => client.callTool({ name: "execute_bash", arguments: { command } }));
+    const refused = yield* call("cd x; rm y");
+    assert.equal(refused.isError, true);
+    assert.match(JSON.stringify(refused.content), /not allowed here \(rule Bash\(rm \*\)\)/);
+    assert.equal((yield* call("echo hi")).isError, false);
   }));

@@ -198,6 +198,8 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/adapters/model/Offline.ts estimateUsage": "counts characters",
   "src/domain/Session.ts placeTurn": "ids of ours",
   "src/mcp/errors.ts": "sentences of ours, in which names are cut",
+  "src/runs/snapshots/keepTurn.ts": "ids of ours",
+  "src/runs/snapshots/restore.ts": "ids of ours",
   "src/runs/snapshots/replaced.ts": "ids of ours, and sentences in which names are cut",
   "src/runs/changedArtifacts.ts imageTypeOf": "reads a file's first bytes; the path decides by its ending",
   "src/http/docs/": "made of our own contract",

@@ -71,7 +71,7 @@ const asClient = (scenario: string) =>
 const codes = await Effect.runPromise(Effect.gen(function* () {
   const { layer } = yield* makeFakeToolbox;
   return [
-    yield* againstServer(Layer.provide(production, layer), "--expected-failures", baseline),
+    yield* againstServer(Layer.provide(production, [layer, Settings.layerWith()]), "--expected-failures", baseline),
     yield* againstServer(fixture),
     ...(yield* Effect.forEach(clientScenarios, asClient)),
   ];

@@ -10,6 +10,7 @@ import type { AgentEvent } from "../../../src/domain/AgentEvent.ts";
 import { type Message, textOf, user } from "../../../src/domain/Message.ts";
 import { OwnerKey } from "../../../src/domain/Owner.ts";
 import type { ToolResult } from "../../../src/domain/Tool.ts";
+import { parseToolRules } from "../../../src/domain/ToolRule.ts";
 import { ConnectionLost, Model, ModelError, type ToolChoice } from "../../../src/services/Model.ts";
 import { SandboxError, SandboxLost } from "../../../src/services/Sandbox.ts";
 import { Toolbox, type ToolKit, type Tools } from "../../../src/services/Toolbox.ts";
@@ -473,6 +474,7 @@ it.effect("Agent.run holds what a kit of its request works in for as long as it 
       ),
       declarations,
       prompt: "the kit's prompt",
+      comesTo: () => [],
       call: (call, tools) =>
         Effect.gen(function* () {
           held.push("called");
@@ -489,3 +491,48 @@ it.effect("Agent.run holds what a kit of its request works in for as long as it 
   }).pipe(
     Effect.provide(agent([Scripted.calls(Scripted.toolCall("c1", "execute_bash", {})), Scripted.answers("ok")])),
   ));
+
+it.effect("Agent.run carries out no call that a rule denies, and tells the rule", () => {
+  const { opened, stored } = conversation();
+  const ran: Array<string> = [];
+  const counted = toolbox(({ argumentsJson }) =>
+    Effect.sync(() => {
+      ran.push(argumentsJson);
+      return result("done");
+    })
+  );
+  return Effect.gen(function* () {
+    const events = yield* run(request(opened));
+    assert.deepEqual(ran, ['{"command":"ls"}']);
+    const finished = events.filter((event) => event._tag === "ToolCallFinished");
+    assert.deepEqual(finished.map(({ call, result }) => [call.id, result.isError]), [["1", true], ["2", false]]);
+    const [, second] = yield* asked;
+    assert.match(textOf(second?.messages[2] ?? user("")), /^Error: not allowed here \(rule Bash\(rm \*\)\)/);
+    assert.equal(stored[0]?.status, "completed");
+  }).pipe(Effect.provide(agent(
+    [Scripted.calls(bash("1", "rm x"), bash("2", "ls")), Scripted.answers("ok")],
+    counted,
+    { toolsDeny: parseToolRules("Bash(rm *)") ?? [] },
+  )));
+});
+
+it.effect("Agent.run judges a call of a kit by what it comes to", () => {
+  const { opened } = conversation();
+  return Effect.gen(function* () {
+    const kit: ToolKit = {
+      owner: { principal: "p", user: "container", ephemeral: false },
+      container: "cntr_1",
+      held: Effect.void,
+      declarations,
+      prompt: "",
+      comesTo: ({ id }) => [{ id, name: "execute_bash", argumentsJson: '{"command":"rm x"}' }],
+      call: () => Effect.die("it was carried out"),
+    };
+    const events = yield* run(request(opened, { toolKit: kit }));
+    assert.equal(events.find((event) => event._tag === "ToolCallFinished")?.result.isError, true);
+  }).pipe(Effect.provide(agent(
+    [Scripted.calls(Scripted.toolCall("1", "shell", { commands: ["rm x"] })), Scripted.answers("ok")],
+    echo,
+    { toolsDeny: parseToolRules("Bash(rm *)") ?? [] },
+  )));
+});

@@ -184,6 +184,19 @@ const logsOf = (
   [stdout, stderr, ...displays, result, error, note].filter((text) => text !== undefined && text !== "")
     .map((text) => String(text).replace(/\n$/, "")).join("\n");
 
+/** The calls of our tools that a call of the model is carried out by; none where its arguments cannot be read. */
+const comesTo = ({ id, name, argumentsJson }: ToolCall): ReadonlyArray<ToolCall> =>
+  name === pythonName
+    ? Option.match(decodePython(argumentsJson), {
+      onNone: () => [],
+      onSome: ({ code }) => [{ id, name: executePython.name, argumentsJson: JSON.stringify({ code }) }],
+    })
+    : Option.match(decodeShellCall(argumentsJson), {
+      onNone: () => [],
+      onSome: ({ commands }) =>
+        commands.map((command) => ({ id, name: executeBash.name, argumentsJson: JSON.stringify({ command }) })),
+    });
+
 const runPython = Effect.fnUntraced(function* (call: ToolCall, tools: Tools, options: ToolCallOptions) {
   const asked = decodePython(call.argumentsJson);
   if (Option.isNone(asked)) return failed(`Invalid arguments for ${pythonName}: expected an object with 'code'`);
@@ -281,6 +294,7 @@ export const makeKit = Effect.fnUntraced(function* (
     held: containers.hold(keeper, container),
     declarations: hosted.names.map((name) => declarations[name]),
     prompt,
+    comesTo,
     call: (call, tools, options) =>
       Effect.scoped(Effect.gen(function* () {
         if (!hosted.names.some((name) => name === call.name)) {
