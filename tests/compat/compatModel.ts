@@ -1,5 +1,5 @@
 /**
- * The model behind the compatibility suite: it does two tasks, whoever asks, and nothing else.
+ * The model behind the compatibility suite: it does a handful of tasks, whoever asks, and nothing else.
  *
  * Which turn it is in is read from the tool results since the last user message, so several clients
  * and sessions can use it at once.
@@ -7,7 +7,7 @@
 import { Effect, Layer, Stream } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import { agentToolNames } from "../../src/domain/agentTools.ts";
-import { textOf } from "../../src/domain/Message.ts";
+import { type Message, textOf } from "../../src/domain/Message.ts";
 import { makeId } from "../../src/domain/ids.ts";
 import { Model, type ModelEvent, type ModelInfo, type ModelRequest } from "../../src/services/Model.ts";
 
@@ -17,6 +17,8 @@ export const markers = {
   "client tool": "Your own tool says:",
   "question": "Hello.",
   "memory": "You said: Remember blue.",
+  "code interpreter": "The python tool says 42",
+  "shell": "The shell says 42",
 } as const;
 
 const call = (name: string, args: Record<string, unknown>): ReadonlyArray<ModelEvent> => [
@@ -36,6 +38,33 @@ const threeTools: ReadonlyArray<ReadonlyArray<ModelEvent>> = [
   answer("I used ", "three tools."),
 ];
 
+/** A figure and a table, both of what an earlier call of the same container has in a variable. */
+const drawing = [
+  "import hashlib, matplotlib.pyplot as plt",
+  "plt.bar(['Jan', 'Feb'], numbers)",
+  "plt.savefig('chart.png')",
+  "plt.show()",
+  "open('/mnt/data/sum.csv', 'w').write(f'sum\\n{sum(numbers)}\\n')",
+  "print(hashlib.sha256(open('/mnt/data/sum.csv', 'rb').read()).hexdigest())",
+  "sum(numbers)",
+].join("\n");
+
+/** Three rounds with the hosted interpreter: what the answer says is what the last call printed. */
+const interpreted = (results: ReadonlyArray<Message>): ReadonlyArray<ModelEvent> => {
+  if (results.length === 0) return call("python", { code: "numbers = [12, 30]\nprint('ready')" });
+  if (results.length === 1) return [Scripted.reasoning("Now the sum."), ...call("python", { code: drawing })];
+  return answer("The python tool says ", seen(results), ": [the sum](sandbox:/mnt/data/sum.csv).");
+};
+
+/** The number that a real place computed; without it the case does not pass. */
+const seen = (results: ReadonlyArray<Message>): string =>
+  /\b42\b/.exec(results.slice(-1).map(textOf).join(""))?.[0] ?? "nothing";
+
+const inShell = (results: ReadonlyArray<Message>): ReadonlyArray<ModelEvent> =>
+  results.length === 0
+    ? call("shell", { commands: ["cd /mnt/data && echo $((6 * 7)) | tee number.txt", "cat number.txt; exit 3"] })
+    : answer("The shell says ", seen(results), ".");
+
 /** What the tools of clients are called with. */
 const ownArguments: Readonly<Record<string, Record<string, unknown>>> = {
   get_weather: { city: "Oslo" },
@@ -47,6 +76,8 @@ const turn = (request: ModelRequest): ReadonlyArray<ModelEvent> => {
   const lastUser = request.messages.findLastIndex((message) => message.role === "user");
   const results = request.messages.slice(lastUser + 1).filter((message) => message.role === "tool");
   const asked = request.messages.slice(lastUser, lastUser + 1).map(textOf).join("");
+  if (asked.includes("python tool")) return interpreted(results);
+  if (asked.includes("the shell")) return inShell(results);
   if (asked.includes("three tools")) return threeTools[results.length] ?? answer("I used three tools.");
   const own = request.tools.find(({ name }) =>
     !agentToolNames.has(name) && /^(get_weather|bash|exec_command)$/i.test(name)

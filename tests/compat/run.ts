@@ -1,11 +1,15 @@
 /**
- * The compatibility suite: other people's clients, unchanged, against a real server.
+ * The compatibility suite: other people's clients, unchanged, against a real server with real containers.
  *
- * Every client does a task with three of the server's tools and one with a tool of its own. A case
- * passes when the client ends well, its text holds the answer, and every response finished once.
+ * Every client does a task with three of the server's tools, one with a tool of its own, or one in the hosted
+ * interpreter; one server serves them all. A case passes when the client ends well, its text holds the answer, and
+ * every response finished once.
  * `--write` renews `docs/compatibility.md`; names after it choose clients, the rows of the others stay.
  */
-import { Effect, Option, Redacted } from "effect";
+import { Effect, Layer, Option, Redacted } from "effect";
+import { layer as dockerLayer } from "../../src/adapters/sandbox/docker/Docker.ts";
+import { engineSettings, skipWithoutEngine } from "../support/engine.ts";
+import { fakeSandbox } from "../support/fakeSandbox.ts";
 import { run as runEffect } from "../support/it.ts";
 import { served } from "../support/served.ts";
 import { type Client, javascriptClients, pythonClients, type Setting } from "./clients.ts";
@@ -89,16 +93,29 @@ const judge = (text: string, name: string, wrongFinishes: ReadonlyArray<number>)
     ? `responses finished ${wrongFinishes.join(", ")} times`
     : "";
 
-const tryClient = (client: Client, python: string): Effect.Effect<ReadonlyArray<Case>> =>
+/** Sandboxes of one run of the suite: nearly every case has one of its own, and none is idle for long enough to end. */
+const sandboxesMax = 400;
+
+/** The server of the whole suite, on the container engine; its containers are removed with the scope. */
+const serve = Effect.gen(function* () {
+  const containers = yield* Layer.build(
+    Layer.orDie(dockerLayer.pipe(
+      Layer.provide(engineSettings({ sandboxesMax, sandboxesPerPrincipalMax: sandboxesMax })),
+    )),
+  );
+  return yield* served({
+    model: compatModel,
+    sandbox: { ...fakeSandbox(), layer: Layer.succeedContext(containers) },
+    settings: {
+      webhookUrl: Option.some(`http://127.0.0.1:${webhookPort}/hook`),
+      webhookSecret: Option.some(Redacted.make(webhookSecret)),
+      webhookPrivate: true,
+    },
+  });
+});
+
+const tryClient = (base: string, client: Client, python: string): Effect.Effect<ReadonlyArray<Case>> =>
   Effect.scoped(Effect.gen(function* () {
-    const base = yield* served({
-      model: compatModel,
-      settings: {
-        webhookUrl: Option.some(`http://127.0.0.1:${webhookPort}/hook`),
-        webhookSecret: Option.some(Redacted.make(webhookSecret)),
-        webhookPrivate: true,
-      },
-    });
     const recorder = yield* Effect.acquireRelease(
       Effect.sync(() => record(base)),
       ({ close }) => Effect.promise(close),
@@ -127,7 +144,7 @@ const tryClient = (client: Client, python: string): Effect.Effect<ReadonlyArray<
       }
     }
     return cases;
-  })).pipe(Effect.orDie);
+  }));
 
 /** Python with a client's package, undefined when there is no package index to get it from. */
 const preparePython = async (requirement: string): Promise<string | undefined> => {
@@ -157,10 +174,11 @@ const markdown = (cases: ReadonlyArray<Case>, before: string): string =>
   [
     "# Compatibility",
     "",
-    "Other people's clients, unchanged, against a real server over real sockets. Over chat completions each does a task",
-    "in which the server runs three of its own tools, and one in which the model calls a tool that the client declared",
-    "and answers. Over the Responses API each asks, goes on from what was kept, and answers a call to its own tool. A",
-    "case passes when the client raises nothing, its text holds the answer, and every response has exactly one finish.",
+    "Other people's clients, unchanged, against a real server over real sockets, with real containers. Over chat",
+    "completions each does a task in which the server runs three of its own tools, and one in which the model calls a",
+    "tool that the client declared and answers. Over the Responses API each asks, goes on from what was kept, answers a",
+    "call to its own tool, and has the hosted code interpreter compute a number. A case passes when the client raises",
+    "nothing, its text holds the answer, and every response has exactly one finish.",
     "",
     "This page is written by `deno task test:compat --write`.",
     "",
@@ -170,17 +188,15 @@ const markdown = (cases: ReadonlyArray<Case>, before: string): string =>
     "",
   ].join("\n");
 
-const main = async (): Promise<number> => {
-  const write = Deno.args.includes("--write");
-  const names = Deno.args.filter((arg) => !arg.startsWith("--"));
-  const chosen = (client: Client) =>
-    names.length === 0 || names.some((name) => client.name.toLowerCase().includes(name.toLowerCase()));
+const tryAll = Effect.fnUntraced(function* (clients: ReadonlyArray<Client>) {
+  const base = yield* serve;
   const cases: Array<Case> = [];
-  for (const client of [...javascriptClients, ...pythonClients].filter(chosen)) {
-    const python = client.requirement === undefined ? "" : await preparePython(client.requirement);
+  for (const client of clients) {
+    const requirement = client.requirement;
+    const python = requirement === undefined ? "" : yield* Effect.promise(() => preparePython(requirement));
     const results = python === undefined
       ? [{ client, name: "all cases: its package cannot be installed here", why: "", skipped: true }]
-      : await runEffect(tryClient(client, python));
+      : yield* tryClient(base, client, python);
     for (const { name, why, skipped } of results) {
       console.log(
         `${skipped ? "SKIPPED" : why === "" ? "ok" : "FAILED"}  ${client.name}: ${name}${why && `\n        ${why}`}`,
@@ -188,6 +204,20 @@ const main = async (): Promise<number> => {
     }
     cases.push(...results);
   }
+  return cases;
+});
+
+const main = async (): Promise<number> => {
+  const write = Deno.args.includes("--write");
+  const names = Deno.args.filter((arg) => !arg.startsWith("--"));
+  const chosen = (client: Client) =>
+    names.length === 0 || names.some((name) => client.name.toLowerCase().includes(name.toLowerCase()));
+  const clients = [...javascriptClients, ...pythonClients].filter(chosen);
+  if (skipWithoutEngine !== undefined) {
+    console.log(`SKIPPED  every client: ${skipWithoutEngine}\n\n0 passed | 0 failed | ${clients.length} ignored`);
+    return 0;
+  }
+  const cases = await runEffect(tryAll(clients));
   if (write) await Deno.writeTextFile(pagePath, markdown(cases, await Deno.readTextFile(pagePath)));
   const failed = cases.filter(({ why }) => why !== "").length;
   const skipped = cases.filter((each) => each.skipped).length;

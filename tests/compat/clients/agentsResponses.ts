@@ -1,7 +1,7 @@
-import { Agent, run, setDefaultOpenAIClient, setTracingDisabled, tool } from "@openai/agents";
+import { Agent, codeInterpreterTool, run, setDefaultOpenAIClient, setTracingDisabled, tool } from "@openai/agents";
 import OpenAI from "openai";
 import { z } from "zod";
-import { apiKey, baseURL, clientTool, model, question, rain, recall, remember, report, weather } from "./tasks.ts";
+import { apiKey, baseURL, clientTool, compute, model, question, rain, recall, remember, report, weather } from "./tasks.ts";
 
 setTracingDisabled(true);
 setDefaultOpenAIClient(new OpenAI({ baseURL, apiKey }));
@@ -30,3 +30,13 @@ const armed = new Agent({
   })],
 });
 report("client tool, run", (await run(armed, clientTool)).finalOutput ?? "");
+
+const interpreting = new Agent({ name: "Interpreting", instructions: "Answer.", model, tools: [codeInterpreterTool()] });
+const computed = await run(interpreting, compute);
+report("code interpreter, run", computed.finalOutput ?? "");
+const heard = await run(interpreting, compute, { stream: true });
+let told = "";
+for await (const piece of heard.toTextStream()) told += piece;
+report("code interpreter, run streaming", told);
+const again = await run(interpreting, [...computed.history, { role: "user", content: compute }]);
+report("code interpreter, run with history", again.finalOutput ?? "");

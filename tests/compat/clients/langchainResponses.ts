@@ -2,7 +2,7 @@ import { HumanMessage, ToolMessage } from "@langchain/core/messages";
 import { tool } from "@langchain/core/tools";
 import { ChatOpenAI } from "@langchain/openai";
 import { z } from "zod";
-import { apiKey, baseURL, clientTool, model, question, rain, recall, remember, report, weather } from "./tasks.ts";
+import { apiKey, baseURL, clientTool, compute, model, question, rain, recall, remember, report, weather } from "./tasks.ts";
 
 const chat = new ChatOpenAI({ model, apiKey, useResponsesApi: true, configuration: { baseURL } });
 
@@ -27,3 +27,12 @@ const answers = (called.tool_calls ?? []).map((call) =>
   new ToolMessage({ content: rain, tool_call_id: call.id ?? "", name: call.name })
 );
 report("client tool, bindTools", (await bound.invoke([asked, called, ...answers])).text);
+
+const interpreting = chat.bindTools([{ type: "code_interpreter", container: { type: "auto" } }]);
+const task = new HumanMessage(compute);
+const computed = await interpreting.invoke([task]);
+report("code interpreter, bindTools", computed.text);
+let typed = "";
+for await (const chunk of await interpreting.stream([task])) typed += chunk.text;
+report("code interpreter, stream", typed);
+report("code interpreter, resent messages", (await interpreting.invoke([task, computed, task])).text);

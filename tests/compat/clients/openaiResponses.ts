@@ -1,5 +1,20 @@
 import OpenAI from "openai";
-import { apiKey, baseURL, clientTool, model, question, rain, recall, remember, report, weather } from "./tasks.ts";
+import { toFile } from "openai";
+import { createHash } from "node:crypto";
+import {
+  apiKey,
+  baseURL,
+  clientTool,
+  compute,
+  model,
+  question,
+  rain,
+  recall,
+  remember,
+  report,
+  useShell,
+  weather,
+} from "./tasks.ts";
 
 const client = new OpenAI({ baseURL, apiKey });
 const tools = [{ type: "function" as const, strict: false, ...weather }];
@@ -51,3 +66,66 @@ const items = [];
 for await (const item of client.responses.inputItems.list(second.id)) items.push(item);
 await client.responses.delete(second.id);
 if (items.length !== 1) throw new Error(`${items.length} input items`);
+
+// The hosted interpreter, as a script has it that was written for OpenAI's.
+const container = await client.containers.create({ name: "analysis" });
+await client.containers.files.create(container.id, { file: await toFile(new Blob(["month,total"]), "sales.csv") });
+const interpreter = { type: "code_interpreter" as const, container: container.id };
+const computed = await client.responses.create({
+  model,
+  input: compute,
+  tools: [interpreter],
+  include: ["code_interpreter_call.outputs"],
+});
+report("code interpreter, create in a container", computed.output_text);
+
+/** The bytes of the file that a response cites, checked against the sum that the container printed. */
+const download = async (response: OpenAI.Responses.Response): Promise<string> => {
+  for (const item of response.output) {
+    if (item.type !== "message") continue;
+    for (const part of item.content) {
+      if (part.type !== "output_text") continue;
+      const cited = part.annotations.find((annotation) => annotation.type === "container_file_citation");
+      if (cited === undefined) continue;
+      const content = await client.containers.files.content.retrieve(cited.file_id, {
+        container_id: cited.container_id,
+      });
+      const bytes = new Uint8Array(await content.arrayBuffer());
+      const logs = JSON.stringify(response.output.filter(({ type }) => type === "code_interpreter_call"));
+      if (!logs.includes(createHash("sha256").update(bytes).digest("hex"))) throw new Error(`another file: ${logs}`);
+      return `${part.text.slice(cited.start_index, cited.end_index)} ${new TextDecoder().decode(bytes)}`;
+    }
+  }
+  throw new Error("no file is cited");
+};
+const file = await download(computed);
+if (!file.startsWith("sandbox:/mnt/data/sum.csv") || !file.includes("42")) throw new Error(`cited: ${file}`);
+const names = [];
+for await (const { path } of client.containers.files.list(container.id)) names.push(path);
+if (!names.includes("/mnt/data/sales.csv")) throw new Error(`files: ${names.join(" ")}`);
+
+const auto = { type: "code_interpreter" as const, container: { type: "auto" as const } };
+const drawn = client.responses.stream({ model, input: compute, tools: [auto] });
+let code = "";
+for await (const event of drawn) if (event.type === "response.code_interpreter_call_code.delta") code += event.delta;
+if (!code.includes("numbers = [12, 30]")) throw new Error(`code: ${code}`);
+report("code interpreter, .stream()", (await drawn.finalResponse()).output_text);
+
+const going = await client.responses.create({ model, input: compute, tools: [auto], background: true, stream: true });
+let place = { id: "", number: 0 };
+for await (const event of going) {
+  if (event.type !== "response.created") continue;
+  place = { id: event.response.id, number: event.sequence_number };
+  break;
+}
+let rest = "";
+for await (const event of await client.responses.retrieve(place.id, { stream: true, starting_after: place.number })) {
+  if (event.type === "response.output_text.delta") rest += event.delta;
+}
+report("code interpreter, background, left and resumed", rest);
+
+const shell = { type: "shell" as const, environment: { type: "container_auto" as const } };
+report("shell, create", (await client.responses.create({ model, input: useShell, tools: [shell] })).output_text);
+const typed = client.responses.stream({ model, input: useShell, tools: [shell] });
+report("shell, .stream()", (await typed.finalResponse()).output_text);
+await client.containers.delete(container.id);

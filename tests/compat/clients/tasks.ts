@@ -1,5 +1,5 @@
 /**
- * The two tasks every client does, and how a client reports what it got.
+ * The tasks of the clients, and how a client reports what it got.
  */
 
 /** Where the server is, with its `/v1`. */
@@ -16,6 +16,10 @@ export const clientTool = "Ask your own tool for the weather in Oslo.";
 export const question = "Say hello.";
 export const remember = "Remember blue.";
 export const recall = "What did I say?";
+
+/** Python in a container of the server's computes the answer. */
+export const compute = "Use the python tool to add up the numbers.";
+export const useShell = "Use the shell to multiply.";
 
 export const weather = {
   name: "get_weather",

@@ -1,7 +1,19 @@
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
-from tasks import API_KEY, BASE_URL, CLIENT_TOOL, MODEL, QUESTION, RECALL, REMEMBER, get_weather, report
+from tasks import (
+    API_KEY,
+    BASE_URL,
+    CLIENT_TOOL,
+    COMPUTE,
+    INTERPRETER,
+    MODEL,
+    QUESTION,
+    RECALL,
+    REMEMBER,
+    get_weather,
+    report,
+)
 
 chat = ChatOpenAI(model=MODEL, base_url=BASE_URL, api_key=API_KEY, use_responses_api=True)
 report("question, invoke", chat.invoke(QUESTION).text)
@@ -18,3 +30,10 @@ question = HumanMessage(CLIENT_TOOL)
 called = bound.invoke([question])
 answers = [ToolMessage(get_weather(**call["args"]), tool_call_id=call["id"]) for call in called.tool_calls]
 report("client tool, bind_tools", bound.invoke([question, called, *answers]).text)
+
+interpreting = chat.bind_tools([INTERPRETER])
+task = HumanMessage(COMPUTE)
+computed = interpreting.invoke([task])
+report("code interpreter, bind_tools", computed.text)
+report("code interpreter, stream", "".join(chunk.text for chunk in interpreting.stream([task])))
+report("code interpreter, resent messages", interpreting.invoke([task, computed, task]).text)

@@ -1,7 +1,22 @@
+import hashlib
 import json
 
 from openai import OpenAI
-from tasks import API_KEY, BASE_URL, CLIENT_TOOL, MODEL, QUESTION, RECALL, REMEMBER, WEATHER, get_weather, report
+from tasks import (
+    API_KEY,
+    BASE_URL,
+    CLIENT_TOOL,
+    COMPUTE,
+    INTERPRETER,
+    MODEL,
+    QUESTION,
+    RECALL,
+    REMEMBER,
+    USE_SHELL,
+    WEATHER,
+    get_weather,
+    report,
+)
 
 client = OpenAI(base_url=BASE_URL, api_key=API_KEY)
 TOOLS = [{"type": "function", "strict": False, **WEATHER["function"]}]
@@ -44,3 +59,49 @@ with client.responses.retrieve(
 
 assert len(list(client.responses.input_items.list(second.id))) == 1
 client.responses.delete(second.id)
+
+# The hosted interpreter, as a script has it that was written for OpenAI's.
+container = client.containers.create(name="analysis")
+client.containers.files.create(container.id, file=("sales.csv", b"month,total\nJan,12\n"))
+computed = client.responses.create(
+    model=MODEL,
+    input=COMPUTE,
+    tools=[{"type": "code_interpreter", "container": container.id}],
+    include=["code_interpreter_call.outputs"],
+)
+report("code interpreter, create in a container", computed.output_text)
+
+logs = "".join(
+    output.logs
+    for item in computed.output
+    if item.type == "code_interpreter_call"
+    for output in item.outputs
+    if output.type == "logs"
+)
+part = computed.output[-1].content[0]
+cited = next(annotation for annotation in part.annotations if annotation.type == "container_file_citation")
+assert part.text[cited.start_index : cited.end_index] == "sandbox:/mnt/data/sum.csv", cited
+content = client.containers.files.content.retrieve(cited.file_id, container_id=cited.container_id).read()
+assert hashlib.sha256(content).hexdigest() in logs, logs
+assert {file.path for file in client.containers.files.list(container.id)} >= {"/mnt/data/sales.csv"}
+
+with client.responses.stream(model=MODEL, input=COMPUTE, tools=[INTERPRETER]) as stream:
+    for event in stream:
+        pass
+    report("code interpreter, .stream()", stream.get_final_response().output_text)
+
+with client.responses.create(
+    model=MODEL, input=COMPUTE, tools=[INTERPRETER], background=True, stream=True
+) as going:
+    created = next(iter(going))
+with client.responses.retrieve(
+    created.response.id, stream=True, starting_after=created.sequence_number
+) as resumed:
+    report(
+        "code interpreter, background, left and resumed",
+        "".join(event.delta for event in resumed if event.type == "response.output_text.delta"),
+    )
+
+shell = {"type": "shell", "environment": {"type": "container_auto"}}
+report("shell, create", client.responses.create(model=MODEL, input=USE_SHELL, tools=[shell]).output_text)
+client.containers.delete(container.id)

@@ -1,4 +1,4 @@
-"""The two tasks every client does, and how a client reports what it got."""
+"""The tasks of the clients, and how a client reports what it got."""
 
 import json
 import os
@@ -11,6 +11,9 @@ CLIENT_TOOL = "Ask your own tool for the weather in Oslo."
 QUESTION = "Say hello."
 REMEMBER = "Remember blue."
 RECALL = "What did I say?"
+COMPUTE = "Use the python tool to add up the numbers."
+USE_SHELL = "Use the shell to multiply."
+INTERPRETER = {"type": "code_interpreter", "container": {"type": "auto"}}
 
 WEATHER = {
     "type": "function",

@@ -13,6 +13,7 @@ import type { ContainersService, KnownContainer } from "../../../runs/Containers
 import type { ToolboxError, ToolCallOptions, ToolKit, Tools } from "../../../services/Toolbox.ts";
 import type { ArtifactLinksService } from "../../caisson/ArtifactLinks.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
+import { dataUrlOf, fitting } from "./shownImages.ts";
 import { JsonObject } from "./wire.ts";
 
 /** The names under which a model knows them; users are told to say "the python tool". */
@@ -271,13 +272,17 @@ export const makeKit = Effect.fnUntraced(function* (
     isFirst = false;
     const cell = decodePythonResult(result.structured);
     const shown = new Set(Option.isSome(cell) ? cell.value.images : []);
+    const shownFiles = files.filter(({ path }) => shown.has(path));
+    const inline = fitting(shownFiles);
     const images = yield* Effect.forEach(
-      files.filter(({ path }) => shown.has(path)),
-      (file) =>
-        Effect.map(
-          links.describe(base, container.owner, file, mediaTypeOf(file.path)),
-          ({ url }) => ({ url, file_id: file.id, filename: nameOf(file.path) }),
-        ),
+      shownFiles,
+      Effect.fnUntraced(function* (file) {
+        const data = inline.has(file.id) ? yield* dataUrlOf(handle, file) : Option.none();
+        const url = Option.isSome(data)
+          ? data.value
+          : (yield* links.describe(base, container.owner, file, mediaTypeOf(file.path))).url;
+        return { url, file_id: file.id, filename: nameOf(file.path) };
+      }),
     );
     const { commands } = result.structured ?? {};
     return {
