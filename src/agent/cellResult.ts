@@ -78,7 +78,7 @@ export const cellResult = Effect.fnUntraced(function* (
     else if (display.kind === "result") result = text;
     else texts.push(text);
   }
-  const { stdout, stderr, error, outputPath } = outcome;
+  const { stdout, stderr, error, outputPath, egress } = outcome;
   const note = noteOf(outcome, [...new Set(problems)]);
   const structured: Fields = {
     stdout,
@@ -103,5 +103,6 @@ export const cellResult = Effect.fnUntraced(function* (
     isError: false,
     structured,
     ...(shown.length > 0 && { images: shown }),
+    ...(egress !== undefined && { egress }),
   };
 });

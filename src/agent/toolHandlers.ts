@@ -91,13 +91,19 @@ const handlers: Readonly<
     if (background) {
       return yield* startJob(sandbox, { command, ...(timeout !== undefined && { timeoutMs: timeout * 1000 }) });
     }
-    const outcome = yield* sandbox.execute({
+    const { egress, ...outcome } = yield* sandbox.execute({
       command,
       timeoutMs: (timeout ?? commandSecondsDefault) * 1000,
       ...(onOutput !== undefined && { onOutput }),
     });
     const structured = outcomeFields(outcome);
-    return { text: JSON.stringify(structured), isError: false, structured, outcome };
+    return {
+      text: JSON.stringify(structured),
+      isError: false,
+      structured,
+      outcome,
+      ...(egress !== undefined && { egress }),
+    };
   }),
   execute_python: Effect.fnUntraced(function* (call, acquire, { onOutput, kernel: ofRun }) {
     const { code, timeout, kernel: named } = yield* decodeExecutePython(call.argumentsJson);

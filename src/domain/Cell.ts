@@ -4,6 +4,7 @@
  * As with a command, everything is a value: an exception, a time limit or a process that died is an outcome.
  */
 import { Schema } from "effect";
+import { EgressSummary } from "./EgressRecord.ts";
 
 /** A cell of Python and the kernel to run it in. */
 export interface CellRequest {
@@ -63,6 +64,8 @@ export const CellOutcome = Schema.Struct({
   outputPath: Schema.optionalKey(Schema.String),
   /** A sentence about anything else the reader must know. */
   note: Schema.optionalKey(Schema.String),
+  /** What programs asked of the network while the cell ran; absent when nothing. */
+  egress: Schema.optionalKey(EgressSummary),
 });
 export type CellOutcome = typeof CellOutcome.Type;
 

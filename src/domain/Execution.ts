@@ -5,6 +5,7 @@
  * model reads, never an error of the service.
  */
 import { Schema } from "effect";
+import { EgressSummary } from "./EgressRecord.ts";
 
 /** A command to run with `bash`, its working directory `/workspace`. */
 export interface ExecutionRequest {
@@ -37,5 +38,7 @@ export const ExecutionOutcome = Schema.Struct({
   outputPath: Schema.optionalKey(Schema.String),
   /** A sentence about anything else the reader must know, such as a sandbox that was restarted. */
   note: Schema.optionalKey(Schema.String),
+  /** What programs asked of the network while the command ran; absent when nothing. */
+  egress: Schema.optionalKey(EgressSummary),
 });
 export type ExecutionOutcome = typeof ExecutionOutcome.Type;

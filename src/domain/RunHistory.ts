@@ -5,6 +5,7 @@
  */
 import { Schema } from "effect";
 import { FinishReason } from "./AgentEvent.ts";
+import { EgressSummary } from "./EgressRecord.ts";
 import { Usage } from "./Usage.ts";
 
 /** One turn of the model. */
@@ -72,5 +73,7 @@ export const RunHistory = Schema.Struct({
   /** Steps that are not remembered because there were too many. */
   stepsLeftOut: Schema.Int,
   files: Schema.Array(RunFile),
+  /** What its tool calls asked of the network; absent when nothing. */
+  egress: Schema.optionalKey(EgressSummary),
 });
 export type RunHistory = typeof RunHistory.Type;

@@ -3,6 +3,7 @@
  */
 import type { JsonSchema } from "effect";
 import { Schema } from "effect";
+import { EgressSummary } from "./EgressRecord.ts";
 import { ExecutionOutcome } from "./Execution.ts";
 
 /** A tool offered to a model: a name, a description and a JSON Schema of its arguments. */
@@ -37,5 +38,7 @@ export const ToolResult = Schema.Struct({
   refusedFile: Schema.optionalKey(RefusedFile),
   /** What models that see, and MCP clients, are shown beside the text. */
   images: Schema.optionalKey(Schema.Array(ToolImage)),
+  /** What the code asked of the network, for the record and not for the model; absent when nothing. */
+  egress: Schema.optionalKey(EgressSummary),
 });
 export type ToolResult = typeof ToolResult.Type;

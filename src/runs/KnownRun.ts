@@ -36,6 +36,7 @@ export const knownOf = ({ id, about, place, end, createdMs, endedMs }: RunEntry)
 export const historyOf = (entry: RunEntry): RunHistory => {
   const { id, about, place, end, error, createdMs, endedMs, totals, timeline, traceId } = entry;
   const session = place?.session ?? about.session;
+  const { egress } = timeline;
   return {
     id,
     status: end ?? "in_progress",
@@ -55,5 +56,6 @@ export const historyOf = (entry: RunEntry): RunHistory => {
     steps: timeline.steps,
     stepsLeftOut: timeline.leftOut,
     files: timeline.files,
+    ...(egress !== undefined && { egress }),
   };
 };

@@ -2,6 +2,7 @@
  * What happened in a run and when, gathered while it happens.
  */
 import type { AgentEvent } from "../domain/AgentEvent.ts";
+import { type EgressSummary, EgressTally } from "../domain/EgressRecord.ts";
 import type { CommandFlag, RunFile, RunStep } from "../domain/RunHistory.ts";
 import type { ToolResult } from "../domain/Tool.ts";
 
@@ -9,6 +10,8 @@ import type { ToolResult } from "../domain/Tool.ts";
 const stepsMax = 500;
 /** Files of a run that are remembered. */
 const filesMax = 100;
+/** Kinds of connections of a run that are remembered; what a person can look through. */
+const egressMax = 64;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type OpenStep = Mutable<RunStep>;
@@ -25,6 +28,7 @@ export class RunTimeline {
   readonly #tools = new Map<string, Extract<OpenStep, { readonly _tag: "ToolStep" }>>();
   #turn: Extract<OpenStep, { readonly _tag: "ModelTurn" }> | undefined;
   #files: ReadonlyArray<RunFile> = [];
+  readonly #egress = new EgressTally(egressMax);
   #leftOut = 0;
   /** When the last thing ended: the model is asked then. */
   #boundaryMs = 0;
@@ -35,6 +39,11 @@ export class RunTimeline {
 
   get leftOut(): number {
     return this.#leftOut;
+  }
+
+  /** What the calls asked of the network; undefined when nothing. */
+  get egress(): EgressSummary | undefined {
+    return this.#egress.summary;
   }
 
   get files(): ReadonlyArray<RunFile> {
@@ -75,6 +84,7 @@ export class RunTimeline {
       case "ToolCallFinished":
         this.#boundaryMs = atMs;
         this.#finish(event.call.id, event.result, event.durationMs);
+        if (event.result.egress !== undefined) this.#egress.addAll(event.result.egress);
         return;
       case "ArtifactsChanged":
         this.#files = event.artifacts.slice(0, filesMax).map(({ path, sizeBytes }) => ({ path, sizeBytes }));

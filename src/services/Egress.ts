@@ -5,6 +5,7 @@
  * for its opinion.
  */
 import { Context, Effect, Schema } from "effect";
+import type { EgressVerdict } from "../domain/EgressRecord.ts";
 import { type EgressRule, egressRuleText } from "../domain/EgressRule.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { SandboxStream } from "./Sandbox.ts";
@@ -18,18 +19,22 @@ export class EgressBeyond extends Schema.TaggedError<EgressBeyond>()("EgressBeyo
   }
 }
 
-/** One connection that a program asked for, when it is decided and again when it is over. */
-export interface EgressConnection {
+/** A connection that was decided about; what it carried goes on counting as long as it lasts. */
+export interface DecidedConnection {
   /** As far as it could be read; `?` where nothing could. */
   readonly host: string;
   readonly port: number;
   /** The address that was connected to, after all checks. */
-  readonly address?: string;
-  readonly verdict: "allowed" | "refused" | "failed";
-  /** Why it was refused or failed, in words fit for the model. */
-  readonly why?: string;
+  readonly address: string | undefined;
+  readonly verdict: EgressVerdict;
+  /** Why it was refused or failed, or what cut it, in words fit for the model. */
+  readonly why: string | undefined;
   readonly upBytes: number;
   readonly downBytes: number;
+}
+
+/** One connection that a program asked for, when it is over. */
+export interface EgressConnection extends DecidedConnection {
   readonly durationMs: number;
 }
 
@@ -65,13 +70,13 @@ export interface EgressService {
   /**
    * Serves one connection of an owner's program to the proxy, to its end; it never fails.
    *
-   * *Details*: `onRefused` is called before the program learns of it, also where the connection failed. Yields what
-   * became of the connection, nothing for a program that went away before it asked.
+   * *Details*: `onDecided` is called once, before the program learns of it. Yields what became of the connection,
+   * nothing for a program that went away before it asked.
    */
   readonly serve: (
     owner: Owner,
     stream: SandboxStream,
-    onRefused: (connection: EgressConnection) => void,
+    onDecided: (connection: DecidedConnection) => void,
   ) => Effect.Effect<EgressConnection | undefined>;
   /**
    * Lets an owner reach only these names from now on, none when the list is empty, and all that the operator allows

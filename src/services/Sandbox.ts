@@ -6,6 +6,7 @@
  */
 import { Context, Effect, Schema, type Scope, type Stream } from "effect";
 import type { CellOutcome, CellRequest } from "../domain/Cell.ts";
+import type { EgressSummary } from "../domain/EgressRecord.ts";
 import type { ExecutionOutcome, ExecutionRequest } from "../domain/Execution.ts";
 import type { Job, JobOutput, JobReadRequest, JobRequest } from "../domain/Job.ts";
 import type { Owner } from "../domain/Owner.ts";
@@ -390,6 +391,11 @@ export interface SandboxService {
   readonly status?: (owner: Owner) => Effect.Effect<SandboxState>;
   /** The background jobs of the owner's sandbox, without starting one; absent as {@link status}. */
   readonly jobs?: (owner: Owner) => Effect.Effect<ReadonlyArray<Job>>;
+  /**
+   * What programs of the owner's sandbox asked of the network since it started, without starting one; undefined when
+   * nothing. Absent as {@link status}.
+   */
+  readonly egress?: (owner: Owner) => Effect.Effect<EgressSummary | undefined>;
   /** Stops the owner's sandbox under whoever uses it and keeps the workspace; absent as {@link status}. */
   readonly stop?: (owner: Owner) => Effect.Effect<void>;
 }

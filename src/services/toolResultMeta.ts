@@ -6,6 +6,7 @@
  */
 import { Option, Schema, Struct } from "effect";
 import { executeBash } from "../domain/agentTools.ts";
+import { EgressSummary } from "../domain/EgressRecord.ts";
 import { ExecutionOutcome } from "../domain/Execution.ts";
 import { RefusedFile, type ToolResult } from "../domain/Tool.ts";
 import { type SandboxErrorReason, SandboxErrorReason as Reason } from "./Sandbox.ts";
@@ -14,27 +15,30 @@ import type { ToolboxError } from "./Toolbox.ts";
 const outcomeKey = "caisson/outcome";
 const failureKey = "caisson/failure";
 const refusedFileKey = "caisson/refused-file";
+const egressKey = "caisson/egress";
 
 /** The outcome without its output, which the result's structured content holds already. */
-const OutcomeRest = ExecutionOutcome.mapFields(Struct.omit(["stdout", "stderr"]));
+const OutcomeRest = ExecutionOutcome.mapFields(Struct.omit(["stdout", "stderr", "egress"]));
 const Output = executeBash.output.mapFields(Struct.pick(["stdout", "stderr"]));
 
 const Meta = Schema.Struct({
   [outcomeKey]: Schema.optionalKey(OutcomeRest),
   [failureKey]: Schema.optionalKey(Reason),
   [refusedFileKey]: Schema.optionalKey(RefusedFile),
+  [egressKey]: Schema.optionalKey(EgressSummary),
 });
 
 const encodeReason = Schema.encodeSync(Reason);
 const decodeMeta = Schema.decodeUnknownOption(Meta);
 const decodeOutput = Schema.decodeUnknownOption(Output);
 
-/** The `_meta` of a result: a command's outcome, or the file operation that was refused. */
-export const resultMeta = ({ outcome, refusedFile }: ToolResult): Record<string, unknown> | undefined => {
+/** The `_meta` of a result: a command's outcome and egress, or the file operation that was refused. */
+export const resultMeta = ({ outcome, refusedFile, egress }: ToolResult): Record<string, unknown> | undefined => {
   if (refusedFile !== undefined) return { [refusedFileKey]: refusedFile };
-  if (outcome === undefined) return undefined;
+  const reached = egress === undefined ? undefined : { [egressKey]: egress };
+  if (outcome === undefined) return reached;
   const { stdout: _stdout, stderr: _stderr, ...rest } = outcome;
-  return { [outcomeKey]: rest };
+  return { [outcomeKey]: rest, ...reached };
 };
 
 /** The `_meta` of a call that the machinery failed; no detail and no cause goes out. */
@@ -52,6 +56,10 @@ export const outcomeFrom = (meta: unknown, structured: unknown): Option.Option<E
 /** Why the remote sandbox failed, when a result says so. */
 export const failureFrom = (meta: unknown): Option.Option<SandboxErrorReason> =>
   Option.flatMapNullishOr(decodeMeta(meta), (found) => found[failureKey]);
+
+/** What the code asked of the network, when a result says so. */
+export const egressFrom = (meta: unknown): Option.Option<EgressSummary> =>
+  Option.flatMapNullishOr(decodeMeta(meta), (found) => found[egressKey]);
 
 /** The file operation that was refused, when a result says so. */
 export const refusedFileFrom = (meta: unknown): Option.Option<RefusedFile> =>

@@ -11,8 +11,8 @@ const measured = (inner: EgressService, meter: Meter): EgressService => {
   meter.gauge(instruments.egressOpen, {}, Effect.map(inner.totals, ({ open }) => open));
   return {
     ...inner,
-    serve: (owner, stream, onRefused) =>
-      Effect.tap(inner.serve(owner, stream, onRefused), (connection) =>
+    serve: (owner, stream, onDecided) =>
+      Effect.tap(inner.serve(owner, stream, onDecided), (connection) =>
         Effect.sync(() => {
           if (connection === undefined) return;
           meter.record(instruments.egressConnections, { [key.verdict]: connection.verdict }, 1);

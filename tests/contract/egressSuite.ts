@@ -8,6 +8,7 @@ import { layerOver } from "../../src/adapters/egress/Configured.ts";
 import type { SettingsService } from "../../src/config.ts";
 import { Settings } from "../../src/config.ts";
 import { egressRows } from "../../src/config/egress.ts";
+import type { EgressSummary } from "../../src/domain/EgressRecord.ts";
 import { Egress, type EgressTotals } from "../../src/services/Egress.ts";
 import { Sandbox, type SandboxHandle } from "../../src/services/Sandbox.ts";
 import { type EgressWorld, egressWorld, publicAddress } from "../support/egressWorld.ts";
@@ -23,6 +24,8 @@ export type SandboxForm = (
 interface Scene extends EgressWorld {
   readonly handle: SandboxHandle;
   readonly totals: Effect.Effect<EgressTotals>;
+  /** What the whole sandbox asked so far. */
+  readonly egress: Effect.Effect<EgressSummary | undefined>;
 }
 
 const allowed = (text: string) => {
@@ -93,8 +96,10 @@ export const egressSuite = (name: string, form: SandboxForm, options: { readonly
         const egress = Layer.provide(layerOver(world.outside), Settings.layerWith(settings));
         const program = Effect.gen(function* () {
           const sandbox = yield* Sandbox;
-          const handle = yield* sandbox.open(freshOwner(true));
-          yield* body({ ...world, handle, totals: (yield* Egress).totals });
+          const owner = freshOwner(true);
+          const handle = yield* sandbox.open(owner);
+          const egress = sandbox.egress?.(owner) ?? Effect.undefined;
+          yield* body({ ...world, handle, egress, totals: (yield* Egress).totals });
         });
         yield* Effect.provide(program, Layer.provideMerge(form(settings), egress));
       }).pipe(Effect.timeout("100 seconds")), options);
@@ -148,6 +153,13 @@ except ImportError: pass`),
           asked.stderr,
         );
         assert.equal(asked.note, undefined);
+        const reached = (asked.egress?.records ?? []).map(({ host, port, verdict }) => `${verdict} ${host}:${port}`);
+        assert.deepEqual(reached, [
+          "allowed allowed.example:443",
+          "allowed allowed.example:80",
+          "allowed x.wild.example:443",
+        ]);
+        assert.ok(asked.egress?.records.every(({ upBytes, downBytes }) => upBytes > 50 && downBytes > 50));
         assert.deepEqual([...new Set(world.contacts)], [`${publicAddress}:443`, `${publicAddress}:80`]);
         const plain = world.requests.find(({ secure }) => !secure);
         assert.deepEqual([plain?.url, plain?.host, plain?.bodyBytes, plain?.headers.connection], [
@@ -161,7 +173,7 @@ except ImportError: pass`),
 
   scene(
     "a redirect to an address, or to a name that is not allowed, is refused and named to the model",
-    ({ handle, ...world }) =>
+    ({ handle, egress, ...world }) =>
       Effect.gen(function* () {
         const outcome = yield* run(
           handle,
@@ -173,6 +185,14 @@ except ImportError: pass`),
           outcome.note ?? "",
           /refused 169\.254\.169\.254:80, .*; refused evil\.example:443, it is not on the allowlist; /,
         );
+        const refused = outcome.egress?.records.filter(({ verdict }) => verdict === "refused") ?? [];
+        assert.deepEqual(refused.map(({ host, connections }) => [host, connections]), [
+          ["169.254.169.254", 1],
+          ["evil.example", 1],
+          ["metadata.bad.example", 1],
+        ]);
+        const ofSandbox = yield* egress;
+        assert.deepEqual(ofSandbox?.records.map(({ host }) => host), outcome.egress?.records.map(({ host }) => host));
         assert.deepEqual(world.requests.map(({ host }) => host), Array(3).fill("allowed.example"));
       }),
   );

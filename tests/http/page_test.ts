@@ -29,7 +29,14 @@ Deno.test("GET /v1/sandbox and a list with start=false start nothing; stop and r
     assert.equal((await app.get("/v1/artifacts", ada)).status, 200);
     assert.equal(await state(), "idle");
     const stopped = await (await send(app, "POST", "/v1/sandbox/stop", ada)).json();
-    assert.deepEqual(stopped, { object: "sandbox", state: "none", kind: "scripted", jobs: [] });
+    assert.deepEqual(stopped, {
+      object: "sandbox",
+      state: "none",
+      kind: "scripted",
+      jobs: [],
+      egress: [],
+      egress_left_out: 0,
+    });
     assert.equal((await send(app, "POST", "/v1/sandbox/reset", ada)).status, 200);
   });
 });

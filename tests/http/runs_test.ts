@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { Effect, Stream } from "effect";
+import { cellNotRun } from "../../src/domain/Cell.ts";
 import { ModelError, Unavailable } from "../../src/services/Model.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import { type App, withApp } from "../support/app.ts";
@@ -218,6 +219,48 @@ Deno.test("a run that has ended tells what happened in it, by its id, its comple
     assert.match(whole.timeline[1].result, /made/);
     const { data } = await (await app.get("/v1/runs?session=s", ada)).json();
     assert.deepEqual(data.map(({ id }: { id: string }) => id), [shown.id]);
+  });
+});
+
+Deno.test("a run tells what its calls asked of the network, added up over commands and cells", async () => {
+  const record = {
+    host: "a.example",
+    port: 443,
+    verdict: "allowed" as const,
+    connections: 2,
+    upBytes: 3,
+    downBytes: 5,
+  };
+  const refused = { ...record, host: "b.example", verdict: "refused" as const, why: "it is not on the allowlist" };
+  const sandbox = fakeSandbox(
+    () => Effect.succeed({ ...outcome(""), egress: { records: [record, refused], connectionsLeftOut: 1 } }),
+    () => Effect.succeed({ ...cellNotRun("no"), egress: { records: [record], connectionsLeftOut: 0 } }),
+  );
+  const python = Scripted.calls(Scripted.toolCall("p", "execute_python", { code: "1" }));
+  await withApp({ steps: [bash("a"), python, Scripted.answers("done")], sandbox }, async (app) => {
+    const { id } = await (await app.chat(asking, ada)).json();
+    const shown = await (await app.get(`/v1/runs/${id}`, ada)).json();
+    assert.deepEqual(shown.egress, [
+      {
+        host: "a.example",
+        port: 443,
+        verdict: "allowed",
+        reason: null,
+        connections: 4,
+        up_bytes: 6,
+        down_bytes: 10,
+      },
+      {
+        host: "b.example",
+        port: 443,
+        verdict: "refused",
+        reason: "it is not on the allowlist",
+        connections: 2,
+        up_bytes: 3,
+        down_bytes: 5,
+      },
+    ]);
+    assert.equal(shown.egress_left_out, 1);
   });
 });
 

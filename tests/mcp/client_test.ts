@@ -7,6 +7,7 @@ import { ownerKey } from "../../src/domain/ids.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
 import { Toolbox, type ToolboxService } from "../../src/services/Toolbox.ts";
 import { it } from "../support/it.ts";
+import { reached } from "./support/fakeToolbox.ts";
 import { listen, type Listening } from "./support/listening.ts";
 import { keyed } from "./support/server.ts";
 
@@ -39,6 +40,8 @@ it.live("McpClient offers the server's tools and gets results with their outcome
         assert.equal(result.outcome?.stdout, stdout);
         assert.equal(result.outcome?.durationMs, 5);
         assert.deepEqual(result.structured, { exit_code: 0, stdout, stderr: "" });
+        assert.equal(result.egress, undefined);
+        assert.deepEqual((yield* tools.call(bash("curl"))).egress, reached);
         assert.equal(yield* toolbox.serverConnected, true);
       }));
   }));

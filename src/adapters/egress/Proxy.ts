@@ -6,7 +6,7 @@ import { Clock, Effect, References, type Scope } from "effect";
 import { ownerKey } from "../../domain/ids.ts";
 import { type EgressRule, hostName, tlsPort } from "../../domain/EgressRule.ts";
 import type { Owner, OwnerKey } from "../../domain/Owner.ts";
-import type { EgressConnection, EgressTotals } from "../../services/Egress.ts";
+import type { DecidedConnection, EgressConnection, EgressTotals } from "../../services/Egress.ts";
 import type { SandboxStream } from "../../services/Sandbox.ts";
 import type { Allowances, Share } from "./Allowances.ts";
 import { readHello } from "./clientHello.ts";
@@ -24,6 +24,11 @@ export interface ProxyContext extends JudgeContext {
   /** Secrets and how they get into requests; none where there are none. */
   readonly interception: Interception | undefined;
   readonly totals: { -readonly [K in keyof EgressTotals]: EgressTotals[K] };
+}
+
+/** What one connection is served with. */
+interface ConnectionContext extends ProxyContext {
+  readonly onDecided: (connection: DecidedConnection) => void;
 }
 
 /** The head of a request and what followed it; undefined when the program went away first. */
@@ -47,7 +52,7 @@ const request = Effect.fnUntraced(function* (
 
 /** A tunnel that carries TLS to the name it was asked for, and nothing else. */
 const tunnel = Effect.fnUntraced(function* (
-  context: ProxyContext,
+  context: ConnectionContext,
   stream: SandboxStream,
   connection: Connection,
   rest: Uint8Array,
@@ -88,7 +93,7 @@ const tunnel = Effect.fnUntraced(function* (
 
 /** One plain request and its answer. */
 const plain = Effect.fnUntraced(function* (
-  context: ProxyContext,
+  context: ConnectionContext,
   stream: SandboxStream,
   connection: Connection,
   { head, body }: Extract<Head, { readonly _tag: "Plain" }>,
@@ -98,34 +103,27 @@ const plain = Effect.fnUntraced(function* (
   const reached = yield* reach(context, connection.host, connection.port);
   connection.address = reached.address;
   allowed(context, connection);
-  yield* reached.connection.write(head);
-  yield* exchange(stream, reached.connection, { share, carried: connection, first: rest, body });
+  yield* exchange(stream, reached.connection, { share, carried: connection, head, first: rest, body });
   yield* linger(stream);
 });
 
-const allowed = ({ totals }: ProxyContext, connection: Connection): void => {
+const allowed = ({ totals, onDecided }: ConnectionContext, connection: Connection): void => {
   connection.verdict = "allowed";
   totals.allowed += 1;
+  onDecided(connection);
 };
 
-const outcomeOf = (connection: Connection, durationMs: number): EgressConnection => {
-  const { host, port, address, verdict, why, upBytes, downBytes } = connection;
-  return {
-    host,
-    port,
-    verdict,
-    upBytes,
-    downBytes,
-    durationMs,
-    ...(address !== undefined && { address }),
-    ...(why !== undefined && { why }),
-  };
-};
-
-const logged = (key: string, { host, port, verdict, ...about }: EgressConnection) =>
+const logged = (key: string, { host, port, verdict, address, why, upBytes, downBytes, durationMs }: EgressConnection) =>
   // Not what the line would inherit: of the request that opened the sandbox, which may be long over.
   Effect.logInfo(`egress ${verdict}: ${host}:${port}`).pipe(
-    Effect.provideService(References.CurrentLogAnnotations, { owner: key.slice(0, 12), ...about }),
+    Effect.provideService(References.CurrentLogAnnotations, {
+      owner: key.slice(0, 12),
+      upBytes,
+      downBytes,
+      durationMs,
+      ...(address !== undefined && { address }),
+      ...(why !== undefined && { why }),
+    }),
   );
 
 /** Serves one connection; see the port's `serve`. */
@@ -133,14 +131,15 @@ export const serve = (shared: ProxyContext) =>
   Effect.fnUntraced(function* (
     owner: Owner,
     stream: SandboxStream,
-    onRefused: (connection: EgressConnection) => void,
+    onDecided: (connection: DecidedConnection) => void,
   ): Effect.fn.Return<EgressConnection | undefined> {
     const { allowances, totals } = shared;
     const clock = yield* Clock.Clock;
     const now = () => clock.currentTimeMillisUnsafe();
     const [key, startedAtMs] = [ownerKey(owner), now()];
     const rules = shared.limits.get(key);
-    const context = rules === undefined ? shared : { ...shared, policy: { _tag: "Allowlist" as const, rules } };
+    const policy = rules === undefined ? shared.policy : { _tag: "Allowlist" as const, rules };
+    const context: ConnectionContext = { ...shared, policy, onDecided };
     const connection: Connection = {
       host: "?",
       port: 0,
@@ -150,12 +149,12 @@ export const serve = (shared: ProxyContext) =>
       upBytes: 0,
       downBytes: 0,
     };
-    const over = () => outcomeOf(connection, now() - startedAtMs);
+    const over = (): EgressConnection => ({ ...connection, durationMs: now() - startedAtMs });
     const isNothing = () => connection.host === "?" && connection.why === undefined;
     const refuse = Effect.fnUntraced(function* (status: number, why: string, verdict: "refused" | "failed") {
       totals[verdict] += 1;
       Object.assign(connection, { verdict, why });
-      onRefused(over());
+      onDecided(connection);
       if (status === 0) return yield* stream.reset;
       yield* Effect.ignore(stream.write(answer(status, connection, why)));
       yield* linger(stream);
@@ -177,7 +176,8 @@ export const serve = (shared: ProxyContext) =>
         if (failure._tag === "Refused") return refuse(failure.status, failure.why, "refused");
         const why = failure._tag === "OutsideError" ? failure.why : failure.message;
         if (connection.verdict !== "allowed") return refuse(502, why, "failed");
-        connection.why = why;
+        // A program that closes without a farewell, as most do, is nothing to tell.
+        if (failure._tag === "OutsideError") connection.why = why;
         return stream.reset;
       }),
       Effect.ensuring(Effect.suspend(() => {

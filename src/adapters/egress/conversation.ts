@@ -3,7 +3,7 @@
  */
 import { Buffer } from "node:buffer";
 import { Duration, Effect } from "effect";
-import type { EgressConnection } from "../../services/Egress.ts";
+import type { EgressVerdict } from "../../domain/EgressRecord.ts";
 import type { Carried, End, Failure } from "./exchange.ts";
 import { OutsideError } from "./Outside.ts";
 
@@ -17,7 +17,7 @@ export interface Connection extends Carried {
   host: string;
   port: number;
   address: string | undefined;
-  verdict: EgressConnection["verdict"];
+  verdict: EgressVerdict;
   why: string | undefined;
 }
 

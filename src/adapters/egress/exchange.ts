@@ -43,6 +43,8 @@ export const exchange = (
     readonly share: Share;
     readonly carried: Carried;
     readonly first: Uint8Array;
+    /** What goes up before it, in the place of what the program said. */
+    readonly head?: Uint8Array;
     /** Where the way up ends; with the stream when absent. */
     readonly body?: RequestBody;
   },
@@ -58,6 +60,11 @@ export const exchange = (
       return why === undefined ? Effect.void : Effect.fail(new OutsideError({ why }));
     };
     const up = Effect.gen(function* () {
+      const { head } = options;
+      if (head !== undefined) {
+        yield* count("upBytes", head.length);
+        yield* outside.write(head);
+      }
       for (let piece: Uint8Array | undefined = options.first; piece !== undefined && body?.isOver() !== true;) {
         const length = body === undefined ? piece.length : body.take(piece);
         if (length === undefined) return yield* new OutsideError({ why: "the body of the request is malformed" });

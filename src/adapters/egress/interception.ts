@@ -66,8 +66,7 @@ export const sendWithSecrets = Effect.fnUntraced(function* (
     return yield* refused(head.why);
   }
   onAllowed();
-  yield* origin.write(head.head);
   const rest = read.bytes.subarray(read.found === tooLong ? 0 : read.found);
-  yield* exchange(inside, origin, { share, carried: connection, first: rest, body: head.body });
+  yield* exchange(inside, origin, { share, carried: connection, head: head.head, first: rest, body: head.body });
   yield* linger(inside);
 });

@@ -65,6 +65,13 @@ const refused = (status: HeadRefused["status"], why: string, host = "?", port = 
   port,
 });
 
+/** What is shown of a target that names no host: no path, no query and no password of it. */
+const shownOf = (written: string): string => {
+  const [, rest = written] = /^[a-z]{1,8}:\/\/(.*)$/i.exec(written) ?? [];
+  const authority = rest.split(/[/?#\\]/, 1)[0] ?? "";
+  return authority.slice(authority.lastIndexOf("@") + 1).slice(0, shownMax) || "?";
+};
+
 /** Where the head ends, after its empty line; undefined while it has none. */
 export const headEnd = (bytes: Uint8Array): number | undefined => {
   const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf("\r\n\r\n");
@@ -117,7 +124,7 @@ const bodyBytesOf = (headers: ReadonlyArray<Header>): number | string => {
 
 const plain = (method: string, written: string, headers: ReadonlyArray<Header>): Head | HeadRefused => {
   const target = targetOf(written);
-  const shown = (target?.name ?? written).slice(0, shownMax);
+  const shown = shownOf(target?.name ?? written);
   if (target === undefined) return refused(400, "a proxy is asked for http://name/… or by CONNECT name:port", shown);
   const host = hostName(target.name);
   if (host === undefined) {
@@ -211,14 +218,14 @@ export const readOriginHead = (
 const tunnel = (written: string): Head | HeadRefused => {
   const authority = authorityOf(written, undefined);
   if (authority === undefined) {
-    return refused(403, "only a name with a port can be reached", written.slice(0, shownMax));
+    return refused(403, "only a name with a port can be reached", shownOf(written));
   }
   const host = hostName(authority.name);
   return host === undefined
     ? refused(
       403,
       "only names can be reached, no addresses and no local names",
-      authority.name.slice(0, shownMax),
+      shownOf(authority.name),
       authority.port,
     )
     : { _tag: "Tunnel", host, port: authority.port };
@@ -243,7 +250,7 @@ const requestOf = (bytes: Uint8Array): Request | HeadRefused => {
   if (!isRequest) return refused(400, "this is no HTTP request");
   const headers = headersOf(lines.slice(1));
   return headers === undefined
-    ? refused(400, "a header that is none", written.slice(0, shownMax))
+    ? refused(400, "a header that is none", shownOf(written))
     : { _tag: "Request", method, written, headers };
 };
 

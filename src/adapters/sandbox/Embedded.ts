@@ -18,6 +18,7 @@ import {
 } from "../../services/Sandbox.ts";
 import { holdJobs } from "./owned/heldJobs.ts";
 import type { LinkJobs } from "./supervisor/jobs.ts";
+import type { SupervisorLink } from "./supervisor/SupervisorLink.ts";
 import * as PerOwner from "./owned/PerOwner.ts";
 import { installSupervisor, probeBubblewrap, startBubblewrap } from "./bubblewrap/Bubblewrap.ts";
 import { bubblewrapControls, bubblewrapNotes, uidOf } from "./bubblewrap/command.ts";
@@ -38,7 +39,9 @@ interface Form {
     owner: Owner,
     key: OwnerKey,
   ) => Effect.Effect<
-    { readonly handle: SandboxHandle; readonly jobs?: LinkJobs } & PerOwner.Closable,
+    & { readonly handle: SandboxHandle; readonly jobs?: LinkJobs }
+    & Pick<SupervisorLink, "egressed">
+    & PerOwner.Closable,
     SandboxError,
     Scope.Scope
   >;
@@ -75,6 +78,7 @@ const makeService = Effect.fnUntraced(function* (
     reset: (owner) => sandboxes.reset(owner, form.workspaces.remove(ownerKey(owner))),
     status: sandboxes.status,
     jobs: (owner) => Effect.map(sandboxes.running(owner), (running) => running?.jobs?.listed() ?? []),
+    egress: (owner) => Effect.map(sandboxes.running(owner), (running) => running?.egressed?.()),
     stop: (owner) => sandboxes.reset(owner, Effect.void),
   };
 });

@@ -4,7 +4,7 @@
 import { Option, Schema } from "effect";
 import type { CallToolResult, ContentBlock } from "@modelcontextprotocol/sdk/types";
 import { shownImageBytesMax, type ToolResult } from "../../domain/Tool.ts";
-import { outcomeFrom, refusedFileFrom } from "../../services/toolResultMeta.ts";
+import { egressFrom, outcomeFrom, refusedFileFrom } from "../../services/toolResultMeta.ts";
 import { headOf } from "../../domain/cutText.ts";
 
 /** Characters of a foreign result that a model is given; our own server bounds its output below this. */
@@ -45,12 +45,14 @@ export const toolResultOf = ({ content, isError, structuredContent, _meta }: Cal
   const structured = Option.getOrUndefined(decodeStructured(structuredContent));
   const outcome = Option.getOrUndefined(outcomeFrom(_meta, structuredContent));
   const refusedFile = Option.getOrUndefined(refusedFileFrom(_meta));
+  const egress = Option.getOrUndefined(egressFrom(_meta));
   return {
     text: text.length <= resultCharactersMax ? text : `${headOf(text, resultCharactersMax)}\n[cut here]`,
     isError: isError ?? false,
     ...(structured !== undefined && { structured }),
     ...(outcome !== undefined && { outcome }),
     ...(refusedFile !== undefined && { refusedFile }),
+    ...(egress !== undefined && { egress }),
     ...(images.length > 0 && { images }),
   };
 };

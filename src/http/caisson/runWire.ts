@@ -7,6 +7,7 @@ import { textOf } from "../../domain/Message.ts";
 import { CommandFlag, type RunHistory, type RunStep } from "../../domain/RunHistory.ts";
 import type { Turn } from "../../domain/Session.ts";
 import type { Usage } from "../../domain/Usage.ts";
+import { egressFields, egressOut } from "./egressWire.ts";
 import { executionsOf } from "./executionHistory.ts";
 
 /** How a run stands. */
@@ -74,6 +75,7 @@ export const RunDetail = Schema.Struct({
   timeline: Schema.Array(Schema.Union([ModelTurnOut, ToolCallOut])),
   timeline_left_out: Schema.Int.annotate({ description: "Steps that are not remembered: there were too many." }),
   files: Schema.Array(Schema.Struct({ path: Schema.String, size_bytes: Schema.Number })),
+  ...egressFields,
   output: Schema.optionalKey(Schema.String).annotate({ description: "The answer; only with `include=content`." }),
 }).annotate({ identifier: "RunDetail" });
 
@@ -160,6 +162,7 @@ export const detailOut = (
     timeline: run.steps.map(stepOut(said)),
     timeline_left_out: run.stepsLeftOut,
     files: run.files.map(({ path, sizeBytes }) => ({ path, size_bytes: sizeBytes })),
+    ...egressOut(run.egress),
     ...(Option.isSome(answer) && { output: textOf(answer.value) }),
   };
 };

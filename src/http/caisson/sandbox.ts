@@ -8,6 +8,7 @@ import type { Owner } from "../../domain/Owner.ts";
 import { Sandbox, SandboxState } from "../../services/Sandbox.ts";
 import { SnapshotStore } from "../../services/SnapshotStore.ts";
 import { Caller } from "../frame/Caller.ts";
+import { egressFields, egressOut } from "./egressWire.ts";
 
 /** A command in the background of a sandbox. */
 const JobOut = Schema.Struct({
@@ -41,6 +42,7 @@ export const SandboxOut = Schema.Struct({
     description: "Commands in the background: those that run and the last that ended, oldest first. Empty where they " +
       "cannot be told.",
   }),
+  ...egressFields,
 }).annotate({ identifier: "Sandbox" });
 
 interface UserQuery {
@@ -53,12 +55,17 @@ export const make = Effect.gen(function* () {
   const snapshots = yield* SnapshotStore;
 
   const stateOf = (owner: Owner) =>
-    Effect.all([sandbox.status?.(owner) ?? Effect.succeed(null), sandbox.jobs?.(owner) ?? Effect.succeed([])]).pipe(
-      Effect.map(([state, jobs]): typeof SandboxOut.Type => ({
+    Effect.all([
+      sandbox.status?.(owner) ?? Effect.succeed(null),
+      sandbox.jobs?.(owner) ?? Effect.succeed([]),
+      sandbox.egress?.(owner) ?? Effect.undefined,
+    ]).pipe(
+      Effect.map(([state, jobs, egress]): typeof SandboxOut.Type => ({
         object: "sandbox",
         state,
         kind: sandbox.info.kind,
         jobs: jobs.map(jobOut),
+        ...egressOut(egress),
       })),
     );
 

@@ -3,6 +3,7 @@
  */
 import { Deferred, Effect, Latch, Layer, Schema } from "effect";
 import { declarations } from "../../../src/domain/agentTools.ts";
+import type { EgressSummary } from "../../../src/domain/EgressRecord.ts";
 import type { ExecutionOutcome } from "../../../src/domain/Execution.ts";
 import type { Owner } from "../../../src/domain/Owner.ts";
 import { NoCapacity, Sandbox, SandboxError } from "../../../src/services/Sandbox.ts";
@@ -24,6 +25,12 @@ export interface FakeToolbox {
 }
 
 const decodeCommand = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Struct({ command: Schema.String })));
+
+/** What the command `curl` asks of the network. */
+export const reached: EgressSummary = {
+  records: [{ host: "a.example", port: 443, verdict: "refused", why: "no", connections: 2, upBytes: 0, downBytes: 0 }],
+  connectionsLeftOut: 3,
+};
 
 const outcome = (stdout: string): ExecutionOutcome => ({
   exitCode: 0,
@@ -85,6 +92,7 @@ export const makeFakeToolbox: Effect.Effect<FakeToolbox> = Effect.gen(function* 
                   text: found.stdout,
                   isError: false,
                   outcome: found,
+                  ...(command === "curl" && { egress: reached }),
                   structured: { exit_code: 0, stdout: found.stdout, stderr: "" },
                 };
               }),

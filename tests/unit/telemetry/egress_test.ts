@@ -18,6 +18,8 @@ const stream: SandboxStream = {
 const connection = (verdict: EgressConnection["verdict"], downBytes: number): EgressConnection => ({
   host: "a.example",
   port: 443,
+  address: undefined,
+  why: undefined,
   verdict,
   upBytes: 1,
   downBytes,

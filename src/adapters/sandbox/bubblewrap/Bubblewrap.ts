@@ -9,7 +9,7 @@ import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { makeId, ownerKey } from "../../../domain/ids.ts";
 import { RuntimeUnavailable, SandboxError, type SandboxHandle, StartFailed } from "../../../services/Sandbox.ts";
 import type { LinkJobs } from "../supervisor/jobs.ts";
-import { connect } from "../supervisor/SupervisorLink.ts";
+import { connect, type SupervisorLink } from "../supervisor/SupervisorLink.ts";
 import { bubblewrapArgs, type BubblewrapPlaces, type BubblewrapSettings, uidOf } from "./command.ts";
 import { runToEnd, spawn } from "../local/childProcess.ts";
 import { fromChild } from "./webChannel.ts";
@@ -86,7 +86,7 @@ export const probeBubblewrap = (shared: BubblewrapShared): Effect.Effect<void, S
   }).pipe(Effect.scoped);
 
 /** A running sandbox and whether it still runs. */
-export interface BubblewrapSandbox {
+export interface BubblewrapSandbox extends Pick<SupervisorLink, "egressed"> {
   readonly handle: SandboxHandle;
   readonly isClosed: Effect.Effect<boolean>;
   readonly jobs: LinkJobs;
@@ -129,6 +129,7 @@ export const startBubblewrap = Effect.fnUntraced(
       handle: { ...served, ...watched, jobs, id: makeId("bwrap") },
       isClosed: Effect.sync(link.isClosed),
       jobs,
+      ...(served.egressed !== undefined && { egressed: served.egressed }),
     };
   },
 );

@@ -199,6 +199,7 @@ const make = Effect.gen(function* (): Effect.gen.Return<
     open: (owner) => openReplaceable(owners, deaths, hold, owner),
     status: owners.status,
     jobs: (owner) => Effect.map(owners.running(owner), (running) => running?.link.jobs.listed() ?? []),
+    egress: (owner) => Effect.map(owners.running(owner), (running) => running?.link.egressed?.()),
     stop: (owner) => owners.reset(owner, Effect.void),
     reset: (owner) => {
       const key = ownerKey(owner);

@@ -7,6 +7,7 @@
 import { workspaceFolder } from "../../../domain/workspacePaths.ts";
 import { randomBytes } from "node:crypto";
 import { Clock, Deferred, Duration, Effect, FiberSet, type Scope, type Stream } from "effect";
+import type { EgressSummary } from "../../../domain/EgressRecord.ts";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
 import {
   type FileError,
@@ -33,6 +34,8 @@ export interface SupervisorLink extends Omit<SandboxHandle, "id"> {
   readonly isClosed: () => boolean;
   readonly tree: WorkspaceTree;
   readonly jobs: LinkJobs;
+  /** What programs asked of the network since the sandbox started; absent where they have no way out. */
+  readonly egressed?: () => EgressSummary | undefined;
   /** One round trip through the supervisor's loop. *Fails with* `SandboxLost` when it takes too long. */
   readonly ping: Effect.Effect<void, SandboxError>;
   /**

@@ -10,7 +10,7 @@ import { Settings, type SettingsService } from "../../../../src/config.ts";
 import { egressRows } from "../../../../src/config/egress.ts";
 import type { Owner } from "../../../../src/domain/Owner.ts";
 import { ownerKey } from "../../../../src/domain/ids.ts";
-import { Egress, type EgressConnection } from "../../../../src/services/Egress.ts";
+import { type DecidedConnection, Egress } from "../../../../src/services/Egress.ts";
 import { type SandboxStream, StreamError } from "../../../../src/services/Sandbox.ts";
 import { clientHello, serverName } from "../../../contract/egressProbes.ts";
 import { it } from "../../../support/it.ts";
@@ -69,15 +69,15 @@ const withEgress = (outside: Outside, changes: Partial<SettingsService> = {}) =>
 const serving = Effect.gen(function* () {
   const egress = yield* Egress;
   const scene = yield* program;
-  const refusals: Array<EgressConnection> = [];
-  const fiber = yield* Effect.forkChild(egress.serve(owner, scene.stream, (refused) => refusals.push(refused)));
+  const decisions: Array<DecidedConnection> = [];
+  const fiber = yield* Effect.forkChild(egress.serve(owner, scene.stream, (decided) => decisions.push(decided)));
   yield* Effect.yieldNow;
-  return { ...scene, fiber, refusals, totals: egress.totals };
+  return { ...scene, fiber, decisions, totals: egress.totals };
 });
 
 it.effect("a program that asks for nothing is closed after thirty seconds, also when it drips", () =>
   Effect.gen(function* () {
-    const { says, fiber, refusals, said } = yield* serving;
+    const { says, fiber, decisions, said } = yield* serving;
     for (let at = 0; at < 6; at++) {
       yield* says("G");
       yield* TestClock.adjust("5 seconds");
@@ -85,22 +85,22 @@ it.effect("a program that asks for nothing is closed after thirty seconds, also 
     yield* says(undefined);
     yield* Fiber.join(fiber);
     assert.match(said.join(""), /^HTTP\/1\.1 502 .*the program asked for nothing in time\n<end>$/s);
-    assert.deepEqual(refusals.map(({ verdict, host }) => [verdict, host]), [["failed", "?"]]);
+    assert.deepEqual(decisions.map(({ verdict, host }) => [verdict, host]), [["failed", "?"]]);
   }).pipe(Effect.provide(withEgress(nowhere))));
 
 it.effect("a program that goes away before it asked is no refusal", () =>
   Effect.gen(function* () {
-    const { says, fiber, refusals, totals } = yield* serving;
+    const { says, fiber, decisions, totals } = yield* serving;
     yield* says("GET http://al");
     yield* says(undefined);
     yield* Fiber.join(fiber);
-    assert.deepEqual(refusals, []);
+    assert.deepEqual(decisions, []);
     assert.deepEqual(yield* totals, { allowed: 0, refused: 0, failed: 0, open: 0, upBytes: 0, downBytes: 0 });
   }).pipe(Effect.provide(withEgress(nowhere))));
 
 it.effect("a name without an address is a failure that the program and the model are told", () =>
   Effect.gen(function* () {
-    const { says, fiber, refusals, said } = yield* serving;
+    const { says, fiber, decisions, said } = yield* serving;
     yield* says("CONNECT allowed.example:443 HTTP/1.1\r\n\r\n");
     yield* says(undefined);
     yield* Fiber.join(fiber);
@@ -108,13 +108,13 @@ it.effect("a name without an address is a failure that the program and the model
       said.join(""),
       /^HTTP\/1\.1 502 .*X-Caisson-Egress: refused.*egress: allowed\.example:443: it has no address\n<end>$/s,
     );
-    assert.equal(refusals[0]?.why, "it has no address");
+    assert.equal(decisions[0]?.why, "it has no address");
   }).pipe(Effect.provide(withEgress(nowhere))));
 
 const told: Array<number> = [];
 it.effect("a tunnel in which nothing moves is cut after two minutes", () =>
   Effect.gen(function* () {
-    const { says, fiber, closed, totals } = yield* serving;
+    const { says, fiber, closed, totals, decisions } = yield* serving;
     yield* says("CONNECT allowed.example:443 HTTP/1.1\r\n\r\n");
     const hello = clientHello([serverName("allowed.example")]);
     yield* says(hello);
@@ -122,6 +122,8 @@ it.effect("a tunnel in which nothing moves is cut after two minutes", () =>
     yield* says("more");
     yield* TestClock.adjust("100 seconds");
     assert.equal((yield* totals).open, 1);
+    // Told when it was decided, and counting since.
+    assert.deepEqual(decisions.map(({ verdict, upBytes }) => [verdict, upBytes]), [["allowed", hello.length + 4]]);
     yield* TestClock.adjust("21 seconds");
     yield* closed;
     yield* Fiber.join(fiber);
@@ -179,11 +181,11 @@ it.effect("an owner may be limited to less than the operator allows, never to mo
     const beyond = yield* Effect.flip(egress.limit(owner, rulesOf("allowed.example,evil.example,*.allowed.example")));
     assert.deepEqual(beyond.names, ["evil.example", "*.allowed.example"]);
     const asked = Effect.gen(function* () {
-      const { says, fiber, refusals } = yield* serving;
+      const { says, fiber, decisions } = yield* serving;
       yield* says("GET http://allowed.example/ HTTP/1.1\r\n\r\n");
       yield* says(undefined);
       yield* Fiber.join(fiber);
-      return refusals[0]?.why;
+      return decisions[0]?.why;
     });
     yield* egress.limit(owner, rulesOf("allowed.example"));
     assert.equal(yield* asked, "it is not on the allowlist");

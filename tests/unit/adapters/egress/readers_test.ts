@@ -38,6 +38,21 @@ Deno.test("readHead makes the request of the origin from that of the proxy", () 
   });
 });
 
+Deno.test("what is shown of a target that names no host has no path, no query and no password", () => {
+  const host = (line: string) => {
+    const head = read(`${line} HTTP/1.1`);
+    assert.equal(head._tag, "Refused", line);
+    return head.host;
+  };
+  assert.equal(host("GET http://ada:geheim@allowed.example/path?token=geheim"), "allowed.example");
+  assert.equal(host("GET https://ada@allowed.example:443/path?token=geheim"), "allowed.example:443");
+  assert.equal(host("CONNECT ada:geheim@allowed.example:443"), "allowed.example:443");
+  assert.equal(host("CONNECT ada@allowed.example:443"), "allowed.example");
+  assert.equal(host("GET http://169.254.169.254/latest"), "169.254.169.254");
+  assert.equal(host("GET /geheim"), "?");
+  assert.equal(host(`CONNECT ${"a".repeat(10_000)}`).length, 80);
+});
+
 Deno.test("headEnd finds the empty line wherever pieces were cut", () => {
   const bytes = Buffer.from("GET / HTTP/1.1\r\nA: b\r\n\r\nbody");
   for (let at = 0; at < bytes.length; at++) {
