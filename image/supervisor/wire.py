@@ -9,7 +9,7 @@ import os
 import struct
 from collections import deque
 
-VERSION = 5
+VERSION = 6
 PREAMBLE = b"\x00\xffcaisson-supervisor-1\xff\x00\n"
 HEADER = struct.Struct(">IBI")
 

@@ -13,6 +13,7 @@ import {
   type SandboxHandle,
   type SandboxJobs,
   type SandboxService,
+  unseen,
 } from "../services/Sandbox.ts";
 import { encodeFrame, encodeJsonFrame, type Frame } from "../services/sandboxFrames.ts";
 import {
@@ -249,6 +250,23 @@ export const responders: Readonly<Record<SandboxMethodName, Responder>> = {
     "killJob",
     killJob,
     ({ id }, parts, request) => resultOfJobs(parts, request, (jobs) => jobs.kill(id)),
+  ),
+
+  look: responding(
+    "look",
+    sandboxMethods.look,
+    ({ measured }, { sandbox }, { owner }) =>
+      result(Effect.gen(function* () {
+        const look = yield* sandbox.look?.(owner) ?? Effect.succeed(unseen);
+        const use = measured ? yield* sandbox.use?.(owner) ?? Effect.undefined : undefined;
+        return { look, ...(use !== undefined && { use }) };
+      })),
+  ),
+
+  stopSandbox: responding(
+    "stopSandbox",
+    sandboxMethods.stopSandbox,
+    (_args, { sandbox }, { owner }) => result(Effect.as(sandbox.stop?.(owner) ?? Effect.void, nothing)),
   ),
 
   reset: responding(

@@ -8,7 +8,7 @@ import { Context, Effect, Schema, type Scope, type Stream } from "effect";
 import type { CellOutcome, CellRequest } from "../domain/Cell.ts";
 import type { EgressSummary } from "../domain/EgressRecord.ts";
 import type { ExecutionOutcome, ExecutionRequest } from "../domain/Execution.ts";
-import type { Job, JobOutput, JobReadRequest, JobRequest } from "../domain/Job.ts";
+import { Job, type JobOutput, type JobReadRequest, type JobRequest } from "../domain/Job.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { PutBack, Tree } from "../domain/WorkspaceTree.ts";
 
@@ -168,6 +168,40 @@ export interface SandboxHealth {
 /** How an owner's sandbox is: there is none, it starts, nobody uses it, or somebody does. */
 export const SandboxState = Schema.Literals(["none", "starting", "idle", "busy"]);
 export type SandboxState = typeof SandboxState.Type;
+
+/** A command or a cell that runs now. */
+export const RunningCommand = Schema.Struct({
+  kind: Schema.Literals(["shell", "python"]),
+  /** The beginning of it. */
+  command: Schema.String,
+  startedAtMs: Schema.Number,
+});
+export type RunningCommand = typeof RunningCommand.Type;
+
+/** What an owner's sandbox does, seen without starting one. */
+export const SandboxLook = Schema.Struct({
+  /** Absent where it cannot be told. */
+  state: Schema.optionalKey(SandboxState),
+  /** What runs now, the oldest first. */
+  commands: Schema.Array(RunningCommand),
+  /** The background jobs that run and the last that ended, the oldest first. */
+  jobs: Schema.Array(Job),
+});
+export type SandboxLook = typeof SandboxLook.Type;
+
+/** A sandbox that cannot be seen from here. */
+export const unseen: SandboxLook = { commands: [], jobs: [] };
+
+/** How much an owner's sandbox uses of what it may, in bytes; a bound is absent where there is none on the whole. */
+export const SandboxUse = Schema.Struct({
+  /** Of the programs and the memory file systems. */
+  memoryBytes: Schema.Number,
+  memoryBytesMax: Schema.optionalKey(Schema.Number),
+  /** Of the workspace. */
+  diskBytes: Schema.Number,
+  diskBytesMax: Schema.optionalKey(Schema.Number),
+});
+export type SandboxUse = typeof SandboxUse.Type;
 
 /** A page of a text file or a directory listing. */
 export interface FileText {
@@ -387,17 +421,25 @@ export interface SandboxService {
    * *Fails with* `SandboxError` when the runtime does not let go of them; what was destroyed stays so.
    */
   readonly reset: (owner: Owner) => Effect.Effect<void, SandboxError>;
-  /** How the owner's sandbox is, without starting one; absent where it cannot be told from here. */
-  readonly status?: (owner: Owner) => Effect.Effect<SandboxState>;
-  /** The background jobs of the owner's sandbox, without starting one; absent as {@link status}. */
-  readonly jobs?: (owner: Owner) => Effect.Effect<ReadonlyArray<Job>>;
+  /** What the owner's sandbox does, without starting one; absent where it cannot be told from here. */
+  readonly look?: (owner: Owner) => Effect.Effect<SandboxLook>;
+  /**
+   * Measures the owner's sandbox without starting one, at most once a second; absent as {@link look}.
+   *
+   * *Details*: undefined when there is none that runs, and when it cannot be told in two seconds.
+   */
+  readonly use?: (owner: Owner) => Effect.Effect<SandboxUse | undefined>;
   /**
    * What programs of the owner's sandbox asked of the network since it started, without starting one; undefined when
-   * nothing. Absent as {@link status}.
+   * nothing. Absent as {@link look}.
    */
   readonly egress?: (owner: Owner) => Effect.Effect<EgressSummary | undefined>;
-  /** Stops the owner's sandbox under whoever uses it and keeps the workspace; absent as {@link status}. */
-  readonly stop?: (owner: Owner) => Effect.Effect<void>;
+  /**
+   * Stops the owner's sandbox under whoever uses it and keeps the workspace; absent as {@link look}.
+   *
+   * *Fails with* `SandboxError` when whoever has the sandbox cannot be reached.
+   */
+  readonly stop?: (owner: Owner) => Effect.Effect<void, SandboxError>;
 }
 
 /**

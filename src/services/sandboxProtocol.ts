@@ -16,6 +16,8 @@ import {
   JobError,
   type ReadTextOptions,
   SandboxErrorReason,
+  SandboxLook,
+  SandboxUse,
 } from "./Sandbox.ts";
 
 /** The name under which a server declares the requests, and where they go. */
@@ -176,6 +178,15 @@ export const sandboxMethods = {
     result: orRefused(Job),
     isCounted: true,
   }),
+  /** What the owner's sandbox does and, where it is asked for, uses; none is started for it. */
+  look: method({
+    arguments: Schema.Struct({ measured: Schema.Boolean }),
+    message: Nothing,
+    result: Schema.Struct({ look: SandboxLook, use: Schema.optionalKey(SandboxUse) }),
+    isCounted: false,
+  }),
+  /** Stops the owner's sandbox and keeps its files. */
+  stopSandbox: method({ arguments: Nothing, message: Nothing, result: Nothing, isCounted: true }),
   reset: method({ arguments: Nothing, message: Nothing, result: Nothing, isCounted: true }),
   health: method({
     arguments: Nothing,

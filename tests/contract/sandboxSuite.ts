@@ -9,6 +9,7 @@ import { cellCases } from "./sandbox/cellCases.ts";
 import { commandCases } from "./sandbox/commandCases.ts";
 import { fileCases } from "./sandbox/fileCases.ts";
 import { jobCases } from "./sandbox/jobCases.ts";
+import { lookCases } from "./sandbox/lookCases.ts";
 import { ownerCases } from "./sandbox/ownerCases.ts";
 import { streamCases } from "./sandbox/streamCases.ts";
 import { treeCases } from "./sandbox/treeCases.ts";
@@ -33,4 +34,5 @@ export const sandboxSuite = (
   abuseCases(cases);
   streamCases(cases);
   jobCases(cases);
+  lookCases(cases);
 };

@@ -3,7 +3,8 @@
  * a sign-in that only the page itself can use.
  */
 import assert from "node:assert/strict";
-import { Option, Redacted } from "effect";
+import { Effect, Option, Redacted } from "effect";
+import type { Job } from "../../src/domain/Job.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import { type App, withApp } from "../support/app.ts";
 import { fakeSandbox } from "../support/fakeSandbox.ts";
@@ -33,11 +34,53 @@ Deno.test("GET /v1/sandbox and a list with start=false start nothing; stop and r
       object: "sandbox",
       state: "none",
       kind: "scripted",
+      memory: null,
+      disk: null,
+      commands: [],
       jobs: [],
       egress: [],
       egress_left_out: 0,
     });
     assert.equal((await send(app, "POST", "/v1/sandbox/reset", ada)).status, 200);
+  });
+});
+
+Deno.test("a sandbox tells what it uses, what runs in it, and what its jobs print; one that has ended is a 404", async () => {
+  const job = { id: "job-1", command: "python3 -m http.server", status: "running" as const, startedAtMs: 61_000 };
+  const ended: Job = { ...job, status: "killed", endedAtMs: 62_000 };
+  const printed = (offset: number) => ({ job, text: "serving\n".slice(offset), offset, nextOffset: 8, totalBytes: 8 });
+  const sandbox = fakeSandbox(undefined, undefined, {
+    commands: [{ kind: "python", command: "1 + 1", startedAtMs: 60_000 }],
+    jobs: [job],
+    use: { memoryBytes: 5, memoryBytesMax: 9, diskBytes: 7 },
+    ofJobs: {
+      start: () => Effect.die("not asked for"),
+      list: Effect.succeed([job]),
+      read: (_id, { offset = 0 }) => Effect.succeed(printed(offset)),
+      kill: () => Effect.succeed(ended),
+    },
+  });
+  await withApp({ sandbox }, async (app) => {
+    const { memory, disk, commands, jobs } = await (await app.get("/v1/sandbox", ada)).json();
+    assert.deepEqual(memory, { used_bytes: 5, max_bytes: 9 });
+    assert.deepEqual(disk, { used_bytes: 7, max_bytes: null });
+    assert.deepEqual(commands, [{ kind: "python", command: "1 + 1", started_at_ms: 60_000 }]);
+    const out = {
+      id: "job-1",
+      command: job.command,
+      status: "running",
+      started_at: 61,
+      ended_at: null,
+      exit_code: null,
+    };
+    assert.deepEqual(jobs, [out]);
+    const read = await (await app.get("/v1/sandbox/jobs/job-1?offset=4", ada)).json();
+    assert.deepEqual(read, { job: out, text: "ing\n", offset: 4, next_offset: 8, total_bytes: 8 });
+    const killed = await (await send(app, "POST", "/v1/sandbox/jobs/job-1/kill", ada)).json();
+    assert.deepEqual(killed, { ...out, status: "killed", ended_at: 62 });
+    const unknown = await app.get("/v1/sandbox/jobs/job-2", ada);
+    assert.deepEqual([unknown.status, (await unknown.json()).error.code], [404, "job_not_found"]);
+    assert.equal((await app.get("/v1/sandbox/jobs/job-1?offset=-1", ada)).status, 400);
   });
 });
 

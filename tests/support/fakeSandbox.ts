@@ -13,6 +13,9 @@ import {
   noStreams,
   Sandbox,
   type SandboxHandle,
+  type SandboxJobs,
+  type SandboxLook,
+  type SandboxUse,
   type WorkspaceTree,
 } from "../../src/services/Sandbox.ts";
 
@@ -96,6 +99,8 @@ export const fakeSandbox = (
     Effect.succeed(outcome(`ran: ${command}\n`)),
   runCell: (request: CellRequest) => Effect.Effect<CellOutcome> = () =>
     Effect.succeed(cellNotRun("there is no Python here")),
+  seen: Partial<Pick<SandboxLook, "commands" | "jobs">> & { readonly use?: SandboxUse; readonly ofJobs?: SandboxJobs } =
+    {},
 ): FakeSandbox => {
   const opened: Array<Owner> = [];
   const executed: Array<string> = [];
@@ -142,6 +147,7 @@ export const fakeSandbox = (
         ),
       tree: treeOf(files, ownerKey(owner)),
       dial: noStreams,
+      ...(seen.ofJobs !== undefined && { jobs: seen.ofJobs }),
     };
   };
   const layer = Layer.succeed(
@@ -162,7 +168,13 @@ export const fakeSandbox = (
           opened.push(owner);
           return handleFor(owner);
         }),
-      status: (owner) => Effect.sync(() => opened.some((one) => ownerKey(one) === ownerKey(owner)) ? "idle" : "none"),
+      look: (owner) =>
+        Effect.sync(() => ({
+          state: opened.some((one) => ownerKey(one) === ownerKey(owner)) ? "idle" : "none",
+          commands: seen.commands ?? [],
+          jobs: seen.jobs ?? [],
+        })),
+      use: () => Effect.succeed(seen.use),
       stop: (owner) =>
         Effect.sync(() =>
           void opened.splice(0, opened.length, ...opened.filter((one) => ownerKey(one) !== ownerKey(owner)))

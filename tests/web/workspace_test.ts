@@ -5,7 +5,9 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Effect } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import * as Files from "../../src/adapters/usageLedger/Files.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
+import type { Job } from "../../src/domain/Job.ts";
 import { type FakeSandbox, fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
 import { ask, openPage, openWindow, shows, until, violationsOf, whyNoBrowser } from "./support/browser.ts";
@@ -208,6 +210,77 @@ test("what a turn changed is read and taken back, and what stays is named", () =
       await shows(page, "1 file was taken back.");
       await until(page, "the empty workspace", async () =>
         String(await page.evaluate("document.querySelector('.panel').innerText")).includes("No files yet"));
+      assert.deepEqual(complaints, []);
+    });
+  }));
+
+test("the panel tells what the sandbox uses and runs; a job is read and ended there; axe finds nothing", () =>
+  Effect.gen(function* () {
+    let ended = false;
+    const job = (): Job => ({
+      id: "job-1",
+      command: "python3 -m http.server 8000",
+      status: ended ? "killed" : "running",
+      startedAtMs: 0,
+      ...(ended && { endedAtMs: 61_000 }),
+    });
+    const jobs: Array<Job> = [job()];
+    const printed = "serving <b>all</b>\n";
+    const sandbox = fakeSandbox(undefined, undefined, {
+      use: { memoryBytes: 96 << 20, memoryBytesMax: 512 << 20, diskBytes: 3 << 20 },
+      commands: [{ kind: "shell", command: "pytest -q", startedAtMs: 0 }],
+      jobs,
+      ofJobs: {
+        start: () => Effect.die("not asked for"),
+        list: Effect.succeed(jobs),
+        read: (_id, { offset = 0 }) =>
+          Effect.sync(() => ({
+            job: job(),
+            text: printed.slice(offset),
+            offset,
+            nextOffset: printed.length,
+            totalBytes: printed.length,
+          })),
+        kill: () =>
+          Effect.sync(() => {
+            ended = true;
+            jobs[0] = job();
+            return job();
+          }),
+      },
+    });
+    const { page, complaints } = yield* openPage({ steps: [], sandbox });
+    yield* Effect.promise(async () => {
+      await page.click("#tab-sandbox");
+      await shows(page, "96.0 MB of 512.0 MB");
+      await shows(page, "3.0 MB");
+      await shows(page, "pytest -q");
+      await page.locator(".jobs summary").click();
+      await shows(page, "serving <b>all</b>");
+      assert.deepEqual(await violationsOf(page), [], "the panel");
+      await page.click("[aria-label^='End the job']");
+      await shows(page, "ended by you");
+      assert.equal(await page.$("[aria-label^='End the job']"), null);
+      assert.deepEqual(complaints, []);
+    });
+  }));
+
+test("what was used is told in all, by model and by day; axe finds nothing", () =>
+  Effect.gen(function* () {
+    const directory = yield* Effect.acquireRelease(
+      Effect.promise(() => Deno.makeTempDir()),
+      (path) => Effect.promise(() => Deno.remove(path, { recursive: true })),
+    );
+    const usageLedger = yield* Files.make(directory);
+    const { page, complaints } = yield* openPage({ steps: [Scripted.answers("Hello.")], usageLedger });
+    yield* Effect.promise(async () => {
+      await ask(page, "Hello");
+      await shows(page, "Hello.");
+      await until(page, "the sum", async () => await page.$(".status .state:nth-child(2)") !== null);
+      await page.click(".status .state:nth-child(2)");
+      await shows(page, "By model");
+      await shows(page, "tokens by day");
+      assert.deepEqual(await violationsOf(page), [], "usage");
       assert.deepEqual(complaints, []);
     });
   }));

@@ -5,6 +5,8 @@ import type {
   Execution,
   FileOut,
   Health,
+  JobOut,
+  JobOutputOut,
   Me,
   Restored,
   RunOut,
@@ -79,6 +81,10 @@ export const models = () => read<{ data: Array<{ id: string }> }>("/v1/models?vi
 export const sandbox = () => read<SandboxOut>("/v1/sandbox");
 export const stopSandbox = () => read("/v1/sandbox/stop", { method: "POST" });
 export const resetSandbox = () => read("/v1/sandbox/reset", { method: "POST" });
+/** What a job printed from a byte on, or the end of it. */
+export const jobOutput = (id: string, offset?: number) =>
+  read<JobOutputOut>(`/v1/sandbox/jobs/${at(id)}${offset === undefined ? "" : `?offset=${offset}`}`);
+export const endJob = (id: string) => read<JobOut>(`/v1/sandbox/jobs/${at(id)}/kill`, { method: "POST" });
 export const usage = () => read<UsageReport>("/v1/usage");
 
 /** Conversations, the last used first. */

@@ -6,6 +6,7 @@ import { here, open, running } from "./state/conversation.ts";
 import { refreshList } from "./state/conversations.ts";
 import {
   offline,
+  panel,
   refreshFiles,
   refreshHealth,
   refreshMe,
@@ -17,7 +18,7 @@ import {
 /** How often the service is looked at; more often while it is away. */
 const healthMs = 15_000;
 const awayMs = 2_000;
-/** How often the sandbox is looked at while something runs in it. */
+/** How often the sandbox is looked at while something runs in it, or somebody looks at it. */
 const busyMs = 2_000;
 
 const readAll = (): Promise<unknown> =>
@@ -31,8 +32,10 @@ const watchHealth = async (): Promise<void> => {
 };
 
 effect(() => {
-  if (!running.value) return;
-  const timer = setInterval(() => void refreshSandbox(), busyMs);
+  if (!running.value && panel.value !== "sandbox") return;
+  const timer = setInterval(() => {
+    if (document.visibilityState === "visible") void refreshSandbox();
+  }, busyMs);
   return () => clearInterval(timer);
 });
 

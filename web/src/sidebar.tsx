@@ -165,7 +165,15 @@ export const Sidebar = () => {
           {words}
         </button>
         {used !== undefined && used.usage.total_tokens > 0 && (
-          <span class="quiet tabular">{count(used.usage.total_tokens)} tokens · {money(used.cost_usd)}</span>
+          <button
+            type="button"
+            class="state quiet tabular"
+            onClick={() => {
+              panel.value = "usage";
+            }}
+          >
+            {count(used.usage.total_tokens)} tokens · {money(used.cost_usd)}
+          </button>
         )}
       </div>
     </nav>

@@ -151,18 +151,45 @@ export interface Health {
   };
 }
 
+/** An amount in use and the most there may be. */
+export interface MeasureOut {
+  readonly used_bytes: number;
+  readonly max_bytes: number | null;
+}
+
+/** What runs in the sandbox now. */
+export interface CommandOut {
+  readonly kind: "shell" | "python";
+  readonly command: string;
+  readonly started_at_ms: number;
+}
+
+/** A command in the background. */
+export interface JobOut {
+  readonly id: string;
+  readonly command: string;
+  readonly status: "running" | "exited" | "killed" | "timed_out" | "failed";
+  readonly started_at: number;
+  readonly ended_at: number | null;
+  readonly exit_code: number | null;
+}
+
+/** A part of what a job printed. */
+export interface JobOutputOut {
+  readonly job: JobOut;
+  readonly text: string;
+  readonly next_offset: number;
+  readonly total_bytes: number;
+}
+
 /** The sandbox of this user, seen without starting one. */
 export interface SandboxOut {
   readonly state: "none" | "starting" | "idle" | "busy" | null;
   readonly kind: string;
-  readonly started_at_ms?: number | null;
-  readonly usage?: { readonly memory_bytes?: number | null; readonly disk_bytes?: number | null } | null;
-  readonly limits?: { readonly memory_bytes?: number | null; readonly disk_bytes?: number | null } | null;
-  readonly commands?: ReadonlyArray<
-    { readonly call_id: string; readonly command: string; readonly started_at_ms: number }
-  >;
-  readonly jobs?: ReadonlyArray<{ readonly id: string; readonly command: string; readonly status: string }>;
-  readonly previews?: ReadonlyArray<{ readonly port: number; readonly url: string }>;
+  readonly memory?: MeasureOut | null;
+  readonly disk?: MeasureOut | null;
+  readonly commands?: ReadonlyArray<CommandOut>;
+  readonly jobs?: ReadonlyArray<JobOut>;
 }
 
 /** Who the page speaks for. */

@@ -17,6 +17,7 @@ import {
   type SandboxService,
 } from "../../services/Sandbox.ts";
 import { holdJobs } from "./owned/heldJobs.ts";
+import { lookingAt, noteCommands, type Seen } from "./owned/looking.ts";
 import type { LinkJobs } from "./supervisor/jobs.ts";
 import type { SupervisorLink } from "./supervisor/SupervisorLink.ts";
 import * as PerOwner from "./owned/PerOwner.ts";
@@ -39,7 +40,7 @@ interface Form {
     owner: Owner,
     key: OwnerKey,
   ) => Effect.Effect<
-    & { readonly handle: SandboxHandle; readonly jobs?: LinkJobs }
+    & { readonly handle: SandboxHandle; readonly jobs?: LinkJobs; readonly seen: Seen }
     & Pick<SupervisorLink, "egressed">
     & PerOwner.Closable,
     SandboxError,
@@ -76,8 +77,7 @@ const makeService = Effect.fnUntraced(function* (
         ({ handle, jobs }) => jobs === undefined ? handle : { ...handle, jobs: hold(owner, jobs) },
       ),
     reset: (owner) => sandboxes.reset(owner, form.workspaces.remove(ownerKey(owner))),
-    status: sandboxes.status,
-    jobs: (owner) => Effect.map(sandboxes.running(owner), (running) => running?.jobs?.listed() ?? []),
+    ...lookingAt(sandboxes),
     egress: (owner) => Effect.map(sandboxes.running(owner), (running) => running?.egressed?.()),
     stop: (owner) => sandboxes.reset(owner, Effect.void),
   };
@@ -131,7 +131,12 @@ export const layerWasm = (
         start: (owner, key) =>
           Effect.map(startWasm(shared, owner, key), (handle) => {
             trouble = undefined;
-            return { handle, isClosed: Effect.succeed(false) };
+            const { commands, ...noted } = noteCommands(handle);
+            return {
+              handle: { ...handle, ...noted },
+              isClosed: Effect.succeed(false),
+              seen: { commands, jobs: noJobs },
+            };
           }),
         trouble: () => trouble,
       });
@@ -181,6 +186,9 @@ export const layerBubblewrap = (
       });
     }),
   );
+
+/** Programs in WebAssembly do not go on between calls. */
+const noJobs = () => [];
 
 /** Settings that only a container engine heeds, and that differ from their default. */
 const unheeded = (settings: Pick<SettingsService, "dockerRuntime" | "executorImage" | "sandboxPoolSize">) => {

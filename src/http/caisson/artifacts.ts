@@ -12,7 +12,7 @@ import { Settings } from "../../config.ts";
 import { type Artifact, isOffered, mediaTypeOf } from "../../domain/Artifact.ts";
 import { readRange } from "./byteRange.ts";
 import { ownerKey } from "../../domain/ids.ts";
-import { type FileEntry, Sandbox, type SandboxError, type SandboxHandle } from "../../services/Sandbox.ts";
+import { type FileEntry, Sandbox, type SandboxError, type SandboxHandle, unseen } from "../../services/Sandbox.ts";
 import { Bodies } from "../../web/body.ts";
 import { ArtifactLinks } from "./ArtifactLinks.ts";
 import { Caller, FileAccess, UserName } from "../frame/Caller.ts";
@@ -223,7 +223,9 @@ export const make = Effect.gen(function* () {
     const empty: typeof ArtifactList.Type = { object: "list", data: [], has_more: false };
     // An owner of one request has no workspace yet; looking would start a sandbox for nothing.
     if (owner.ephemeral) return empty;
-    if (query.start === "false" && (yield* sandbox.status?.(owner) ?? Effect.succeed("busy")) === "none") return empty;
+    if (query.start === "false" && (yield* sandbox.look?.(owner) ?? Effect.succeed(unseen)).state === "none") {
+      return empty;
+    }
     const handle = yield* sandbox.open(owner);
     const files = (yield* handle.changedFiles(since * 1000, filesMax)).filter(({ path }) => isListed(path));
     // A list reads no file: what its image types are worth is decided when one is fetched.

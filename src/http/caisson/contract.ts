@@ -21,7 +21,7 @@ import {
   SessionOut,
   SessionsQuery,
 } from "./sessions.ts";
-import { SandboxOut } from "./sandbox.ts";
+import { JobOut, JobOutputOut, JobQuery, SandboxOut } from "./sandbox.ts";
 import { describeRestore, RestoreOut, RestoreRequest, SnapshotDiff, SnapshotList } from "./snapshots.ts";
 import { UsageQuery, UsageReport } from "./usage.ts";
 import { describeUpload } from "./uploads.ts";
@@ -207,8 +207,23 @@ export class RunsGroup extends HttpApiGroup.make("runs")
     }).annotate(OpenApi.Summary, "Hear a run from its beginning, or from behind Last-Event-ID"),
     HttpApiEndpoint.get("sandbox", "/sandbox", { query: userQuery, success: SandboxOut })
       .annotate(OpenApi.Summary, "See how the user's sandbox is, without starting one"),
-    HttpApiEndpoint.post("stopSandbox", "/sandbox/stop", { query: userQuery, success: SandboxOut })
-      .annotate(OpenApi.Summary, "Stop the user's sandbox and keep its files"),
+    HttpApiEndpoint.get("readJob", "/sandbox/jobs/:job", {
+      params: { job: Schema.String },
+      query: JobQuery,
+      success: JobOutputOut,
+      error: failsWith("JobNotFound", "SandboxError"),
+    }).annotate(OpenApi.Summary, "Read what a background job printed"),
+    HttpApiEndpoint.post("killJob", "/sandbox/jobs/:job/kill", {
+      params: { job: Schema.String },
+      query: userQuery,
+      success: JobOut,
+      error: failsWith("JobNotFound", "SandboxError"),
+    }).annotate(OpenApi.Summary, "End a background job with all its processes"),
+    HttpApiEndpoint.post("stopSandbox", "/sandbox/stop", {
+      query: userQuery,
+      success: SandboxOut,
+      error: failsWith("SandboxError"),
+    }).annotate(OpenApi.Summary, "Stop the user's sandbox and keep its files"),
     HttpApiEndpoint.post("resetSandbox", "/sandbox/reset", {
       query: userQuery,
       success: SandboxOut,

@@ -42,6 +42,9 @@ const ownRows: Rows<OwnError> = {
   RunNotFound: invalid(404, "run_not_found", "The user has no such run, or it ended too long ago.", {
     message: ({ id }) => `No such run: ${quoted(id)}`,
   }),
+  JobNotFound: invalid(404, "job_not_found", "The user's sandbox has no such job, or forgot it.", {
+    message: ({ id }) => `No such job: ${quoted(id)}`,
+  }),
   ResponseNotFound: invalid(404, null, "The user has no such response, or it has expired.", {
     message: ({ id }) => `Response with id '${quoted(id)}' not found.`,
   }),

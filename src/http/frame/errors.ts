@@ -60,6 +60,9 @@ export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("Sess
 /** The user has no such run, or its result is not kept any more. */
 export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { id: Schema.String }) {}
 
+/** The user's sandbox has no such job, or forgot it. */
+export class JobNotFound extends Schema.TaggedError<JobNotFound>()("JobNotFound", { id: Schema.String }) {}
+
 /** The user has no such response, or it has expired. */
 export class ResponseNotFound extends Schema.TaggedError<ResponseNotFound>()("ResponseNotFound", {
   id: Schema.String,
@@ -91,6 +94,7 @@ export type HttpError =
   | RangeNotSatisfiable
   | SessionNotFound
   | RunNotFound
+  | JobNotFound
   | ResponseNotFound
   | ConversationNotFound
   | ItemNotFound

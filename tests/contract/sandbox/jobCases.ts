@@ -95,9 +95,9 @@ export const jobCases = ({ it, withHandle: each, capabilities }: Cases): void =>
       [owner],
       Effect.gen(function* () {
         const sandbox = yield* Sandbox;
-        const jobs = sandbox.jobs?.(owner) ?? Effect.succeed([]);
-        // A sandbox behind a tool server is not told from here, and is stopped there.
-        const isHere = sandbox.jobs !== undefined;
+        assert.ok(sandbox.look !== undefined && sandbox.stop !== undefined);
+        const look = sandbox.look(owner);
+        const jobs = Effect.map(look, (seen) => seen.jobs);
         const { id } = yield* using(
           owner,
           (handle) =>
@@ -106,21 +106,21 @@ export const jobCases = ({ it, withHandle: each, capabilities }: Cases): void =>
               (each) => each.start({ command: "while [ ! -e go ]; do sleep 0.05; done", timeoutMs: lifeMs }),
             ),
         );
-        assert.deepEqual((yield* jobs).map((job) => [job.id, job.status]), isHere ? [[id, "running"]] : []);
-        assert.equal(yield* sandbox.status?.(owner) ?? Effect.succeed("none"), isHere ? "busy" : "none");
+        assert.deepEqual((yield* jobs).map((job) => [job.id, job.status]), [[id, "running"]]);
+        assert.equal((yield* look).state, "busy");
         const statusOf = (handle: SandboxHandle) =>
           Effect.map(Effect.flatMap(jobsOf(handle), (each) => each.list), ([job]) => job?.status);
         assert.equal(yield* using(owner, statusOf), "running");
         yield* using(owner, (handle) => run(handle, "touch go"));
         // No time of rest is left to it then.
-        yield* eventually(sandbox.status?.(owner) ?? Effect.succeed("none"), (state) => state === "none");
+        yield* eventually(look, ({ state }) => state === "none");
         assert.deepEqual(yield* jobs, []);
         yield* using(
           owner,
           (handle) => Effect.flatMap(jobsOf(handle), (each) => each.start({ command: "sleep 63", timeoutMs: lifeMs })),
         );
-        yield* sandbox.stop?.(owner) ?? Effect.void;
-        assert.notEqual(yield* using(owner, statusOf), isHere ? "running" : undefined);
+        yield* sandbox.stop(owner);
+        assert.notEqual(yield* using(owner, statusOf), "running");
       }),
     );
   }, { needs: capabilities.realProcesses ? "ownLifecycle" : "realProcesses", settings: { sandboxIdleSeconds: 0 } });

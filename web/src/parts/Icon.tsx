@@ -11,7 +11,6 @@ const paths = {
   chevron: "M9 6l6 6-6 6",
   file: "M14 3H6v18h12V7zM14 3v4h4",
   folder: "M3 6h6l2 2h10v11H3z",
-  clock: "M12 7v5l3 2M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18z",
   box: "M12 3l8 4.5v9L12 21l-8-4.5v-9zM4 7.5l8 4.5 8-4.5M12 12v9",
   redo: "M20 11A8 8 0 1 0 18 17M20 5v6h-6",
   edit: "M4 20h4L19 9l-4-4L4 16z",

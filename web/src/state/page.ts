@@ -12,7 +12,7 @@ const remembered = (key: string, fallback: string) => {
 
 const wideLeast = 1101;
 
-export type PanelName = "files" | "timeline" | "sandbox";
+export type PanelName = "files" | "timeline" | "sandbox" | "usage";
 
 export const theme = remembered("caisson.theme", "system");
 export const model = remembered("caisson.model", "");

@@ -1,19 +1,22 @@
 /** What stands beside the conversation: files, runs, the sandbox. */
-import { Icon, IconButton, type IconName } from "../parts/Icon.tsx";
-import { panel, type PanelName, refreshSandbox } from "../state/page.ts";
+import { IconButton } from "../parts/Icon.tsx";
+import { panel, type PanelName, refreshSandbox, refreshUsage } from "../state/page.ts";
 import { SandboxPanel } from "./Sandbox.tsx";
 import { Timeline } from "./Timeline.tsx";
 import { FilesPanel } from "./Tree.tsx";
+import { UsagePanel } from "./Usage.tsx";
 
-const tabs: ReadonlyArray<{ readonly id: PanelName; readonly icon: IconName; readonly label: string }> = [
-  { id: "files", icon: "folder", label: "Files" },
-  { id: "timeline", icon: "clock", label: "Timeline" },
-  { id: "sandbox", icon: "box", label: "Sandbox" },
+const tabs: ReadonlyArray<{ readonly id: PanelName; readonly label: string }> = [
+  { id: "files", label: "Files" },
+  { id: "timeline", label: "Timeline" },
+  { id: "sandbox", label: "Sandbox" },
+  { id: "usage", label: "Usage" },
 ];
 
 const show = (id: PanelName) => {
   panel.value = id;
   if (id === "sandbox") void refreshSandbox();
+  if (id === "usage") void refreshUsage();
 };
 
 const moves: Readonly<Record<string, number>> = { ArrowRight: 1, ArrowLeft: -1 };
@@ -28,7 +31,7 @@ const onTabKey = (event: KeyboardEvent, index: number) => {
   document.getElementById(`tab-${next.id}`)?.focus();
 };
 
-const bodies = { files: FilesPanel, timeline: Timeline, sandbox: SandboxPanel } as const;
+const bodies = { files: FilesPanel, timeline: Timeline, sandbox: SandboxPanel, usage: UsagePanel } as const;
 
 /** The right side, when it is open. */
 export const Panel = () => {
@@ -39,7 +42,7 @@ export const Panel = () => {
     <aside class="panel" aria-label="Workspace">
       <header>
         <div role="tablist" aria-label="Workspace">
-          {tabs.map(({ id, icon, label }, index) => (
+          {tabs.map(({ id, label }, index) => (
             <button
               key={id}
               type="button"
@@ -51,7 +54,6 @@ export const Panel = () => {
               onKeyDown={(event) => onTabKey(event, index)}
               onClick={() => show(id)}
             >
-              <Icon name={icon} size={15} />
               {label}
             </button>
           ))}

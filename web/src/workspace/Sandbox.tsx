@@ -4,9 +4,10 @@ import { resetSandbox, stopSandbox } from "../api.ts";
 import { confirmThen } from "../parts/Dialog.tsx";
 import { Icon } from "../parts/Icon.tsx";
 import { running, stop } from "../state/conversation.ts";
-import { health, offers, refreshFiles, refreshSandbox, sandbox, usage } from "../state/page.ts";
-import { bytes, count, duration, money } from "../text/format.ts";
-import type { SandboxOut } from "../wire.ts";
+import { health, offers, refreshFiles, refreshSandbox, sandbox } from "../state/page.ts";
+import { bytes, duration, visible } from "../text/format.ts";
+import type { CommandOut, MeasureOut, SandboxOut } from "../wire.ts";
+import { Jobs } from "./Jobs.tsx";
 
 const stateWords: Readonly<Record<NonNullable<SandboxOut["state"]>, string>> = {
   none: "not started yet; it starts with the first command",
@@ -15,72 +16,42 @@ const stateWords: Readonly<Record<NonNullable<SandboxOut["state"]>, string>> = {
   busy: "working",
 };
 
-const Measure = ({ name, used, limit }: {
-  readonly name: string;
-  readonly used: number | null | undefined;
-  readonly limit: number | null | undefined;
-}) => {
-  if (used === null || used === undefined) return null;
-  const of = limit === null || limit === undefined ? undefined : limit;
+const Measure = ({ name, measure }: { readonly name: string; readonly measure: MeasureOut | null | undefined }) => {
+  if (measure === null || measure === undefined) return null;
+  const { used_bytes: used, max_bytes: most } = measure;
   return (
     <p class="measure">
       <span>{name}</span>
-      {of !== undefined && (
+      {most !== null && (
         <meter
           min={0}
-          max={of}
-          value={used}
-          aria-label={`${name} ${bytes(used)} of ${bytes(of)}`}
+          max={most}
+          value={Math.min(used, most)}
+          aria-label={`${name} ${bytes(used)} of ${bytes(most)}`}
         />
       )}
-      <span class="quiet tabular">{bytes(used)}{of !== undefined && ` of ${bytes(of)}`}</span>
+      <span class="quiet tabular">{bytes(used)}{most !== null && ` of ${bytes(most)}`}</span>
     </p>
   );
 };
 
-const Running = ({ state }: { readonly state: SandboxOut }) => {
-  const commands = state.commands ?? [];
-  const jobs = state.jobs ?? [];
-  const previews = state.previews ?? [];
-  return (
+const Commands = ({ commands }: { readonly commands: ReadonlyArray<CommandOut> }) =>
+  commands.length === 0 ? null : (
     <>
-      {commands.length > 0 && (
-        <ul class="running">
-          {commands.map((command) => (
-            <li key={command.call_id}>
-              <code>{command.command.slice(0, 120)}</code>{" "}
-              <span class="quiet tabular">{duration(Date.now() - command.started_at_ms)}</span>
-            </li>
-          ))}
-        </ul>
-      )}
-      {jobs.length > 0 && (
-        <>
-          <h3>Jobs</h3>
-          <ul class="running">
-            {jobs.map((job) => (
-              <li key={job.id}>
-                <code>{job.command.slice(0, 120)}</code> <span class="quiet">{job.status}</span>
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-      {previews.length > 0 && (
-        <>
-          <h3>Previews</h3>
-          <ul>
-            {previews.map(({ port, url }) => (
-              <li key={port}>
-                <a href={url} target="_blank" rel="noopener noreferrer">Port {port}</a>
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
+      <h3>Running now</h3>
+      <ul class="jobs">
+        {commands.map(({ kind, command, started_at_ms: startedMs }) => (
+          <li key={`${startedMs} ${command}`}>
+            <span class="lamp busy" />
+            <code>{visible(command.split("\n")[0] ?? "")}</code>
+            <span class="quiet tabular">
+              {kind === "python" ? "Python" : "Shell"} · {duration(Math.max(0, Date.now() - startedMs))}
+            </span>
+          </li>
+        ))}
+      </ul>
     </>
   );
-};
 
 const Controls = () => {
   const state = health.value?.sandbox;
@@ -141,37 +112,6 @@ const Buttons = () => {
   );
 };
 
-const shownDays = 14;
-
-const UsageTable = () => {
-  const report = usage.value;
-  if (report === undefined || report.data.length === 0) return <p class="quiet">Nothing was used yet.</p>;
-  return (
-    <table class="usage">
-      <thead>
-        <tr>
-          <th>Day</th>
-          <th>Model</th>
-          <th>Runs</th>
-          <th>Tokens</th>
-          <th>Cost</th>
-        </tr>
-      </thead>
-      <tbody>
-        {report.data.toReversed().slice(0, shownDays).map((day) => (
-          <tr key={`${day.day} ${day.model}`}>
-            <td>{day.day.slice(5)}</td>
-            <td>{day.model}</td>
-            <td>{day.runs}</td>
-            <td>{count(day.usage.total_tokens)}</td>
-            <td>{money(day.cost_usd)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-};
-
 /** The panel of the sandbox. */
 export const SandboxPanel = () => {
   const service = health.value?.sandbox;
@@ -192,15 +132,14 @@ export const SandboxPanel = () => {
       )}
       {state !== undefined && (
         <>
-          <Measure name="Memory" used={state.usage?.memory_bytes} limit={state.limits?.memory_bytes} />
-          <Measure name="Disk" used={state.usage?.disk_bytes} limit={state.limits?.disk_bytes} />
-          <Running state={state} />
+          <Measure name="Memory" measure={state.memory} />
+          <Measure name="Disk" measure={state.disk} />
+          <Commands commands={state.commands ?? []} />
+          <Jobs jobs={state.jobs ?? []} />
         </>
       )}
       <Controls />
       <Buttons />
-      <h2>Usage, last 30 days</h2>
-      <UsageTable />
     </div>
   );
 };

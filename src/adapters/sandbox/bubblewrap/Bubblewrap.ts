@@ -14,6 +14,7 @@ import { bubblewrapArgs, type BubblewrapPlaces, type BubblewrapSettings, uidOf }
 import { runToEnd, spawn } from "../local/childProcess.ts";
 import { fromChild } from "./webChannel.ts";
 import { attended } from "../egress/attended.ts";
+import { measured, noteCommands, type Seen } from "../owned/looking.ts";
 import { watchJobs, watchWorkspace } from "../owned/workspaceWatch.ts";
 import type { Workspaces } from "../local/workspaces.ts";
 
@@ -90,6 +91,7 @@ export interface BubblewrapSandbox extends Pick<SupervisorLink, "egressed"> {
   readonly handle: SandboxHandle;
   readonly isClosed: Effect.Effect<boolean>;
   readonly jobs: LinkJobs;
+  readonly seen: Seen;
 }
 
 /** Starts an owner's sandbox; closing the scope kills everything in it. */
@@ -125,11 +127,15 @@ export const startBubblewrap = Effect.fnUntraced(
       entries: shared.settings.sandboxEntriesMax,
     });
     const jobs = yield* watchJobs(watched, served.jobs);
+    const { commands, ...noted } = noteCommands({ ...served, ...watched });
+    const { sandboxWorkspaceMb: diskMb, sandboxEntriesMax: entries } = shared.settings;
     return {
-      handle: { ...served, ...watched, jobs, id: makeId("bwrap") },
+      handle: { ...served, ...watched, ...noted, jobs, id: makeId("bwrap") },
       isClosed: Effect.sync(link.isClosed),
       jobs,
       ...(served.egressed !== undefined && { egressed: served.egressed }),
+      // Memory is bounded for each process, not on the whole.
+      seen: { commands, jobs: jobs.listed, use: measured(link.usage, { diskMb, entries }) },
     };
   },
 );

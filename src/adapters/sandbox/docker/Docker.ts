@@ -17,12 +17,14 @@ import {
 import { shownDirectories } from "../local/shownDirectories.ts";
 import { Deaths } from "../owned/deaths.ts";
 import { holdJobs } from "../owned/heldJobs.ts";
+import { lookingAt, measured, noteCommands, type UseBounds } from "../owned/looking.ts";
 import * as PerOwner from "../owned/PerOwner.ts";
 import { type LinkedSandbox, openReplaceable } from "../owned/replaceable.ts";
 import * as StartLine from "../owned/startLine.ts";
 import { attended } from "../egress/attended.ts";
 import { watchJobs, watchWorkspace, type WorkspaceBounds } from "../owned/workspaceWatch.ts";
-import { type ContainerContext, type ContainerSettings, controlsOf } from "./container.ts";
+import type { SupervisorLink } from "../supervisor/SupervisorLink.ts";
+import { type ContainerContext, type ContainerSettings, controlsOf, memorySizes } from "./container.ts";
 import { contentsNotes } from "./contents.ts";
 import { Engine, type EngineInfo, type EngineService } from "./Engine.ts";
 import { toSandboxError } from "./EngineError.ts";
@@ -63,6 +65,11 @@ const requireRuntime = (runtime: Option.Option<string>, info: EngineInfo): Effec
   );
 };
 
+const boundedLink = Effect.fnUntraced(function* (link: SupervisorLink, bounds: WorkspaceBounds) {
+  const watched = yield* watchWorkspace(link, bounds);
+  return { ...link, ...watched, jobs: yield* watchJobs(watched, link.jobs) };
+});
+
 /** A running container as its owner's, for the scope: its death is noted and its workspace measured. */
 const owned = Effect.fnUntraced(function* (
   running: RunningSandbox,
@@ -71,6 +78,8 @@ const owned = Effect.fnUntraced(function* (
     readonly onDeath: () => void;
     /** What the workspace may hold where nothing beneath it bounds that. */
     readonly bounds: WorkspaceBounds | undefined;
+    /** What all of it may use. */
+    readonly uses: UseBounds;
   },
 ): Effect.fn.Return<LinkedSandbox, never, Scope.Scope> {
   let released = false;
@@ -88,12 +97,14 @@ const owned = Effect.fnUntraced(function* (
     })
   );
   const served = yield* attended(running.link, options.owner);
-  if (options.bounds === undefined) {
-    return { id: running.id, link: served, isClosed: Effect.sync(running.link.isClosed) };
-  }
-  const watched = yield* watchWorkspace(served, options.bounds);
-  const link = { ...served, ...watched, jobs: yield* watchJobs(watched, served.jobs) };
-  return { id: running.id, link, isClosed: Effect.sync(running.link.isClosed) };
+  const bounded = options.bounds === undefined ? served : yield* boundedLink(served, options.bounds);
+  const { commands, ...noted } = noteCommands(bounded);
+  return {
+    id: running.id,
+    link: { ...bounded, ...noted },
+    isClosed: Effect.sync(running.link.isClosed),
+    seen: { commands, jobs: bounded.jobs.listed, use: measured(running.link.usage, options.uses) },
+  };
 });
 
 /** Removes an owner's workspace and the record of it. */
@@ -175,6 +186,11 @@ const make = Effect.gen(function* (): Effect.gen.Return<
         entries: settings.sandboxEntriesMax,
         ...(!volumeQuota && { mb: settings.sandboxWorkspaceMb }),
       },
+      uses: {
+        memoryMb: settings.sandboxMemoryMb,
+        diskMb: owner.ephemeral ? memorySizes(settings).workspace : settings.sandboxWorkspaceMb,
+        entries: settings.sandboxEntriesMax,
+      },
     });
   });
   const owners = yield* PerOwner.make<LinkedSandbox>({
@@ -197,8 +213,7 @@ const make = Effect.gen(function* (): Effect.gen.Return<
       ),
     ),
     open: (owner) => openReplaceable(owners, deaths, hold, owner),
-    status: owners.status,
-    jobs: (owner) => Effect.map(owners.running(owner), (running) => running?.link.jobs.listed() ?? []),
+    ...lookingAt(owners),
     egress: (owner) => Effect.map(owners.running(owner), (running) => running?.link.egressed?.()),
     stop: (owner) => owners.reset(owner, Effect.void),
     reset: (owner) => {

@@ -8,12 +8,14 @@ import type { SandboxError, SandboxHandle } from "../../../services/Sandbox.ts";
 import type { SupervisorLink } from "../supervisor/SupervisorLink.ts";
 import type { HoldJobs } from "./heldJobs.ts";
 import type { Deaths } from "./deaths.ts";
+import type { Seen } from "./looking.ts";
 import type { Closable, PerOwner } from "./PerOwner.ts";
 
 /** An owner's running sandbox as the port's operations see it. */
 export interface LinkedSandbox extends Closable {
   readonly id: string;
   readonly link: SupervisorLink;
+  readonly seen: Seen;
 }
 
 /** The sandbox of one handle: *live*, or *dead* until the next use replaces it. */

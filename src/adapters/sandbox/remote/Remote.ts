@@ -9,10 +9,19 @@ import { FetchHttpClient, HttpClient } from "effect/http";
 import { Settings } from "../../../config.ts";
 import { ownerKey } from "../../../domain/ids.ts";
 import type { Owner } from "../../../domain/Owner.ts";
-import { FileError, noStreams, Sandbox, type SandboxHandle, type SandboxInfo } from "../../../services/Sandbox.ts";
+import {
+  FileError,
+  noStreams,
+  Sandbox,
+  type SandboxError,
+  type SandboxHandle,
+  type SandboxInfo,
+  unseen,
+} from "../../../services/Sandbox.ts";
+import { sandboxMethods } from "../../../services/sandboxProtocol.ts";
 import { makeDiscovery } from "./discovery.ts";
-import { type Exchange, unavailable } from "./exchange.ts";
-import { askHealth, askReset, handleOf, openHold } from "./handle.ts";
+import { type Exchange, type ExchangeError, unavailable } from "./exchange.ts";
+import { askHealth, askLook, askReset, askStopSandbox, handleOf, openHold } from "./handle.ts";
 
 const info: SandboxInfo = {
   kind: "remote",
@@ -46,6 +55,15 @@ const toolsOnlyHandle = (owner: Owner): SandboxHandle => ({
 /** In whose name the sandboxes' health is asked for; no owner's name looks like it. */
 const nobody: Owner = { principal: "caisson", user: "health", ephemeral: false };
 
+/** What a server of ours tells of a sandbox. */
+type Seen = typeof sandboxMethods.look.result.Type;
+
+const withoutPath = <A>(asked: Effect.Effect<A, ExchangeError>): Effect.Effect<A, SandboxError> =>
+  Effect.catchTag(asked, "FileError", ({ message }) => unavailable(`what names no file was refused: ${message}`));
+
+/** Longest wait for what a sandbox does: measuring one takes two seconds at most. */
+const lookMax = "4 seconds";
+
 /** Longest wait for the health of the sandboxes. */
 const healthMax = "2 seconds";
 
@@ -62,6 +80,17 @@ export const layer = (url: string): Layer.Layer<Sandbox, never, Settings> =>
       const { mcpApiKey } = yield* Settings;
       const exchange: Exchange = { client: yield* HttpClient.HttpClient, mcpUrl: url, key: mcpApiKey };
       const offer = yield* makeDiscovery(exchange);
+      /** What is seen of an owner's sandbox: nothing behind a server that has tools only or does not answer. */
+      const seen = (owner: Owner, measured: boolean): Effect.Effect<Seen> =>
+        offer.pipe(
+          Effect.flatMap(({ _tag }) =>
+            _tag === "ToolsOnly" ? Effect.succeed<Seen>({ look: unseen }) : askLook(exchange, owner, { measured })
+          ),
+          Effect.timeout(lookMax),
+          Effect.catch((error) =>
+            Effect.as(Effect.logDebug("a sandbox of the tool server is not seen", error), { look: unseen })
+          ),
+        );
 
       return Sandbox.of({
         info,
@@ -86,11 +115,13 @@ export const layer = (url: string): Layer.Layer<Sandbox, never, Settings> =>
         }),
         reset: Effect.fnUntraced(function* (owner) {
           if ((yield* offer)._tag === "ToolsOnly") return;
-          yield* Effect.catchTag(
-            askReset(exchange, owner, {}),
-            "FileError",
-            (error) => unavailable(`resetting was refused: ${error.message}`),
-          );
+          yield* withoutPath(askReset(exchange, owner, {}));
+        }),
+        look: (owner) => Effect.map(seen(owner, false), ({ look }) => look),
+        use: (owner) => Effect.map(seen(owner, true), ({ use }) => use),
+        stop: Effect.fnUntraced(function* (owner) {
+          if ((yield* offer)._tag === "ToolsOnly") return;
+          yield* withoutPath(askStopSandbox(exchange, owner, {}));
         }),
       });
     }),

@@ -70,6 +70,12 @@ const askKillJob = asking("killJob", sandboxMethods.killJob);
 /** Destroys an owner's sandbox and workspace. */
 export const askReset = asking("reset", reset);
 
+/** Sees an owner's sandbox without starting one. */
+export const askLook = asking("look", sandboxMethods.look);
+
+/** Stops an owner's sandbox and keeps its files. */
+export const askStopSandbox = asking("stopSandbox", sandboxMethods.stopSandbox);
+
 /** How the sandboxes of the server are. */
 export const askHealth = asking("health", health);
 

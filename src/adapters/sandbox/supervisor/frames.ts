@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 
 /** Version of the protocol, which the supervisor's hello must name. */
-export const protocolVersion = 5;
+export const protocolVersion = 6;
 
 /** Sent first: the supervisor skips whatever an engine delivers before it. */
 export const preamble: Uint8Array = Buffer.from("\x00\xffcaisson-supervisor-1\xff\x00\n", "latin1");
@@ -330,19 +330,25 @@ export const decodeError = (payload: Uint8Array): { readonly code: number; reado
     ? undefined
     : { code: asBuffer(payload).readUInt16BE(0), text: new TextDecoder().decode(payload.subarray(2)) };
 
-/** What a workspace holds. */
+/** What a sandbox holds. */
 export interface Usage {
-  /** Bytes of disk. */
+  /** Bytes of disk of its workspace. */
   readonly bytes: number;
-  /** Files, directories and links, counted no further than was asked. */
+  /** Files, directories and links of its workspace, counted no further than was asked. */
   readonly entries: number;
+  /** Bytes of memory, without cached files that would be given back. */
+  readonly memoryBytes: number;
 }
 
 /** Decodes the answer to a usage frame; undefined when it is malformed. */
 export const decodeUsage = (payload: Uint8Array): Usage | undefined => {
-  if (payload.length !== 16) return undefined;
+  if (payload.length !== 24) return undefined;
   const body = asBuffer(payload);
-  return { bytes: Number(body.readBigUInt64BE(0)), entries: Number(body.readBigUInt64BE(8)) };
+  return {
+    bytes: Number(body.readBigUInt64BE(0)),
+    entries: Number(body.readBigUInt64BE(8)),
+    memoryBytes: Number(body.readBigUInt64BE(16)),
+  };
 };
 
 /** Decodes a count of up to eight bytes; undefined when it is malformed. */
