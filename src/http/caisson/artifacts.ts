@@ -223,9 +223,8 @@ export const make = Effect.gen(function* () {
     const empty: typeof ArtifactList.Type = { object: "list", data: [], has_more: false };
     // An owner of one request has no workspace yet; looking would start a sandbox for nothing.
     if (owner.ephemeral) return empty;
-    if (query.start === "false" && (yield* sandbox.look?.(owner) ?? Effect.succeed(unseen)).state === "none") {
-      return empty;
-    }
+    const { state } = yield* sandbox.look?.(owner) ?? Effect.succeed(unseen);
+    if (query.start === "false" && state === "none") return empty;
     const handle = yield* sandbox.open(owner);
     const files = (yield* handle.changedFiles(since * 1000, filesMax)).filter(({ path }) => isListed(path));
     // A list reads no file: what its image types are worth is decided when one is fetched.

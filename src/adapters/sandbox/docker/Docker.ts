@@ -186,11 +186,7 @@ const make = Effect.gen(function* (): Effect.gen.Return<
         entries: settings.sandboxEntriesMax,
         ...(!volumeQuota && { mb: settings.sandboxWorkspaceMb }),
       },
-      uses: {
-        memoryMb: settings.sandboxMemoryMb,
-        diskMb: owner.ephemeral ? memorySizes(settings).workspace : settings.sandboxWorkspaceMb,
-        entries: settings.sandboxEntriesMax,
-      },
+      uses: usesOf(settings, owner),
     });
   });
   const owners = yield* PerOwner.make<LinkedSandbox>({
@@ -222,6 +218,13 @@ const make = Effect.gen(function* (): Effect.gen.Return<
       return Effect.provideContext(owners.reset(owner, destroy), services);
     },
   };
+});
+
+/** What the sandbox of an owner may use in all; one who is ephemeral works in memory. */
+const usesOf = (settings: ContainerSettings, { ephemeral }: Owner): UseBounds => ({
+  memoryMb: settings.sandboxMemoryMb,
+  diskMb: ephemeral ? memorySizes(settings).workspace : settings.sandboxWorkspaceMb,
+  entries: settings.sandboxEntriesMax,
 });
 
 /** What an operator must weigh of a network that nobody judges. */

@@ -18,7 +18,7 @@ import {
   type SandboxInfo,
   unseen,
 } from "../../../services/Sandbox.ts";
-import { sandboxMethods } from "../../../services/sandboxProtocol.ts";
+import type { sandboxMethods } from "../../../services/sandboxProtocol.ts";
 import { makeDiscovery } from "./discovery.ts";
 import { type Exchange, type ExchangeError, unavailable } from "./exchange.ts";
 import { askHealth, askLook, askReset, askStopSandbox, handleOf, openHold } from "./handle.ts";
