@@ -86,9 +86,10 @@ const Responses = HttpApiBuilder.group(
   Api,
   "responses",
   Effect.fnUntraced(function* (handlers) {
-    const { create, count, compact, retrieve, cancel, remove, inputItems } = yield* responses.make;
+    const { create, connect, count, compact, retrieve, cancel, remove, inputItems } = yield* responses.make;
     return handlers
       .handleRaw("createResponse", () => create)
+      .handleRaw("connectResponses", () => connect)
       .handleRaw("countInputTokens", () => count)
       .handleRaw("compactResponse", () => compact)
       .handleRaw("retrieveResponse", ({ params, query }) => retrieve(params.response, query))

@@ -11,6 +11,7 @@ import { HttpRouter, HttpServer } from "effect/http";
 import { Settings } from "../config.ts";
 import { Runs } from "../runs/Runs.ts";
 import { Identity } from "../services/Identity.ts";
+import { LiveSockets } from "../web/LiveSockets.ts";
 import * as Router from "./router.ts";
 
 /** Time a client has to send its headers, in milliseconds; slower ones hold a socket for nothing. */
@@ -33,24 +34,26 @@ const closesConnections = (server: Server) =>
   );
 
 /** Ends the runs first of all, so that their clients are told before the server waits for its connections. */
-const drained = Layer.effectDiscard(Effect.gen(function* () {
-  const runs = yield* Runs;
-  const { shutdownGraceSeconds } = yield* Settings;
-  yield* Effect.addFinalizer(() => runs.drain(Duration.seconds(shutdownGraceSeconds)));
-}));
+const drained = (sockets: LiveSockets) =>
+  Layer.effectDiscard(Effect.gen(function* () {
+    const runs = yield* Runs;
+    const { shutdownGraceSeconds } = yield* Settings;
+    yield* Effect.addFinalizer(() => Effect.andThen(runs.drain(Duration.seconds(shutdownGraceSeconds)), sockets.leave));
+    yield* Effect.forkScoped(sockets.asking);
+  }));
 
 /**
  * Serves the application until its scope closes; it refuses to serve strangers beyond loopback.
  *
  * *Details*: closing begins no new run, lets running ones end within the grace of the settings and interrupts
- * the rest; a stream then ends with its error frame, and what has not begun is answered 503. The sockets close
- * afterwards.
+ * the rest; a stream then ends with its error frame, and what has not begun is answered 503. WebSockets and the
+ * sockets close afterwards.
  *
  * *Fails with* `ServeError` when the address is taken, `OpenDoorRefused` when it would serve strangers.
  */
 export const serve = Layer.unwrap(
   Effect.gen(function* () {
-    const { apiHost, apiPort } = yield* Settings;
+    const { apiHost, apiPort, bodyBytesMax } = yield* Settings;
     const identity = yield* Identity;
     yield* identity.mayListen(apiHost);
     const server = createServer({
@@ -58,12 +61,13 @@ export const serve = Layer.unwrap(
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
     });
+    const sockets = new LiveSockets();
     const served = HttpRouter.serve(Router.layer, {
       disableLogger: true,
       disableListenLog: true,
       routerConfig: Router.routerConfig,
     });
-    return drained.pipe(
+    return drained(sockets).pipe(
       Layer.provideMerge(served),
       Layer.provideMerge(closesConnections(server)),
       Layer.provideMerge(
@@ -71,6 +75,7 @@ export const serve = Layer.unwrap(
           host: apiHost,
           port: apiPort,
           gracefulShutdownTimeout: lastWritesMax,
+          websocket: { WebSocket: sockets.socketClass, maxPayload: bodyBytesMax },
         }),
       ),
     );

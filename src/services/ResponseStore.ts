@@ -5,7 +5,7 @@
  */
 import { Context, type Effect, type Option, Schema } from "effect";
 import { AgentEvent } from "../domain/AgentEvent.ts";
-import { Message } from "../domain/Message.ts";
+import { Message, toolCallsOf } from "../domain/Message.ts";
 import type { OwnerKey } from "../domain/Owner.ts";
 import type { SessionsUnavailable } from "./Sessions.ts";
 
@@ -27,6 +27,26 @@ export interface Chain {
   /** Ids of calls that have no result yet. */
   readonly openCalls: ReadonlySet<string>;
 }
+
+/** Nothing was said before. */
+export const noChain: Chain = { messages: [], instructions: [], openCalls: new Set() };
+
+/** The calls that have no result after a turn, those before it given. */
+export const openAfter = (before: ReadonlySet<string>, { messages }: ResponseTurn): ReadonlySet<string> => {
+  const open = new Set(before);
+  for (const message of messages) {
+    for (const { id } of toolCallsOf(message)) open.add(id);
+    if (message.role === "tool") open.delete(message.callId);
+  }
+  return open;
+};
+
+/** A chain with one more turn at its end. */
+export const chainAfter = (chain: Chain, turn: ResponseTurn): Chain => ({
+  messages: [...chain.messages, ...turn.messages],
+  instructions: turn.instructions.length === 0 ? chain.instructions : [...chain.instructions, ...turn.instructions],
+  openCalls: openAfter(chain.openCalls, turn),
+});
 
 /** A response as it is kept. */
 export const StoredResponse = Schema.Struct({

@@ -162,6 +162,8 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
   "src/http/openai/responses/seal.ts sealText": (f, text) => f("secret", ownerKeyOfTests, text),
   "src/http/openai/responses/seal.ts openText": (f, text) => f("secret", ownerKeyOfTests, text),
   "src/http/openai/responses/ids.ts itemId": (f, text) => f("msg", text, 1),
+  "src/http/openai/responses/socket/frames.ts readFrame": (f, text) =>
+    Effect.runSync(f(JSON.stringify({ type: "response.create", stream_id: text, input: text }))),
   "src/http/openai/responses/readInput.ts listed": (f, text) => f([{ role: "user", content: text }], text),
   "src/http/caisson/byteRange.ts readRange": (f, text) => f(text, 1_000),
 };

@@ -4,9 +4,15 @@
  * A response that has ended never changes, so a chain stays what it is until one of its responses goes: by its
  * retention, which the chain knows, or by somebody's wish, which changes the version of the store.
  */
-import { toolCallsOf } from "../../domain/Message.ts";
 import type { OwnerKey } from "../../domain/Owner.ts";
-import { type Chain, chainMax, type ResponseTurn } from "../../services/ResponseStore.ts";
+import {
+  type Chain,
+  chainAfter,
+  chainMax,
+  noChain,
+  openAfter,
+  type ResponseTurn,
+} from "../../services/ResponseStore.ts";
 
 /** Memory of all chains that are kept, in characters; those used longest ago go first. */
 const charactersMax = 32 * 1024 * 1024;
@@ -31,28 +37,11 @@ export interface Link {
   readonly characters: number;
 }
 
-const empty: Chain = { messages: [], instructions: [], openCalls: new Set() };
-
-const openAfter = (before: ReadonlySet<string>, { messages }: ResponseTurn): ReadonlySet<string> => {
-  const open = new Set(before);
-  for (const message of messages) {
-    for (const { id } of toolCallsOf(message)) open.add(id);
-    if (message.role === "tool") open.delete(message.callId);
-  }
-  return open;
-};
-
-const joined = (chain: Chain, turn: ResponseTurn): Chain => ({
-  messages: [...chain.messages, ...turn.messages],
-  instructions: turn.instructions.length === 0 ? chain.instructions : [...chain.instructions, ...turn.instructions],
-  openCalls: openAfter(chain.openCalls, turn),
-});
-
 /** The chain of turns in their order. */
 export const chainOf = (turns: ReadonlyArray<ResponseTurn>): Chain => ({
   messages: turns.flatMap(({ messages }) => messages),
   instructions: turns.flatMap(({ instructions }) => instructions),
-  openCalls: turns.reduce(openAfter, empty.openCalls),
+  openCalls: turns.reduce(openAfter, noChain.openCalls),
 });
 
 /** The chain of links in their order, none of which goes on any more. */
@@ -105,7 +94,7 @@ export class Chains {
     const before = this.#known.get(owner)?.get(previous);
     if (before === undefined || before.links >= chainMax) return;
     this.add(owner, id, {
-      chain: joined(before.chain, link.turn),
+      chain: chainAfter(before.chain, link.turn),
       links: before.links + 1,
       version: before.version,
       expiresAtMs: Math.min(before.expiresAtMs, link.expiresAtMs),
@@ -119,7 +108,7 @@ export class Chains {
     if (before === undefined) return;
     if (before.version !== from) return this.delete(owner, id);
     this.add(owner, id, {
-      chain: joined(before.chain, link.turn),
+      chain: chainAfter(before.chain, link.turn),
       links: before.links + 1,
       version: to,
       expiresAtMs: Math.min(before.expiresAtMs, link.expiresAtMs),

@@ -23,3 +23,20 @@ export interface RequestNotes {
 
 /** The notes of the current request; outside a request they are written into the void. */
 export const RequestNotes = Context.Reference<RequestNotes>("caisson/http/RequestNotes", { defaultValue: () => ({}) });
+
+/** What the access line says of a request's run: what it did, what it used, what it cost and how it ended. */
+export const runFields = (run: RequestNotes["run"]) => {
+  if (run === undefined) return {};
+  const { id, totals: { turns, tools, failedTools, usage, costUsd, finish } } = run;
+  return {
+    run: id,
+    turns,
+    tools,
+    ...(failedTools > 0 && { failed_tools: failedTools }),
+    input_tokens: usage.inputTokens,
+    cached_input_tokens: usage.cachedInputTokens,
+    output_tokens: usage.outputTokens,
+    ...(costUsd !== undefined && { cost_usd: costUsd }),
+    ...(finish !== undefined && { finish }),
+  };
+};

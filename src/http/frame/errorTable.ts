@@ -20,6 +20,9 @@ type OwnError =
   | SessionsUnavailable
   | SpendingLimitReached;
 
+/** Connections are given back within minutes, when their clients are done. */
+const connectionsRetryMs = 30_000;
+
 const ownRows: Rows<OwnError> = {
   InvalidRequest: invalid(400, null, "A field is wrong, or a parameter is not supported.", {
     message: ({ why }) => why,
@@ -109,6 +112,23 @@ const ownRows: Rows<OwnError> = {
     "idempotency_key_reused",
     "An Idempotency-Key came with another request before.",
     { message: () => "This Idempotency-Key was used with a different request." },
+  ),
+  UpgradeRequired: invalid(426, "upgrade_required", "The URL is for WebSockets: the request asks for none.", {
+    message: () => "This URL is for WebSockets. Send 'Upgrade: websocket', or use POST.",
+    headers: () => ({ upgrade: "websocket" }),
+  }),
+  TooManyConnections: server(503, "too_many_connections", true, "Too many WebSockets are open at once.", {
+    message: ({ limit }) => `At most ${limit} WebSockets may be open at once. Please close some, or try again later.`,
+    retryAfterMs: () => connectionsRetryMs,
+  }),
+  ConnectionLimitReached: invalid(
+    400,
+    "websocket_connection_limit_reached",
+    "A WebSocket was open for as long as one may be; told as a frame before it is closed.",
+    {
+      message: ({ minutes }) =>
+        `Responses websocket connection limit reached (${minutes} minutes). Create a new websocket connection to continue.`,
+    },
   ),
   SpendingLimitReached: {
     status: 429,

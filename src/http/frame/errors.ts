@@ -63,6 +63,19 @@ export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound"
 /** The user's sandbox has no such job, or forgot it. */
 export class JobNotFound extends Schema.TaggedError<JobNotFound>()("JobNotFound", { id: Schema.String }) {}
 
+/** The URL is for WebSockets. */
+export class UpgradeRequired extends Schema.TaggedError<UpgradeRequired>()("UpgradeRequired", {}) {}
+
+/** Too many WebSockets are open at once. */
+export class TooManyConnections extends Schema.TaggedError<TooManyConnections>()("TooManyConnections", {
+  limit: Schema.Int,
+}) {}
+
+/** A WebSocket was open for as long as one may be. */
+export class ConnectionLimitReached extends Schema.TaggedError<ConnectionLimitReached>()("ConnectionLimitReached", {
+  minutes: Schema.Int,
+}) {}
+
 /** The user has no such response, or it has expired. */
 export class ResponseNotFound extends Schema.TaggedError<ResponseNotFound>()("ResponseNotFound", {
   id: Schema.String,
@@ -86,6 +99,9 @@ export type HttpError =
   | RunError
   | SharedError
   | InvalidRequest
+  | UpgradeRequired
+  | TooManyConnections
+  | ConnectionLimitReached
   | UnknownUrl
   | MethodNotAllowed
   | ArtifactNotFound

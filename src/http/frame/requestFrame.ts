@@ -13,7 +13,7 @@ import { type BeginSpan, endRequestSpan } from "../../telemetry/requestSpan.ts";
 import type { RequestMeter } from "../../telemetry/RequestMeter.ts";
 import { clientGone, requestIdOf } from "../../web/requestIds.ts";
 import type { LoopWatchService } from "../../web/LoopWatch.ts";
-import { RequestNotes } from "./RequestNotes.ts";
+import { RequestNotes, runFields } from "./RequestNotes.ts";
 import { refused } from "./respond.ts";
 
 /** The methods of every path that is there; a segment such as `:model` stands for any one segment. */
@@ -97,23 +97,6 @@ export const envelope = (table: MethodTable, bodyBytesMax: number) =>
       ),
     { global: true },
   );
-
-/** What the access line says of a request's run: what it did, what it used, what it cost and how it ended. */
-const runFields = (run: RequestNotes["run"]) => {
-  if (run === undefined) return {};
-  const { id, totals: { turns, tools, failedTools, usage, costUsd, finish } } = run;
-  return {
-    run: id,
-    turns,
-    tools,
-    ...(failedTools > 0 && { failed_tools: failedTools }),
-    input_tokens: usage.inputTokens,
-    cached_input_tokens: usage.cachedInputTokens,
-    output_tokens: usage.outputTokens,
-    ...(costUsd !== undefined && { cost_usd: costUsd }),
-    ...(finish !== undefined && { finish }),
-  };
-};
 
 /** The path of a request, without what stands behind it. */
 const pathOf = ({ url }: HttpServerRequest.HttpServerRequest): string => url.split("?")[0] ?? "";

@@ -49,6 +49,13 @@ export class ResponsesGroup extends HttpApiGroup.make("responses")
       summary: "Make a response with the tools that the request names",
       description: "One JSON object, or server-sent events with `stream: true`.",
     })),
+    HttpApiEndpoint.get("connectResponses", "/responses", {
+      success: HttpApiSchema.Empty(101),
+      error: failsWith("UpgradeRequired", "TooManyConnections"),
+    }).annotateMerge(OpenApi.annotations({
+      summary: "Connect a WebSocket on which responses are made",
+      description: "Each `response.create` frame is a request; the events of its response are frames.",
+    })),
     HttpApiEndpoint.post("countInputTokens", "/responses/input_tokens", {
       payload: ResponseRequest,
       success: InputTokens,

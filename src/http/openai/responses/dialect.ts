@@ -141,8 +141,8 @@ export class ResponseDialect {
     });
   }
 
-  /** The run has failed. */
-  fail(error: ErrorEnvelope["error"]): ReadonlyArray<ResponseEvent> {
+  /** The run has failed; `once` leaves it at one event, where whoever listens takes an error for the end. */
+  fail(error: ErrorEnvelope["error"], { once = false } = {}): ReadonlyArray<ResponseEvent> {
     const left = [...this.#leftOpen()];
     const code = error.code ?? "server_error";
     const told = { ...error, code };
@@ -150,7 +150,7 @@ export class ResponseDialect {
     // OpenAI's documents and its servers disagree on the form: both stand in one event.
     return [
       ...left,
-      this.#event("error", { code, message: error.message, param: error.param, error: told }),
+      ...(once ? [] : [this.#event("error", { code, message: error.message, param: error.param, error: told })]),
       this.#event("response.failed", { response: this.#response }),
     ];
   }

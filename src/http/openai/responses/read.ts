@@ -8,11 +8,11 @@ import { headOf } from "../../../domain/cutText.ts";
 import { principalName } from "../../../domain/identity.ts";
 import { ownerKey } from "../../../domain/ids.ts";
 import type { Message } from "../../../domain/Message.ts";
-import type { Owner } from "../../../domain/Owner.ts";
+import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { type RunRequest, Runs } from "../../../runs/Runs.ts";
 import { Model, type ModelParameters, type ResponseFormat } from "../../../services/Model.ts";
 import { ConversationStore, type ConversationStoreService } from "../../../services/ConversationStore.ts";
-import { ResponseStore, type ResponseTurn } from "../../../services/ResponseStore.ts";
+import { ResponseStore, type ResponseTurn, type StoredResponse } from "../../../services/ResponseStore.ts";
 import { Sessions } from "../../../services/Sessions.ts";
 import { WebhookOutbox, type WebhookOutboxService } from "../../../services/WebhookOutbox.ts";
 import { Bodies, parseJson } from "../../../web/body.ts";
@@ -47,6 +47,16 @@ export interface Asked {
   readonly user: string;
   /** The request says which model is to answer it. */
   readonly namesModel: boolean;
+  /** Under whom it is kept. */
+  readonly keeper: OwnerKey;
+  /** The record of a response in which nothing is answered: what is said in it is remembered. */
+  readonly unanswered: (body: JsonObject) => StoredResponse;
+}
+
+/** How requests are read. */
+export interface Reading {
+  /** Every response is given to the store, which sorts out by itself those that are not to be stored. */
+  readonly keepsAll: boolean;
 }
 
 const invalid = (param: string | null, why: string, code: string | null = "invalid_value") =>
@@ -72,8 +82,7 @@ const whyMax = 300;
 /** Fields of OpenAI's that are refused, because leaving them out would change what the client means. */
 const refusedFields: ReadonlyArray<string> = ["prompt"];
 
-const decode = Effect.fnUntraced(function* (text: string) {
-  const body = yield* parseJson(text);
+const decode = Effect.fnUntraced(function* (body: unknown) {
   if (!isObject(body) || Array.isArray(body)) {
     return yield* invalid(null, "Expected the body to be a JSON object", "invalid_type");
   }
@@ -174,9 +183,40 @@ const placed = (
   };
 };
 
-/** Makes the reader of requests. */
-export const makeRead = Effect.gen(function* () {
-  const bodies = yield* Bodies;
+/** What a request says of its run beside what is said in it. */
+const optionsOf = (body: ResponseRequest, offer: Offer) => ({
+  parameters: parametersOf(body, offer),
+  clientTools: offer.tools.map(({ declaration }) => declaration),
+  useTools: false,
+  detached: body.background ?? false,
+  ...(typeof body.max_tool_calls === "number" && { ownCallsMax: body.max_tool_calls }),
+  ...(body.truncation && { truncation: body.truncation }),
+});
+
+/** How a request wants to be answered. */
+const manner = (body: ResponseRequest): Pick<Asked, "streams" | "background" | "namesModel"> => ({
+  streams: body.stream === true,
+  background: body.background ?? false,
+  namesModel: typeof body.model === "string",
+});
+
+/** The record of a response that only remembers what was said. */
+const unansweredOf = (
+  { begun, previous, input }: Pick<Keeping, "begun" | "previous" | "input">,
+  { messages, instructions }: Input,
+  body: JsonObject,
+): StoredResponse => ({
+  id: String(begun["id"]),
+  previous,
+  body,
+  input,
+  events: [],
+  turn: { messages, instructions },
+  aliveUntilMs: 0,
+});
+
+/** Makes the reader of bodies; `answered` says whether a model is to answer. */
+export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) {
   const models = yield* Model;
   const store = yield* ResponseStore;
   const runs = yield* Runs;
@@ -188,12 +228,9 @@ export const makeRead = Effect.gen(function* () {
 
   const equip = yield* makeEquip;
 
-  return Effect.gen(function* () {
-    const request = yield* HttpServerRequest.HttpServerRequest;
+  return Effect.fnUntraced(function* (sent: unknown, answered = true) {
     const caller = yield* Caller;
-    const typed = caller.identity.principal.kind === "anonymous";
-    const text = yield* bodies.text(request, { bytesMax: settings.bodyBytesMax, typed });
-    const body = yield* decode(text);
+    const body = yield* decode(sent);
     const stored = body.store ?? true;
     const background = body.background ?? false;
     if (background && !stored) return yield* invalid("background", "Background mode requires 'store' to be true.");
@@ -210,7 +247,7 @@ export const makeRead = Effect.gen(function* () {
       keepsFiles: (body.tools ?? []).some(isHosted),
     });
     const history = chain.messages;
-    if (history.length + said.messages.length === 0) {
+    if (answered && history.length + said.messages.length === 0) {
       return yield* invalid("input", "Missing required parameter: 'input'.", "missing_required_parameter");
     }
     const refused = unmatched(chain, said.messages);
@@ -227,30 +264,37 @@ export const makeRead = Effect.gen(function* () {
       ...said.instructions,
     ];
     const keep = { store, begun, previous, background, draining: runs.draining, input: listed(items, id), history };
-    const run: RunRequest = {
-      ...placed({ ...keep, owner, said, stored, conversation, conversations, outbox }),
+    const place = placed({ ...keep, owner, said, stored: stored || keepsAll, conversation, conversations, outbox });
+    const run = {
+      ...place,
       owner: stored ? owner : { ...owner, ephemeral: true },
-      model: splitModel(modelName).model,
       messages: said.messages,
       instructions,
-      parameters: parametersOf(body, offer),
-      clientTools: offer.tools.map(({ declaration }) => declaration),
-      useTools: false,
-      detached: background,
-      ...(typeof body.max_tool_calls === "number" && { ownCallsMax: body.max_tool_calls }),
-      ...(body.truncation && { truncation: body.truncation }),
     };
     const asked: Asked = {
-      run,
+      run: { ...run, model: splitModel(modelName).model, ...optionsOf(body, offer) },
       kit: equip(owner, offer.hosted, { items, previous, conversation }),
       begun,
       further: said.tools,
-      streams: body.stream === true,
       stored,
-      background,
-      namesModel: typeof body.model === "string",
       user: owner.user === "" ? owner.principal : `${owner.principal}/${owner.user}`,
+      keeper: ownerKey(owner),
+      unanswered: (body) => unansweredOf(keep, said, body),
+      ...manner(body),
     };
     return asked;
+  });
+});
+
+/** Makes the reader of requests. */
+export const makeRead = Effect.gen(function* () {
+  const bodies = yield* Bodies;
+  const { bodyBytesMax } = yield* Settings;
+  const readBody = yield* makeReadBody({ keepsAll: false });
+  return Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest;
+    const typed = (yield* Caller).identity.principal.kind === "anonymous";
+    const text = yield* bodies.text(request, { bytesMax: bodyBytesMax, typed });
+    return yield* readBody(yield* parseJson(text));
   });
 });

@@ -5,7 +5,7 @@ import { Effect, Option, Schema } from "effect";
 import { ownerKey } from "../../../domain/ids.ts";
 import { type Message, toolCallsOf } from "../../../domain/Message.ts";
 import type { Owner } from "../../../domain/Owner.ts";
-import type { Chain, ResponseStoreService } from "../../../services/ResponseStore.ts";
+import { type Chain, noChain, type ResponseStoreService } from "../../../services/ResponseStore.ts";
 import { quoted } from "../../../web/errors/Row.ts";
 import type { ConversationStoreService } from "../../../services/ConversationStore.ts";
 import { ConversationNotFound, InvalidRequest } from "../../frame/errors.ts";
@@ -21,9 +21,6 @@ const invalid = (param: string, why: string, code: string | null) => new Invalid
 
 /** What stands before the words of a compaction. */
 const handover = "What was said and done before, in short:";
-
-/** Nothing was said before. */
-const nothing: Chain = { messages: [], instructions: [], openCalls: new Set() };
 
 /** Each call has its output, and each output its call; the first that has not, as OpenAI refuses it. */
 export const unmatched = (
@@ -84,7 +81,7 @@ export const recall = (
       const chain = yield* conversations.chain(ownerKey(owner), conversation);
       return Option.isSome(chain) ? chain.value : yield* new ConversationNotFound({ id: conversation });
     }
-    if (previous === null) return nothing;
+    if (previous === null) return noChain;
     const chain = yield* store.chain(ownerKey(owner), previous);
     if (Option.isSome(chain)) return chain.value;
     const why = `Previous response with id '${quoted(previous)}' not found.`;

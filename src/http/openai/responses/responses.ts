@@ -12,6 +12,7 @@ import { json, refused } from "../../frame/respond.ts";
 import { makeCompact } from "./compact.ts";
 import { ResponseDialect } from "./dialect.ts";
 import { type Asked, makeRead } from "./read.ts";
+import { makeConnect } from "./socket/connect.ts";
 import { makeStored } from "./stored.ts";
 import { streamed } from "./stream.ts";
 import type { JsonObject } from "./wire.ts";
@@ -66,5 +67,5 @@ export const make = Effect.gen(function* () {
     return yield* Effect.annotateLogs(respond(asked), { user: notes.user, model: notes.model });
   });
 
-  return { create, ...stored, ...(yield* makeCompact(read)) };
+  return { create, connect: yield* makeConnect, ...stored, ...(yield* makeCompact(read)) };
 });

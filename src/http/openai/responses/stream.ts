@@ -16,7 +16,7 @@ import { tellError } from "./keep.ts";
  * Silence after which a stream says again that it goes on: Codex gives up after five minutes without an event, and
  * comments are none.
  */
-const silenceMax = Duration.minutes(1);
+export const silenceMax = Duration.minutes(1);
 
 /** Frames behind a number; the first event has the number 0. */
 export const framesAfter = (events: ReadonlyArray<ResponseEvent>, after: number): string => {
