@@ -18,6 +18,7 @@ import { linkKeys, openPlace } from "../../src/http/caisson/sealedLinks.ts";
 import { decodeRequest } from "../../src/http/openai/decode.ts";
 import { readUserMessage } from "../../src/http/openai/contentParts.ts";
 import { readInput } from "../../src/http/openai/responses/readInput.ts";
+import { readFrame } from "../../src/http/openai/responses/socket/frames.ts";
 import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
 import { Settings } from "../../src/config.ts";
 import { makeRemoteCommands } from "../../src/mcp/remoteCommands.ts";
@@ -162,8 +163,6 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
   "src/http/openai/responses/seal.ts sealText": (f, text) => f("secret", ownerKeyOfTests, text),
   "src/http/openai/responses/seal.ts openText": (f, text) => f("secret", ownerKeyOfTests, text),
   "src/http/openai/responses/ids.ts itemId": (f, text) => f("msg", text, 1),
-  "src/http/openai/responses/socket/frames.ts readFrame": (f, text) =>
-    Effect.runSync(f(JSON.stringify({ type: "response.create", stream_id: text, input: text }))),
   "src/http/openai/responses/readInput.ts listed": (f, text) => f([{ role: "user", content: text }], text),
   "src/http/caisson/byteRange.ts readRange": (f, text) => f(text, 1_000),
 };
@@ -212,6 +211,7 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/http/openai/contentParts.ts readUserMessage": "tried as a decoder below",
   "src/web/body.ts parseJson": "tried as a chat request's body below",
   "src/http/openai/decode.ts decodeRequest": "tried as a decoder below",
+  "src/http/openai/responses/socket/frames.ts readFrame": "tried as a decoder below",
   "src/http/openai/containers/wish.ts readWish": "compares words with a few of ours",
   "src/runs/unnamedOwners.ts conversationNamed": "an operator's own command",
   "src/services/Tracing.ts traced": "names of spans are ours",
@@ -348,6 +348,8 @@ const decoders: Readonly<Record<string, Call>> = {
   "a chat request's body": (text) => Effect.runPromiseExit(decodeRequest(text)),
   "a chat request's text": (text) =>
     Effect.runPromiseExit(decodeRequest(chat(`[{"role":"user","content":${json(text)}}]`))),
+  "a frame of a WebSocket": (text) =>
+    Effect.runPromiseExit(readFrame(JSON.stringify({ type: "response.create", stream_id: text, input: text }))),
   "a chat request's keys": (text) => Effect.runPromiseExit(decodeRequest(`{${json(text)}:1,"messages":[]}`)),
   "an image's address": (text) =>
     Effect.runPromiseExit(
