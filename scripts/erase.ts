@@ -1,5 +1,6 @@
 /**
- * Erases everything that is kept about a user: sessions, stored responses, conversations and containers, sandbox and workspace.
+ * Erases everything that is kept about a user: sessions, stored responses, conversations, containers and files,
+ * sandbox and workspace.
  *
  *   deno task erase PRINCIPAL [USER]
  *   deno task erase PRINCIPAL --conversation CALL_ID
@@ -9,9 +10,10 @@
 import { Effect, Layer, Option, Schema } from "effect";
 import { erase } from "../src/runs/erase.ts";
 import { conversationNamed } from "../src/runs/unnamedOwners.ts";
-import { containers, conversations, responses, runStore, sandbox, sessions, snapshotStore } from "../src/app.ts";
+import { containers, conversations, files, responses, runStore, sandbox, sessions, snapshotStore } from "../src/app.ts";
 import type { ConfigurationRefused, Settings } from "../src/config.ts";
 import type { Owner } from "../src/domain/Owner.ts";
+import type { FilesUnavailable } from "../src/services/FileStore.ts";
 import type { SandboxError } from "../src/services/Sandbox.ts";
 import type { SnapshotsUnavailable } from "../src/services/SnapshotStore.ts";
 import type { Sessions, SessionsUnavailable } from "../src/services/Sessions.ts";
@@ -19,7 +21,13 @@ import { settingsLayer } from "./settings.ts";
 
 /** What stood in the way, and what to do about it. */
 const messageOf = (
-  error: ConfigurationRefused | SandboxError | SessionsUnavailable | SnapshotsUnavailable | NoConversation,
+  error:
+    | ConfigurationRefused
+    | SandboxError
+    | SessionsUnavailable
+    | SnapshotsUnavailable
+    | FilesUnavailable
+    | NoConversation,
 ): string => {
   if (error._tag === "ConfigurationRefused" || error._tag === "NoConversation") return error.message;
   const said = `${error.message}: ${error.detail}`;
@@ -57,6 +65,7 @@ if (principal === "anonymous" && user === "" && call === "") {
           sessions,
           responses,
           conversations,
+          files,
           runStore,
           snapshotStore,
         ),

@@ -49,6 +49,7 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
 export const roomTable: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<string>>>>> = {
   "src/adapters": {
     containers: ["redis", "sqlite"],
+    files: ["redis", "sqlite"],
     converter: [],
     egress: [],
     identity: [],

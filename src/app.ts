@@ -14,6 +14,8 @@ import * as Model from "./adapters/model/Configured.ts";
 import { loadTable } from "./adapters/model/modelTable.ts";
 import * as PromptTexts from "./adapters/promptTexts/Files.ts";
 import * as RunStore from "./adapters/runStore/Configured.ts";
+import * as FileBytes from "./adapters/files/Disk.ts";
+import * as FileStores from "./adapters/files/Configured.ts";
 import * as RunLedger from "./adapters/runs/Configured.ts";
 import * as SandboxChoice from "./adapters/sandbox/choice.ts";
 import * as ContainerStores from "./adapters/containers/Configured.ts";
@@ -21,6 +23,7 @@ import * as Responses from "./adapters/responses/Configured.ts";
 import * as Webhooks from "./adapters/responses/webhooks/Configured.ts";
 import * as Conversations from "./adapters/responses/conversations/Configured.ts";
 import * as Containers from "./runs/Containers.ts";
+import * as Files from "./runs/Files.ts";
 import * as Sessions from "./adapters/sessions/Configured.ts";
 import * as Skills from "./adapters/skills/Disk.ts";
 import * as SnapshotStore from "./adapters/snapshots/Disk.ts";
@@ -146,6 +149,14 @@ export const conversations = Conversations.layer;
 /** Containers of clients, in the store beside the sessions; needs the Sandbox port. */
 export const containers = Containers.layer.pipe(Layer.provideMerge(ContainerStores.layer));
 
+const fileStores = Layer.merge(FileStores.layer, FileBytes.layer);
+
+/** Files of `/v1/files`: records beside the sessions, bytes in the data directory. */
+export const files = Layer.provide(Files.layer, fileStores);
+
+/** The same with what sweeps bytes that a crash left. */
+const filesSwept = Layer.merge(Files.layer, Files.sweeping).pipe(Layer.provide(fileStores));
+
 /**
  * The Model port over every configured provider; the routing table names variables that hold keys.
  *
@@ -262,7 +273,7 @@ export const runs = Runs.layer.pipe(
 );
 
 /** Every port of the agent API with the agent and its runs on top. */
-export const services = Layer.mergeAll(Runs.layer, containers).pipe(
+export const services = Layer.mergeAll(Runs.layer, containers, filesSwept).pipe(
   Layer.provideMerge(measuredAgent(agent)),
   Layer.provideMerge(snapshots),
   Layer.provideMerge(

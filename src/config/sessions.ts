@@ -43,6 +43,20 @@ export const sessionsRows = {
     unit: "days",
     why: "Time for which a conversation of /v1/conversations is kept after it was changed last.",
   }),
+  fileRetentionDays: number("CAISSON_FILE_RETENTION_DAYS", {
+    default: 365,
+    least: 0.05,
+    most: 3650,
+    unit: "days",
+    why: "Time for which a file of /v1/files is kept after it was sent; its client may ask for less.",
+  }),
+  filesMb: number("CAISSON_FILES_MB", {
+    default: 2048,
+    least: 1,
+    most: 1048576,
+    unit: "MB",
+    why: "What the files of one user in /v1/files may take together.",
+  }),
   onSessionEnd: choice("CAISSON_ON_SESSION_END", {
     choices: ["keep", "reset"],
     default: "keep",

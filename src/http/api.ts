@@ -12,6 +12,7 @@ import { finishDocument } from "./frame/openapi.ts";
 import { V1Group } from "./openai/contract.ts";
 import { ConversationsGroup } from "./openai/conversations/contract.ts";
 import { ContainersGroup } from "./openai/containers/contract.ts";
+import { FilesGroup } from "./openai/files/contract.ts";
 import { ResponsesGroup } from "./openai/responses/contract.ts";
 
 /** The whole API. */
@@ -20,6 +21,7 @@ export class Api extends HttpApi.make("caisson")
   .add(ResponsesGroup)
   .add(ConversationsGroup)
   .add(ContainersGroup)
+  .add(FilesGroup)
   .add(ArtifactsGroup)
   .add(SessionsGroup)
   .add(RunsGroup)

@@ -24,6 +24,7 @@ import { envelope, requestLog, routeIn } from "./frame/requestFrame.ts";
 import * as conversations from "./openai/conversations/conversations.ts";
 import * as containerFiles from "./openai/containers/files.ts";
 import * as containers from "./openai/containers/containers.ts";
+import * as files from "./openai/files/files.ts";
 import * as Webhooks from "./openai/responses/webhooks/deliver.ts";
 import * as responses from "./openai/responses/responses.ts";
 import * as runs from "./caisson/runs.ts";
@@ -135,6 +136,20 @@ const ClientContainers = HttpApiBuilder.group(
   }),
 );
 
+const ClientFiles = HttpApiBuilder.group(
+  Api,
+  "files",
+  Effect.fnUntraced(function* (handlers) {
+    const { create, list, retrieve, content, remove } = yield* files.make;
+    return handlers
+      .handle("createFile", ({ query }) => create(query))
+      .handle("listFiles", ({ query }) => list(query))
+      .handle("retrieveFile", ({ params, query }) => retrieve(params.file, query))
+      .handleRaw("fileContent", ({ params, query }) => content(params.file, query))
+      .handle("deleteFile", ({ params, query }) => remove(params.file, query));
+  }),
+);
+
 const StoredSessions = HttpApiBuilder.group(
   Api,
   "sessions",
@@ -226,7 +241,18 @@ const Frame = Layer.unwrap(Effect.gen(function* () {
 /** The routes of the whole API, to be served by any host. */
 export const layer = Layer.mergeAll(
   HttpApiBuilder.layer(Api).pipe(
-    Layer.provide([System, V1, Responses, Conversations, ClientContainers, StoredSessions, Artifacts, GoingOn, Usage]),
+    Layer.provide([
+      System,
+      V1,
+      Responses,
+      Conversations,
+      ClientContainers,
+      ClientFiles,
+      StoredSessions,
+      Artifacts,
+      GoingOn,
+      Usage,
+    ]),
     Layer.provide([Bodies.layer, Caller.layer, Failures.layer]),
   ),
   docs.layer,

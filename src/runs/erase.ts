@@ -6,6 +6,8 @@ import { ownerKey } from "../domain/ids.ts";
 import type { Owner } from "../domain/Owner.ts";
 import { ConversationStore } from "../services/ConversationStore.ts";
 import { Containers } from "./Containers.ts";
+import { Files } from "./Files.ts";
+import type { FilesUnavailable } from "../services/FileStore.ts";
 import { ResponseStore } from "../services/ResponseStore.ts";
 import { RunStore } from "../services/RunStore.ts";
 import { Sandbox, type SandboxError } from "../services/Sandbox.ts";
@@ -18,14 +20,14 @@ export interface Erased {
 }
 
 /**
- * Removes an owner's sessions, stored responses, conversations and containers where there are stores of them, sandbox,
- * workspace and snapshots.
+ * Removes an owner's sessions, stored responses, conversations, containers and files where there are stores of them,
+ * sandbox, workspace and snapshots.
  *
  * *Details*: it goes on until a list of the owner's sessions is empty, so a session that is stored
  * meanwhile is removed as well. Erasing again is harmless.
  *
- * *Fails with* `SessionsUnavailable`, `SandboxError` or `SnapshotsUnavailable`; what was erased until then stays
- * erased.
+ * *Fails with* `SessionsUnavailable`, `SandboxError`, `SnapshotsUnavailable` or `FilesUnavailable`; what was erased
+ * until then stays erased.
  *
  * *Example* (forget a user):
  *
@@ -50,7 +52,11 @@ export interface Erased {
 export const erase = Effect.fn("erase")(
   function* (
     owner: Owner,
-  ): Effect.fn.Return<Erased, SessionsUnavailable | SandboxError | SnapshotsUnavailable, Sessions | Sandbox> {
+  ): Effect.fn.Return<
+    Erased,
+    SessionsUnavailable | SandboxError | SnapshotsUnavailable | FilesUnavailable,
+    Sessions | Sandbox
+  > {
     const sessions = yield* Sessions;
     const sandbox = yield* Sandbox;
     yield* sandbox.reset(owner);
@@ -62,6 +68,8 @@ export const erase = Effect.fn("erase")(
     yield* (yield* RunStore).erase(ownerKey(owner));
     const containers = yield* Effect.serviceOption(Containers);
     if (Option.isSome(containers)) yield* containers.value.erase(owner);
+    const files = yield* Effect.serviceOption(Files);
+    if (Option.isSome(files)) yield* files.value.erase(owner);
     let removed = 0;
     for (;;) {
       const left = yield* sessions.list(ownerKey(owner));

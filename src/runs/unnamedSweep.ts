@@ -7,6 +7,7 @@ import { Clock, Duration, Effect, Layer, Schedule } from "effect";
 import { Settings } from "../config.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { Sandbox, SandboxError } from "../services/Sandbox.ts";
+import type { FilesUnavailable } from "../services/FileStore.ts";
 import type { SnapshotsUnavailable } from "../services/SnapshotStore.ts";
 import { Sessions, type SessionsUnavailable } from "../services/Sessions.ts";
 import { erase } from "./erase.ts";
@@ -27,7 +28,7 @@ const eraseOne = Effect.fnUntraced(function* (
   const sessions = yield* Sessions;
   return yield* erase(owner).pipe(
     Effect.as(true),
-    Effect.catch((error: SandboxError | SessionsUnavailable | SnapshotsUnavailable) =>
+    Effect.catch((error: SandboxError | SessionsUnavailable | SnapshotsUnavailable | FilesUnavailable) =>
       Effect.logWarning("a conversation that nobody goes on with was not erased", error).pipe(
         Effect.andThen(sessions.noteUnnamed(owner, unusedSinceMs)),
         Effect.as(false),

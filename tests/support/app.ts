@@ -10,6 +10,9 @@ import * as Limits from "../../src/adapters/limits/Configured.ts";
 import * as RunLedger from "../../src/adapters/runs/Configured.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import * as MemoryContainers from "../../src/adapters/containers/Memory.ts";
+import * as FileBytes from "../../src/adapters/files/Disk.ts";
+import * as MemoryFiles from "../../src/adapters/files/Memory.ts";
+import * as Files from "../../src/runs/Files.ts";
 import * as Containers from "../../src/runs/Containers.ts";
 import * as MemoryResponses from "../../src/adapters/responses/Memory.ts";
 import * as MemoryWebhooks from "../../src/adapters/responses/webhooks/Memory.ts";
@@ -77,7 +80,11 @@ export const services = (
     sandbox.layer,
     usageLedger === undefined ? Layer.empty : Layer.succeed(UsageLedger, usageLedger),
   ).pipe(Layer.provideMerge(configured));
-  return Layer.mergeAll(Runs.layer, Containers.layer.pipe(Layer.provide(MemoryContainers.layer))).pipe(
+  return Layer.mergeAll(
+    Runs.layer,
+    Containers.layer.pipe(Layer.provide(MemoryContainers.layer)),
+    Files.layer.pipe(Layer.provide([MemoryFiles.layer, FileBytes.layer])),
+  ).pipe(
     Layer.provideMerge(isObserved ? observedAgent(agentLayer) : agentLayer),
     Layer.provideMerge(watchedToolbox(LocalToolbox.layer)),
     Layer.provideMerge(snapshots),

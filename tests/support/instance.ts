@@ -8,6 +8,9 @@
  */
 import * as ContainerStores from "../../src/adapters/containers/Configured.ts";
 import * as Containers from "../../src/runs/Containers.ts";
+import * as Files from "../../src/runs/Files.ts";
+import * as FileBytes from "../../src/adapters/files/Disk.ts";
+import * as FileStores from "../../src/adapters/files/Configured.ts";
 import { Effect, Layer, Option, Redacted, Schema, Stream } from "effect";
 import { HttpServer } from "effect/http";
 import * as OpenAiChunks from "../../src/adapters/converter/OpenAiChunks.ts";
@@ -92,7 +95,13 @@ const launch = (options: InstanceOptions) => {
     HttpServer.addressFormattedWith((address) => Effect.sync(() => console.log(address))),
   );
   return Layer.provide(announce, Api.serve).pipe(
-    Layer.provide(Layer.merge(Runs.layer, Containers.layer.pipe(Layer.provide(ContainerStores.layer)))),
+    Layer.provide(
+      Layer.mergeAll(
+        Runs.layer,
+        Containers.layer.pipe(Layer.provide(ContainerStores.layer)),
+        Files.layer.pipe(Layer.provide([FileStores.layer, FileBytes.layer])),
+      ),
+    ),
     Layer.provide(agentLayer),
     Layer.provide(LocalToolbox.layer),
     Layer.provide(ports),

@@ -16,6 +16,7 @@ import { type FileEntry, Sandbox, type SandboxError, type SandboxHandle, unseen 
 import { Bodies } from "../../web/body.ts";
 import { ArtifactLinks } from "./ArtifactLinks.ts";
 import { Caller, FileAccess, UserName } from "../frame/Caller.ts";
+import { disposition } from "../frame/disposition.ts";
 import {
   ArtifactNotFound,
   ArtifactTooLarge,
@@ -126,14 +127,6 @@ const shown = (artifact: Artifact): typeof ArtifactOut.Type => ({
   url_expires_at: Math.floor(artifact.urlExpiresAtMs / 1000),
 });
 
-/** A name for `content-disposition`: plain for old clients, and in full for the others. */
-const disposition = (kind: "inline" | "attachment", path: string): string => {
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  const plain = name.replace(/[^\w. -]/g, "_");
-  const full = encodeURIComponent(name.toWellFormed()).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
-  return `${kind}; filename="${plain}"; filename*=UTF-8''${full}`;
-};
-
 /** Finds a file by its path. Only regular files are listed, so links and what lies outside are never found. */
 const findFile = Effect.fnUntraced(function* (handle: SandboxHandle, path: string) {
   for (const limit of [recentFilesMax, filesMax]) {
@@ -177,7 +170,7 @@ const serveFile = Effect.fnUntraced(function* (
     headers: {
       ...safeHeaders,
       etag,
-      "content-disposition": disposition(imageType === undefined ? "attachment" : "inline", path),
+      "content-disposition": disposition(path, imageType === undefined ? "attachment" : "inline"),
       ...(part !== undefined && {
         "content-range": `bytes ${part.offset}-${part.offset + part.length - 1}/${file.sizeBytes}`,
       }),

@@ -12,7 +12,7 @@ import { type FormEvent, FormReader, formUnreadable } from "../../web/FormReader
 import { InvalidRequest } from "../frame/errors.ts";
 
 /** What is wrong with an upload, or with how it arrives. */
-type UploadError = BytesError | InvalidRequest;
+export type UploadError = BytesError | InvalidRequest;
 
 /** A file that is being sent. */
 export interface Upload {
@@ -72,7 +72,7 @@ const tooLate = () =>
   wrong("path", `Send 'path' before 'file', or as ?path=, for a file of more than ${heldBytesMax} bytes`);
 
 /** The events of a form, which must be whole. */
-const eventsOf = (
+export const eventsOf = (
   bytes: Stream.Stream<Uint8Array, BytesError>,
   contentType: string,
 ): Stream.Stream<FormEvent, UploadError> =>

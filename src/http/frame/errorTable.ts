@@ -78,6 +78,15 @@ const ownRows: Rows<OwnError> = {
   ContainerFileNotFound: invalid(404, null, "The container has no such file.", {
     message: ({ id }) => `Container file with id '${quoted(id)}' not found.`,
   }),
+  FileNotFound: invalid(404, null, "The user has no such file in /v1/files, or it has expired.", {
+    message: ({ id }) => `No such File object: ${quoted(id)}`,
+    param: ({ param }) => param,
+  }),
+  FilesFull: invalid(413, "files_full", "The files of a user would come to more than CAISSON_FILES_MB.", {
+    message: ({ bytesMax, filesMax }) =>
+      `The files of a user may take ${bytesMax} bytes and be ${filesMax} in number: delete some of them first.`,
+    param: () => "file",
+  }),
   ArtifactNotFound: invalid(404, "artifact_not_found", "There is no such file in this user's workspace.", {
     message: () => "There is no such artifact.",
   }),
@@ -150,6 +159,13 @@ const ownRows: Rows<OwnError> = {
   }),
   SnapshotsUnavailable: server(503, "snapshots_unavailable", true, "The store of snapshots cannot be used.", {
     message: () => "The store of snapshots is not available at the moment. Please try again later.",
+  }),
+  FilesUnavailable: server(503, "files_unavailable", true, "Bytes of files cannot be written or read.", {
+    codeOf: ({ reason }) => reason === "NoSpace" ? "no_space" : "files_unavailable",
+    message: ({ reason }) =>
+      reason === "NoSpace"
+        ? "There is no space for files at the moment. Please try again later."
+        : "Files cannot be read or written at the moment. Please try again later.",
   }),
   ShuttingDown: server(503, "shutting_down", true, "The server is going down.", {
     message: () => "The server is shutting down. Please retry.",

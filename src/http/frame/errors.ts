@@ -6,8 +6,10 @@
  */
 import { Schema } from "effect";
 import type { ContainerExpired, ContainerNotFound } from "../../runs/Containers.ts";
+import type { FileNotFound, FilesFull } from "../../runs/Files.ts";
 import type { RunError } from "../../runs/RunError.ts";
 import type { SnapshotNotFound, SnapshotNotKept, SnapshotsOff, WorkspaceBusy } from "../../runs/snapshots/Snapshots.ts";
+import type { FilesUnavailable } from "../../services/FileStore.ts";
 import type { SnapshotsUnavailable } from "../../services/SnapshotStore.ts";
 import type { UsageLedgerUnavailable } from "../../services/UsageLedger.ts";
 import type { SharedError } from "../../web/errors/sharedRows.ts";
@@ -122,4 +124,7 @@ export type HttpError =
   | ContainerNotFound
   | ContainerExpired
   | ContainerFileNotFound
+  | FileNotFound
+  | FilesFull
+  | FilesUnavailable
   | UsageLedgerUnavailable;

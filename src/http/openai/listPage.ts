@@ -23,13 +23,16 @@ export const listOf = <S extends Schema.Top>(item: S, identifier: string) =>
 /** The query of everything that belongs to a user. */
 export const userQuery = { user: Schema.optionalKey(UserName) };
 
-/** The query of a list. */
-export const pageQuery = {
+/** The query of a list with pages of so many items at most. */
+export const pageQueryOf = (most: number) => ({
   ...userQuery,
-  limit: Schema.optionalKey(Schema.FiniteFromString.check(Schema.isBetween({ minimum: 1, maximum: pageMax }))),
+  limit: Schema.optionalKey(Schema.FiniteFromString.check(Schema.isBetween({ minimum: 1, maximum: most }))),
   order: Schema.optionalKey(Schema.Literals(["asc", "desc"])),
   after: Schema.optionalKey(Schema.String),
-};
+});
+
+/** The query of a list. */
+export const pageQuery = pageQueryOf(pageMax);
 
 /** Whose things are asked for. */
 export interface UserQuery {
