@@ -60,6 +60,45 @@ const prompts = {
   "client tool, print mode": "Ask your own tool.",
 };
 
+/** Codex, over HTTP or over a WebSocket. */
+const codex = (name: string, hasWebSockets: boolean): Client => ({
+  name,
+  version: "@openai/codex 0.169.0",
+  prompts: {
+    "client tool, codex exec": "Ask your own tool.",
+    "memory, codex exec of what is resumed next": "Remember blue. What did I say?",
+    "memory, codex exec resume": "What did I say?",
+  },
+  command: ({ prompt, directory }) => ({
+    program: "npx",
+    args: [
+      "-y",
+      "@openai/codex@0.169.0",
+      "exec",
+      "--skip-git-repo-check",
+      "--dangerously-bypass-approvals-and-sandbox",
+      "-C",
+      directory,
+      ...(prompt === "What did I say?" ? ["resume", "--last"] : []),
+      prompt,
+    ],
+  }),
+  files: ({ baseUrl }) => ({
+    ".codex/config.toml": [
+      'model = "caisson-compat"',
+      'model_provider = "caisson"',
+      'web_search = "disabled"',
+      "[model_providers.caisson]",
+      'name = "Caisson"',
+      `base_url = "${baseUrl}/v1"`,
+      'env_key = "OPENAI_API_KEY"',
+      'wire_api = "responses"',
+      `supports_websockets = ${hasWebSockets}`,
+      "",
+    ].join("\n"),
+  }),
+});
+
 /** Clients in JavaScript and command-line programs; they need the npm registry once. */
 export const javascriptClients: ReadonlyArray<Client> = [
   deno("openai (node)", "7.57.0", "openai.ts"),
@@ -68,45 +107,13 @@ export const javascriptClients: ReadonlyArray<Client> = [
   deno("LlamaIndex.TS", "@llamaindex/openai 0.4.23, @llamaindex/workflow 1.1.25", "llamaindex.ts"),
   deno("OpenAI Agents SDK", "@openai/agents 0.20.0", "agents.ts"),
   deno("openai (node), Responses", "7.57.0", "openaiResponses.ts"),
+  deno("openai (node), WebSocket", "7.57.0", "openaiWebSocket.ts"),
+  deno("plain WebSocket", "Deno's own", "plainWebSocket.ts"),
   deno("Vercel AI SDK, Responses", "ai 7.0.173, @ai-sdk/openai 4.0.118", "aiResponses.ts"),
   deno("LangChain.js, Responses", "@langchain/openai 1.6.0", "langchainResponses.ts"),
   deno("OpenAI Agents SDK, Responses", "@openai/agents 0.20.0", "agentsResponses.ts"),
-  {
-    name: "Codex",
-    version: "@openai/codex 0.169.0",
-    prompts: {
-      "client tool, codex exec": "Ask your own tool.",
-      "memory, codex exec of what is resumed next": "Remember blue. What did I say?",
-      "memory, codex exec resume": "What did I say?",
-    },
-    command: ({ prompt, directory }) => ({
-      program: "npx",
-      args: [
-        "-y",
-        "@openai/codex@0.169.0",
-        "exec",
-        "--skip-git-repo-check",
-        "--dangerously-bypass-approvals-and-sandbox",
-        "-C",
-        directory,
-        ...(prompt === "What did I say?" ? ["resume", "--last"] : []),
-        prompt,
-      ],
-    }),
-    files: ({ baseUrl }) => ({
-      ".codex/config.toml": [
-        'model = "caisson-compat"',
-        'model_provider = "caisson"',
-        'web_search = "disabled"',
-        "[model_providers.caisson]",
-        'name = "Caisson"',
-        `base_url = "${baseUrl}/v1"`,
-        'env_key = "OPENAI_API_KEY"',
-        'wire_api = "responses"',
-        "",
-      ].join("\n"),
-    }),
-  },
+  codex("Codex", false),
+  codex("Codex, WebSocket", true),
   {
     name: "pi",
     version: "@mariozechner/pi-coding-agent 0.73.1",
@@ -173,6 +180,7 @@ export const pythonClients: ReadonlyArray<Client> = [
   python("LlamaIndex", "llama-index-llms-openai-like==0.8.1", "llamaindex_client.py"),
   python("OpenAI Agents SDK (Python)", "openai-agents==0.24.0", "agents_client.py"),
   python("openai (Python), Responses", "openai==3.57.0", "openai_responses_client.py"),
+  python("openai (Python), WebSocket", "openai[realtime]==3.57.0", "websocket_client.py"),
   python("openai (Python), webhooks", "openai==3.57.0", "webhooks_client.py"),
   python("openai (Python), type assertions", "openai==3.57.0", "strict_client.py"),
   python("LangChain, Responses", "langchain-openai==1.7.3", "langchain_responses_client.py"),
