@@ -45,7 +45,13 @@ export const RunStep = Schema.Union([ModelTurn, ToolStep]);
 export type RunStep = typeof RunStep.Type;
 
 /** A file that a run made or changed. */
-export const RunFile = Schema.Struct({ path: Schema.String, sizeBytes: Schema.Number });
+export const RunFile = Schema.Struct({
+  path: Schema.String,
+  sizeBytes: Schema.Number,
+  modifiedAtMs: Schema.optionalKey(Schema.Number),
+  /** The media type that its first bytes proved; absent where it is no image. */
+  imageType: Schema.optionalKey(Schema.String),
+});
 export type RunFile = typeof RunFile.Type;
 
 /** A run as it is remembered. */

@@ -87,7 +87,14 @@ export class RunTimeline {
         if (event.result.egress !== undefined) this.#egress.addAll(event.result.egress);
         return;
       case "ArtifactsChanged":
-        this.#files = event.artifacts.slice(0, filesMax).map(({ path, sizeBytes }) => ({ path, sizeBytes }));
+        this.#files = event.artifacts.slice(0, filesMax).map(
+          ({ path, sizeBytes, modifiedAtMs, isImage, mediaType }) => ({
+            path,
+            sizeBytes,
+            modifiedAtMs,
+            ...(isImage && { imageType: mediaType }),
+          }),
+        );
         return;
       default:
     }

@@ -7,7 +7,8 @@ import { Effect, Option, Redacted } from "effect";
 import type { Job } from "../../src/domain/Job.ts";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import { type App, withApp } from "../support/app.ts";
-import { fakeSandbox } from "../support/fakeSandbox.ts";
+import { ownerKey } from "../../src/domain/ids.ts";
+import { type FakeSandbox, fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 
 const ada = { "x-user-id": "ada" };
 
@@ -81,6 +82,34 @@ Deno.test("a sandbox tells what it uses, what runs in it, and what its jobs prin
     const unknown = await app.get("/v1/sandbox/jobs/job-2", ada);
     assert.deepEqual([unknown.status, (await unknown.json()).error.code], [404, "job_not_found"]);
     assert.equal((await app.get("/v1/sandbox/jobs/job-1?offset=-1", ada)).status, 400);
+  });
+});
+
+Deno.test("a stored turn tells what it made, with links that open it; one of a run without files tells none", async () => {
+  const sandbox: FakeSandbox = fakeSandbox(() =>
+    Effect.sync(() => {
+      const [owner] = sandbox.opened;
+      assert.ok(owner);
+      sandbox.files.set(`${ownerKey(owner)}:/workspace/a.csv`, new TextEncoder().encode("a,b\n"));
+      return outcome("done\n");
+    })
+  );
+  const steps = [
+    Scripted.calls(Scripted.toolCall("c", "execute_bash", { command: "make" })),
+    Scripted.answers("made"),
+    Scripted.answers("nothing"),
+  ];
+  await withApp({ sandbox, steps }, async (app) => {
+    const headers = { ...ada, "x-session-id": "s" };
+    for (const content of ["make it", "and now?"]) {
+      const body = { model: Scripted.scriptedModel, messages: [{ role: "user", content }] };
+      assert.equal((await send(app, "POST", "/v1/chat/completions", headers, body)).status, 200);
+    }
+    const { turns } = await (await app.get("/v1/sessions/s", ada)).json();
+    const [[made], none] = [turns[0].files, turns[1].files];
+    assert.deepEqual([made.path, made.bytes, made.is_image, none], ["/workspace/a.csv", 4, false, []]);
+    const { pathname, search } = new URL(made.url);
+    assert.equal(await (await app.get(pathname + search, {})).text(), "a,b\n");
   });
 });
 

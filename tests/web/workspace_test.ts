@@ -284,3 +284,62 @@ test("what was used is told in all, by model and by day; axe finds nothing", () 
       assert.deepEqual(complaints, []);
     });
   }));
+
+test("after a reload the files of a turn are where they were, and one that is gone says so", () =>
+  Effect.gen(function* () {
+    const sandbox = leaving({ "chart.png": png, "table.csv": "a,b\n1,2\n", "gone.txt": "soon" });
+    const { page, complaints } = yield* openPage({ steps: steps(), sandbox });
+    const cards = async () =>
+      String(await page.evaluate("[...document.querySelectorAll('.file-card')].map((card) => card.innerText).join()"));
+    yield* Effect.promise(async () => {
+      await ask(page, "Draw");
+      await shows(page, "Here it is.");
+      await until(page, "the cards", async () => (await cards()).includes("gone.txt"));
+      for (const path of sandbox.files.keys()) if (path.endsWith("gone.txt")) sandbox.files.delete(path);
+      await page.reload({ waitUntil: "networkidle2" });
+      await shows(page, "Here it is.");
+      await until(page, "the cards again", async () => /table\.csv/.test(await cards()));
+      assert.match(await cards(), /gone\.txt\s*no longer there/);
+      assert.ok(Number(await page.evaluate("document.querySelector('.chart img')?.naturalWidth")) > 0);
+      assert.deepEqual(await violationsOf(page), [], "the cards");
+      assert.deepEqual(complaints, []);
+    });
+  }));
+
+test("the timeline tells the runs of the conversation, step by step, after a reload too; axe finds nothing", () =>
+  Effect.gen(function* () {
+    const { page, complaints } = yield* openPage({
+      steps: [...steps(), Scripted.answers("Second."), Scripted.answers("Third.")],
+    });
+    const titles = async () =>
+      String(await page.evaluate("[...document.querySelectorAll('.timeline b')].map((each) => each.innerText).join()"));
+    yield* Effect.promise(async () => {
+      await ask(page, "Draw");
+      await shows(page, "Here it is.");
+      await ask(page, "More");
+      await shows(page, "Second.");
+      // A version that is not shown any more is a run all the same.
+      const edits = await page.$$("[aria-label='Edit the message']");
+      await edits.at(-1)?.click();
+      await page.type(".edit textarea", " of it");
+      await page.click(".edit [type=submit]");
+      await shows(page, "Third.");
+      await page.click("#tab-timeline");
+      await until(page, "the runs", async () => await titles() === "More of it,More,Draw");
+      await page.reload({ waitUntil: "networkidle2" });
+      await page.click("#tab-timeline");
+      await until(page, "the runs again", async () => await titles() === "More of it,More,Draw");
+      await page.click(".timeline li:last-child summary");
+      await until(
+        page,
+        "the steps",
+        async () =>
+          String(
+            await page.evaluate("[...document.querySelectorAll('.steps th')].map((each) => each.innerText).join()"),
+          ) ===
+            "Model,Shell,Model",
+      );
+      assert.deepEqual(await violationsOf(page), [], "the steps");
+      assert.deepEqual(complaints, []);
+    });
+  }));

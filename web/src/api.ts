@@ -9,6 +9,7 @@ import type {
   JobOutputOut,
   Me,
   Restored,
+  RunDetail,
   RunOut,
   SandboxOut,
   SessionOut,
@@ -99,6 +100,9 @@ export const renameSession = (id: string, title: string) => read(`/v1/sessions/$
 export const removeSession = (id: string) => read(`/v1/sessions/${at(id)}`, { method: "DELETE" });
 export const executions = (id: string) => read<{ data: Array<Execution> }>(`/v1/sessions/${at(id)}/executions`);
 export const runsOf = (id: string) => read<{ data: Array<RunOut> }>(`/v1/runs?status=in_progress&session=${at(id)}`);
+/** The runs of a conversation, the oldest first. */
+export const runHistory = (id: string) => read<{ data: Array<RunOut> }>(`/v1/runs?session=${at(id)}`);
+export const runDetail = (id: string) => read<RunDetail>(`/v1/runs/${at(id)}`);
 export const cancelRun = (id: string) => read<RunOut>(`/v1/runs/${at(id)}/cancel`, { method: "POST" });
 export const diff = (session: string, turn: string) =>
   read<TurnDiff>(`/v1/sessions/${at(session)}/snapshots/${at(turn)}`);

@@ -18,6 +18,8 @@ export interface FileOut {
   readonly url: string;
   readonly is_image?: boolean;
   readonly change?: "added" | "modified" | "deleted";
+  /** It was there when the turn ended, and is not any more. */
+  readonly isGone?: boolean;
 }
 
 /** A conversation in the list. */
@@ -57,7 +59,7 @@ export interface TurnOut {
   readonly finished_at_ms?: number;
   readonly usage: Usage;
   readonly cost_usd?: number | null;
-  readonly files?: ReadonlyArray<FileOut>;
+  readonly files?: ReadonlyArray<FileOut> | null;
   readonly messages: ReadonlyArray<WireMessage>;
 }
 
@@ -131,11 +133,58 @@ export interface Chunk {
 export interface RunOut {
   readonly id: string;
   readonly status: "in_progress" | "completed" | "cancelled" | "failed";
-  readonly session: string;
-  readonly turn: string;
+  readonly session: string | null;
+  readonly turn: string | null;
   readonly parent: string | null;
   readonly model: string;
   readonly input?: string;
+  readonly started_at_ms: number;
+  readonly duration_ms: number | null;
+  readonly error: string | null;
+  readonly turns: number;
+  readonly usage: Usage;
+  readonly cost_usd: number | null;
+}
+
+/** What happened in a run. */
+export type RunStepOut =
+  | {
+    readonly type: "model_turn";
+    readonly turn: number;
+    readonly started_ms: number;
+    readonly first_chunk_ms: number | null;
+    readonly duration_ms: number | null;
+    readonly usage: Usage | null;
+    readonly cost_usd: number | null;
+  }
+  | {
+    readonly type: "tool_call";
+    readonly id: string;
+    readonly tool: string;
+    readonly started_ms: number;
+    readonly duration_ms: number | null;
+    readonly is_error: boolean | null;
+    readonly exit_code: number | null;
+    readonly flags: ReadonlyArray<string>;
+  };
+
+/** Connections to one host that came to the same. */
+export interface EgressOut {
+  readonly host: string;
+  readonly port: number;
+  readonly verdict: string;
+  readonly reason: string | null;
+  readonly connections: number;
+  readonly up_bytes: number;
+  readonly down_bytes: number;
+}
+
+/** A run and what happened in it. */
+export interface RunDetail extends RunOut {
+  readonly timeline: ReadonlyArray<RunStepOut>;
+  readonly timeline_left_out: number;
+  readonly egress?: ReadonlyArray<EgressOut>;
+  readonly egress_left_out?: number;
 }
 
 /** The state of the service. */
@@ -190,6 +239,7 @@ export interface SandboxOut {
   readonly disk?: MeasureOut | null;
   readonly commands?: ReadonlyArray<CommandOut>;
   readonly jobs?: ReadonlyArray<JobOut>;
+  readonly egress?: ReadonlyArray<EgressOut>;
 }
 
 /** Who the page speaks for. */

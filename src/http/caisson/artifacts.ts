@@ -115,7 +115,8 @@ const safeHeaders = {
   "accept-ranges": "bytes",
 } as const;
 
-const shown = (artifact: Artifact): typeof ArtifactOut.Type => ({
+/** A file as it goes over the wire. */
+export const shown = (artifact: Artifact): typeof ArtifactOut.Type => ({
   id: artifact.id,
   object: "artifact",
   filename: artifact.name,

@@ -19,6 +19,8 @@ import { Caller, UserName } from "../frame/Caller.ts";
 import { InvalidRequest, SessionNotFound } from "../frame/errors.ts";
 import { json } from "../frame/respond.ts";
 import { Bodies } from "../../web/body.ts";
+import { ArtifactLinks } from "./ArtifactLinks.ts";
+import { filesByTurn, TurnFileOut } from "./turnFiles.ts";
 
 // Wire -------------------------------------------------------------------------------------------
 
@@ -130,6 +132,9 @@ const TurnOut = Schema.Struct({
   cost_usd: Schema.NullOr(Schema.Number).annotate({
     description: "In US dollars; null for a model without a price in CAISSON_MODELS.",
   }),
+  files: Schema.NullOr(Schema.Array(TurnFileOut)).annotate({
+    description: "What the turn made or changed in the workspace; null where its run is not remembered.",
+  }),
   messages: Schema.Array(MessageOut),
 });
 
@@ -183,7 +188,7 @@ const messageOut = (message: Message): MessageOut => {
   }
 };
 
-const turnOut = (turn: Turn): typeof TurnOut.Type => ({
+const turnOut = (turn: Turn, files: ReadonlyArray<typeof TurnFileOut.Type> | undefined): typeof TurnOut.Type => ({
   id: turn.id,
   parent: turn.parent,
   status: turn.status,
@@ -194,6 +199,7 @@ const turnOut = (turn: Turn): typeof TurnOut.Type => ({
   finished_at_ms: turn.finishedAtMs,
   usage: { prompt_tokens: turn.usage.inputTokens, completion_tokens: turn.usage.outputTokens },
   cost_usd: turn.costUsd ?? null,
+  files: files ?? null,
   messages: turn.messages.map(messageOut),
 });
 
@@ -234,6 +240,7 @@ export const make = Effect.gen(function* () {
   const bodies = yield* Bodies;
   const sandbox = yield* Sandbox;
   const runStore = yield* RunStore;
+  const links = yield* ArtifactLinks;
   const snapshots = yield* SnapshotStore;
   const { onSessionEnd } = yield* Settings;
 
@@ -243,17 +250,20 @@ export const make = Effect.gen(function* () {
   });
 
   const show = Effect.fnUntraced(function* (id: string, query: UserQuery) {
-    const key: SessionKey = { owner: ownerKey((yield* Caller).ownerOf(query)), id };
+    const owner = (yield* Caller).ownerOf(query);
+    const key: SessionKey = { owner: ownerKey(owner), id };
     const session = yield* sessions.load(key);
     // A session begins with its first turn, so one without turns is not there.
     if (session.turns.length === 0) return yield* new SessionNotFound({ id });
+    const base = links.baseOf(yield* HttpServerRequest.HttpServerRequest);
+    const files = yield* filesByTurn({ runs: runStore, links, base }, owner, id);
     const body: typeof SessionDetail.Type = {
       id,
       object: "session",
       title: session.title ?? "",
       created_at: seconds(session.createdAtMs),
       last_used_at: seconds(session.lastUsedAtMs),
-      turns: session.turns.map(turnOut),
+      turns: session.turns.map((turn) => turnOut(turn, files.get(turn.id))),
     };
     return body;
   });

@@ -10,7 +10,7 @@ import { titleOf } from "../text/format.ts";
 import type { Execution, FileOut, RunOut, TurnOut } from "../wire.ts";
 import { list, refreshList } from "./conversations.ts";
 import * as page from "./page.ts";
-import { newRun, RunReader, type RunView, storedRun } from "./run.ts";
+import { newRun, RunReader, type RunView, saidIn, storedRun } from "./run.ts";
 import { listen, tell } from "./tabs.ts";
 import { pathOf, rootKey, siblings } from "./tree.ts";
 
@@ -23,6 +23,8 @@ const turns = signal<ReadonlyArray<TurnOut>>([]);
 const chosen = signal<Readonly<Record<string, string>>>({});
 /** The run that goes on here, or that ended without leaving a turn. */
 const live = signal<RunView | undefined>(undefined);
+/** The runs of this conversation as the server remembers them, the oldest first. */
+export const history = signal<ReadonlyArray<RunOut>>([]);
 /** Runs by their turn, so that what is on the screen is not made again. */
 const views = new Map<string, RunView>();
 let executions: ReadonlyMap<string, Execution> = new Map();
@@ -31,7 +33,7 @@ let hearing = new AbortController();
 const viewOf = (turn: TurnOut): RunView => {
   const known = views.get(turn.id);
   if (known !== undefined) return known;
-  const made = storedRun(turn, executions, page.files.peek());
+  const made = storedRun(turn, executions, page.filesAreCut.peek() ? undefined : page.files.peek());
   views.set(turn.id, made);
   return made;
 };
@@ -52,6 +54,12 @@ export const title = computed(() =>
     (runs.value[0] && titleOf(runs.value[0].text))
 );
 
+/** What was asked in a turn, in its first words; undefined where it is not known. */
+export const titleOfTurn = (id: string | null): string | undefined => {
+  const turn = turns.value.find((each) => each.id === id);
+  return turn === undefined ? undefined : titleOf(saidIn(turn));
+};
+
 /** The versions of a question, and which of them is shown. */
 export const versionsOf = (run: RunView): { readonly ids: ReadonlyArray<string>; readonly at: number } => {
   const ids = siblings(turns.value, run.parent).map(({ id }) => id);
@@ -66,15 +74,17 @@ export const choose = (run: RunView, step: number): void => {
 };
 
 const load = async (session: string): Promise<void> => {
-  const [detail, ran] = await Promise.all([
+  const [detail, ran, past] = await Promise.all([
     api.session(session),
     api.executions(session),
+    api.runHistory(session).then(({ data }) => data, () => history.peek()),
     page.files.peek().length === 0 ? page.refreshFiles() : undefined,
   ]);
   if (here.value !== session) return;
   executions = new Map(ran.data.map((execution) => [execution.id, execution]));
   batch(() => {
     turns.value = detail.turns;
+    history.value = past;
     ownTitle.value = detail.title ?? undefined;
   });
 };
@@ -86,6 +96,7 @@ const clear = (): void => {
   executions = new Map();
   batch(() => {
     turns.value = [];
+    history.value = [];
     chosen.value = {};
     live.value = undefined;
     openError.value = undefined;
@@ -98,7 +109,7 @@ export const open = async (session: string): Promise<void> => {
   clear();
   here.value = session;
   page.drawer.value = false;
-  history.replaceState(null, "", session === "" ? location.pathname : `#s=${encodeURIComponent(session)}`);
+  globalThis.history.replaceState(null, "", session === "" ? location.pathname : `#s=${encodeURIComponent(session)}`);
   if (session === "") return;
   loading.value = true;
   try {
@@ -227,7 +238,7 @@ export const ask = async (text: string, files: ReadonlyArray<FileOut>, parent?: 
     const { [after ?? rootKey]: _shown, ...others } = chosen.value;
     chosen.value = others;
   });
-  history.replaceState(null, "", `#s=${encodeURIComponent(session)}`);
+  globalThis.history.replaceState(null, "", `#s=${encodeURIComponent(session)}`);
   page.said.value = "Asked";
   const { signal: stop } = hearing;
   const question = { model: page.model.value, text, files, session, parent: after };

@@ -299,16 +299,29 @@ const changedDuring = (turn: TurnOut, files: ReadonlyArray<FileOut>): ReadonlyAr
     )
     : [];
 
-/** A stored turn as a run that has ended; `files` are those of the workspace. */
+/** What the user said in a turn. */
+export const saidIn = (turn: TurnOut): string =>
+  textOf(turn.messages.find(({ role }) => role === "user")?.content ?? "");
+
+/** The files of a turn as they are now, where it is known what is there. */
+const filesOf = (turn: TurnOut, files: ReadonlyArray<FileOut> | undefined): ReadonlyArray<FileOut> => {
+  const { files: made } = turn;
+  if (made === undefined || made === null) return changedDuring(turn, files ?? []);
+  if (files === undefined) return made;
+  const now = new Map(files.map((file) => [file.path, file]));
+  return made.map((file) => now.has(file.path) ? { ...file, ...now.get(file.path) } : { ...file, isGone: true });
+};
+
+/** A stored turn as a run that has ended; `files` are all of the workspace, undefined where some are not known. */
 export const storedRun = (
   turn: TurnOut,
   executions: ReadonlyMap<string, Execution>,
-  files: ReadonlyArray<FileOut> = [],
+  files: ReadonlyArray<FileOut> | undefined,
 ): RunView => {
   const startedMs = turn.started_at_ms ?? turn.created_at * 1000;
   const said = turn.messages.find(({ role }) => role === "user");
   const uploads = (said?.attachments ?? []).map(({ path }) => path);
-  const run = newRun({ text: textOf(said?.content ?? ""), uploads, model: turn.model, parent: turn.parent, startedMs });
+  const run = newRun({ text: saidIn(turn), uploads, model: turn.model, parent: turn.parent, startedMs });
   const parts: Array<Part> = [];
   const spans: Array<Span> = [];
   const steps = new Map<string, StepPart>();
@@ -336,7 +349,7 @@ export const storedRun = (
   run.turn.value = turn.id;
   run.parts.value = parts;
   run.spans.value = spans;
-  run.files.value = turn.files ?? changedDuring(turn, files);
+  run.files.value = filesOf(turn, files);
   run.status.value = statusOf(turn);
   run.usage.value = turn.usage;
   run.costUsd.value = turn.cost_usd ?? undefined;

@@ -18,6 +18,15 @@ export const duration = (ms: number): string =>
     ? `${(ms / 1000).toFixed(1)} s`
     : `${Math.floor(ms / 60_000)} min ${Math.round(ms % 60_000 / 1000)} s`;
 
+/** A moment: the time of a day that is today, with its date otherwise. */
+export const clock = (ms: number): string => {
+  const at = new Date(ms);
+  const time = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return at.toDateString() === new Date().toDateString()
+    ? time
+    : `${at.toLocaleDateString([], { day: "numeric", month: "short" })}, ${time}`;
+};
+
 /** A count of tokens. */
 export const count = (of: number): string =>
   of < 1000 ? String(of) : of < 100_000 ? `${(of / 1000).toFixed(1)}k` : `${Math.round(of / 1000)}k`;

@@ -20,21 +20,34 @@ const Chart = ({ file }: { readonly file: FileOut }) => (
   </figure>
 );
 
+const Card = ({ file }: { readonly file: FileOut }) =>
+  file.isGone === true
+    ? (
+      <span class="file-card gone">
+        <Icon name="file" />
+        <bdi class="name">{visible(file.filename)}</bdi>
+        <span>no longer there</span>
+      </span>
+    )
+    : (
+      <button type="button" class="file-card" onClick={() => openFile(file)}>
+        <Icon name="file" />
+        <bdi class="name">{visible(file.filename)}</bdi>
+        <span class="quiet">{bytes(file.bytes)}</span>
+      </button>
+    );
+
+const isShown = (file: FileOut): boolean => isPicture(file) && file.isGone !== true;
+
 /** Pictures and cards. */
 export const Files = ({ files }: { readonly files: ReadonlyArray<FileOut> }) => {
-  const others = files.filter((file) => !isPicture(file));
+  const others = files.filter((file) => !isShown(file));
   return (
     <>
-      {files.filter(isPicture).map((file) => <Chart key={file.path} file={file} />)}
+      {files.filter(isShown).map((file) => <Chart key={file.path} file={file} />)}
       {others.length > 0 && (
         <div class="files">
-          {others.map((file) => (
-            <button key={file.path} type="button" class="file-card" onClick={() => openFile(file)}>
-              <Icon name="file" />
-              <bdi class="name">{visible(file.filename)}</bdi>
-              <span class="quiet">{bytes(file.bytes)}</span>
-            </button>
-          ))}
+          {others.map((file) => <Card key={file.path} file={file} />)}
         </div>
       )}
     </>

@@ -24,12 +24,43 @@ const short = (path: string): string => path.replace(/^\/(?:workspace|mnt\/data)
 
 const extension = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
 
+/** Tools as people call what they do. */
+const toolNames: Readonly<Record<string, string>> = {
+  execute_bash: "Shell",
+  execute_python: "Python",
+  write_file: "Write",
+  edit_file: "Edit",
+  read_file: "Read",
+  view_image: "Look",
+  read_docstring: "Read docs",
+  list_jobs: "List jobs",
+  read_job: "Read job",
+  kill_job: "End job",
+  web_fetch: "Fetch",
+  web_search: "Search",
+};
+
+/** The name of a tool; one that is not ours goes by its own. */
+export const nameOfTool = (tool: string): string => toolNames[tool] ?? tool;
+
 /** Tells a call. */
 export const titleOfStep = ({ tool, input }: Pick<StepPart, "tool" | "input">): StepTitle => {
   const path = short(text(input["file_path"]));
   switch (tool) {
-    case "execute_bash":
-      return shell(text(input["command"]));
+    case "execute_bash": {
+      const title = shell(text(input["command"]));
+      return input["background"] === true ? { ...title, verb: "In the background" } : title;
+    }
+    case "list_jobs":
+      return { verb: "Listed jobs", what: "", language: "", code: "" };
+    case "read_job":
+      return { verb: "Read job", what: text(input["job_id"]), language: "", code: "" };
+    case "kill_job":
+      return { verb: "Ended job", what: text(input["job_id"]), language: "", code: "" };
+    case "web_fetch":
+      return { verb: "Fetched", what: text(input["url"]), language: "", code: "" };
+    case "web_search":
+      return { verb: "Searched", what: text(input["query"]), language: "", code: "" };
     case "execute_python": {
       const code = text(input["code"]);
       return { verb: "Python", what: firstLine(code), language: "python", code };

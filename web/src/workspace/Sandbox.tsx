@@ -8,6 +8,7 @@ import { health, offers, refreshFiles, refreshSandbox, sandbox } from "../state/
 import { bytes, duration, visible } from "../text/format.ts";
 import type { CommandOut, MeasureOut, SandboxOut } from "../wire.ts";
 import { Jobs } from "./Jobs.tsx";
+import { Egress } from "./RunSteps.tsx";
 
 const stateWords: Readonly<Record<NonNullable<SandboxOut["state"]>, string>> = {
   none: "not started yet; it starts with the first command",
@@ -136,6 +137,12 @@ export const SandboxPanel = () => {
           <Measure name="Disk" measure={state.disk} />
           <Commands commands={state.commands ?? []} />
           <Jobs jobs={state.jobs ?? []} />
+          {state.egress !== undefined && state.egress.length > 0 && (
+            <>
+              <h3>Network since it started</h3>
+              <Egress egress={state.egress} />
+            </>
+          )}
         </>
       )}
       <Controls />

@@ -3,7 +3,7 @@ import { FrameReader } from "../../../../web/src/sse.ts";
 import { newRun, RunReader, type RunView, storedRun } from "../../../../web/src/state/run.ts";
 import { pathOf } from "../../../../web/src/state/tree.ts";
 import { titleOfStep } from "../../../../web/src/thread/stepTitle.ts";
-import type { CaissonEvent, Chunk } from "../../../../web/src/wire.ts";
+import type { CaissonEvent, Chunk, FileOut, TurnOut } from "../../../../web/src/wire.ts";
 
 const start = () => newRun({ text: "q", uploads: [], model: "m", parent: null, startedMs: 0 });
 
@@ -163,25 +163,29 @@ Deno.test("output beyond what is shown costs nothing", () => {
 });
 
 Deno.test("a stored turn reads like the run it was", () => {
-  const run = storedRun({
-    id: "t1",
-    parent: null,
-    status: "cancelled",
-    model: "m",
-    created_at: 1,
-    finished_at: 3,
-    usage: { prompt_tokens: 1, completion_tokens: 2 },
-    messages: [
-      { role: "user", content: "look" },
-      {
-        role: "assistant",
-        content: "I will.",
-        tool_calls: [{ id: "c", function: { name: "execute_bash", arguments: '{"command":"ls"}' } }],
-      },
-      { role: "tool", tool_call_id: "c", content: '{"exit_code":1,"stdout":"a","stderr":"b"}' },
-      { role: "assistant", content: "Done." },
-    ],
-  }, new Map());
+  const run = storedRun(
+    {
+      id: "t1",
+      parent: null,
+      status: "cancelled",
+      model: "m",
+      created_at: 1,
+      finished_at: 3,
+      usage: { prompt_tokens: 1, completion_tokens: 2 },
+      messages: [
+        { role: "user", content: "look" },
+        {
+          role: "assistant",
+          content: "I will.",
+          tool_calls: [{ id: "c", function: { name: "execute_bash", arguments: '{"command":"ls"}' } }],
+        },
+        { role: "tool", tool_call_id: "c", content: '{"exit_code":1,"stdout":"a","stderr":"b"}' },
+        { role: "assistant", content: "Done." },
+      ],
+    },
+    new Map(),
+    [],
+  );
   const { parts, status } = plain(run);
   assert.equal(status, "stopped");
   assert.deepEqual(parts, [
@@ -221,4 +225,24 @@ Deno.test("steps are told in words", () => {
   assert.equal(told("execute_bash", { command: "ls -la" }), "Shell: ls -la");
   assert.equal(told("write_file", { file_path: "/workspace/a/b.csv", content: "" }), "Wrote: a/b.csv");
   assert.equal(told("anything", { a: 1 }), "anything: ");
+});
+
+Deno.test("a stored turn has the files that it made, as they are now, and those that are gone", () => {
+  const turn: TurnOut = {
+    id: "t",
+    parent: null,
+    status: "completed",
+    model: "m",
+    created_at: 0,
+    finished_at: 1,
+    usage: { prompt_tokens: 1, completion_tokens: 1 },
+    files: [file("/workspace/a", "added"), file("/workspace/b", "added")],
+    messages: [{ role: "user", content: "q" }],
+  };
+  const now = { ...file("/workspace/a", "added"), bytes: 9 };
+  const shown = (files: ReadonlyArray<FileOut> | undefined) =>
+    storedRun(turn, new Map(), files).files.value.map(({ path, bytes, isGone }) => [path, bytes, isGone]);
+  assert.deepEqual(shown([now]), [["/workspace/a", 9, undefined], ["/workspace/b", 1, true]]);
+  assert.deepEqual(shown(undefined), [["/workspace/a", 1, undefined], ["/workspace/b", 1, undefined]]);
+  assert.deepEqual(storedRun({ ...turn, files: null }, new Map(), [now]).files.value, []);
 });
