@@ -62,7 +62,7 @@ const frames = (() => {
     answerOnly: false,
   });
   const text = (event: Parameters<typeof conversion.step>[0]) =>
-    conversion.step(event).map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join("");
+    conversion.step(event).map((json) => `data: ${json}\n\n`).join("");
   const first = text({ _tag: "TextDelta", text: word });
   return { first, next: text({ _tag: "TextDelta", text: word }) };
 })();

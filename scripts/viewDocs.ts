@@ -1,8 +1,10 @@
 /**
  * Writes the last section of `docs/views.md` from what the converter makes of one run.
  */
+import { Schema } from "effect";
 import { make as converter } from "../src/adapters/converter/OpenAiChunks.ts";
 import type { AgentEvent } from "../src/domain/AgentEvent.ts";
+import { ChatChunk } from "../src/domain/ChatChunk.ts";
 import { type ConversionOptions, View } from "../src/services/Converter.ts";
 
 const command = "ls | wc -l";
@@ -48,9 +50,13 @@ const options = (view: View): ConversionOptions => ({
   answerOnly: false,
 });
 
+const decodeChunk = Schema.decodeUnknownSync(Schema.fromJsonString(ChatChunk));
+
 const deltaLines = (view: View): ReadonlyArray<string> => {
   const { step } = converter.start(options(view));
-  return run.flatMap(step).flatMap(({ choices }) => choices.map(({ delta }) => JSON.stringify(delta)));
+  return run.flatMap(step).map((json) => decodeChunk(json)).flatMap(({ choices }) =>
+    choices.map(({ delta }) => JSON.stringify(delta))
+  );
 };
 
 const contentOf = (view: View): string => converter.fold(options(view), run).choices[0]?.message.content ?? "";

@@ -72,14 +72,19 @@ export class RunRecord {
     this.#turnFinished = undefined;
   }
 
-  /** Takes in an event of the model and returns what the listener hears of it: nothing once the bound is passed. */
-  accept(event: ModelEvent): ReadonlyArray<AgentEvent> {
-    if (this.isOverOutputLimit) return [];
-    const heard = this.#heard(event);
-    if (this.#turnBegun) return heard;
-    // With the first word and not before, so that a turn costs no array of its own.
-    this.#turnBegun = true;
-    return [{ _tag: "TurnStarted", turn: this.#turns }, ...heard];
+  /** Takes in events of the model and returns what the listener hears of them: nothing once the bound is passed. */
+  accept(events: ReadonlyArray<ModelEvent>): ReadonlyArray<AgentEvent> {
+    const heard: Array<AgentEvent> = [];
+    for (const event of events) {
+      if (this.isOverOutputLimit) break;
+      if (!this.#turnBegun) {
+        // With the first word and not before, so that a turn costs no array of its own.
+        this.#turnBegun = true;
+        heard.push({ _tag: "TurnStarted", turn: this.#turns });
+      }
+      this.#hear(event, heard);
+    }
+    return heard;
   }
 
   /** Ends the model turn and returns how it ended; undefined when the model never said so. */
@@ -199,22 +204,23 @@ export class RunRecord {
     };
   }
 
-  #heard(event: ModelEvent): ReadonlyArray<AgentEvent> {
+  #hear(event: ModelEvent, heard: Array<AgentEvent>): void {
     switch (event._tag) {
       case "TextDelta":
         this.#accumulate("Text", event);
-        return event.text === "" ? [] : [{ _tag: "TextDelta", text: event.text }];
+        if (event.text !== "") heard.push({ _tag: "TextDelta", text: event.text });
+        return;
       case "ReasoningDelta":
         this.#accumulate("Reasoning", event);
-        return event.text === "" ? [] : [{ _tag: "ReasoningDelta", text: event.text }];
+        if (event.text !== "") heard.push({ _tag: "ReasoningDelta", text: event.text });
+        return;
       case "ToolCall":
         this.#flush();
         this.#parts = [...this.#parts, { _tag: "ToolCall", call: event.call }];
-        return [];
+        return;
       case "Finished":
         this.#turnFinished = event;
         this.#usage = Usage.add(this.#usage, event.usage);
-        return [];
     }
   }
 

@@ -1,14 +1,21 @@
 /**
  * One turn of a run: stream the model, carry out the calls it makes, report both as they happen.
  */
-import { Clock, Effect, Stream } from "effect";
+import { Array as Arr, Cause, Clock, Effect, Stream } from "effect";
 import type { AgentEvent, FinishReason } from "../domain/AgentEvent.ts";
 import { faultsForModel, faultsForReader, type FileFault } from "../domain/FileFault.ts";
 import type { Message, ToolCall } from "../domain/Message.ts";
 import type { TurnStatus } from "../domain/Session.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
 import { deniedText, type Verdict } from "../domain/toolPolicy.ts";
-import { BadOutput, ModelError, type ModelParameters, type ModelService, type ToolChoice } from "../services/Model.ts";
+import {
+  BadOutput,
+  ModelError,
+  type ModelEvent,
+  type ModelParameters,
+  type ModelService,
+  type ToolChoice,
+} from "../services/Model.ts";
 import type { SessionsUnavailable } from "../services/Sessions.ts";
 import type { ToolboxError, Tools } from "../services/Toolbox.ts";
 import type { AgentError, AgentRequest } from "./AgentRequest.ts";
@@ -166,6 +173,20 @@ const parametersFor = (run: Run, phase: "work" | "format"): ModelParameters => {
   };
 };
 
+/** What the listener hears of a model turn; it ends where the answer has passed its bound. */
+const accepted = <E>(
+  pull: Effect.Effect<Arr.NonEmptyReadonlyArray<ModelEvent>, E | Cause.Done>,
+  record: RunRecord,
+): Effect.Effect<Arr.NonEmptyReadonlyArray<AgentEvent>, E | Cause.Done> => {
+  const next: Effect.Effect<Arr.NonEmptyReadonlyArray<AgentEvent>, E | Cause.Done> = Effect.suspend(() =>
+    record.isOverOutputLimit ? Cause.done() : Effect.flatMap(pull, (events) => {
+      const heard = record.accept(events);
+      return Arr.isReadonlyArrayNonEmpty(heard) ? Effect.succeed(heard) : next;
+    })
+  );
+  return next;
+};
+
 const modelTurn = (run: Run, phase: "work" | "format", hideText: boolean): Stream.Stream<AgentEvent, AgentError> =>
   Stream.suspend(() => {
     const { request, record } = run;
@@ -182,12 +203,8 @@ const modelTurn = (run: Run, phase: "work" | "format", hideText: boolean): Strea
       principal: request.owner.principal,
       ...(run.cacheKey !== undefined && { cacheKey: run.cacheKey }),
     }).pipe(
-      Stream.takeWhile(() => !record.isOverOutputLimit),
       // Whole arrays at a time: a burst of the model stays a burst on the wire.
-      Stream.mapAccumArray(
-        () => record,
-        (accumulated, events) => [accumulated, events.flatMap((event) => record.accept(event))],
-      ),
+      (events) => Stream.transformPull(events, (pull) => Effect.succeed(accepted(pull, record))),
       (events) => hideText ? Stream.filter(events, (event) => event._tag !== "TextDelta") : events,
     );
   });

@@ -47,8 +47,12 @@ export interface ConversionOptions {
  * The conversion of one run; it keeps state, so it must see every event once and in order.
  */
 export interface Conversion {
-  /** Chunks for an event; none for an event that this view does not show. The first chunk carries the role. */
-  readonly step: (event: AgentEvent) => ReadonlyArray<ChatChunk>;
+  /**
+   * Chunks for an event; none for an event that this view does not show. The first chunk carries the role.
+   *
+   * *Details*: each is the JSON text of a `ChatChunk`; what all chunks of a run share is encoded once.
+   */
+  readonly step: (event: AgentEvent) => ReadonlyArray<string>;
 }
 
 /** What a converter offers. */

@@ -4,11 +4,11 @@
 import { Stream } from "effect";
 import { HttpServerResponse } from "effect/http";
 
-/** One `data:` frame. */
-export const dataFrame = (data: unknown): string => `data: ${JSON.stringify(data)}\n\n`;
+/** One `data:` frame of a JSON text. */
+export const dataFrame = (json: string): string => `data: ${json}\n\n`;
 
-/** One `data:` frame with a number, from which a client that was cut can go on. */
-export const numberedFrame = (id: number, data: unknown): string => `id: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
+/** One `data:` frame of a JSON text with a number, from which a client that was cut can go on. */
+export const numberedFrame = (id: number, json: string): string => `id: ${id}\ndata: ${json}\n\n`;
 
 /** The frame with which OpenAI ends a stream. */
 export const doneFrame = "data: [DONE]\n\n";

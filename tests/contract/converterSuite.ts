@@ -2,12 +2,14 @@
  * The contract of the Converter port, run on every adapter of it.
  */
 import assert from "node:assert/strict";
-import { Effect, type Layer } from "effect";
+import { Effect, type Layer, Schema } from "effect";
 import { stripActivity } from "../../src/domain/resentActivity.ts";
 import type { AgentEvent, FinishReason } from "../../src/domain/AgentEvent.ts";
-import type { ChatChunk } from "../../src/domain/ChatChunk.ts";
+import { ChatChunk } from "../../src/domain/ChatChunk.ts";
 import { type ConversionOptions, Converter, View } from "../../src/services/Converter.ts";
 import { it } from "../support/it.ts";
+
+const decodeChunk = Schema.decodeUnknownSync(Schema.fromJsonString(ChatChunk), { onExcessProperty: "error" });
 
 const options = (changes: Partial<ConversionOptions> = {}): ConversionOptions => ({
   view: "text",
@@ -68,7 +70,7 @@ export const converterSuite = (name: string, layer: Layer.Layer<Converter>): voi
   const convert = (events: ReadonlyArray<AgentEvent>, changes: Partial<ConversionOptions> = {}) =>
     Effect.map(Converter, (converter) => {
       const conversion = converter.start(options(changes));
-      return events.flatMap(conversion.step);
+      return events.flatMap(conversion.step).map((json) => decodeChunk(json));
     });
 
   for (const view of View.literals) {

@@ -140,7 +140,7 @@ export const golden = (view: View): string =>
       const { step } = converter.start(optionsOf(view, changes));
       return [
         `# ${name}, ${variant}: streamed`,
-        ...events.flatMap((event) => step(event)).map((chunk) => JSON.stringify(chunk)),
+        ...events.flatMap((event) => step(event)),
         `# ${name}, ${variant}: whole`,
         JSON.stringify(converter.fold(optionsOf(view, changes), events)),
       ];

@@ -22,6 +22,23 @@ const runOf = (id: string): string => id.slice(id.indexOf("-") + 1);
 
 // Stream -----------------------------------------------------------------------------------------
 
+const encoded = (chunk: ChatChunk): string => JSON.stringify(chunk);
+
+/** The JSON text of the chunks that add to the message: nearly all there are, and only their delta differs. */
+class DeltaShape {
+  readonly #head: string;
+  readonly #tail: string;
+
+  constructor(envelopeJson: string, hasUsage: boolean) {
+    this.#head = `${envelopeJson.slice(0, -1)},"choices":[{"index":0,"delta":`;
+    this.#tail = `,"logprobs":null,"finish_reason":null}]${hasUsage ? ',"usage":null' : ""}}`;
+  }
+
+  encoded(delta: WireDelta): string {
+    return this.#head + JSON.stringify(delta) + this.#tail;
+  }
+}
+
 const start = (options: ConversionOptions): Conversion => {
   const items = makeItemStep();
   const pieces = new Pieces(options);
@@ -34,6 +51,7 @@ const start = (options: ConversionOptions): Conversion => {
   } as const;
   // With include_usage every chunk but the last carries `usage: null`; without it no chunk has the key.
   const noUsage = options.includeUsage ? { usage: null } : {};
+  const shape = new DeltaShape(JSON.stringify(envelope), options.includeUsage);
   const run = runOf(options.id);
   let begun = false;
   let count = 0;
@@ -46,30 +64,30 @@ const start = (options: ConversionOptions): Conversion => {
   });
 
   /** The activity as data, for the view that tells it so. */
-  const told = (event: AgentEvent, into: Array<ChatChunk>): void => {
+  const told = (event: AgentEvent, into: Array<string>): void => {
     const said = toldEvent(event, run);
     if (said === undefined) return;
     if ("atMs" in event && event.atMs !== undefined) atMs = event.atMs;
-    into.push({ ...chunk({}, null), caisson: { seq: count + into.length + 1, at_ms: atMs, ...said } });
+    into.push(encoded({ ...chunk({}, null), caisson: { seq: count + into.length + 1, at_ms: atMs, ...said } }));
   };
 
-  const frame = (piece: Piece, into: Array<ChatChunk>): void => {
+  const frame = (piece: Piece, into: Array<string>): void => {
     if (piece._tag === "Delta") {
-      into.push(chunk(piece.delta, null));
+      into.push(shape.encoded(piece.delta));
       return;
     }
-    into.push(chunk({}, piece.reason));
-    if (options.includeUsage) into.push({ ...envelope, choices: [], usage: piece.usage });
+    into.push(encoded(chunk({}, piece.reason)));
+    if (options.includeUsage) into.push(encoded({ ...envelope, choices: [], usage: piece.usage }));
   };
 
   return {
     step: (event) => {
-      const framed: Array<ChatChunk> = [];
+      const framed: Array<string> = [];
       if (options.view === "events") told(event, framed);
       for (const happened of items(event)) {
         if (!begun) {
           begun = true;
-          framed.push(chunk({ role: "assistant", content: "" }, null));
+          framed.push(shape.encoded({ role: "assistant", content: "" }));
         }
         for (const piece of pieces.step(happened)) frame(piece, framed);
       }

@@ -5,7 +5,7 @@ import { it } from "../../support/it.ts";
 
 it.effect("sse writes frames that are ready together as one buffer", () =>
   Effect.gen(function* () {
-    const response = sse(Stream.fromIterable([dataFrame(1), "", dataFrame(2), doneFrame]));
+    const response = sse(Stream.fromIterable([dataFrame("1"), "", dataFrame("2"), doneFrame]));
     assert.ok(response.body._tag === "Stream");
     const written = yield* Stream.runCollect(response.body.stream);
     assert.deepEqual(written.map((chunk) => new TextDecoder().decode(chunk)), [

@@ -13,8 +13,8 @@ import { type OwnOrigin, providerName } from "./request.ts";
 
 // Wire -------------------------------------------------------------------------------------------
 
-/** A field that is absent or null where there is nothing to say. */
-const nullable = <S extends Schema.Constraint>(schema: S) => Schema.optional(Schema.NullOr(schema));
+/** A field that is absent or null where there is nothing to say; JSON has no third way, and every event would pay. */
+const nullable = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema));
 const Text = nullable(Schema.String);
 const Count = nullable(Schema.Number);
 
@@ -23,12 +23,12 @@ const Counts = Schema.Struct({
   cache_read_input_tokens: Count,
   cache_creation_input_tokens: Count,
   output_tokens: Count,
-  output_tokens_details: Schema.optional(Schema.NullOr(Schema.Struct({ thinking_tokens: Count }))),
+  output_tokens_details: nullable(Schema.Struct({ thinking_tokens: Count })),
 });
 
 const Event = Schema.Struct({
   type: Schema.String,
-  error: Schema.optional(Schema.Unknown),
+  error: Schema.optionalKey(Schema.Unknown),
   index: nullable(Schema.Number),
   message: nullable(Schema.Struct({ usage: nullable(Counts) })),
   content_block: nullable(
@@ -39,7 +39,7 @@ const Event = Schema.Struct({
       data: Text,
       id: Text,
       name: Text,
-      input: Schema.optional(Schema.Unknown),
+      input: Schema.optionalKey(Schema.Unknown),
     }),
   ),
   delta: nullable(

@@ -14,8 +14,8 @@ import { type OwnOrigin, providerName } from "./request.ts";
 
 // Wire -------------------------------------------------------------------------------------------
 
-/** A field that is absent or null where there is nothing to say. */
-const nullable = <S extends Schema.Constraint>(schema: S) => Schema.optional(Schema.NullOr(schema));
+/** A field that is absent or null where there is nothing to say; JSON has no third way, and every event would pay. */
+const nullable = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema));
 const Count = nullable(Schema.Number);
 
 const Part = Schema.Struct({
@@ -33,7 +33,7 @@ const Part = Schema.Struct({
 type Part = typeof Part.Type;
 
 const Chunk = Schema.Struct({
-  error: Schema.optional(Schema.Unknown),
+  error: Schema.optionalKey(Schema.Unknown),
   candidates: nullable(
     Schema.Array(
       Schema.Struct({

@@ -15,43 +15,41 @@ import type { OwnOrigin } from "./request.ts";
 
 // Wire -------------------------------------------------------------------------------------------
 
-const Text = Schema.optional(Schema.NullOr(Schema.String));
-const Count = Schema.optional(Schema.NullOr(Schema.Number));
+/** A field that is absent or null where there is nothing to say; JSON has no third way, and every event would pay. */
+const nullable = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema));
+const Text = nullable(Schema.String);
+const Count = nullable(Schema.Number);
 
 const Delta = Schema.Struct({
-  content: Schema.optional(
+  content: Schema.optionalKey(
     Schema.Union([Schema.Null, Schema.String, Schema.Array(Schema.Struct({ type: Schema.String, text: Text }))]),
   ),
   reasoning_content: Text,
   reasoning: Text,
   refusal: Text,
-  tool_calls: Schema.optional(Schema.NullOr(Schema.Array(Schema.NullOr(Fragment)))),
+  tool_calls: nullable(Schema.Array(Schema.NullOr(Fragment))),
 });
 type Delta = typeof Delta.Type;
 
 const Chunk = Schema.Struct({
-  error: Schema.optional(Schema.Unknown),
-  choices: Schema.optional(
-    Schema.NullOr(
-      Schema.Array(
-        Schema.Struct({
-          delta: Schema.optional(Schema.NullOr(Delta)),
-          /** Of an answer that is not streamed. */
-          message: Schema.optional(Schema.NullOr(Delta)),
-          finish_reason: Text,
-        }),
-      ),
-    ),
-  ),
-  usage: Schema.optional(
-    Schema.NullOr(
+  error: Schema.optionalKey(Schema.Unknown),
+  choices: nullable(
+    Schema.Array(
       Schema.Struct({
-        prompt_tokens: Count,
-        completion_tokens: Count,
-        prompt_tokens_details: Schema.optional(Schema.NullOr(Schema.Struct({ cached_tokens: Count }))),
-        completion_tokens_details: Schema.optional(Schema.NullOr(Schema.Struct({ reasoning_tokens: Count }))),
+        delta: nullable(Delta),
+        /** Of an answer that is not streamed. */
+        message: nullable(Delta),
+        finish_reason: Text,
       }),
     ),
+  ),
+  usage: nullable(
+    Schema.Struct({
+      prompt_tokens: Count,
+      completion_tokens: Count,
+      prompt_tokens_details: nullable(Schema.Struct({ cached_tokens: Count })),
+      completion_tokens_details: nullable(Schema.Struct({ reasoning_tokens: Count })),
+    }),
   ),
 });
 const decodeChunk = Schema.decodeUnknownResult(Chunk);

@@ -3,7 +3,6 @@
  */
 import { Cause, type Duration, Effect, Stream } from "effect";
 import type { AgentEvent } from "../../../domain/AgentEvent.ts";
-import type { ChatChunk } from "../../../domain/ChatChunk.ts";
 import { InternalError, type RunError } from "../../../runs/RunError.ts";
 import type { Tick } from "../../../runs/RunLog.ts";
 import type { RunHandle } from "../../../runs/RunHandle.ts";
@@ -35,14 +34,21 @@ export const streamed = Effect.fnUntraced(function* (
   const context = yield* Effect.context<never>();
   const conversion = converter.start(options);
   let count = 0;
-  const numbered = (chunk: ChatChunk): string => ++count > after ? numberedFrame(count, chunk) : "";
+  const numbered = (json: string): string => ++count > after ? numberedFrame(count, json) : "";
   const chunkFrame = options.view === "events" ? numbered : dataFrame;
-  const frameOf = (heard: AgentEvent | Tick): string =>
-    heard._tag === "Tick" ? keepAliveFrame : conversion.step(heard).map(chunkFrame).join("");
+  /** The frames of what is heard together, which are written together. */
+  const framesOf = (heard: ReadonlyArray<AgentEvent | Tick>): string => {
+    let frames = "";
+    for (const event of heard) {
+      if (event._tag === "Tick") frames += keepAliveFrame;
+      else for (const json of conversion.step(event)) frames += chunkFrame(json);
+    }
+    return frames;
+  };
   const errorFrame = (error: RunError): string => {
     notes.outcome = error._tag;
     notes.error = keyOf(error);
-    return dataFrame(toReply(error).envelope);
+    return dataFrame(JSON.stringify(toReply(error).envelope));
   };
   const lastFrame = Effect.fnUntraced(function* (cause: Cause.Cause<RunError>) {
     const failure = cause.reasons.find(Cause.isFailReason);
@@ -53,7 +59,7 @@ export const streamed = Effect.fnUntraced(function* (
   });
   return sse(
     run.eventsAndTicks(keepAlive).pipe(
-      Stream.mapArray((heard) => [heard.map(frameOf).join("")]),
+      Stream.mapArray((heard) => [framesOf(heard)]),
       Stream.concat(Stream.make(doneFrame)),
       Stream.catchCause((cause) => Stream.fromEffect(lastFrame(cause))),
     ),
