@@ -6,7 +6,7 @@
  */
 import { Context, Schema } from "effect";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
-import type { ChatChunk, ChatCompletion } from "../domain/ChatChunk.ts";
+import type { ChatCompletion } from "../domain/ChatChunk.ts";
 
 /**
  * How tool activity is shown; the table stands in `docs/views.md`.
