@@ -50,6 +50,7 @@ export * as Converter from "./src/services/Converter.ts";
 export * as Identity from "./src/services/Identity.ts";
 export * as Limits from "./src/services/Limits.ts";
 export * as Model from "./src/services/Model.ts";
+export * as Previews from "./src/services/Previews.ts";
 export * as PromptTexts from "./src/services/PromptTexts.ts";
 export * as RunLedger from "./src/services/RunLedger.ts";
 export * as Sandbox from "./src/services/Sandbox.ts";

@@ -36,6 +36,7 @@ import * as LocalToolbox from "./agent/LocalToolbox.ts";
 import * as Announce from "./announcements.ts";
 import { environment } from "./config/environment.ts";
 import { ConfigurationRefused, Settings } from "./config.ts";
+import * as Preview from "./http/preview/layer.ts";
 import * as Api from "./http/server.ts";
 import * as Logging from "./logging.ts";
 import * as UnnamedSweep from "./runs/unnamedSweep.ts";
@@ -235,6 +236,9 @@ export const toolbox = LocalToolbox.layer.pipe(
   Layer.provide(Layer.mergeAll(Skills.layer, ToolsLibrary.layer, PromptTexts.layer, WebReader.layer)),
 );
 
+/** Sandboxes of this process, and links to their ports; every door of the process has the same. */
+const workplace = Layer.provideMerge(Preview.layer, measuredSandbox(sandbox));
+
 /** Tools and sandboxes behind the server at a URL; the MCP client comes with them. */
 const behindServer = (url: string) =>
   Layer.unwrap(
@@ -254,7 +258,7 @@ const behindServer = (url: string) =>
 export const execution = Layer.unwrap(
   Effect.map(Settings, ({ mcpServerUrl }) =>
     Option.match(mcpServerUrl, {
-      onNone: () => Layer.provideMerge(measuredToolbox(Combined.layer(toolbox)), measuredSandbox(sandbox)),
+      onNone: () => Layer.provideMerge(measuredToolbox(Combined.layer(toolbox)), workplace),
       onSome: behindServer,
     })),
 );
@@ -336,7 +340,7 @@ export const agentApi = Layer.mergeAll(
 
 /** What the MCP server needs: tools and sandboxes of its own process, whatever `MCP_SERVER_URL` says. */
 const mcpServices = Layer.mergeAll(
-  Layer.provideMerge(measuredToolbox(toolbox), measuredSandbox(sandbox)),
+  Layer.provideMerge(measuredToolbox(toolbox), workplace),
   identity,
   measuredLimits(limits),
   Skills.layer,

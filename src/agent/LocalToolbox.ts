@@ -10,10 +10,13 @@ import { Skills } from "../services/Skills.ts";
 import { Toolbox } from "../services/Toolbox.ts";
 import { ToolsLibrary } from "../services/ToolsLibrary.ts";
 import { systemPrompt } from "./systemPrompt.ts";
+import { handlePreviewCall } from "./previewHandler.ts";
 import { makeToolCalls } from "./toolHandlers.ts";
 import { handleWebCall } from "./webHandlers.ts";
 import { declarations } from "../domain/agentTools.ts";
+import { previewDeclaration } from "../domain/previewTool.ts";
 import { declarationOf, webFetch, webSearch } from "../domain/webTools.ts";
+import { Previews } from "../services/Previews.ts";
 import { WebReader } from "../services/WebReader.ts";
 
 /**
@@ -33,8 +36,10 @@ export const layer: Layer.Layer<Toolbox, never, Sandbox | Settings> = Layer.effe
     const texts = yield* PromptTexts;
     const handleToolCall = makeToolCalls();
     const web = yield* WebReader;
+    const previews = yield* Previews;
     const offered = [
       ...declarations,
+      ...(previews.off === undefined ? [previewDeclaration] : []),
       ...(web.fetch === undefined ? [] : [declarationOf(webFetch)]),
       ...(web.search === undefined ? [] : [declarationOf(webSearch)]),
     ];
@@ -55,7 +60,8 @@ export const layer: Layer.Layer<Toolbox, never, Sandbox | Settings> = Layer.effe
             Effect.scoped(
               Effect.flatMap(Effect.scope, (callScope) => {
                 const ownAcquire = Scope.provide(acquire, callScope);
-                return handleWebCall(call, owner, web, ownAcquire) ?? handleToolCall(call, ownAcquire, options);
+                return handleWebCall(call, owner, web, ownAcquire) ??
+                  handlePreviewCall(call, owner, previews, ownAcquire) ?? handleToolCall(call, ownAcquire, options);
               }),
             ),
         };

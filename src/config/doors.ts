@@ -1,7 +1,7 @@
 /**
  * Where the two doors listen, whom they let in from a browser, and how they end.
  */
-import { choice, integer, number, optionalUrl, type Row, secret, text, toolServers } from "./rows.ts";
+import { choice, integer, number, optionalUrl, previewOrigin, type Row, secret, text, toolServers } from "./rows.ts";
 
 /** The rows of this area, by the name the code uses. */
 export const doorsRows = {
@@ -112,6 +112,24 @@ export const doorsRows = {
     most: 31_536_000,
     unit: "seconds",
     why: "Time for which a link to a file opens it without a key.",
+  }),
+  preview: choice("CAISSON_PREVIEW", {
+    choices: ["auto", "off"],
+    default: "auto",
+    why:
+      "Whether ports of sandboxes can be looked at; auto does so where the doors listen on loopback alone, or where " +
+      "CAISSON_PREVIEW_ORIGIN is set.",
+  }),
+  previewOrigin: previewOrigin("CAISSON_PREVIEW_ORIGIN", {
+    why: "Names under which previews are reached, each of which is a host of its own. Unset, those below localhost.",
+  }),
+  previewPort: integer("CAISSON_PREVIEW_PORT", {
+    default: 8001,
+    least: 0,
+    most: 65535,
+    unit: "port",
+    why: "Port that serves previews; 0 takes a free one, and so does a port that is taken unless " +
+      "CAISSON_PREVIEW_ORIGIN is set.",
   }),
   page: choice("CAISSON_PAGE", {
     choices: ["on", "off"],

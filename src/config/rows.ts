@@ -3,6 +3,7 @@
  */
 import { Option, Redacted, Schema } from "effect";
 import { type DomainSecret, parseDomainSecrets } from "../domain/DomainSecret.ts";
+import { parsePreviewOrigin, type PreviewOrigin } from "../domain/PreviewOrigin.ts";
 import { parseToolRules, type ToolRule } from "../domain/ToolRule.ts";
 import { parseToolServers, type ToolServers } from "../domain/ToolServer.ts";
 
@@ -125,6 +126,15 @@ export const toolRules = (key: string, about: About): Row<ReadonlyArray<ToolRule
     defaultText: "",
     fallback: [],
     parse: (value) => Option.fromUndefinedOr(parseToolRules(value)),
+  });
+
+/** Names of previews, or none. */
+export const previewOrigin = (key: string, about: About): Row<Option.Option<PreviewOrigin>> =>
+  row(key, about, {
+    expected: "names such as http://*.localhost:8001 or https://*.preview.example",
+    defaultText: "",
+    fallback: Option.none(),
+    parse: (value) => Option.map(Option.fromUndefinedOr(parsePreviewOrigin(value)), Option.some),
   });
 
 /** Yes or no. */

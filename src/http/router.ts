@@ -28,6 +28,7 @@ import * as files from "./openai/files/files.ts";
 import * as Webhooks from "./openai/responses/webhooks/deliver.ts";
 import * as responses from "./openai/responses/responses.ts";
 import * as runs from "./caisson/runs.ts";
+import * as previews from "./caisson/previews.ts";
 import * as sandbox from "./caisson/sandbox.ts";
 import * as sessions from "./caisson/sessions.ts";
 import * as snapshots from "./caisson/snapshots.ts";
@@ -190,6 +191,7 @@ const GoingOn = HttpApiBuilder.group(
     const { list, show, cancel, events } = yield* runs.make;
     const who = yield* me.make;
     const place = yield* sandbox.make;
+    const looks = yield* previews.make;
     return handlers
       .handle("listRuns", ({ query }) => list(query))
       .handle("showRun", ({ params, query }) => show(params.run, query))
@@ -200,6 +202,10 @@ const GoingOn = HttpApiBuilder.group(
       .handle("killJob", ({ params, query }) => place.killJob(params.job, query))
       .handle("stopSandbox", ({ query }) => place.stop(query))
       .handle("resetSandbox", ({ query }) => place.reset(query))
+      .handle("listPreviews", ({ query }) => looks.list(query))
+      .handleRaw("createPreview", ({ query }) => looks.create(query))
+      .handle("endPreviews", ({ query }) => looks.endAll(query))
+      .handle("endPreview", ({ params, query }) => looks.end(params.port, query))
       .handle("me", ({ query }) => who(query));
   }),
 );

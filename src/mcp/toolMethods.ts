@@ -4,6 +4,7 @@
 import { Effect, Schema } from "effect";
 import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types";
 import { agentTools, jsonSchemaOf } from "../domain/agentTools.ts";
+import { previewPort } from "../domain/previewTool.ts";
 import { webTools } from "../domain/webTools.ts";
 import type { ToolDeclaration, ToolResult } from "../domain/Tool.ts";
 import { deniedText, judge, type ToolPolicy } from "../domain/toolPolicy.ts";
@@ -18,7 +19,7 @@ export type WithTools = <A, E>(use: (tools: Tools) => Effect.Effect<A, E>) => Ef
 
 const openWorld: ReadonlySet<string> = new Set(webTools.map(({ name }) => name));
 
-const ours = new Map([...agentTools, ...webTools].map((tool) => [tool.name as string, {
+const ours = new Map([...agentTools, previewPort, ...webTools].map((tool) => [tool.name as string, {
   title: tool.title,
   annotations: {
     title: tool.title,

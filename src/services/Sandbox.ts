@@ -110,10 +110,11 @@ export class FileError extends Schema.TaggedError<FileError>()("FileError", {
  * A stream of bytes to a port of the sandbox that could not be opened, or ended before its end.
  *
  * *Details*: `Refused` means that nothing listens there, `TooMany` that the sandbox has as many streams as it
- * may, `Reset` that one of its ends gave it up, `Unsupported` that this kind of sandbox has no streams.
+ * may, `Reset` that one of its ends gave it up, `NotRunning` that the owner has no sandbox now, `Unsupported` that
+ * this kind of sandbox has no streams.
  */
 export class StreamError extends Schema.TaggedError<StreamError>()("StreamError", {
-  reason: Schema.Literals(["Refused", "TooMany", "Reset", "Unsupported"]),
+  reason: Schema.Literals(["Refused", "TooMany", "Reset", "NotRunning", "Unsupported"]),
   why: Schema.String,
 }) {
   override get message(): string {
@@ -389,6 +390,11 @@ export interface SandboxHandle {
 export const noStreams: SandboxHandle["dial"] = () =>
   Effect.fail(new StreamError({ reason: "Unsupported", why: "this sandbox has no streams to its ports" }));
 
+/** Where there is no sandbox to connect to. */
+export const notRunning: Effect.Effect<never, StreamError> = Effect.fail(
+  new StreamError({ reason: "NotRunning", why: "the sandbox is not running" }),
+);
+
 /** The jobs of a sandbox. *Fails with* `JobError`, reason `Refused`, where it has none. */
 export const jobsOf = ({ jobs }: Pick<SandboxHandle, "jobs">): Effect.Effect<SandboxJobs, JobError> =>
   jobs === undefined
@@ -434,6 +440,16 @@ export interface SandboxService {
    * nothing. Absent as {@link look}.
    */
   readonly egress?: (owner: Owner) => Effect.Effect<EgressSummary | undefined>;
+  /**
+   * Connects to a port of the owner's sandbox without starting one, and keeps it in use for the scope; absent as
+   * {@link look}.
+   *
+   * *Fails with* what {@link SandboxHandle.dial} fails with, and `StreamError` (`NotRunning`).
+   */
+  readonly dial?: (
+    owner: Owner,
+    port: number,
+  ) => Effect.Effect<SandboxStream, StreamError | SandboxError, Scope.Scope>;
   /**
    * Stops the owner's sandbox under whoever uses it and keeps the workspace; absent as {@link look}.
    *

@@ -7,6 +7,7 @@ import { document } from "../../src/http/docs/document.ts";
 import { understand } from "../../src/adapters/model/offline/understand.ts";
 import { sample } from "../../src/http/docs/page.ts";
 import { type App, withApp } from "../support/app.ts";
+import { loopbackSandbox } from "../support/loopbackSandbox.ts";
 
 const pageOf = async (app: App) => {
   const response = await app.get("/docs", { host: "localhost:8000" });
@@ -68,9 +69,12 @@ const requestOf = (command: string): Request => {
   return new Request(words[1] ?? "", { method, headers, ...(body === undefined ? {} : { body }) });
 };
 
+/** Ports of sandboxes can be looked at. */
+const previewed = { previews: true, sandbox: loopbackSandbox([]), settings: { previewPort: 0 } };
+
 for (const { path, method, operation } of operations) {
   Deno.test(`the sample of ${method} ${path} works`, () =>
-    withApp({ steps: [Scripted.answers("42")] }, async (app) => {
+    withApp({ ...previewed, steps: [Scripted.answers("42")] }, async (app) => {
       const shown = sample("http://localhost:8000", path, method, operation);
       // What must name a model shows the one that is always there; here it is the script.
       const response = await app.send(requestOf(shown.replace("caisson-offline", Scripted.scriptedModel)));

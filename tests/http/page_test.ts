@@ -39,6 +39,7 @@ Deno.test("GET /v1/sandbox and a list with start=false start nothing; stop and r
       disk: null,
       commands: [],
       jobs: [],
+      previews: [],
       egress: [],
       egress_left_out: 0,
     });

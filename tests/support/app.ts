@@ -30,6 +30,7 @@ import { agent as observedAgent } from "../../src/telemetry/agent.ts";
 import { limits as observedLimits } from "../../src/telemetry/limits.ts";
 import { model as observedModel } from "../../src/telemetry/model.ts";
 import { sessions as observedSessions } from "../../src/telemetry/sessions.ts";
+import * as Preview from "../../src/http/preview/layer.ts";
 import * as Router from "../../src/http/router.ts";
 import * as Runs from "../../src/runs/Runs.ts";
 import { layer as snapshots } from "../../src/runs/snapshots/layer.ts";
@@ -40,7 +41,9 @@ import { type FakeSandbox, fakeSandbox } from "./fakeSandbox.ts";
 export interface AppOptions {
   readonly steps?: ReadonlyArray<Scripted.Step>;
   readonly settings?: Partial<SettingsService>;
-  readonly sandbox?: FakeSandbox;
+  readonly sandbox?: Pick<FakeSandbox, "layer">;
+  /** There are previews, on a free port. */
+  readonly previews?: boolean;
   /** Instead of the script. */
   readonly model?: Layer.Layer<Model>;
   /** By default they are kept in memory. */
@@ -63,6 +66,7 @@ export const services = (
     responses = MemoryResponses.layer,
     usageLedger,
     isObserved = false,
+    previews = false,
   }: AppOptions,
 ) => {
   const configured = Settings.layerWith({ keepAliveSeconds: 15, ...settings });
@@ -87,6 +91,7 @@ export const services = (
   ).pipe(
     Layer.provideMerge(isObserved ? observedAgent(agentLayer) : agentLayer),
     Layer.provideMerge(watchedToolbox(LocalToolbox.layer)),
+    Layer.provideMerge(previews ? Layer.orDie(Preview.layer) : Layer.empty),
     Layer.provideMerge(snapshots),
     Layer.provideMerge(MemorySnapshots.layer),
     Layer.provideMerge(ports),

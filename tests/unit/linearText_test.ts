@@ -138,6 +138,12 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
       443,
       String,
     ),
+  "src/http/preview/requestHead.ts readVisit": (f, text) =>
+    f(
+      new TextEncoder().encode(`GET /${text} HTTP/1.1\r\nHost: ${text}.localhost\r\nCookie: ${text}\r\n\r\n`),
+      "localhost",
+      1_000,
+    ),
   "src/adapters/model/legalHistory.ts legalName": (f, text) => f(text, nameRules),
   "src/adapters/identity/apiKeys.ts findKey": (f, text) => f([], text),
   "src/adapters/model/fault.ts fault": (f, text) => f({ _tag: "BadCredentials" }, text),
@@ -204,6 +210,7 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/runs/snapshots/replaced.ts": "ids of ours, and sentences in which names are cut",
   "src/runs/changedArtifacts.ts imageTypeOf": "reads a file's first bytes; the path decides by its ending",
   "src/http/docs/": "made of our own contract",
+  "src/http/preview/refusals.ts": "sentences of ours",
   "src/http/caisson/runWire.ts detailOut": "passes on what a run was asked; its turn is read as a stored answer below",
   "src/http/openai/responses/webhooks/post.ts postWebhook": "sends a body of ours to an address of the operator",
   "src/http/caisson/sealedLinks.ts": "tried as a decoder below",

@@ -14,7 +14,8 @@ import { answer, type Connection, linger, readUntil } from "./conversation.ts";
 import { exchange, type Failure } from "./exchange.ts";
 import { type JudgeContext, reach, Refused } from "./judge.ts";
 import { type Interception, sendWithSecrets } from "./interception.ts";
-import { type Head, headBytesMax, headEnd, readHead } from "./requestHead.ts";
+import { type Head, headBytesMax, readHead } from "./requestHead.ts";
+import { headEnd } from "../../domain/httpHead.ts";
 
 /** What the proxies of one server share. */
 export interface ProxyContext extends JudgeContext {

@@ -5,7 +5,7 @@ import { Clock, Duration, Effect } from "effect";
 import type { SandboxError, StreamError } from "../../services/Sandbox.ts";
 import type { Share } from "./Allowances.ts";
 import { OutsideError } from "./Outside.ts";
-import type { RequestBody } from "./requestBody.ts";
+import type { HttpBody } from "../../domain/httpBody.ts";
 
 /** Neither way moved for this long: a peer that still cares sends something before. */
 const idleMsMax = 120_000;
@@ -46,7 +46,7 @@ export const exchange = (
     /** What goes up before it, in the place of what the program said. */
     readonly head?: Uint8Array;
     /** Where the way up ends; with the stream when absent. */
-    readonly body?: RequestBody;
+    readonly body?: HttpBody;
   },
 ): Effect.Effect<void, Failure> =>
   Effect.gen(function* () {

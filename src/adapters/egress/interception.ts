@@ -11,7 +11,8 @@ import { exchange, type Failure } from "./exchange.ts";
 import { Refused } from "./judge.ts";
 import type { OutsideConnection } from "./Outside.ts";
 import { programTls } from "./programTls.ts";
-import { headBytesMax, headEnd, readOriginHead } from "./requestHead.ts";
+import { headBytesMax, readOriginHead } from "./requestHead.ts";
+import { headEnd } from "../../domain/httpHead.ts";
 import type { Secrets, Substitute } from "./secrets.ts";
 
 /** What opens tunnels, and for whom. */

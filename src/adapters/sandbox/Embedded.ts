@@ -9,6 +9,7 @@ import type { Owner, OwnerKey } from "../../domain/Owner.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import { Egress } from "../../services/Egress.ts";
 import {
+  notRunning,
   RuntimeUnavailable,
   Sandbox,
   SandboxError,
@@ -79,6 +80,8 @@ const makeService = Effect.fnUntraced(function* (
     reset: (owner) => sandboxes.reset(owner, form.workspaces.remove(ownerKey(owner))),
     ...lookingAt(sandboxes),
     egress: (owner) => Effect.map(sandboxes.running(owner), (running) => running?.egressed?.()),
+    dial: (owner, port) =>
+      Effect.flatMap(sandboxes.openRunning(owner), (running) => running?.handle.dial(port) ?? notRunning),
     stop: (owner) => sandboxes.reset(owner, Effect.void),
   };
 });

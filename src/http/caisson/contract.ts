@@ -21,6 +21,7 @@ import {
   SessionOut,
   SessionsQuery,
 } from "./sessions.ts";
+import { describePreview, PreviewList, PreviewOut, PreviewRequest } from "./previews.ts";
 import { JobOut, JobOutputOut, JobQuery, SandboxOut } from "./sandbox.ts";
 import { describeRestore, RestoreOut, RestoreRequest, SnapshotDiff, SnapshotList } from "./snapshots.ts";
 import { UsageQuery, UsageReport } from "./usage.ts";
@@ -229,6 +230,23 @@ export class RunsGroup extends HttpApiGroup.make("runs")
       success: SandboxOut,
       error: failsWith("SandboxError", "SnapshotsUnavailable"),
     }).annotate(OpenApi.Summary, "Destroy the user's sandbox and every file of it"),
+    HttpApiEndpoint.get("listPreviews", "/sandbox/previews", { query: userQuery, success: PreviewList })
+      .annotate(OpenApi.Summary, "List the links to ports of the user's sandbox"),
+    HttpApiEndpoint.post("createPreview", "/sandbox/previews", {
+      query: userQuery,
+      payload: PreviewRequest,
+      success: PreviewOut,
+      error: failsWith(...bodyFailures, "PreviewsOff"),
+    }).annotate(OpenApi.Summary, "Make a link to a port of the user's sandbox, for an hour")
+      .annotate(OpenApi.Transform, describePreview),
+    HttpApiEndpoint.delete("endPreviews", "/sandbox/previews", { query: userQuery, success: PreviewList })
+      .annotate(OpenApi.Summary, "Take back every link to the user's sandbox, and end who came by them"),
+    HttpApiEndpoint.delete("endPreview", "/sandbox/previews/:port", {
+      params: { port: Schema.String },
+      query: userQuery,
+      success: PreviewList,
+      error: failsWith("PreviewNotFound"),
+    }).annotate(OpenApi.Summary, "Take back the links to a port, and end who came by them"),
     HttpApiEndpoint.get("me", "/me", { query: userQuery, success: MeOut })
       .annotate(OpenApi.Summary, "See for whom the caller speaks"),
   )

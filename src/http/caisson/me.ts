@@ -4,6 +4,7 @@
 import { Effect, Option, Schema } from "effect";
 import { Settings } from "../../config.ts";
 import { Model } from "../../services/Model.ts";
+import { Previews } from "../../services/Previews.ts";
 import { Sandbox } from "../../services/Sandbox.ts";
 import { Caller } from "../frame/Caller.ts";
 
@@ -21,11 +22,13 @@ export const MeOut = Schema.Struct({
 export const make = Effect.gen(function* () {
   const models = yield* Model;
   const { stop } = yield* Sandbox;
+  const previews = yield* Previews;
   const { rewindFiles } = yield* Settings;
   const features = [
     "archive",
     "delete",
     ...(rewindFiles === "off" ? [] : ["diff"]),
+    ...(previews.off === undefined ? ["previews"] : []),
     ...(stop === undefined ? [] : ["sandbox_stop"]),
   ];
   return Effect.fnUntraced(function* (query: { readonly user?: string }) {

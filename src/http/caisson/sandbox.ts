@@ -16,9 +16,11 @@ import {
   unseen,
 } from "../../services/Sandbox.ts";
 import { SnapshotStore } from "../../services/SnapshotStore.ts";
+import { Previews } from "../../services/Previews.ts";
 import { Caller, UserName } from "../frame/Caller.ts";
 import { JobNotFound } from "../frame/errors.ts";
 import { egressFields, egressOut } from "./egressWire.ts";
+import { PreviewOut, previewsOf } from "./previews.ts";
 
 /** A command in the background of a sandbox. */
 export const JobOut = Schema.Struct({
@@ -95,6 +97,7 @@ export const SandboxOut = Schema.Struct({
     description: "Commands in the background: those that run and the last that ended, oldest first. Empty where they " +
       "cannot be told.",
   }),
+  previews: Schema.Array(PreviewOut).annotate({ description: "Links to ports that have not expired, by port." }),
   ...egressFields,
 }).annotate({ identifier: "Sandbox" });
 
@@ -110,7 +113,7 @@ const sandboxOut = (
   kind: (typeof SandboxOut.Type)["kind"],
   { state, commands, jobs }: SandboxLook,
   use: SandboxUse | undefined,
-): Omit<typeof SandboxOut.Type, keyof typeof egressFields> => ({
+): Omit<typeof SandboxOut.Type, "previews" | keyof typeof egressFields> => ({
   object: "sandbox",
   state: state ?? null,
   kind,
@@ -124,6 +127,7 @@ const sandboxOut = (
 export const make = Effect.gen(function* () {
   const sandbox = yield* Sandbox;
   const snapshots = yield* SnapshotStore;
+  const previews = yield* Previews;
 
   const lookAt = (owner: Owner) => sandbox.look?.(owner) ?? Effect.succeed(unseen);
 
@@ -132,8 +136,13 @@ export const make = Effect.gen(function* () {
       lookAt(owner),
       sandbox.use?.(owner) ?? Effect.undefined,
       sandbox.egress?.(owner) ?? Effect.undefined,
-    ], { concurrency: 3 }).pipe(
-      Effect.map(([look, use, egress]) => ({ ...sandboxOut(sandbox.info.kind, look, use), ...egressOut(egress) })),
+      previewsOf(previews, owner),
+    ], { concurrency: 4 }).pipe(
+      Effect.map(([look, use, egress, links]) => ({
+        ...sandboxOut(sandbox.info.kind, look, use),
+        previews: links,
+        ...egressOut(egress),
+      })),
     );
 
   /** Asks the jobs of a sandbox that has this one; a sandbox that has it not is not opened for it. */
@@ -156,6 +165,7 @@ export const make = Effect.gen(function* () {
 
   const reset = Effect.fnUntraced(function* (query: UserQuery) {
     const owner = (yield* Caller).ownerOf(query);
+    yield* previews.end(owner);
     yield* sandbox.reset(owner);
     yield* snapshots.erase(ownerKey(owner));
     return yield* stateOf(owner);

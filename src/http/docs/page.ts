@@ -49,13 +49,16 @@ const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<st
 /** Whether an operation can be asked for without a credential of the server. */
 const isOpen = ({ security }: Operation): boolean => security.length === 0;
 
+/** What nobody can do for a user who is gone with the request. */
+const ofNamedUsers: ReadonlySet<string> = new Set(["runs.createPreview"]);
+
 /** A command that does what the operation does; upper-case words of its path stand for what the reader has. */
 export const sample = (base: string, path: string, method: string, operation: Operation): string => {
   const url = `${base}${path.split(/[{}]/).map((part, index) => index % 2 === 1 ? part.toUpperCase() : part).join("")}`;
   const json = operation.requestBody?.content["application/json"]?.example;
   const isForm = operation.requestBody?.content["multipart/form-data"] !== undefined;
   return [
-    `curl ${shellQuoted(isForm ? `${url}?user=ada` : url)}`,
+    `curl ${shellQuoted(isForm || ofNamedUsers.has(operation.operationId) ? `${url}?user=ada` : url)}`,
     // curl asks with GET, and with POST when there is something to send.
     ...(method === "DELETE" || (method === "POST" && json === undefined && !isForm) ? [`-X ${method}`] : []),
     ...(isOpen(operation) ? [] : [`-H "Authorization: Bearer $CAISSON_API_KEY"`]),

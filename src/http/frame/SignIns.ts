@@ -12,7 +12,8 @@ import { Settings } from "../../config.ts";
 /** How long a sign-in lasts, in seconds: a working day. */
 const signInSeconds = 8 * 3600;
 
-const cookieName = "caisson_sign_in";
+/** The cookie of a sign-in. */
+export const cookieName = "caisson_sign_in";
 const nonceBytes = 12;
 const tagBytes = 16;
 

@@ -63,6 +63,12 @@ const ownRows: Rows<OwnError> = {
   SnapshotsOff: invalid(400, "snapshots_off", "What turns do to the workspace is not kept here.", {
     message: ({ why }) => `Snapshots are not kept: ${why}.`,
   }),
+  PreviewsOff: invalid(400, "previews_off", "This server makes no previews of ports.", {
+    message: ({ why }) => `There are no previews: ${why}.`,
+  }),
+  PreviewNotFound: invalid(404, "preview_not_found", "The user has no link to this port of the sandbox.", {
+    message: ({ port }) => `There is no link to port ${quoted(port)}`,
+  }),
   SnapshotNotKept: invalid(409, "snapshot_not_kept", "What the turn did is not kept, or was taken back before.", {
     message: ({ why }) => `It cannot be taken back: ${why}.`,
   }),

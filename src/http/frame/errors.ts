@@ -10,6 +10,7 @@ import type { FileNotFound, FilesFull } from "../../runs/Files.ts";
 import type { RunError } from "../../runs/RunError.ts";
 import type { SnapshotNotFound, SnapshotNotKept, SnapshotsOff, WorkspaceBusy } from "../../runs/snapshots/Snapshots.ts";
 import type { FilesUnavailable } from "../../services/FileStore.ts";
+import type { PreviewsOff } from "../../services/Previews.ts";
 import type { SnapshotsUnavailable } from "../../services/SnapshotStore.ts";
 import type { UsageLedgerUnavailable } from "../../services/UsageLedger.ts";
 import type { SharedError } from "../../web/errors/sharedRows.ts";
@@ -54,6 +55,11 @@ export class ArtifactTooLarge extends Schema.TaggedError<ArtifactTooLarge>()("Ar
 /** A `Range` begins behind the end of the file. */
 export class RangeNotSatisfiable extends Schema.TaggedError<RangeNotSatisfiable>()("RangeNotSatisfiable", {
   sizeBytes: Schema.Number,
+}) {}
+
+/** The user has no link to this port of the sandbox. */
+export class PreviewNotFound extends Schema.TaggedError<PreviewNotFound>()("PreviewNotFound", {
+  port: Schema.String,
 }) {}
 
 /** The user has no such session, or it has expired. */
@@ -120,6 +126,8 @@ export type HttpError =
   | SnapshotNotKept
   | SnapshotsOff
   | SnapshotsUnavailable
+  | PreviewsOff
+  | PreviewNotFound
   | WorkspaceBusy
   | ContainerNotFound
   | ContainerExpired

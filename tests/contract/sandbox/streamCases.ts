@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Effect, Fiber, type Scope } from "effect";
-import type { SandboxHandle, SandboxStream } from "../../../src/services/Sandbox.ts";
-import { type Cases, run, text } from "./SandboxCases.ts";
+import { Sandbox, type SandboxHandle, type SandboxStream } from "../../../src/services/Sandbox.ts";
+import { type Cases, cleaned, eventually, freshOwner, run, text } from "./SandboxCases.ts";
 
 const server = `
 import socket, sys, threading
@@ -70,7 +70,7 @@ const reasonOf = <A>(effect: Effect.Effect<A, { readonly _tag: string; readonly 
 const largeBytes = 16 * 1024 * 1024;
 
 /** Registers the cases of streams. */
-export const streamCases = ({ withHandle: each, capabilities }: Cases): void => {
+export const streamCases = ({ it, withHandle: each, capabilities }: Cases): void => {
   const withHandle = (...[title, body]: Parameters<typeof each>) => each(title, body, { needs: "streams" });
 
   each("dial says so where there are no streams, and where nothing listens", (handle) =>
@@ -80,6 +80,46 @@ export const streamCases = ({ withHandle: each, capabilities }: Cases): void => 
         assert.equal(yield* reasonOf(handle.dial(port)), capabilities.streams ? "Refused" : "Unsupported");
       }
     }));
+
+  it(
+    "a port is reached without starting a sandbox, keeps the one that runs, and is nobody else's",
+    () => {
+      const [owner, other] = [freshOwner(), freshOwner()];
+      return cleaned(
+        [owner],
+        Effect.gen(function* () {
+          const sandbox = yield* Sandbox;
+          const { dial, look } = sandbox;
+          assert.ok(dial !== undefined && look !== undefined);
+          const status = (whose: typeof owner) => Effect.map(look(whose), ({ state }) => state);
+          assert.equal(yield* reasonOf(dial(owner, 9)), "NotRunning");
+          assert.equal(yield* status(owner), "none");
+          const port = yield* Effect.scoped(Effect.gen(function* () {
+            const handle = yield* sandbox.open(owner);
+            const served = yield* serving(handle, "echo");
+            // The port outlives the handle by the stream.
+            const stream = yield* dial(owner, served);
+            yield* stream.write(text("x"));
+            yield* stream.end;
+            assert.equal(yield* rest(stream), "xbye");
+            return served;
+          }));
+          assert.equal(yield* reasonOf(dial(other, port)), "NotRunning");
+          assert.equal(yield* reasonOf(dial(owner, 9)), "Refused");
+          yield* Effect.scoped(sandbox.open(other));
+          assert.equal(yield* reasonOf(dial(other, port)), "Refused");
+          yield* sandbox.reset(other);
+          yield* Effect.scoped(Effect.gen(function* () {
+            const served = yield* Effect.flatMap(sandbox.open(owner), (handle) => serving(handle, "deaf"));
+            yield* dial(owner, served);
+            assert.equal(yield* status(owner), "busy");
+          }));
+          yield* eventually(Effect.map(status(owner), (state) => state === "idle"));
+        }),
+      );
+    },
+    { needs: "streams" },
+  );
 
   withHandle("dial carries bytes both ways and ends each way on its own", (handle) =>
     Effect.gen(function* () {

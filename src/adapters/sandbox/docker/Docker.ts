@@ -7,6 +7,7 @@ import { ownerKey } from "../../../domain/ids.ts";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { Egress } from "../../../services/Egress.ts";
 import {
+  notRunning,
   RuntimeUnavailable,
   Sandbox,
   SandboxError,
@@ -211,6 +212,8 @@ const make = Effect.gen(function* (): Effect.gen.Return<
     open: (owner) => openReplaceable(owners, deaths, hold, owner),
     ...lookingAt(owners),
     egress: (owner) => Effect.map(owners.running(owner), (running) => running?.link.egressed?.()),
+    dial: (owner, port) =>
+      Effect.flatMap(owners.openRunning(owner), (running) => running?.link.dial(port) ?? notRunning),
     stop: (owner) => owners.reset(owner, Effect.void),
     reset: (owner) => {
       const key = ownerKey(owner);

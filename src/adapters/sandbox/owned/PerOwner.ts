@@ -51,6 +51,8 @@ export interface PerOwner<A extends Closable> {
   readonly reset: <E, R>(owner: Owner, destroy: Effect.Effect<void, E, R>) => Effect.Effect<void, E, R>;
   /** How the owner's sandbox is, without starting one. */
   readonly status: (owner: Owner) => Effect.Effect<SandboxState>;
+  /** As `open`, but undefined where no sandbox has started, or the one that did died. */
+  readonly openRunning: (owner: Owner) => Effect.Effect<A | undefined, SandboxError, Scope.Scope>;
   /** The owner's sandbox as it is now, undefined when there is none that has started; it is not held. */
   readonly running: (owner: Owner) => Effect.Effect<A | undefined>;
   /** Sandboxes that take a place now. */
@@ -123,6 +125,12 @@ export const make = Effect.fnUntraced(function* <A extends Closable>(
 
   return {
     open: openFrom(map, lives),
+    openRunning: Effect.fnUntraced(function* (owner) {
+      const key = ownerKey(owner);
+      if (lives.of(key)?.sandbox === undefined) return undefined;
+      const sandbox = yield* RcMap.get(map, new Place(key, owner));
+      return (yield* sandbox.isClosed) ? undefined : sandbox;
+    }),
     reset: (owner, destroy) =>
       Effect.gen(function* () {
         const key = ownerKey(owner);

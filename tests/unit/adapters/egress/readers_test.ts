@@ -5,7 +5,8 @@ import { connect as connectTls } from "node:tls";
 import { createServer } from "node:net";
 import { Effect } from "effect";
 import { readHello } from "../../../../src/adapters/egress/clientHello.ts";
-import { headEnd, readHead } from "../../../../src/adapters/egress/requestHead.ts";
+import { readHead } from "../../../../src/adapters/egress/requestHead.ts";
+import { headEnd } from "../../../../src/domain/httpHead.ts";
 import { clientHello, serverName } from "../../../contract/egressProbes.ts";
 import { it } from "../../../support/it.ts";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Effect, Layer, Option, Redacted } from "effect";
 import { layer } from "../../../../src/adapters/egress/Configured.ts";
-import { chunkedBody } from "../../../../src/adapters/egress/requestBody.ts";
+import { chunkedBody } from "../../../../src/domain/httpBody.ts";
 import { readOriginHead } from "../../../../src/adapters/egress/requestHead.ts";
 import { makeSecrets } from "../../../../src/adapters/egress/secrets.ts";
 import { Settings } from "../../../../src/config.ts";

@@ -1,16 +1,16 @@
 /**
- * Where the body of a request ends, so that nothing after it goes out.
+ * Where the body of an HTTP message ends, so that nothing after it counts as a part of it.
  */
 
 /** A body that is passed on piece by piece. */
-export interface RequestBody {
+export interface HttpBody {
   /** How many bytes of the piece belong to it; undefined when it is malformed. */
   readonly take: (piece: Uint8Array) => number | undefined;
   readonly isOver: () => boolean;
 }
 
 /** A body of so many bytes. */
-export const lengthBody = (bytes: number): RequestBody => {
+export const lengthBody = (bytes: number): HttpBody => {
   let left = bytes;
   return {
     take: (piece) => {
@@ -29,7 +29,7 @@ const sizeDigitsMax = 12;
 const lineFeed = 10;
 
 /** A body in chunks. *Source*: RFC 9112 section 7.1. */
-class ChunkedBody implements RequestBody {
+class ChunkedBody implements HttpBody {
   private state: "size" | "data" | "dataEnd" | "trailer" | "over" = "size";
   private line = "";
   private left = 0;
@@ -79,7 +79,7 @@ class ChunkedBody implements RequestBody {
 }
 
 /** A body in chunks. */
-export const chunkedBody = (): RequestBody => {
+export const chunkedBody = (): HttpBody => {
   const body = new ChunkedBody();
   return { take: (piece) => body.take(piece), isOver: () => body.isOver() };
 };
