@@ -42,7 +42,7 @@ const between: ReadonlyArray<string> = [
   "upgrade",
   "expect",
 ];
-/** Credentials of this server and of proxies before it, and where the visitor comes from: nothing for code of a user. */
+/** Credentials of this server and of proxies before it, and where the visitor comes from: not for code of a user. */
 const kept: ReadonlyArray<string> = [
   "authorization",
   "x-openwebui-user-jwt",

@@ -24,7 +24,7 @@ import {
   noHttp,
   tooSlow,
   unreachable,
-  VisitEnded,
+  type VisitEnded,
 } from "./refusals.ts";
 import { readVisit, type VisitRequest } from "./requestHead.ts";
 import { answerHeadEnd, readAnswer } from "./responseHead.ts";
