@@ -212,7 +212,7 @@ export class RunRecord {
         return;
       case "ReasoningDelta":
         this.#accumulate("Reasoning", event);
-        if (event.text !== "") heard.push({ _tag: "ReasoningDelta", text: event.text });
+        if (event.text !== "" || event.origin !== undefined) heard.push(event);
         return;
       case "ToolCall":
         this.#flush();

@@ -5,7 +5,7 @@
  */
 import { Schema } from "effect";
 import { Artifact } from "./Artifact.ts";
-import { ToolCall } from "./Message.ts";
+import { Origin, ToolCall } from "./Message.ts";
 import { ToolResult } from "./Tool.ts";
 import { Usage } from "./Usage.ts";
 
@@ -47,8 +47,11 @@ export type TurnFinished = typeof TurnFinished.Type;
 export const TextDelta = Schema.TaggedStruct("TextDelta", { text: Schema.String });
 export type TextDelta = typeof TextDelta.Type;
 
-/** More of what the model thinks. */
-export const ReasoningDelta = Schema.TaggedStruct("ReasoningDelta", { text: Schema.String });
+/** More of what the model thinks; an origin ends a thought, and may come with no text. */
+export const ReasoningDelta = Schema.TaggedStruct("ReasoningDelta", {
+  text: Schema.String,
+  origin: Schema.optionalKey(Origin),
+});
 export type ReasoningDelta = typeof ReasoningDelta.Type;
 
 /** One of our tools is about to run. */

@@ -35,8 +35,9 @@ const sizeOf = (event: AgentEvent): number => {
 };
 
 /** Whether an event is something to answer with: that a model begins is not, it may still fail without a word. */
-const isSaid = ({ _tag }: AgentEvent): boolean =>
-  _tag !== "RunStarted" && _tag !== "TurnStarted" && _tag !== "TurnFinished";
+const isSaid = (event: AgentEvent): boolean =>
+  event._tag !== "RunStarted" && event._tag !== "TurnStarted" && event._tag !== "TurnFinished" &&
+  (event._tag !== "ReasoningDelta" || event.text !== "");
 
 /** Time has passed while a listener listened. */
 export interface Tick {

@@ -62,6 +62,8 @@ export const StoredResponse = Schema.Struct({
   turn: ResponseTurn,
   /** A response that is not ended is believed to go on until then, in milliseconds since the epoch; 0 once it has. */
   aliveUntilMs: Schema.Number,
+  /** Its items of thoughts carry what their provider wants back. */
+  isSealed: Schema.optionalKey(Schema.Boolean),
 });
 export type StoredResponse = typeof StoredResponse.Type;
 

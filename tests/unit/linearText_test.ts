@@ -167,6 +167,7 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
   "src/domain/lineDiff.ts lineDiff": (f, text) => f(text, `${text}x\n`),
   "src/domain/Session.ts pathTo": (f, text) => f([], text),
   "src/http/openai/responses/seal.ts sealText": (f, text) => f("secret", ownerKeyOfTests, text),
+  "src/http/openai/responses/thoughts.ts openThoughts": (f, text) => f("secret", ownerKeyOfTests, text),
   "src/http/openai/responses/seal.ts openText": (f, text) => f("secret", ownerKeyOfTests, text),
   "src/http/openai/responses/ids.ts itemId": (f, text) => f("msg", text, 1),
   "src/http/openai/responses/readInput.ts listed": (f, text) => f([{ role: "user", content: text }], text),

@@ -9,9 +9,11 @@ import type { AgentEvent, FinishReason, ToolCallFinished } from "../../../domain
 import { makeItemStep, type RunItem } from "../../../domain/runItems.ts";
 import type { Usage } from "../../../domain/Usage.ts";
 import type { ErrorEnvelope } from "../../frame/reply.ts";
+import { pythonName } from "./hostedTools.ts";
 import { Citations } from "./citations.ts";
 import { HostedItems, outcomeOf } from "./hostedItems.ts";
 import { itemId } from "./ids.ts";
+import { Gathered, type SealThoughts } from "./thoughts.ts";
 import { type ClientTool, clientTools } from "./tools.ts";
 import type { JsonObject } from "./wire.ts";
 
@@ -78,6 +80,8 @@ export class ResponseDialect {
   #isWhole = false;
   #container = "";
   readonly #citations = new Citations();
+  readonly #seal: SealThoughts | undefined;
+  readonly #thoughts = new Gathered();
   readonly #hosted = new HostedItems<ResponseEvent>({
     event: (type, fields) => this.#event(type, fields),
     newId: (prefix) => itemId(prefix, this.#id, this.#output.length + 1),
@@ -85,9 +89,14 @@ export class ResponseDialect {
     put: (item) => void this.#output.push(item),
   });
 
-  /** `begun` is the response in progress, `further` are tools that stood among its input. */
-  constructor(begun: JsonObject, further: ReadonlyArray<JsonObject> = []) {
+  /**
+   * `begun` is the response in progress, `further` are tools that stood among its input.
+   *
+   * With `seal` thoughts carry what their provider wants back.
+   */
+  constructor(begun: JsonObject, further: ReadonlyArray<JsonObject> = [], seal?: SealThoughts) {
     this.#response = begun;
+    this.#seal = seal;
     this.#id = String(begun["id"]);
     this.#createdSeconds = Number(begun["created_at"]);
     const named = Array.isArray(begun["tools"]) ? begun["tools"] : [];
@@ -119,10 +128,11 @@ export class ResponseDialect {
   /** What an event of the run is told as. */
   step(event: AgentEvent): ReadonlyArray<ResponseEvent> {
     if (event._tag === "RunStarted") this.#container = event.container ?? "";
+    if (event._tag === "ReasoningDelta" && this.#seal !== undefined) this.#thoughts.think(event);
     return this.#step(event).flatMap((told): ReadonlyArray<ResponseEvent> => {
       switch (told._tag) {
         case "ItemOpened":
-          return [...this.#settled(), ...this.#opened(told.item)];
+          return [...this.#settled(), ...this.#carried(told.item), ...this.#opened(told.item)];
         case "ItemDelta":
           return [this.#delta(told.text)];
         case "ItemClosed":
@@ -135,6 +145,7 @@ export class ResponseDialect {
           return [
             ...this.#closed("completed", this.#citations.rest(this.#container)),
             ...this.#hosted.cut(this.#container),
+            ...this.#carried(),
             ...this.#ended(told.reason, told.usage, event._tag === "RunFinished" ? event.atMs ?? 0 : 0),
           ];
       }
@@ -181,6 +192,32 @@ export class ResponseDialect {
   /** Something follows what was whole. */
   #settled(): ReadonlyArray<ResponseEvent> {
     return this.#isWhole ? this.#closed("completed") : [];
+  }
+
+  /** An item of thoughts that have no words, before the item that they belong to, or at the end of all. */
+  #carried(next?: RunItem): ReadonlyArray<ResponseEvent> {
+    if (this.#seal === undefined || next?.kind === "Reasoning") return [];
+    const place = this.#output.length + 1;
+    // A call of the interpreter's is sent back under its item's id, which stands behind that of these thoughts.
+    if (next?.kind === "ClientCall") this.#thoughts.call(next.call.id, next.call);
+    if (next?.kind === "Call") {
+      const { call } = next;
+      this.#thoughts.call(call.name === pythonName ? itemId("ci", this.#id, place + 1) : call.id, call);
+    }
+    if (!this.#thoughts.isLeft) return [];
+    const id = itemId("rs", this.#id, place);
+    const item = { id, type: "reasoning", summary: [], ...this.#sealed(id) };
+    this.#output.push(item);
+    return [
+      this.#event("response.output_item.added", { output_index: place - 1, item }),
+      this.#event("response.output_item.done", { output_index: place - 1, item }),
+    ];
+  }
+
+  /** What an item of thoughts carries besides their words. */
+  #sealed(id: string): JsonObject {
+    const sealed = this.#seal?.(id, this.#thoughts.take());
+    return sealed === undefined ? {} : { encrypted_content: sealed };
   }
 
   #event(type: string, fields: JsonObject): ResponseEvent {
@@ -268,7 +305,7 @@ export class ResponseDialect {
       : [];
     const item: JsonObject = kind === "Text"
       ? { id, type: "message", status, content: [textPart(text, annotations)], role: "assistant" }
-      : { id, type: "reasoning", summary: [{ type: "summary_text", text }] };
+      : { id, type: "reasoning", summary: [{ type: "summary_text", text }], ...this.#sealed(id) };
     this.#output.push(item);
     const done = kind === "Text"
       ? [

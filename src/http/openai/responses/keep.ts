@@ -12,6 +12,7 @@ import { ResponseDialect } from "./dialect.ts";
 import type { SessionsUnavailable } from "../../../services/Sessions.ts";
 import type { WebhookOutboxService } from "../../../services/WebhookOutbox.ts";
 import { makeEventId } from "./ids.ts";
+import type { SealThoughts } from "./thoughts.ts";
 import { JsonObject } from "./wire.ts";
 
 /** How long an instance's word that it is at work is believed, in milliseconds, and how often it is renewed. */
@@ -35,6 +36,8 @@ export interface Keeping {
   readonly further: ReadonlyArray<JsonObject>;
   readonly previous: string | null;
   readonly input: ReadonlyArray<JsonObject>;
+  /** Seals the thoughts that its items carry. */
+  readonly seal?: SealThoughts | undefined;
   /** It is kept from its beginning. */
   readonly background: boolean;
   /** What the run remembers of itself, once it has come to its end. */
@@ -56,7 +59,8 @@ const answeredIn = ({ status, output }: JsonObject): ReadonlyArray<JsonObject> |
   (status === "completed" || status === "incomplete") && Array.isArray(output) ? output.filter(isObject) : undefined;
 
 const charactersOf = (event: AgentEvent): number =>
-  eventCharacters + ("text" in event ? event.text.length : "call" in event ? event.call.argumentsJson.length : 0);
+  eventCharacters + ("text" in event ? event.text.length : "call" in event ? event.call.argumentsJson.length : 0) +
+  (event._tag === "ReasoningDelta" && event.origin !== undefined ? JSON.stringify(event.origin).length : 0);
 
 /** Texts that follow one another as one: what a response comes to does not depend on how it was cut. */
 const joined = (events: ReadonlyArray<AgentEvent>): ReadonlyArray<AgentEvent> => {
@@ -72,7 +76,10 @@ const joined = (events: ReadonlyArray<AgentEvent>): ReadonlyArray<AgentEvent> =>
   for (const event of events) {
     if (event._tag !== last) flush();
     last = event._tag;
-    if (event._tag === "TextDelta" || event._tag === "ReasoningDelta") texts.push(event.text);
+    if (event._tag === "ReasoningDelta" && event.origin !== undefined) {
+      // An origin is of all that was thought since the one before it.
+      whole.push({ ...event, text: texts.splice(0).join("") + event.text });
+    } else if (event._tag === "TextDelta" || event._tag === "ReasoningDelta") texts.push(event.text);
     else whole.push(event);
   }
   flush();
@@ -105,7 +112,7 @@ const soon = (outbox: WebhookOutboxService, id: string) =>
 export const keeping =
   (keep: Keeping) => (events: Stream.Stream<AgentEvent, RunError>): Stream.Stream<AgentEvent, RunError> =>
     Stream.unwrap(Effect.gen(function* () {
-      const { store, owner, begun, further, previous, input, background, outbox } = keep;
+      const { store, owner, begun, further, previous, input, background, outbox, seal } = keep;
       const id = String(begun["id"]);
       const clock = yield* Clock.Clock;
       const startedAtMs = clock.currentTimeMillisUnsafe();
@@ -120,10 +127,11 @@ export const keeping =
         events: characters > eventCharactersMax || aliveUntilMs > 0 ? null : said,
         turn: keep.turn(),
         aliveUntilMs,
+        ...(seal !== undefined && { isSealed: true }),
       });
       const put = (error?: RunError) =>
         Effect.suspend(() => {
-          const dialect = new ResponseDialect(begun, further);
+          const dialect = new ResponseDialect(begun, further, seal);
           for (const event of joined(said)) dialect.step(event);
           if (error !== undefined) tellError(dialect, error);
           kept = true;

@@ -27,6 +27,7 @@ import { makeResponseId } from "./ids.ts";
 import { type Keeping, keeping, nowhere } from "./keep.ts";
 import { recall, unmatched } from "./recall.ts";
 import { type Input, itemsOf, listed, readInput } from "./readInput.ts";
+import { sealerOf, type SealThoughts } from "./thoughts.ts";
 import { type Offer, readChoice, readTools } from "./tools.ts";
 import { type Format, type JsonObject, ResponseRequest } from "./wire.ts";
 
@@ -41,6 +42,8 @@ export interface Asked {
   readonly begun: JsonObject;
   /** Tools that stood among the input. */
   readonly further: ReadonlyArray<JsonObject>;
+  /** Seals the thoughts of its items, where the client carries them. */
+  readonly seal: SealThoughts | undefined;
   readonly streams: boolean;
   readonly stored: boolean;
   readonly background: boolean;
@@ -135,7 +138,7 @@ const parametersOf = (body: ResponseRequest, { choice }: Offer): ModelParameters
 });
 
 /** What a response's place among those before it depends on. */
-interface Placing extends Pick<Keeping, "store" | "begun" | "previous" | "background" | "draining" | "input"> {
+interface Placing extends Pick<Keeping, "store" | "seal" | "begun" | "previous" | "background" | "draining" | "input"> {
   readonly owner: Owner;
   readonly said: Input;
   readonly history: ReadonlyArray<Message>;
@@ -224,7 +227,8 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
 
   const conversations = yield* ConversationStore;
   const outbox = Option.isSome(settings.webhookUrl) ? yield* WebhookOutbox : undefined;
-  const { resolve, before } = recall(store, conversations, (yield* Sessions).secret);
+  const { secret } = yield* Sessions;
+  const { resolve, before, thoughtsIn } = recall(store, conversations, secret);
 
   const equip = yield* makeEquip;
 
@@ -242,9 +246,11 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
     if (items.length > settings.messagesMax) {
       return yield* invalid("input", `At most ${settings.messagesMax} items are accepted`);
     }
-    const said = yield* readInput(yield* resolve(owner, items), {
+    const resolved = yield* resolve(owner, items);
+    const said = yield* readInput(resolved, {
       bytesMax: settings.artifactMbMax * mebibyte,
       keepsFiles: (body.tools ?? []).some(isHosted),
+      thoughts: yield* thoughtsIn(owner, resolved),
     });
     const history = chain.messages;
     if (answered && history.length + said.messages.length === 0) {
@@ -263,7 +269,10 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
       ...chain.instructions,
       ...said.instructions,
     ];
-    const keep = { store, begun, previous, background, draining: runs.draining, input: listed(items, id), history };
+    const isCarried = body.include?.includes("reasoning.encrypted_content") === true;
+    const seal = isCarried ? sealerOf(yield* secret, ownerKey(owner)) : undefined;
+    const kept = { store, begun, previous, background, seal, draining: runs.draining };
+    const keep = { ...kept, input: listed(items, id), history };
     const place = placed({ ...keep, owner, said, stored: stored || keepsAll, conversation, conversations, outbox });
     const run = {
       ...place,
@@ -276,6 +285,7 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
       kit: equip(owner, offer.hosted, { items, previous, conversation }),
       begun,
       further: said.tools,
+      seal,
       stored,
       user: owner.user === "" ? owner.principal : `${owner.principal}/${owner.user}`,
       keeper: ownerKey(owner),

@@ -9,6 +9,7 @@ import { readUserMessage } from "../contentParts.ts";
 import type { UserContent } from "../chat/wire.ts";
 import { inputPlace, itemId } from "./ids.ts";
 import { readHostedItem } from "./hostedInput.ts";
+import type { Thoughts } from "./thoughts.ts";
 import { flatName } from "./tools.ts";
 import { JsonObject } from "./wire.ts";
 
@@ -187,12 +188,33 @@ const assistantParts = (item: Item): ReadonlyArray<AssistantPart> => {
   }
 };
 
+/** Gives calls back what their provider wants with them. */
+const withOrigins = (
+  messages: ReadonlyArray<Message>,
+  thoughts: InputOptions["thoughts"] = new Map(),
+): ReadonlyArray<Message> => {
+  const origins = new Map([...thoughts.values()].flatMap(({ calls }) => calls.map(({ id, origin }) => [id, origin])));
+  if (origins.size === 0) return messages;
+  return messages.map((message) => {
+    if (message.role !== "assistant") return message;
+    return {
+      ...message,
+      parts: message.parts.map((part): AssistantPart => {
+        const origin = part._tag === "ToolCall" ? origins.get(part.call.id) : undefined;
+        return part._tag === "ToolCall" && origin !== undefined ? { ...part, call: { ...part.call, origin } } : part;
+      }),
+    };
+  });
+};
+
 /** How an input is read. */
 export interface InputOptions {
   /** Bytes of one file. */
   readonly bytesMax: number;
   /** There is a place in which its files can be put. */
   readonly keepsFiles: boolean;
+  /** What its items of thoughts carry, by their place. */
+  readonly thoughts?: ReadonlyMap<number, Thoughts>;
 }
 
 /** The items of an input; a string is what the user says. */
@@ -244,12 +266,14 @@ export const readInput = Effect.fnUntraced(function* (
       messages.push({ role: "tool", callId: item.call_id, name: "", content: textOf(item.output), isError: false });
       continue;
     }
-    const parts = assistantParts(item);
+    const parts = options.thoughts?.get(index)?.parts ?? assistantParts(item);
     if (said === undefined) messages.push({ role: "assistant", parts: said = [] });
     said.push(...parts);
   }
   return {
-    messages: messages.filter((message) => message.role !== "assistant" || message.parts.length > 0),
+    messages: withOrigins(messages, options.thoughts).filter((message) =>
+      message.role !== "assistant" || message.parts.length > 0
+    ),
     instructions,
     tools,
   };

@@ -12,6 +12,7 @@ import { ConversationNotFound, InvalidRequest } from "../../frame/errors.ts";
 import { responseOfItem } from "./ids.ts";
 import { typeOfItem } from "./readInput.ts";
 import { openText } from "./seal.ts";
+import { openThoughts, type Thoughts } from "./thoughts.ts";
 import type { SessionsService } from "../../../services/Sessions.ts";
 import { JsonObject } from "./wire.ts";
 
@@ -75,6 +76,28 @@ export const recall = (
       }));
   });
 
+  /**
+   * The thoughts that items carry, by their place; those of other servers are passed over.
+   *
+   * *Fails with* `InvalidRequest` for what was sealed here and is not what it was.
+   */
+  const thoughtsIn = Effect.fnUntraced(function* (owner: Owner, items: ReadonlyArray<JsonObject>) {
+    const found = new Map<number, Thoughts>();
+    for (const [index, item] of items.entries()) {
+      const { encrypted_content: sealed } = item;
+      if (typeOfItem(item) !== "reasoning" || typeof sealed !== "string") continue;
+      const opened = openThoughts(yield* secret, ownerKey(owner), sealed);
+      if (opened === undefined) continue;
+      if (Option.isNone(opened)) {
+        const why = `The encrypted content of item '${quoted(String(item["id"]))}' could not be verified: ` +
+          "it was altered, or it is another user's.";
+        return yield* invalid(`input[${index}].encrypted_content`, why, "invalid_encrypted_content");
+      }
+      found.set(index, opened.value);
+    }
+    return found;
+  });
+
   /** What is remembered of the response or the conversation that a request goes on from. */
   const before = Effect.fnUntraced(function* (owner: Owner, previous: string | null, conversation: string | undefined) {
     if (conversation !== undefined) {
@@ -88,5 +111,5 @@ export const recall = (
     return yield* invalid("previous_response_id", why, "previous_response_not_found");
   });
 
-  return { resolve, before };
+  return { resolve, before, thoughtsIn };
 };

@@ -47,7 +47,7 @@ export const make = Effect.gen(function* () {
       ...(notes.id !== undefined && { requestId: notes.id }),
     });
     notes.run = run;
-    const dialect = new ResponseDialect(asked.begun, asked.further);
+    const dialect = new ResponseDialect(asked.begun, asked.further, asked.seal);
     const answer = asked.streams
       ? streamed(run, dialect, keepAlive)
       : asked.background

@@ -4,7 +4,7 @@
  * A text is sealed for its owner, under a secret of the store; what another owner or another store sealed stays shut.
  */
 import { Buffer } from "node:buffer";
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
 import { Option } from "effect";
 import type { OwnerKey } from "../../../domain/Owner.ts";
 
@@ -18,10 +18,15 @@ const sealedMax = 4 * 1024 * 1024;
 const keyOf = (secret: string): Uint8Array =>
   new Uint8Array(hkdfSync("sha256", secret, "", "caisson response seal", keyBytes));
 
-/** Seals a text for an owner. */
-export const sealText = (secret: string, owner: OwnerKey, text: string): string => {
-  const nonce = randomBytes(nonceBytes);
-  const cipher = createCipheriv(cipherName, keyOf(secret), nonce).setAAD(Buffer.from(owner));
+/** A nonce that is the same for the same text at the same place, and for no other. */
+const nonceFor = (key: Uint8Array, owner: OwnerKey, place: string, text: string): Uint8Array =>
+  createHmac("sha256", key).update(JSON.stringify([owner, place, text])).digest().subarray(0, nonceBytes);
+
+/** Seals a text for an owner; with a place, in the same way whenever it is sealed there. */
+export const sealText = (secret: string, owner: OwnerKey, text: string, place?: string): string => {
+  const key = keyOf(secret);
+  const nonce = place === undefined ? randomBytes(nonceBytes) : nonceFor(key, owner, place, text);
+  const cipher = createCipheriv(cipherName, key, nonce).setAAD(Buffer.from(owner));
   return Buffer.concat([nonce, cipher.update(text, "utf8"), cipher.final(), cipher.getAuthTag()]).toString("base64url");
 };
 

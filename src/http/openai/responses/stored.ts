@@ -14,12 +14,14 @@ import { Caller } from "../../frame/Caller.ts";
 import { InvalidRequest, ResponseNotFound } from "../../frame/errors.ts";
 import { ErrorEnvelope } from "../../frame/reply.ts";
 import { json, refused } from "../../frame/respond.ts";
+import { Sessions } from "../../../services/Sessions.ts";
 import { pageOf, type PageQuery, type UserQuery } from "../listPage.ts";
 import type { ResponseDeleted } from "./contract.ts";
 import { ResponseDialect } from "./dialect.ts";
 import { lostBody } from "./lost.ts";
 import { keeperOf } from "./read.ts";
 import { framesAfter, streamed } from "./stream.ts";
+import { sealerOf } from "./thoughts.ts";
 import type { JsonObject } from "./wire.ts";
 
 const decodeError = Schema.decodeUnknownOption(ErrorEnvelope.fields.error);
@@ -47,10 +49,19 @@ const begunOf = (body: JsonObject): JsonObject => ({
   completed_at: null,
 });
 
+/** The events of a response that has ended; one whose events are not kept has only its end. */
+const again = (dialect: ResponseDialect, response: StoredResponse, body: JsonObject, after: number) => {
+  const told = [...dialect.begin(), ...(response.events ?? []).flatMap((event) => dialect.step(event))];
+  const failure = body["status"] === "failed" ? decodeError(body["error"]) : Option.none();
+  const ending = Option.isSome(failure) ? dialect.fail(failure.value) : [];
+  return sse(Stream.make(framesAfter([...told, ...ending], after)));
+};
+
 /** Builds the handlers of what is stored. */
 export const makeStored = Effect.gen(function* () {
   const runs = yield* Runs;
   const store = yield* ResponseStore;
+  const { secret } = yield* Sessions;
   const keepAlive = Duration.seconds((yield* Settings).keepAliveSeconds);
 
   const ownerOf = (query: UserQuery) => Effect.map(Caller, (caller) => keeperOf(caller, query));
@@ -72,14 +83,11 @@ export const makeStored = Effect.gen(function* () {
   const bodyOf = ({ body, aliveUntilMs }: StoredResponse) =>
     Effect.map(Clock.currentTimeMillis, (nowMs) => aliveUntilMs > 0 && aliveUntilMs < nowMs ? lostBody(body) : body);
 
-  /** The events of a response that has ended; one whose events are not kept has only its end. */
-  const again = (response: StoredResponse, body: JsonObject, after: number) => {
-    const dialect = new ResponseDialect(begunOf(body), furtherOf(response.input));
-    const told = [...dialect.begin(), ...(response.events ?? []).flatMap((event) => dialect.step(event))];
-    const failure = body["status"] === "failed" ? decodeError(body["error"]) : Option.none();
-    const ending = Option.isSome(failure) ? dialect.fail(failure.value) : [];
-    return sse(Stream.make(framesAfter([...told, ...ending], after)));
-  };
+  /** A dialect that tells a response anew as it was told. */
+  const dialectOf = Effect.fnUntraced(function* (owner: Owner, { input, isSealed }: StoredResponse, begun: JsonObject) {
+    const seal = isSealed === true ? sealerOf(yield* secret, ownerKey(owner)) : undefined;
+    return new ResponseDialect(begun, furtherOf(input), seal);
+  });
 
   const retrieve = Effect.fnUntraced(function* (id: string, query: StreamQuery) {
     const owner = yield* ownerOf(query);
@@ -89,8 +97,8 @@ export const makeStored = Effect.gen(function* () {
     const after = query.starting_after ?? -1;
     const run = response.aliveUntilMs === 0 ? undefined : yield* runOf(owner, id);
     const heard = run === undefined ? Option.none() : yield* runs.listen(owner, run);
-    if (Option.isNone(heard)) return again(response, body, after);
-    const dialect = new ResponseDialect(body, furtherOf(response.input));
+    const dialect = yield* dialectOf(owner, response, Option.isNone(heard) ? begunOf(body) : body);
+    if (Option.isNone(heard)) return again(dialect, response, body, after);
     return yield* Effect.catch(
       streamed(heard.value, dialect, keepAlive, after),
       (error) => refused(error),

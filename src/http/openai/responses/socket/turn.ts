@@ -130,7 +130,7 @@ export const makeTurns = Effect.fnUntraced(function* (sayAll: Say) {
     });
     notes.run = run;
     yield* run.begunWithin(silenceMax);
-    return yield* tell(run, new ResponseDialect(asked.begun, asked.further), say);
+    return yield* tell(run, new ResponseDialect(asked.begun, asked.further, asked.seal), say);
   });
 
   return Effect.fnUntraced(function* (data: string | Uint8Array) {
