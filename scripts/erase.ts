@@ -61,8 +61,7 @@ if (principal === "anonymous" && user === "" && call === "") {
     Effect.provide(
       Layer.provideMerge(
         Layer.mergeAll(
-          Layer.provideMerge(containers, sandbox),
-          sessions,
+          Layer.provideMerge(containers, Layer.merge(sandbox, sessions)),
           responses,
           conversations,
           files,

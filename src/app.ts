@@ -148,7 +148,13 @@ export const responses = Responses.layer;
 /** The ConversationStore port beside the configured store of sessions. *Fails with* `ConfigurationRefused`. */
 export const conversations = Conversations.layer;
 /** Containers of clients, in the store beside the sessions; needs the Sandbox port. */
-export const containers = Containers.layer.pipe(Layer.provideMerge(ContainerStores.layer));
+export const containers = Containers.layer.pipe(
+  Layer.provideMerge(ContainerStores.layer),
+  // About the way out of a tool server nothing can be said here: containers of it are refused a network of their own.
+  Layer.provide(
+    Layer.unwrap(Effect.map(Settings, ({ mcpServerUrl }) => Option.isNone(mcpServerUrl) ? egress : Layer.empty)),
+  ),
+);
 
 const fileStores = Layer.merge(FileStores.layer, FileBytes.layer);
 

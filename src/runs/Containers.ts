@@ -3,6 +3,7 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import { Clock, Context, Effect, Layer, Option, Schedule, Schema, type Scope } from "effect";
+import type { Settings } from "../config.ts";
 import { ownerKey } from "../domain/ids.ts";
 import type { Owner, OwnerKey } from "../domain/Owner.ts";
 import { workspaceFolder } from "../domain/workspacePaths.ts";
@@ -20,7 +21,8 @@ import {
   type SandboxHandle,
   type SandboxService,
 } from "../services/Sandbox.ts";
-import type { SessionsUnavailable } from "../services/Sessions.ts";
+import type { Sessions, SessionsUnavailable } from "../services/Sessions.ts";
+import { type ContainerEgress, type ContainerNetwork, makeContainerEgress } from "./containerEgress.ts";
 
 /** Random bytes of a container's id: it cannot be guessed. */
 const idBytes = 20;
@@ -71,6 +73,8 @@ export interface ContainerWish {
   readonly name: string;
   readonly idleMinutes: number;
   readonly memoryLimit: MemoryLimit;
+  /** What it may reach; absent, nothing. */
+  readonly network?: ContainerNetwork;
 }
 
 /** A container as it is now. */
@@ -92,6 +96,10 @@ export interface ContainersService {
     keeper: Owner,
     id: string,
   ) => Effect.Effect<KnownContainer, ContainerNotFound | ContainerExpired | SessionsUnavailable>;
+  /** Those of some names, written as rules of egress, that no container of this server may reach. */
+  readonly beyond: (domains: ReadonlyArray<string>) => ReadonlyArray<string>;
+  /** Whether a container was made for this very network, its secrets included. */
+  readonly hasNetwork: (container: Container, network: ContainerNetwork) => Effect.Effect<boolean, SessionsUnavailable>;
   /** The containers of a keeper, those made last first; looking at them is no use of them. */
   readonly list: (keeper: Owner) => Effect.Effect<ReadonlyArray<KnownContainer>, SessionsUnavailable>;
   /** Destroys a container with its files. *Fails with* `ContainerNotFound`, `SandboxError`. */
@@ -147,6 +155,7 @@ const filesOf: ContainersService["files"] = Effect.fnUntraced(function* (contain
 interface Parts {
   readonly store: ContainerStoreService;
   readonly sandbox: SandboxService;
+  readonly egress: ContainerEgress;
 }
 
 /** Notes that a container is used; one whose time was over meanwhile stays so. */
@@ -160,7 +169,7 @@ const touch = Effect.fnUntraced(function* (store: ContainerStoreService, keeper:
 });
 
 /** Takes the files of a container whose time is over; what cannot be removed now is tried again. */
-const empty = Effect.fnUntraced(function* ({ store, sandbox }: Parts, keeper: OwnerKey, { id }: Container) {
+const empty = Effect.fnUntraced(function* ({ store, sandbox, egress }: Parts, keeper: OwnerKey, { id }: Container) {
   const nowMs = yield* Clock.currentTimeMillis;
   // Said first, so that nobody begins to work in what is about to go; one that was used meanwhile stays.
   const claimed = yield* store.change(
@@ -173,36 +182,52 @@ const empty = Effect.fnUntraced(function* ({ store, sandbox }: Parts, keeper: Ow
     sandbox.reset(claimed.value.owner),
     () => Effect.ignore(store.change(keeper, id, (container) => ({ ...container, isEmptied: false }))),
   );
+  yield* egress.release(claimed.value);
 });
 
+const uploadedIn = (store: ContainerStoreService): ContainersService["uploaded"] => (keeper, { id }, path) =>
+  Effect.asVoid(
+    store.change(
+      ownerKey(keeper),
+      id,
+      (container) =>
+        container.uploads.includes(path) ? container : { ...container, uploads: [...container.uploads, path] },
+    ),
+  );
+
 /** Empties every container whose time is over. */
-const sweep = ({ store, sandbox }: Parts) =>
+const sweep = (parts: Parts) =>
   Effect.gen(function* () {
-    for (const [keeper, container] of yield* store.expired(yield* Clock.currentTimeMillis)) {
+    for (const [keeper, container] of yield* parts.store.expired(yield* Clock.currentTimeMillis)) {
       yield* Effect.catch(
-        empty({ store, sandbox }, keeper, container),
+        empty(parts, keeper, container),
         (error) => Effect.logWarning("an expired container could not be emptied", error),
       );
     }
+    yield* parts.egress.sweep(parts.store);
   }).pipe(Effect.catch((error) => Effect.logWarning("expired containers could not be looked for", error)));
 
 const make = Effect.gen(function* () {
   const store = yield* ContainerStore;
   const sandbox = yield* Sandbox;
+  const egress = yield* makeContainerEgress;
 
-  const create = Effect.fnUntraced(function* (keeper: Owner, wish: ContainerWish) {
+  const create = Effect.fnUntraced(function* (keeper: Owner, { network, ...wish }: ContainerWish) {
     const id = `cntr_${randomBytes(idBytes).toString("hex")}`;
     const nowMs = yield* Clock.currentTimeMillis;
+    const owner = ownerOf(keeper, id);
     const container: Container = {
       ...wish,
       id,
       createdAtMs: nowMs,
       lastActiveAtMs: nowMs,
-      owner: ownerOf(keeper, id),
+      owner,
+      ...(network !== undefined && { network: yield* egress.sealed(owner, network) }),
       isEmptied: false,
       uploads: [],
     };
     yield* store.add(ownerKey(keeper), container);
+    yield* egress.admit(ownerKey(keeper), container);
     return knownAt(container, nowMs);
   });
 
@@ -211,6 +236,7 @@ const make = Effect.gen(function* () {
     if (Option.isNone(found)) return yield* new ContainerNotFound({ id });
     const nowMs = yield* Clock.currentTimeMillis;
     const known = knownAt(found.value, nowMs);
+    if (!known.isExpired) yield* egress.admit(ownerKey(keeper), known);
     if (known.isExpired || nowMs - known.lastActiveAtMs < touchMs) return known;
     const used = yield* touch(store, ownerKey(keeper), id);
     return Option.isNone(used) ? yield* new ContainerNotFound({ id }) : knownAt(used.value, nowMs);
@@ -231,14 +257,17 @@ const make = Effect.gen(function* () {
     if (Option.isNone(found)) return yield* new ContainerNotFound({ id });
     yield* sandbox.reset(found.value.owner);
     yield* store.remove(ownerKey(keeper), id);
+    yield* egress.release(found.value);
   });
 
-  yield* sweep({ store, sandbox }).pipe(Effect.schedule(Schedule.spaced(sweepEvery)), Effect.forkScoped);
+  yield* sweep({ store, sandbox, egress }).pipe(Effect.schedule(Schedule.spaced(sweepEvery)), Effect.forkScoped);
 
   return Containers.of({
     create,
     find,
     use,
+    beyond: egress.beyond,
+    hasNetwork: egress.has,
     list,
     remove,
     hold: (keeper, { id }) =>
@@ -250,15 +279,7 @@ const make = Effect.gen(function* () {
       ),
     open: ({ owner }) => sandbox.open(owner),
     files: filesOf,
-    uploaded: (keeper, { id }, path) =>
-      Effect.asVoid(
-        store.change(
-          ownerKey(keeper),
-          id,
-          (container) =>
-            container.uploads.includes(path) ? container : { ...container, uploads: [...container.uploads, path] },
-        ),
-      ),
+    uploaded: uploadedIn(store),
     erase: Effect.fnUntraced(function* (keeper) {
       for (const { id } of yield* store.list(ownerKey(keeper))) {
         yield* Effect.catchTag(remove(keeper, id), "ContainerNotFound", () => Effect.void);
@@ -268,4 +289,7 @@ const make = Effect.gen(function* () {
 });
 
 /** Containers over their store and the sandboxes; those whose time is over are emptied until the scope closes. */
-export const layer: Layer.Layer<Containers, never, ContainerStore | Sandbox> = Layer.effect(Containers, make);
+export const layer: Layer.Layer<Containers, never, ContainerStore | Sandbox | Sessions | Settings> = Layer.effect(
+  Containers,
+  make,
+);

@@ -29,8 +29,8 @@ export type FindUnnamedOwner = (
   messages: ReadonlyArray<Message>,
 ) => Effect.Effect<UnnamedOwner, SessionsUnavailable>;
 
-/** The secret that signs the ids of conversations. */
-const signingSecret = Effect.gen(function* () {
+/** The secret of this server that signs and seals: of the settings, else the session store's own. */
+export const signingSecret = Effect.gen(function* () {
   const { linkSecret } = yield* Settings;
   const sessions = yield* Sessions;
   return Option.match(linkSecret, {

@@ -12,6 +12,16 @@ import type { SessionsUnavailable } from "./Sessions.ts";
 export const MemoryLimit = Schema.Literals(["1g", "4g", "16g", "64g"]);
 export type MemoryLimit = typeof MemoryLimit.Type;
 
+/** What a container may reach, as it is kept: its secrets cannot be read there. */
+export const SealedNetwork = Schema.Struct({
+  /** Names as rules of egress are written; none means that nothing may be reached. */
+  allowedDomains: Schema.Array(Schema.String),
+  /** Variables that stand for its secrets. */
+  secretNames: Schema.Array(Schema.String),
+  sealedSecrets: Schema.optionalKey(Schema.String),
+});
+export type SealedNetwork = typeof SealedNetwork.Type;
+
 /** A container as it is kept. */
 export const Container = Schema.Struct({
   id: Schema.String,
@@ -27,6 +37,8 @@ export const Container = Schema.Struct({
   isEmptied: Schema.Boolean,
   /** Paths of the files that its client put there; all others its code has made. */
   uploads: Schema.Array(Schema.String),
+  /** What it may reach; absent, nothing. */
+  network: Schema.optionalKey(SealedNetwork),
 });
 export type Container = typeof Container.Type;
 

@@ -4,19 +4,18 @@
  * A sandbox has no network. Its programs speak to a proxy whose other end is here; nothing in the sandbox is asked
  * for its opinion.
  */
-import { Context, Effect, Schema } from "effect";
+import { Context, Effect } from "effect";
+import type { DomainSecret } from "../domain/DomainSecret.ts";
 import type { EgressVerdict } from "../domain/EgressRecord.ts";
 import { type EgressRule, egressRuleText } from "../domain/EgressRule.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { SandboxStream } from "./Sandbox.ts";
 
-/** An owner was to be allowed more than the operator allows; `names` are what is beyond, as rules are written. */
-export class EgressBeyond extends Schema.TaggedError<EgressBeyond>()("EgressBeyond", {
-  names: Schema.Array(Schema.String),
-}) {
-  override get message(): string {
-    return `this server lets nobody reach ${this.names.join(", ")}`;
-  }
+/** What one owner may reach of what the operator allows, and the secrets that are its own. */
+export interface EgressLimit {
+  /** None: nothing may be reached. */
+  readonly rules: ReadonlyArray<EgressRule>;
+  readonly secrets: ReadonlyArray<DomainSecret>;
 }
 
 /** A connection that was decided about; what it carried goes on counting as long as it lasts. */
@@ -78,20 +77,19 @@ export interface EgressService {
     stream: SandboxStream,
     onDecided: (connection: DecidedConnection) => void,
   ) => Effect.Effect<EgressConnection | undefined>;
+  /** What the sandbox of this owner is told instead of {@link offer}; undefined where that is for it as well. */
+  readonly ownOffer: (owner: Owner) => Effect.Effect<EgressOffer | undefined>;
+  /** Those of some rules that the operator does not allow, as rules are written. */
+  readonly beyond: (rules: ReadonlyArray<EgressRule>) => ReadonlyArray<string>;
   /**
-   * Lets an owner reach only these names from now on, none when the list is empty, and all that the operator allows
-   * when there is no list.
+   * Lets an owner reach only what a limit says, of what the operator allows, from now on; without one all of that.
    *
    * *Details*: kept in memory until it is taken back, which who sets it must do when the owner is gone. Connections
-   * that are open go on. It says nothing to a server behind `MCP_SERVER_URL`, whose own the sandboxes and their way
-   * out are then: who needs a limit there must refuse.
-   *
-   * *Fails with* `EgressBeyond` when the operator does not allow all of them; nothing changes then.
+   * that are open go on. Secrets come to programs of sandboxes that start later; an owner who has the same limit keeps
+   * its placeholders. It says nothing to a server behind `MCP_SERVER_URL`, whose own the sandboxes and their way out
+   * are then: who needs a limit there must refuse.
    */
-  readonly limit: (
-    owner: Owner,
-    rules: ReadonlyArray<EgressRule> | undefined,
-  ) => Effect.Effect<void, EgressBeyond>;
+  readonly limit: (owner: Owner, limit: EgressLimit | undefined) => Effect.Effect<void>;
   readonly totals: Effect.Effect<EgressTotals>;
 }
 
@@ -116,8 +114,9 @@ export const Egress = Context.Reference<EgressService>("caisson/services/Egress"
   defaultValue: () => ({
     offer: undefined,
     serve: (_, stream) => Effect.as(stream.reset, undefined),
-    limit: (_, rules = []) =>
-      rules.length === 0 ? Effect.void : Effect.fail(new EgressBeyond({ names: rules.map(egressRuleText) })),
+    ownOffer: () => Effect.undefined,
+    beyond: (rules) => rules.map(egressRuleText),
+    limit: () => Effect.void,
     totals: Effect.succeed({ allowed: 0, refused: 0, failed: 0, open: 0, upBytes: 0, downBytes: 0 }),
   }),
 });

@@ -3,13 +3,13 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { Effect, Layer, type Scope } from "effect";
+import { Effect, Layer, Redacted, type Scope } from "effect";
 import { layerOver } from "../../src/adapters/egress/Configured.ts";
 import type { SettingsService } from "../../src/config.ts";
 import { Settings } from "../../src/config.ts";
 import { egressRows } from "../../src/config/egress.ts";
 import type { EgressSummary } from "../../src/domain/EgressRecord.ts";
-import { Egress, type EgressTotals } from "../../src/services/Egress.ts";
+import { Egress, type EgressLimit, type EgressTotals } from "../../src/services/Egress.ts";
 import { Sandbox, type SandboxHandle } from "../../src/services/Sandbox.ts";
 import { type EgressWorld, egressWorld, publicAddress } from "../support/egressWorld.ts";
 import { it } from "../support/it.ts";
@@ -75,6 +75,7 @@ export const egressSuite = (name: string, form: SandboxForm, options: { readonly
     title: string,
     body: (scene: Scene) => Effect.Effect<void, unknown, Scope.Scope>,
     changes: Partial<SettingsService> = {},
+    limit?: EgressLimit,
   ) =>
     it.live(`${name}: ${title}`, () =>
       Effect.gen(function* () {
@@ -97,6 +98,7 @@ export const egressSuite = (name: string, form: SandboxForm, options: { readonly
         const program = Effect.gen(function* () {
           const sandbox = yield* Sandbox;
           const owner = freshOwner(true);
+          if (limit !== undefined) yield* (yield* Egress).limit(owner, limit);
           const handle = yield* sandbox.open(owner);
           const egress = sandbox.egress?.(owner) ?? Effect.undefined;
           yield* body({ ...world, handle, egress, totals: (yield* Egress).totals });
@@ -396,6 +398,37 @@ curl -s -o /dev/null -w '%{http_code}' -H 'Content-Length: 3' -H 'Transfer-Encod
         assert.deepEqual(world.requests, []);
       }),
     withSecret,
+  );
+
+  scene(
+    "an owner with names and secrets of its own reaches those names only, and its secret goes to its host only",
+    ({ handle, egress, ...world }) =>
+      Effect.gen(function* () {
+        const outcome = yield* run(
+          handle,
+          `curl -sS -H "Authorization: Bearer $OWN_TOKEN" https://x.wild.example/own
+curl -s -o /dev/null -w '%{http_connect} ' -H "Authorization: Bearer $OWN_TOKEN" https://allowed.example/others
+python3 -c 'import os, urllib.request as u; print(u.urlopen(u.Request("https://x.wild.example/python", headers={"Authorization": os.environ["OWN_TOKEN"]})).status)'
+env > env.txt; cat /proc/*/environ > environ.txt 2>/dev/null
+grep -rsl own-secret /workspace /tmp /run /opt/caisson /etc /proc/self/environ /proc/1/environ; echo "[$OWN_TOKEN] [$API_TOKEN]"`,
+        );
+        assert.match(
+          outcome.stdout,
+          /^hello from x\.wild\.example\n403 200\n\[caisson-secret-OWN_TOKEN-[0-9a-f]{32}\] \[caisson-secret-API_TOKEN-[0-9a-f]{32}\]\n$/,
+          outcome.stderr,
+        );
+        assert.match(outcome.note ?? "", /refused allowed\.example:443, it is not on the allowlist/);
+        assert.deepEqual(world.requests.map(({ headers }) => headers.authorization), [
+          "Bearer own-secret",
+          "own-secret",
+        ]);
+        assert.equal((yield* egress)?.records.length, 2);
+      }),
+    withSecret,
+    {
+      rules: allowed("x.wild.example"),
+      secrets: [{ domain: "x.wild.example", name: "OWN_TOKEN", value: Redacted.make("own-secret") }],
+    },
   );
 
   it.live(`${name}: off means no listener, no variable and no note of a proxy`, () =>

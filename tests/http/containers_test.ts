@@ -8,10 +8,17 @@ import type { CellOutcome } from "../../src/domain/Cell.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { ModelRequest } from "../../src/services/Model.ts";
 import { layer as offline } from "../../src/adapters/model/Offline.ts";
+import { layer as egressLayer } from "../../src/adapters/egress/Configured.ts";
+import { egressRows } from "../../src/config/egress.ts";
 import { type App, type AppOptions, withApp } from "../support/app.ts";
 import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 
 type Json = Record<string, unknown>;
+
+const rulesOf = (text: string) => {
+  const parsed = egressRows.egressAllow.parse(text);
+  return parsed._tag === "Some" ? parsed.value : assert.fail(text);
+};
 
 const ask = async (app: App, method: string, path: string, body?: unknown, user = "ada"): Promise<Response> =>
   await app.send(
@@ -118,13 +125,137 @@ Deno.test("what no container has here is refused by its name", () =>
     assert.equal(await refused({ memory_limit: "3g" }), "memory_limit");
     assert.equal(
       await refused({ network_policy: { type: "allowlist", allowed_domains: ["a.example"] } }),
-      "network_policy",
+      "network_policy.allowed_domains",
     );
+    assert.equal(await refused({ network_policy: { type: "open" } }), "network_policy.type");
     assert.equal(await refused({ skills: [{ type: "skill_reference", skill_id: "x" }] }), "skills");
     assert.equal(await refused({ file_ids: ["file-1"] }), "file_ids");
     assert.equal(await refused({ name: "" }), "name");
     assert.equal(await refused({ expires_after: { anchor: "last_active_at", minutes: 21 } }), "expires_after.minutes");
   }));
+
+/** An operator who lets two names be reached, one of them with all that lies below it. */
+const operators = {
+  egress: egressLayer,
+  settings: {
+    egress: "allowlist" as const,
+    egressAllow: rulesOf("api.example.com,*.example.org,plain.example.net:80"),
+  },
+};
+
+const secretOf = (domain: string, name = "TOKEN", value = "geheim") => ({ domain, name, value });
+
+Deno.test("a container's network is part of the operator's list, answered without its secrets; what is more is refused", () =>
+  withWork(operators, async (app) => {
+    const policy = {
+      type: "allowlist",
+      allowed_domains: ["API.example.com.", "a.example.org", "*.b.example.org", "api.example.com"],
+      domain_secrets: [secretOf("api.example.com")],
+    };
+    const container = await made(app, { network_policy: policy });
+    const told = { type: "allowlist", allowed_domains: ["api.example.com", "a.example.org", "*.b.example.org"] };
+    assert.deepEqual(container["network_policy"], told);
+    assert.deepEqual((await read(app, "GET", `/containers/${container["id"]}`))["network_policy"], told);
+    const refused = async (more: Json) => {
+      const response = await ask(app, "POST", "/containers", { name: "n", network_policy: { ...policy, ...more } });
+      assert.equal(response.status, 400, JSON.stringify(more));
+      const { error } = await response.json();
+      assert.ok(!error.message.includes("geheim"));
+      return [error.param, error.message];
+    };
+    assert.deepEqual(await refused({ allowed_domains: ["api.example.com", "evil.example", "example.org"] }), [
+      "network_policy.allowed_domains",
+      "Containers of this server cannot reach evil.example, example.org",
+    ]);
+    for (const allowed_domains of [[], undefined, "api.example.com", Array(101).fill("api.example.com")]) {
+      assert.deepEqual((await refused({ allowed_domains }))[0], "network_policy.allowed_domains");
+    }
+    for (const name of ["*", "python", "10.0.0.1", "https://api.example.com", "api.example.com/path", "[::1]", ""]) {
+      const [param] = await refused({ allowed_domains: ["api.example.com", name] });
+      assert.equal(param, "network_policy.allowed_domains[1]", name);
+    }
+    // The operator's list says plain HTTP by its port, and so must a container.
+    assert.equal((await refused({ allowed_domains: ["plain.example.net"] }))[0], "network_policy.allowed_domains");
+    assert.equal((await refused({ domain_secrets: "x" }))[0], "network_policy.domain_secrets");
+    for (const secret of [secretOf("10.0.0.1"), secretOf("api.example.com", "A B"), { name: "A" }, null]) {
+      assert.equal((await refused({ domain_secrets: [secret] }))[0], "network_policy.domain_secrets[0]");
+    }
+    assert.deepEqual(await refused({ domain_secrets: [secretOf("c.example.org")] }), [
+      "network_policy.domain_secrets[0].domain",
+      "c.example.org is not among 'allowed_domains'",
+    ]);
+    const twice = [secretOf("api.example.com"), secretOf("a.example.org", "TOKEN", "geheim2")];
+    assert.equal((await refused({ domain_secrets: twice }))[0], "network_policy.domain_secrets");
+  }));
+
+Deno.test("a tool's own container gets the tool's network, which the model is told and no answer repeats the secrets of", () => {
+  const seen: Array<ModelRequest> = [];
+  const done = Scripted.answers("done");
+  const step: Scripted.Step = (request) => {
+    seen.push(request);
+    return typeof done === "function" ? done(request) : done;
+  };
+  return withWork({ ...operators, steps: [step, step] }, async (app) => {
+    const policy = {
+      type: "allowlist",
+      allowed_domains: ["api.example.com"],
+      domain_secrets: [secretOf("api.example.com")],
+    };
+    const shell = { type: "shell", environment: { type: "container_auto", network_policy: policy } };
+    const python = { type: "code_interpreter", container: { type: "auto", network_policy: policy } };
+    for (const tool of [shell, python]) {
+      const response = await ask(app, "POST", "/responses", { model: "scripted", input: "go", tools: [tool] });
+      const text = await response.text();
+      assert.equal(response.status, 200, text);
+      assert.ok(!text.includes("geheim") && text.includes("api.example.com"), text);
+      const { id } = JSON.parse(text);
+      assert.ok(!(await (await ask(app, "GET", `/responses/${id}`)).text()).includes("geheim"));
+    }
+    assert.equal(seen.length, 2);
+    for (const request of seen) {
+      const said = JSON.stringify(request);
+      assert.match(said, /only these names can be reached: api\.example\.com/);
+      assert.match(said, /\$TOKEN are placeholders/);
+      assert.ok(!said.includes("geheim"));
+    }
+    const beyond = { ...policy, allowed_domains: ["evil.example"], domain_secrets: null };
+    const tools = [{ ...python, container: { type: "auto", network_policy: beyond } }];
+    const response = await ask(app, "POST", "/responses", { model: "scripted", input: "go", tools });
+    assert.deepEqual([response.status, (await response.json()).error.param], [
+      400,
+      "tools[0].container.network_policy.allowed_domains",
+    ]);
+  });
+});
+
+Deno.test("a conversation keeps its container while the network is the same, and gets another for another", () => {
+  const steps = ["a", "b", "c", "d"].flatMap((id) => [python(id, "1"), Scripted.answers("ok")]);
+  return withWork({ ...operators, steps }, async (app) => {
+    const toolOf = (network_policy: unknown) => ({
+      type: "code_interpreter",
+      container: { type: "auto", network_policy },
+    });
+    let previous: unknown;
+    const containerOf = async (policy: unknown): Promise<unknown> => {
+      const body = await read(app, "POST", "/responses", {
+        model: "scripted",
+        input: "go",
+        tools: [toolOf(policy)],
+        ...(previous !== undefined && { previous_response_id: previous }),
+      });
+      assert.equal(body["status"], "completed", JSON.stringify(body));
+      previous = body["id"];
+      const call = (body["output"] as ReadonlyArray<Json>).find(({ type }) => type === "code_interpreter_call");
+      return call?.["container_id"];
+    };
+    const api = { type: "allowlist", allowed_domains: ["api.example.com"] };
+    const first = await containerOf(api);
+    assert.ok(first);
+    assert.equal(await containerOf(api), first);
+    assert.equal(await containerOf(undefined), first, "nothing is wished for");
+    assert.notEqual(await containerOf({ type: "disabled" }), first);
+  });
+});
 
 Deno.test("a file is put into a container, listed, fetched and deleted; its id is its place", () =>
   withWork({}, async (app) => {

@@ -52,6 +52,8 @@ export interface AppOptions {
   readonly isObserved?: boolean;
   /** By default nothing is kept. */
   readonly usageLedger?: UsageLedgerService;
+  /** What programs in sandboxes may reach; by default nothing. */
+  readonly egress?: Layer.Layer<never, unknown, Settings>;
   /** Receives every log line; by default none is written. */
   readonly logger?: Logger.Logger<unknown, unknown>;
 }
@@ -65,6 +67,7 @@ export const services = (
     model = Scripted.layer(steps),
     responses = MemoryResponses.layer,
     usageLedger,
+    egress = Layer.empty,
     isObserved = false,
     previews = false,
   }: AppOptions,
@@ -86,7 +89,7 @@ export const services = (
   ).pipe(Layer.provideMerge(configured));
   return Layer.mergeAll(
     Runs.layer,
-    Containers.layer.pipe(Layer.provide(MemoryContainers.layer)),
+    Containers.layer.pipe(Layer.provide(MemoryContainers.layer), Layer.provide(Layer.orDie(egress))),
     Files.layer.pipe(Layer.provide([MemoryFiles.layer, FileBytes.layer])),
   ).pipe(
     Layer.provideMerge(isObserved ? observedAgent(agentLayer) : agentLayer),

@@ -5,15 +5,15 @@ import { Clock, Effect, Layer, Option } from "effect";
 import { ConfigurationRefused, Settings, type SettingsService, settingsTable } from "../../config.ts";
 import { type EgressRule, egressRuleText, httpPort, isCovered, tlsPort } from "../../domain/EgressRule.ts";
 import { ownerKey } from "../../domain/ids.ts";
-import type { OwnerKey } from "../../domain/Owner.ts";
-import { Egress, EgressBeyond, type EgressOffer } from "../../services/Egress.ts";
+import { Egress, type EgressOffer } from "../../services/Egress.ts";
 import { Allowances } from "./Allowances.ts";
-import { makeAuthority } from "./certificates.ts";
+import { type Authority, makeAuthority } from "./certificates.ts";
 import type { Interception } from "./interception.ts";
 import type { EgressPolicy } from "./judge.ts";
 import { machine, type Outside } from "./Outside.ts";
+import { OwnerLimits } from "./OwnerLimits.ts";
 import { serve } from "./Proxy.ts";
-import { makeSecrets } from "./secrets.ts";
+import { makeSecrets, type Secrets } from "./secrets.ts";
 
 /** Handed to sandboxes as a variable, which kernels bound at 128 KiB. */
 const certificatesBytesMax = 64 * 1024;
@@ -43,27 +43,26 @@ export const readCertificates = Effect.fnUntraced(function* ({ egressCaFile }: S
   return text;
 });
 
-/** An authority in memory for the hosts that have secrets; no such thing where none has one. */
-const interceptionOf = Effect.fnUntraced(function* (
-  { egressSecrets }: SettingsService,
-  policy: EgressPolicy,
-  certificates: string,
-) {
-  if (egressSecrets.length === 0) return undefined;
+/** Refuses secrets for hosts that may not be reached. *Fails with* `ConfigurationRefused`. */
+const checkSecrets = ({ egressSecrets }: SettingsService, policy: EgressPolicy) => {
   const beyond = egressSecrets.filter(({ domain: name }) => !mayBe(policy, { name, subdomains: false, port: tlsPort }));
-  if (beyond.length > 0) {
-    const { key } = settingsTable.egressSecrets;
-    return yield* new ConfigurationRefused({
+  const { key } = settingsTable.egressSecrets;
+  return beyond.length === 0 ? Effect.void : Effect.fail(
+    new ConfigurationRefused({
       problems: beyond.map(({ domain, name }) => `${key} has ${name} for ${domain}, which may not be reached`),
-    });
-  }
-  const interception: Interception = {
-    secrets: makeSecrets(egressSecrets),
-    authority: makeAuthority(yield* Clock.currentTimeMillis),
+    }),
+  );
+};
+
+/** How secrets get into requests; the authority is made when somebody has one. */
+const interceptionOf = ({ egressSecrets }: SettingsService, certificates: string, now: () => number): Interception => {
+  let authority: Authority | undefined;
+  return {
+    secrets: egressSecrets.length === 0 ? undefined : makeSecrets(egressSecrets),
+    authority: () => authority ??= makeAuthority(now()),
     certificates,
   };
-  return interception;
-});
+};
 
 const toldOf = (policy: EgressPolicy, more: ReadonlyArray<string>): Pick<EgressOffer, "promise" | "notes"> => {
   const how = "Programs reach the network by HTTP and HTTPS only, through the proxy that their environment names; " +
@@ -80,9 +79,9 @@ const toldOf = (policy: EgressPolicy, more: ReadonlyArray<string>): Pick<EgressO
   };
 };
 
-const offerOf = (policy: EgressPolicy, operators: string, interception: Interception | undefined): EgressOffer => {
-  const certificates = `${operators}${interception?.authority.certificate ?? ""}`;
-  const variables = interception?.secrets.variables ?? {};
+const offerOf = (policy: EgressPolicy, interception: Interception, secrets = interception.secrets): EgressOffer => {
+  const certificates = secrets === undefined ? "" : interception.authority().certificate;
+  const variables = secrets?.variables ?? {};
   const names = Object.keys(variables);
   const secret = names.length === 0 ? [] : [
     `In request headers to the hosts they belong to, the values of ${names.map((name) => `$${name}`).join(", ")} are ` +
@@ -90,8 +89,20 @@ const offerOf = (policy: EgressPolicy, operators: string, interception: Intercep
   ];
   const exact = policy._tag === "Open" ? undefined : policy.rules.find(({ subdomains }) => !subdomains);
   const sample = exact && `${exact.name}:${exact.port}`;
-  return { ...toldOf(policy, secret), certificates, variables, sample };
+  return {
+    ...toldOf(policy, secret),
+    certificates: `${interception.certificates}${certificates}`,
+    variables,
+    sample,
+  };
 };
+
+/** What an owner's sandbox is told that has secrets of its own; variables of the same name are its own. */
+const ownOfferOf = (offer: EgressOffer, interception: Interception, own: Secrets): EgressOffer => ({
+  ...offer,
+  certificates: `${interception.certificates}${interception.authority().certificate}`,
+  variables: { ...offer.variables, ...own.variables },
+});
 
 /** The port over a network that is given, for tests of what no network here has. */
 export const layerOver = (outside: Outside): Layer.Layer<never, ConfigurationRefused, Settings> =>
@@ -102,8 +113,10 @@ export const layerOver = (outside: Outside): Layer.Layer<never, ConfigurationRef
       const policy = policyOf(settings);
       if (policy === undefined) return Egress.defaultValue();
       const certificates = yield* readCertificates(settings);
-      const interception = yield* interceptionOf(settings, policy, certificates);
-      const limits = new Map<OwnerKey, ReadonlyArray<EgressRule>>();
+      yield* checkSecrets(settings, policy);
+      const clock = yield* Clock.Clock;
+      const interception = interceptionOf(settings, certificates, () => clock.currentTimeMillisUnsafe());
+      const limits = new OwnerLimits();
       const totals = { allowed: 0, refused: 0, failed: 0, open: 0, upBytes: 0, downBytes: 0 };
       const allowances = new Allowances({
         connectionsMax: settings.egressConnectionsMax,
@@ -111,25 +124,18 @@ export const layerOver = (outside: Outside): Layer.Layer<never, ConfigurationRef
         bytesPerConnection: settings.egressMbPerConnection * mib,
         bytesPerDay: settings.egressMbPerDay * mib,
       });
+      const offer = offerOf(policy, interception);
+      const { egressPrivate: privateRanges } = settings;
       return {
-        offer: offerOf(policy, certificates, interception),
-        serve: serve({
-          outside,
-          policy,
-          limits,
-          interception,
-          privateRanges: settings.egressPrivate,
-          allowances,
-          totals,
-        }),
-        limit: (owner, rules) =>
-          Effect.suspend(() => {
-            const beyond = (rules ?? []).filter((rule) => !mayBe(policy, rule));
-            if (beyond.length > 0) return Effect.fail(new EgressBeyond({ names: beyond.map(egressRuleText) }));
-            if (rules === undefined) limits.delete(ownerKey(owner));
-            else limits.set(ownerKey(owner), rules);
-            return Effect.void;
+        offer,
+        serve: serve({ outside, policy, limits, interception, privateRanges, allowances, totals }),
+        ownOffer: (owner) =>
+          Effect.sync(() => {
+            const own = limits.of(ownerKey(owner))?.secrets;
+            return own && ownOfferOf(offer, interception, own);
           }),
+        beyond: (rules) => rules.filter((rule) => !mayBe(policy, rule)).map(egressRuleText),
+        limit: (owner, limit) => Effect.sync(() => limits.set(ownerKey(owner), limit)),
         totals: Effect.sync(() => ({ ...totals })),
       };
     }),

@@ -4,7 +4,7 @@
 import { Buffer } from "node:buffer";
 import { Clock, Effect, References, type Scope } from "effect";
 import { ownerKey } from "../../domain/ids.ts";
-import { type EgressRule, hostName, tlsPort } from "../../domain/EgressRule.ts";
+import { hostName, tlsPort } from "../../domain/EgressRule.ts";
 import type { Owner, OwnerKey } from "../../domain/Owner.ts";
 import type { DecidedConnection, EgressConnection, EgressTotals } from "../../services/Egress.ts";
 import type { SandboxStream } from "../../services/Sandbox.ts";
@@ -14,21 +14,24 @@ import { answer, type Connection, linger, readUntil } from "./conversation.ts";
 import { exchange, type Failure } from "./exchange.ts";
 import { type JudgeContext, reach, Refused } from "./judge.ts";
 import { type Interception, sendWithSecrets } from "./interception.ts";
+import type { OwnerLimits } from "./OwnerLimits.ts";
 import { type Head, headBytesMax, readHead } from "./requestHead.ts";
 import { headEnd } from "../../domain/httpHead.ts";
+import { together } from "./secrets.ts";
 
 /** What the proxies of one server share. */
 export interface ProxyContext extends JudgeContext {
-  /** Owners who may reach less than the policy allows. */
-  readonly limits: ReadonlyMap<OwnerKey, ReadonlyArray<EgressRule>>;
+  /** Owners who may reach less than the policy allows, and have secrets of their own. */
+  readonly limits: OwnerLimits;
   readonly allowances: Allowances;
-  /** Secrets and how they get into requests; none where there are none. */
-  readonly interception: Interception | undefined;
+  /** How secrets get into requests. */
+  readonly interception: Interception;
   readonly totals: { -readonly [K in keyof EgressTotals]: EgressTotals[K] };
 }
 
 /** What one connection is served with. */
 interface ConnectionContext extends ProxyContext {
+  readonly owner: OwnerKey;
   readonly onDecided: (connection: DecidedConnection) => void;
 }
 
@@ -77,12 +80,15 @@ const tunnel = Effect.fnUntraced(function* (
     return yield* new Refused({ status: 0, why: "TLS asked for another server" });
   }
   const onAllowed = () => allowed(context, connection);
-  const substitute = port === tlsPort ? context.interception?.secrets.of(host) : undefined;
-  if (substitute === undefined || context.interception === undefined) {
+  const { interception, limits, owner } = context;
+  const substitute = port === tlsPort
+    ? together(limits.of(owner)?.secrets?.of(host), interception.secrets?.of(host))
+    : undefined;
+  if (substitute === undefined) {
     onAllowed();
     return yield* exchange(stream, reached.connection, { share, carried: connection, first: bytes });
   }
-  yield* sendWithSecrets(context.interception, substitute, {
+  yield* sendWithSecrets(interception, substitute, {
     stream,
     connection,
     first: bytes,
@@ -138,9 +144,8 @@ export const serve = (shared: ProxyContext) =>
     const clock = yield* Clock.Clock;
     const now = () => clock.currentTimeMillisUnsafe();
     const [key, startedAtMs] = [ownerKey(owner), now()];
-    const rules = shared.limits.get(key);
-    const policy = rules === undefined ? shared.policy : { _tag: "Allowlist" as const, rules };
-    const context: ConnectionContext = { ...shared, policy, onDecided };
+    const limit = shared.limits.of(key)?.rules;
+    const context: ConnectionContext = { ...shared, owner: key, onDecided, ...(limit !== undefined && { limit }) };
     const connection: Connection = {
       host: "?",
       port: 0,

@@ -17,9 +17,10 @@ import type { Secrets, Substitute } from "./secrets.ts";
 
 /** What opens tunnels, and for whom. */
 export interface Interception {
-  readonly secrets: Secrets;
-  /** Trusted by the sandboxes of this process and by nobody else. */
-  readonly authority: Authority;
+  /** Those that every owner may use; none where the operator has none. */
+  readonly secrets: Secrets | undefined;
+  /** Trusted by those sandboxes of this process that have a secret, and by nobody else; made when the first asks. */
+  readonly authority: () => Authority;
   /** Certificates in PEM that servers may prove themselves by, beside those of the runtime. */
   readonly certificates: string;
 }
@@ -51,7 +52,7 @@ export const sendWithSecrets = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, Refused | Failure, Scope.Scope> {
   const { host, port } = connection;
   const origin = yield* Effect.mapError(outside.secured(host, certificates), ({ why }) => refused(why));
-  const inside = yield* programTls(stream, first, authority.issue(host));
+  const inside = yield* programTls(stream, first, authority().issue(host));
   const tooLong = "too long" as const;
   const read = yield* readUntil(inside, new Uint8Array(), (bytes) => {
     const end = headEnd(bytes);

@@ -19,20 +19,23 @@ export class Refused extends Data.TaggedError("Refused")<{ readonly status: numb
 /** Addresses of one name that are tried; more would only wait longer for what is down. */
 const addressesTriedMax = 3;
 
-/** Why a name and port are refused; undefined when the policy allows them. */
-const whyRefused = (policy: EgressPolicy, host: string, port: number): string | undefined => {
-  if (policy._tag === "Open") {
-    return port === tlsPort || port === httpPort
-      ? undefined
-      : `port ${port} is not open, only ${httpPort} and ${tlsPort}`;
-  }
-  return allowsHost(policy.rules, host, port) ? undefined : "it is not on the allowlist";
+const notListed = "it is not on the allowlist";
+
+/** Why a name and port are refused; undefined when the policy allows them, and the limit where there is one. */
+const whyRefused = ({ policy, limit }: JudgeContext, host: string, port: number): string | undefined => {
+  if (limit !== undefined && !allowsHost(limit, host, port)) return notListed;
+  if (policy._tag === "Allowlist") return allowsHost(policy.rules, host, port) ? undefined : notListed;
+  return port === tlsPort || port === httpPort
+    ? undefined
+    : `port ${port} is not open, only ${httpPort} and ${tlsPort}`;
 };
 
 /** What the judge goes by. */
 export interface JudgeContext {
   readonly outside: Outside;
   readonly policy: EgressPolicy;
+  /** What alone may be reached of what the policy allows; all of that when absent. */
+  readonly limit?: ReadonlyArray<EgressRule>;
   /** Addresses that are allowed although they are not public. */
   readonly privateRanges: ReadonlyArray<AddressRange>;
 }
@@ -51,11 +54,12 @@ export interface Reached {
  * *Fails with* `Refused` when the policy or every address says no, `OutsideError` when nothing answers.
  */
 export const reach = Effect.fnUntraced(function* (
-  { outside, policy, privateRanges }: JudgeContext,
+  context: JudgeContext,
   host: string,
   port: number,
 ): Effect.fn.Return<Reached, Refused | OutsideError, Scope.Scope> {
-  const why = whyRefused(policy, host, port);
+  const { outside, privateRanges } = context;
+  const why = whyRefused(context, host, port);
   if (why !== undefined) return yield* new Refused({ status: 403, why });
   const addresses = yield* outside.resolve(host);
   const whyNot = (address: string) => isWithin(address, privateRanges) ? undefined : whyNotPublic(address);

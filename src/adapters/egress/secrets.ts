@@ -20,6 +20,10 @@ export interface Secrets {
   readonly of: (host: string) => Substitute | undefined;
 }
 
+/** Two substitutions, one after the other; undefined where neither is. */
+export const together = (first: Substitute | undefined, second: Substitute | undefined): Substitute | undefined =>
+  first === undefined || second === undefined ? first ?? second : (value) => second(first(value));
+
 const replaced = (value: string, pairs: ReadonlyArray<readonly [string, Redacted.Redacted]>): string =>
   pairs.reduce((text, [placeholder, secret]) => text.replaceAll(placeholder, () => Redacted.value(secret)), value);
 

@@ -2,13 +2,15 @@
  * How long containers that clients made are kept: as long as they are used, and no longer.
  */
 import assert from "node:assert/strict";
-import { Effect, Layer, Option, Ref } from "effect";
+import { Effect, Layer, Option, Redacted, Ref } from "effect";
 import { TestClock } from "effect/testing";
 import * as Memory from "../../../src/adapters/containers/Memory.ts";
-import { Settings } from "../../../src/config.ts";
+import * as MemorySessions from "../../../src/adapters/sessions/Memory.ts";
+import { Settings, type SettingsService } from "../../../src/config.ts";
 import { ownerKey } from "../../../src/domain/ids.ts";
 import { Containers, layer as containersLayer } from "../../../src/runs/Containers.ts";
 import { ContainerStore } from "../../../src/services/ContainerStore.ts";
+import { Egress, type EgressLimit } from "../../../src/services/Egress.ts";
 import { RuntimeUnavailable, Sandbox, SandboxError } from "../../../src/services/Sandbox.ts";
 import { it } from "../../support/it.ts";
 
@@ -21,6 +23,8 @@ const withContainers = <A, E>(
     readonly reset: Ref.Ref<ReadonlyArray<string>>;
     readonly isBroken: Ref.Ref<boolean>;
   }) => Effect.Effect<A, E, Containers | ContainerStore>,
+  egress: Layer.Layer<never> = Layer.empty,
+  settings: Partial<SettingsService> = {},
 ) =>
   Effect.gen(function* () {
     const reset = yield* Ref.make<ReadonlyArray<string>>([]);
@@ -37,7 +41,9 @@ const withContainers = <A, E>(
     return yield* body({ reset, isBroken }).pipe(Effect.provide(
       containersLayer.pipe(
         Layer.provideMerge(Layer.merge(Memory.layer, sandbox)),
-        Layer.provide(Settings.layerWith({})),
+        Layer.provide(MemorySessions.layer),
+        Layer.provide(egress),
+        Layer.provide(Settings.layerWith(settings)),
       ),
     ));
   });
@@ -89,3 +95,81 @@ it.effect("what is noted of a container that was removed meanwhile does not brin
       }));
     })
   ));
+
+/** A way out that notes to what owners are held. */
+const noting = (limits: Map<string, EgressLimit | undefined>) =>
+  Layer.succeed(Egress, {
+    offer: { promise: "", notes: [], certificates: "", sample: undefined, variables: {} },
+    serve: (_, stream) => Effect.as(stream.reset, undefined),
+    ownOffer: () => Effect.undefined,
+    beyond: () => [],
+    limit: (owner, limit) => Effect.sync(() => void limits.set(ownerKey(owner), limit)),
+    totals: Effect.succeed({ allowed: 0, refused: 0, failed: 0, open: 0, upBytes: 0, downBytes: 0 }),
+  });
+
+const network = {
+  allowedDomains: ["a.example", "b.example:8443"],
+  secrets: [{ domain: "a.example", name: "TOKEN", value: Redacted.make("geheim") }],
+};
+
+it.effect("a container is held to its network from the start until it is gone, and to nothing where it has none", () => {
+  const limits = new Map<string, EgressLimit | undefined>();
+  return withContainers(() =>
+    Effect.gen(function* () {
+      const containers = yield* Containers;
+      const sealed = yield* containers.create(ada, wish);
+      const open = yield* containers.create(ada, { ...wish, network });
+      const limitOf = (owner: typeof ada) => limits.get(ownerKey(owner));
+      assert.deepEqual(limitOf(sealed.owner), { rules: [], secrets: [] });
+      assert.deepEqual(limitOf(open.owner)?.rules.map(({ name, port }) => [name, port]), [
+        ["a.example", 443],
+        ["b.example", 8443],
+      ]);
+      assert.deepEqual(limitOf(open.owner)?.secrets.map(({ value }) => Redacted.value(value)), ["geheim"]);
+      const kept = Option.getOrThrow(yield* (yield* ContainerStore).find(ownerKey(ada), open.id));
+      assert.deepEqual(kept.network?.secretNames, ["TOKEN"]);
+      assert.ok(!JSON.stringify(kept).includes("geheim"));
+      assert.ok(yield* containers.hasNetwork(kept, network));
+      const others = [
+        { ...network, secrets: [] },
+        { ...network, allowedDomains: ["a.example"] },
+        { ...network, secrets: [{ domain: "a.example", name: "TOKEN", value: Redacted.make("another") }] },
+      ];
+      for (const other of others) assert.ok(!(yield* containers.hasNetwork(kept, other)));
+      yield* containers.remove(ada, open.id);
+      assert.equal(limitOf(open.owner), undefined);
+      yield* TestClock.adjust("15 minutes");
+      assert.equal(limitOf(sealed.owner), undefined);
+    }), noting(limits));
+});
+
+it.effect("another instance, and one that was restarted, opens the secrets of a container", () => {
+  const [first, second] = [new Map<string, EgressLimit | undefined>(), new Map<string, EgressLimit | undefined>()];
+  const settings = { linkSecret: Option.some(Redacted.make("one secret of both")) };
+  return Effect.gen(function* () {
+    const kept = yield* withContainers(
+      () =>
+        Effect.gen(function* () {
+          const { id } = yield* (yield* Containers).create(ada, { ...wish, network });
+          return Option.getOrThrow(yield* (yield* ContainerStore).find(ownerKey(ada), id));
+        }),
+      noting(first),
+      settings,
+    );
+    const usedIn = (limits: Map<string, EgressLimit | undefined>, changed: Partial<SettingsService>) =>
+      withContainers(
+        () =>
+          Effect.gen(function* () {
+            yield* (yield* ContainerStore).add(ownerKey(ada), kept);
+            yield* (yield* Containers).use(ada, kept.id);
+            return limits.get(ownerKey(kept.owner));
+          }),
+        noting(limits),
+        changed,
+      );
+    const here = yield* usedIn(second, settings);
+    assert.deepEqual(here?.secrets.map(({ value }) => Redacted.value(value)), ["geheim"]);
+    const elsewhere = yield* usedIn(new Map(), { linkSecret: Option.some(Redacted.make("another secret")) });
+    assert.deepEqual([elsewhere?.rules.length, elsewhere?.secrets], [2, []]);
+  });
+});

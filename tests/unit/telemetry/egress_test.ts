@@ -32,6 +32,8 @@ it.effect("connections are counted by verdict and bytes by direction, no host is
     const inner: EgressService = {
       offer: { promise: "", notes: [], certificates: "", sample: undefined, variables: {} },
       serve: () => Effect.sync(() => outcomes.shift()),
+      ownOffer: () => Effect.undefined,
+      beyond: () => [],
       limit: () => Effect.void,
       totals: Effect.succeed({ allowed: 1, refused: 1, failed: 0, open: 2, upBytes: 0, downBytes: 0 }),
     };

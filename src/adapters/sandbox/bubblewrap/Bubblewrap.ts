@@ -7,6 +7,7 @@ import { root } from "../../../root.ts";
 import type { SettingsService } from "../../../config.ts";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { makeId, ownerKey } from "../../../domain/ids.ts";
+import { Egress } from "../../../services/Egress.ts";
 import { RuntimeUnavailable, SandboxError, type SandboxHandle, StartFailed } from "../../../services/Sandbox.ts";
 import type { LinkJobs } from "../supervisor/jobs.ts";
 import { connect, type SupervisorLink } from "../supervisor/SupervisorLink.ts";
@@ -102,10 +103,11 @@ export const startBubblewrap = Effect.fnUntraced(
     key: OwnerKey,
   ): Effect.fn.Return<BubblewrapSandbox, SandboxError, Scope.Scope> {
     const workspace = yield* shared.workspaces.open(owner, key);
+    const egress = (yield* (yield* Egress).ownOffer(owner)) ?? shared.egress;
     const child = yield* spawn("bwrap", {
       ...bareEnvironment,
       ...identity(shared.asRoot, key),
-      args: bubblewrapArgs(shared.settings, { ...shared, workspace }),
+      args: bubblewrapArgs(shared.settings, { ...shared, workspace, egress }),
     }).pipe(
       Effect.mapError((cause) => new SandboxError({ reason: new StartFailed(), detail: "bwrap cannot be run", cause })),
     );

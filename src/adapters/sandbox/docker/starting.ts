@@ -3,6 +3,7 @@
  */
 import { type Context, Effect, Option, Scope } from "effect";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
+import { Egress, type EgressOffer } from "../../../services/Egress.ts";
 import type { SandboxError } from "../../../services/Sandbox.ts";
 import * as Pool from "../owned/Pool.ts";
 import type { StartLine } from "../owned/startLine.ts";
@@ -46,13 +47,17 @@ const startOn = Effect.fnUntraced(function* (
   workspace: Workspace,
   principal: string,
   owner: OwnerKey | undefined,
+  own?: EgressOffer,
 ): Effect.fn.Return<RunningSandbox, SandboxError, Engine | Installation | Scope.Scope> {
   const scope = yield* Effect.scope;
   const start = Effect.flatMap(preparation.get, ({ reference, context }) =>
     // The turn ends when the sandbox is up; the sandbox lives on in the caller's scope.
     Effect.scoped(Effect.andThen(
       line.turn(principal),
-      Scope.provide(startSandbox(context, reference, workspace, owner), scope),
+      Scope.provide(
+        startSandbox(own === undefined ? context : { ...context, egress: own }, reference, workspace, owner),
+        scope,
+      ),
     )));
   return yield* start.pipe(
     // Somebody removed the image since it was found: look, or build, again.
@@ -107,20 +112,23 @@ export const make = Effect.fnUntraced(function* (
 
   const startDurable = Effect.fnUntraced(function* (owner: Owner, key: OwnerKey) {
     const installation = yield* Installation;
+    const own = yield* (yield* Egress).ownOffer(owner);
     const known = yield* installation.workspaceOf(key);
-    if (Option.isNone(known)) {
+    // What waits in the pool was told what everyone is.
+    if (Option.isNone(known) && own === undefined) {
       const member = yield* pool.take;
       if (member !== undefined && (yield* adopt(member, key))) return member;
     }
     // On record before it exists, so that no volume is ever without an owner.
     const name = Option.isSome(known) ? known.value : yield* installation.recordWorkspace(key, randomName("ws"));
     yield* createWorkspace(name, key);
-    return yield* startOn(preparation, line, { _tag: "Volume", name }, owner.principal, key);
+    return yield* startOn(preparation, line, { _tag: "Volume", name }, owner.principal, key, own);
   });
 
   const startEphemeral = Effect.fnUntraced(function* (owner: Owner, key: OwnerKey) {
-    const member = yield* pool.take;
-    return member ?? (yield* startOn(preparation, line, { _tag: "Memory" }, owner.principal, key));
+    const own = yield* (yield* Egress).ownOffer(owner);
+    const member = own === undefined ? yield* pool.take : undefined;
+    return member ?? (yield* startOn(preparation, line, { _tag: "Memory" }, owner.principal, key, own));
   });
 
   return {

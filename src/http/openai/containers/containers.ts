@@ -21,6 +21,7 @@ import {
   idleMinutesDefault,
 } from "./contract.ts";
 import { pageOf, type PageQuery, type UserQuery } from "../listPage.ts";
+import { networkOut, readNetwork } from "./network.ts";
 import { readWish } from "./wish.ts";
 
 /** Bytes of a request that makes a container. */
@@ -41,7 +42,7 @@ const containerOut = (container: KnownContainer): typeof ContainerOut.Type => ({
   expires_after: { anchor: "last_active_at", minutes: container.idleMinutes },
   last_active_at: seconds(container.lastActiveAtMs),
   memory_limit: container.memoryLimit,
-  network_policy: { type: "disabled" },
+  network_policy: networkOut(container),
   name: container.name,
 });
 
@@ -71,10 +72,12 @@ export const make = Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest;
     const body = yield* readRequest(yield* bodies.text(request, { bytesMax: bodyBytesMax, typed: true }));
     const wish = yield* readWish(body, "", settings);
+    const network = yield* readNetwork(body.network_policy, "", containers);
     const container = yield* containers.create(yield* ownerOf(query), {
       name: body.name,
       idleMinutes: body.expires_after?.minutes ?? idleMinutesDefault,
       ...wish,
+      ...(network !== undefined && { network }),
     });
     return json(containerOut(container));
   });

@@ -8,6 +8,7 @@ import { bodyFailures, failsWith, jsonFailures } from "../../frame/failures.ts";
 import { describeUpload } from "../../caisson/uploads.ts";
 import { listOf, pageQuery, userQuery } from "../listPage.ts";
 import { JsonObject } from "../responses/wire.ts";
+import { NetworkPolicyOut } from "./network.ts";
 
 /** An optional field in which `null` means "not given", as OpenAI's clients send it. */
 const optional = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema));
@@ -51,7 +52,7 @@ export const ContainerOut = Schema.Struct({
   expires_after: Schema.Struct({ anchor: Schema.Literal("last_active_at"), minutes: Schema.Number }),
   last_active_at: Schema.Int,
   memory_limit: Schema.String,
-  network_policy: Schema.Struct({ type: Schema.Literal("disabled") }),
+  network_policy: NetworkPolicyOut,
   name: Schema.String,
 }).annotate({ identifier: "Container" });
 

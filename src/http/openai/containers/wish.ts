@@ -10,7 +10,6 @@ import { InvalidRequest } from "../../frame/errors.ts";
 export interface WrittenWish {
   readonly file_ids?: ReadonlyArray<string> | null;
   readonly memory_limit?: string | null;
-  readonly network_policy?: Readonly<Record<string, unknown>> | null;
   readonly skills?: ReadonlyArray<unknown> | null;
 }
 
@@ -20,8 +19,8 @@ const mebibytes: Readonly<Record<MemoryLimit, number>> = { "1g": 1024, "4g": 409
 /**
  * Reads a wish.
  *
- * *Fails with* `InvalidRequest`, naming the parameter, for memory beyond `CAISSON_SANDBOX_MEMORY_MB`, for a way into
- * the network and for skills, which are the operator's, and for files of `/v1/files`, which are not kept here.
+ * *Fails with* `InvalidRequest`, naming the parameter, for memory beyond `CAISSON_SANDBOX_MEMORY_MB`, for
+ * skills, which are the operator's, and for files of `/v1/files`, which are not kept here.
  */
 export const readWish = (
   wish: WrittenWish,
@@ -30,13 +29,9 @@ export const readWish = (
 ): Effect.Effect<{ readonly memoryLimit: MemoryLimit }, InvalidRequest> => {
   const refuse = (field: string, why: string) =>
     Effect.fail(new InvalidRequest({ param: param === "" ? field : `${param}.${field}`, why, code: "invalid_value" }));
-  const { file_ids: files, memory_limit: memory, network_policy: network, skills } = wish;
+  const { file_ids: files, memory_limit: memory, skills } = wish;
   if (files !== undefined && files !== null && files.length > 0) {
     return refuse("file_ids", "This server has no /v1/files: put files into a container by its own /files");
-  }
-  const policy = network?.["type"] ?? "disabled";
-  if (policy !== "disabled") {
-    return refuse("network_policy", "This server's containers have no network policy of their own: use 'disabled'");
   }
   if (skills !== undefined && skills !== null && skills.length > 0) {
     return refuse("skills", "The skills of this server are its operator's: they are in every container under /skills");

@@ -1,11 +1,12 @@
 /**
  * A response in progress: what the request asked for, with every key that OpenAI's has.
  */
+import { withoutSecrets } from "../containers/network.ts";
 import type { JsonObject, ResponseRequest } from "./wire.ts";
 
 /** A function as a response repeats it: with every key that clients look for. */
 const toolOut = (tool: JsonObject): JsonObject =>
-  tool["type"] === "function" ? { description: null, parameters: null, strict: true, ...tool } : tool;
+  tool["type"] === "function" ? { description: null, parameters: null, strict: true, ...tool } : withoutSecrets(tool);
 
 /** The id of the conversation that a request names. */
 export const conversationOf = ({ conversation }: ResponseRequest): string | undefined =>

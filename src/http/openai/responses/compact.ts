@@ -16,7 +16,7 @@ import { failed, json } from "../../frame/respond.ts";
 import { usageOut } from "./dialect.ts";
 import { itemId } from "./ids.ts";
 import type { Asked } from "./read.ts";
-import { sealText } from "./seal.ts";
+import { sealText } from "../../../runs/sealedText.ts";
 import type { JsonObject } from "./wire.ts";
 
 /** What the model is asked at the end of a conversation that is to be made shorter. */

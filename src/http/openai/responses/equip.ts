@@ -5,11 +5,13 @@ import { Effect, Option } from "effect";
 import { Settings } from "../../../config.ts";
 import { ownerKey } from "../../../domain/ids.ts";
 import type { Owner } from "../../../domain/Owner.ts";
+import type { ContainerNetwork } from "../../../runs/containerEgress.ts";
 import { Containers } from "../../../runs/Containers.ts";
 import { ConversationStore } from "../../../services/ConversationStore.ts";
 import { ResponseStore } from "../../../services/ResponseStore.ts";
 import { ArtifactLinks } from "../../caisson/ArtifactLinks.ts";
 import { idleMinutesDefault } from "../containers/contract.ts";
+import { readNetwork } from "../containers/network.ts";
 import { readWish } from "../containers/wish.ts";
 import { containersOf } from "./hostedInput.ts";
 import { type HostedTools, makeKit } from "./hostedTools.ts";
@@ -33,8 +35,15 @@ export const makeEquip = Effect.gen(function* () {
   const store = yield* ResponseStore;
   const settings = yield* Settings;
 
-  /** The container that was worked in last in this conversation and is there still. */
-  const earlier = Effect.fnUntraced(function* (owner: Owner, { items, previous, conversation }: Before) {
+  /**
+   * The container that was worked in last in this conversation and is there still; where a network is wished for, one
+   * that has it.
+   */
+  const earlier = Effect.fnUntraced(function* (
+    owner: Owner,
+    { items, previous, conversation }: Before,
+    network: ContainerNetwork | undefined,
+  ) {
     const named = [...containersOf(items)];
     if (conversation !== undefined) {
       const entries = Option.getOrElse(yield* conversations.entries(ownerKey(owner), conversation), () => []);
@@ -53,7 +62,8 @@ export const makeEquip = Effect.gen(function* () {
         ContainerNotFound: () => Effect.succeed(undefined),
         ContainerExpired: () => Effect.succeed(undefined),
       });
-      if (used !== undefined) return used;
+      if (used === undefined) continue;
+      if (network === undefined || (yield* containers.hasNetwork(used, network))) return used;
     }
     return undefined;
   });
@@ -70,8 +80,14 @@ export const makeEquip = Effect.gen(function* () {
       return yield* makeKit(hosted, yield* containers.use(owner, choice.id), { containers, links, keeper: owner });
     }
     const wish = yield* readWish(choice.wish, choice.param, settings);
-    const container = (yield* earlier(owner, before)) ??
-      (yield* containers.create(owner, { name: "auto", idleMinutes: idleMinutesDefault, ...wish }));
+    const network = yield* readNetwork(choice.wish.network_policy, choice.param, containers);
+    const container = (yield* earlier(owner, before, network)) ??
+      (yield* containers.create(owner, {
+        name: "auto",
+        idleMinutes: idleMinutesDefault,
+        ...wish,
+        ...(network !== undefined && { network }),
+      }));
     return yield* makeKit(hosted, container, { containers, links, keeper: owner });
   });
 });

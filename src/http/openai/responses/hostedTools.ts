@@ -154,10 +154,33 @@ const declarations: Readonly<Record<HostedTools["names"][number], ToolDeclaratio
   },
 };
 
-const prompt = [
-  "Code runs in a sealed container; files that should last and files for the user are in /mnt/data.",
-  "When a file is for the user, link it in the answer as [name](sandbox:/mnt/data/name).",
-].join("\n");
+/** Names of the network that the prompt lists; a longer list would crowd out the rest. */
+const namesShownMax = 20;
+
+/** What the model must know of a container. */
+const promptOf = ({ network }: KnownContainer): string => {
+  const { allowedDomains = [], secretNames = [] } = network ?? {};
+  const rest = allowedDomains.length > namesShownMax ? ` and ${allowedDomains.length - namesShownMax} more` : "";
+  const lines = [
+    "Code runs in a sealed container; files that should last and files for the user are in /mnt/data.",
+    "When a file is for the user, link it in the answer as [name](sandbox:/mnt/data/name).",
+    allowedDomains.length === 0
+      ? "Nothing can be reached over the network."
+      : "Over the network, by HTTPS through the " +
+        `proxy of the environment, only these names can be reached: ${
+          allowedDomains.slice(0, namesShownMax).join(", ")
+        }${rest}. When something else is refused, tell the user which name.`,
+  ];
+  if (secretNames.length > 0) {
+    lines.push(
+      `The values of ${
+        secretNames.map((name) => `$${name}`).join(", ")
+      } are placeholders, replaced by secrets in the ` +
+        "headers of requests to the hosts they belong to.",
+    );
+  }
+  return lines.join("\n");
+};
 
 /** What a call came to, as the response tells it; it stands in the result's structure. */
 export const HostedOutcome = Schema.Struct({
@@ -298,7 +321,7 @@ export const makeKit = Effect.fnUntraced(function* (
     container: container.id,
     held: containers.hold(keeper, container),
     declarations: hosted.names.map((name) => declarations[name]),
-    prompt,
+    prompt: promptOf(container),
     comesTo,
     call: (call, tools, options) =>
       Effect.scoped(Effect.gen(function* () {

@@ -11,7 +11,7 @@ import type { ConversationStoreService } from "../../../services/ConversationSto
 import { ConversationNotFound, InvalidRequest } from "../../frame/errors.ts";
 import { responseOfItem } from "./ids.ts";
 import { typeOfItem } from "./readInput.ts";
-import { openText } from "./seal.ts";
+import { openText } from "../../../runs/sealedText.ts";
 import { openThoughts, type Thoughts } from "./thoughts.ts";
 import type { SessionsService } from "../../../services/Sessions.ts";
 import { JsonObject } from "./wire.ts";

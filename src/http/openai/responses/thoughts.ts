@@ -9,7 +9,7 @@ import { Option, Schema } from "effect";
 import type { AgentEvent } from "../../../domain/AgentEvent.ts";
 import { Origin, ReasoningPart, type ToolCall } from "../../../domain/Message.ts";
 import type { OwnerKey } from "../../../domain/Owner.ts";
-import { openText, sealText } from "./seal.ts";
+import { openText, sealText } from "../../../runs/sealedText.ts";
 
 /** What one item holds: thoughts in their order, and what the provider wants back with calls that follow. */
 const Thoughts = Schema.Struct({

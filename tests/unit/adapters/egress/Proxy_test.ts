@@ -8,6 +8,7 @@ import { layer, layerOver } from "../../../../src/adapters/egress/Configured.ts"
 import { type Outside, OutsideError } from "../../../../src/adapters/egress/Outside.ts";
 import { Settings, type SettingsService } from "../../../../src/config.ts";
 import { egressRows } from "../../../../src/config/egress.ts";
+import type { EgressRule } from "../../../../src/domain/EgressRule.ts";
 import type { Owner } from "../../../../src/domain/Owner.ts";
 import { ownerKey } from "../../../../src/domain/ids.ts";
 import { type DecidedConnection, Egress } from "../../../../src/services/Egress.ts";
@@ -178,8 +179,10 @@ it.effect("an owner may be limited to less than the operator allows, never to mo
       const parsed = egressRows.egressAllow.parse(text);
       return parsed._tag === "Some" ? parsed.value : assert.fail(text);
     };
-    const beyond = yield* Effect.flip(egress.limit(owner, rulesOf("allowed.example,evil.example,*.allowed.example")));
-    assert.deepEqual(beyond.names, ["evil.example", "*.allowed.example"]);
+    assert.deepEqual(egress.beyond(rulesOf("allowed.example,evil.example,*.allowed.example")), [
+      "evil.example",
+      "*.allowed.example",
+    ]);
     const asked = Effect.gen(function* () {
       const { says, fiber, decisions } = yield* serving;
       yield* says("GET http://allowed.example/ HTTP/1.1\r\n\r\n");
@@ -187,10 +190,19 @@ it.effect("an owner may be limited to less than the operator allows, never to mo
       yield* Fiber.join(fiber);
       return decisions[0]?.why;
     });
-    yield* egress.limit(owner, rulesOf("allowed.example"));
+    const to = (rules: ReadonlyArray<EgressRule>) => egress.limit(owner, { rules, secrets: [] });
+    yield* to(rulesOf("allowed.example"));
     assert.equal(yield* asked, "it is not on the allowlist");
-    yield* egress.limit(owner, []);
+    yield* to([]);
     assert.equal(yield* asked, "it is not on the allowlist");
+    // What the operator does not allow is not let through by a limit that names it.
+    yield* to(rulesOf("evil.example:80"));
+    const { says, decisions } = yield* serving;
+    yield* says("GET http://evil.example/ HTTP/1.1\r\n\r\n");
+    yield* Effect.yieldNow;
+    assert.equal(decisions[0]?.why, "it is not on the allowlist");
+    yield* to(rulesOf("allowed.example:80"));
+    assert.equal(yield* asked, "it has no address");
     yield* egress.limit(owner, undefined);
     assert.equal(yield* asked, "it has no address");
   }).pipe(Effect.provide(withEgress(nowhere))));

@@ -38,6 +38,8 @@ it.effect("a connection stands in the outcome of what ran when it was decided, w
           yield* Deferred.await(over);
           return { ...connection, durationMs: 1 } satisfies EgressConnection;
         }),
+      ownOffer: () => Effect.undefined,
+      beyond: () => [],
       limit: () => Effect.void,
       totals: Effect.succeed({ allowed: 0, refused: 0, failed: 0, open: 0, upBytes: 0, downBytes: 0 }),
     }));

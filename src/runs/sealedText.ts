@@ -1,12 +1,12 @@
 /**
- * Texts that clients carry for us and cannot read or change: what a compaction comes to.
+ * Texts that clients or stores carry for us and cannot read or change.
  *
  * A text is sealed for its owner, under a secret of the store; what another owner or another store sealed stays shut.
  */
 import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
 import { Option } from "effect";
-import type { OwnerKey } from "../../../domain/Owner.ts";
+import type { OwnerKey } from "../domain/Owner.ts";
 
 const cipherName = "aes-256-gcm";
 const keyBytes = 32;
