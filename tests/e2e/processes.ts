@@ -12,6 +12,8 @@ const lineMax = "30 seconds";
 export interface Running {
   /** Waits for a line of the log that matches and yields its groups. */
   readonly line: (pattern: RegExp) => Effect.Effect<ReadonlyArray<string>>;
+  /** Ends it in order, as a deployment does. */
+  readonly stop: Effect.Effect<void>;
   /** Kills it at once, as a crash would, and waits for its end. */
   readonly kill: Effect.Effect<void>;
 }
@@ -79,6 +81,10 @@ export const start = (
             if (found !== null) return found.slice(1);
           }
         }).pipe(Effect.timeout(lineMax), Effect.orDie),
+      stop: Effect.promise(async () => {
+        child.kill("SIGTERM");
+        await child.status;
+      }),
       kill: Effect.promise(async () => {
         child.kill("SIGKILL");
         await child.status;

@@ -7,13 +7,16 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Context, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Schedule, Scope } from "effect";
 import { TestClock } from "effect/testing";
+import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
 import { streamsPerOwnerMax } from "../../src/http/preview/OwnerStreams.ts";
 import { layerWith } from "../../src/http/preview/layer.ts";
 import { type VisitWaits, visitWaits } from "../../src/http/preview/visit.ts";
 import { Previews, type PreviewsService } from "../../src/services/Previews.ts";
+import { Sandbox } from "../../src/services/Sandbox.ts";
 import { withApp } from "../support/app.ts";
+import { fakeSandbox } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
 import { loopbackSandbox } from "../support/loopbackSandbox.ts";
 
@@ -508,6 +511,49 @@ test.live("nothing listens before somebody wants a preview, and none is made whe
       previewing({ previewPort: taken.addr.port, previewOrigin: Option.some(origin) }),
     );
     assert.ok(String(refused).includes("CAISSON_PREVIEW_PORT"), String(refused));
+  }));
+
+// Agent ------------------------------------------------------------------------------------------
+
+Deno.test("the agent gives the link of a server that listens, and learns what to do where none does", async () => {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => new Response("ok"));
+  const { port } = server.addr;
+  const told: Array<unknown> = [];
+  const asking = (id: string, args: Record<string, unknown>) =>
+    Scripted.calls(Scripted.toolCall(id, "preview_port", args));
+  const last: Scripted.Step = ({ messages }) => {
+    told.push(...messages.filter(({ role }) => role === "tool"));
+    return [Scripted.text("done"), Scripted.finished()];
+  };
+  const steps = [asking("c1", { port }), asking("c2", { port: 1 }), asking("c3", { port: "x" }), last];
+  const options = { steps, previews: true, sandbox: loopbackSandbox([]), settings: { previewPort: 0 } };
+  await withApp(options, async (app) => {
+    const headers = { "x-user-id": "ada" };
+    const response = await app.chat({ messages: [{ role: "user", content: "Show me" }] }, headers);
+    assert.equal(response.status, 200, await response.clone().text());
+    await response.text();
+    const [shown, nothing, wrong] = told.map((message) => JSON.stringify(message));
+    assert.match(shown ?? "", new RegExp(`http://p${port}-[a-z0-9-]+\\.localhost:\\d+/`));
+    assert.ok(shown?.includes('minutes_left\\":'), shown);
+    assert.ok(nothing?.includes("Error: nothing listens on that port"), nothing);
+    assert.ok(wrong?.includes("Error: Invalid arguments for preview_port"), wrong);
+    assert.deepEqual((await (await app.get("/v1/sandbox/previews", headers)).json()).data.length, 1);
+  });
+  await server.shutdown();
+});
+
+test.effect("kinds of sandboxes without ports say so by name", () =>
+  Effect.gen(function* () {
+    const portless = Context.get(yield* Layer.build(fakeSandbox().layer), Sandbox);
+    const offOf = (kind: "embedded" | "remote") =>
+      Layer.build(
+        layerWith(visitWaits).pipe(
+          Layer.provide(Layer.succeed(Sandbox, { ...portless, info: { kind, why: "", controls: [], notes: [] } })),
+          Layer.provide(Settings.layerWith()),
+        ),
+      ).pipe(Effect.map((context) => Context.get(context as Context.Context<never>, Previews).off));
+    assert.equal(yield* offOf("embedded"), "this kind of sandbox has no ports");
+    assert.match(String(yield* offOf("remote")), /^the sandboxes are another server's/);
   }));
 
 // API --------------------------------------------------------------------------------------------

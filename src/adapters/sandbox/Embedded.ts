@@ -47,6 +47,8 @@ interface Form {
     SandboxError,
     Scope.Scope
   >;
+  /** Programs in a sandbox can listen. */
+  readonly hasPorts: boolean;
   /** What stands in the way of new sandboxes, as far as is known. */
   readonly trouble: () => string | undefined;
 }
@@ -80,8 +82,10 @@ const makeService = Effect.fnUntraced(function* (
     reset: (owner) => sandboxes.reset(owner, form.workspaces.remove(ownerKey(owner))),
     ...lookingAt(sandboxes),
     egress: (owner) => Effect.map(sandboxes.running(owner), (running) => running?.egressed?.()),
-    dial: (owner, port) =>
-      Effect.flatMap(sandboxes.openRunning(owner), (running) => running?.handle.dial(port) ?? notRunning),
+    ...(form.hasPorts && {
+      dial: (owner, port) =>
+        Effect.flatMap(sandboxes.openRunning(owner), (running) => running?.handle.dial(port) ?? notRunning),
+    }),
     stop: (owner) => sandboxes.reset(owner, Effect.void),
   };
 });
@@ -131,6 +135,7 @@ export const layerWasm = (
           warnings: [...warnings, ...unheeded(settings), ...withoutEgress(settings), ...shown.warnings],
         },
         workspaces,
+        hasPorts: false,
         start: (owner, key) =>
           Effect.map(startWasm(shared, owner, key), (handle) => {
             trouble = undefined;
@@ -184,6 +189,7 @@ export const layerBubblewrap = (
           warnings: [...warnings, ...unheeded(settings), ...shown.warnings],
         },
         workspaces,
+        hasPorts: true,
         start: (owner, key) => startBubblewrap(shared, owner, key),
         trouble: () => undefined,
       });

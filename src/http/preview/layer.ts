@@ -38,7 +38,10 @@ const offReason = (settings: PreviewSettings, sandbox: SandboxService): string |
   if (Option.isNone(previewOrigin) && !(isLoopback(apiHost) && isLoopback(mcpHost))) {
     return `previews are off beyond loopback unless ${settingsTable.previewOrigin.key} names their hosts`;
   }
-  return sandbox.dial === undefined ? "the sandboxes are another server's, whose ports cannot be reached" : undefined;
+  if (sandbox.dial !== undefined) return undefined;
+  return sandbox.info.kind === "remote"
+    ? "the sandboxes are another server's, whose ports cannot be reached from here"
+    : "this kind of sandbox has no ports";
 };
 
 /** The address to listen on: that of the doors. */

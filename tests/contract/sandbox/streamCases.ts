@@ -64,7 +64,7 @@ const rest = (stream: SandboxStream) =>
   });
 
 const reasonOf = <A>(effect: Effect.Effect<A, { readonly _tag: string; readonly reason: unknown }, Scope.Scope>) =>
-  Effect.map(Effect.flip(effect), ({ reason }) => reason);
+  Effect.map(Effect.flip(Effect.scoped(effect)), ({ reason }) => reason);
 
 /** More than the windows of both directions and every buffer on the way hold. */
 const largeBytes = 16 * 1024 * 1024;
