@@ -1,10 +1,8 @@
 /**
- * Writes `docs/errors.md` and `docs/parameters.md` from the tables of the HTTP edge.
+ * Writes `docs/errors.md` from the tables of the HTTP edge.
  */
 import { errorTable } from "../src/http/frame/errorTable.ts";
 import { refusalTable, rpcCode } from "../src/mcp/errors.ts";
-import { type SamplingKind, takenBy } from "../src/adapters/model/sampling.ts";
-import { listed, notAppliedHeader, parameterTable, type Treatment } from "../src/http/openai/chat/parameters.ts";
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 
@@ -46,63 +44,4 @@ export const errorsMarkdown = (): string =>
     "",
   ].join("\n");
 
-const treatmentText = (treatment: Treatment): string => {
-  switch (treatment._tag) {
-    case "Honoured":
-      return `honoured: ${treatment.how}`;
-    case "Harmless":
-      return treatment.values === "any"
-        ? "accepted: a hint that changes nothing here"
-        : `only ${listed(treatment.values).split(" or ").map((value) => `\`${value}\``).join(" or ")}`;
-    case "Passed":
-      return "passed to the providers that take it, see below";
-    case "Refused":
-      return `refused: ${treatment.why}`;
-  }
-};
-
-const samplingKinds: ReadonlyArray<SamplingKind> = [
-  "gemini-2.0",
-  "gemini",
-  "openai",
-  "openai-compatible",
-  "anthropic",
-  "offline",
-];
-
-/** The document of request parameters. */
-export const parametersMarkdown = (): string =>
-  [
-    "# Request parameters",
-    "",
-    "What `POST /v1/chat/completions` does with each parameter of OpenAI's document, and with some that chat",
-    "interfaces send beside it. None is ignored in silence: one that cannot be honoured is a 400 whose `param` names",
-    "it, and so is an unknown name. A sampling parameter that the model's provider does not take is left out, and the",
-    `response header \`${notAppliedHeader}\` and the log name it. \`null\` always means that the parameter was not given.`,
-    "",
-    "This page is generated from the table in `src/http/openai/chat/parameters.ts` by `deno task docs`.",
-    "",
-    "| Parameter | What becomes of it |",
-    "| --- | --- |",
-    ...Object.entries(parameterTable).map(([name, treatment]) => `| \`${name}\` | ${cell(treatmentText(treatment))} |`),
-    "",
-    "## Who takes which sampling parameter",
-    "",
-    "`openai` is OpenAI itself, `openai-compatible` any other server behind `OPENAI_BASE_URL`.",
-    "",
-    `| Parameter | ${samplingKinds.map((kind) => `\`${kind}\``).join(" | ")} |`,
-    `| --- |${" --- |".repeat(samplingKinds.length)}`,
-    ...Object.entries(parameterTable).flatMap(([name, treatment]) =>
-      treatment._tag !== "Passed" ? [] : [
-        `| \`${name}\` | ${samplingKinds.map((kind) => (takenBy[kind].has(treatment.as) ? "yes" : "–")).join(" | ")} |`,
-      ]
-    ),
-    "",
-    "`gemini-2.0` stands for Gemini models up to 2.0, `gemini` for newer ones.",
-    "",
-  ].join("\n");
-
-if (import.meta.main) {
-  Deno.writeTextFileSync("docs/errors.md", errorsMarkdown());
-  Deno.writeTextFileSync("docs/parameters.md", parametersMarkdown());
-}
+if (import.meta.main) Deno.writeTextFileSync("docs/errors.md", errorsMarkdown());

@@ -1,7 +1,7 @@
 /**
  * Which sampling parameters each kind of model takes, and under which name: one table.
  *
- * Lowering, what `ModelInfo.takes` says and `docs/parameters.md` are made from it.
+ * Lowering, what `ModelInfo.takes` says and `docs/ledger.md` are made from it.
  */
 import type { SamplingParameter, SamplingParameters } from "../../services/Model.ts";
 

@@ -6,6 +6,7 @@ import { parseJson } from "../../web/body.ts";
 import type { JsonError } from "../../web/BodyError.ts";
 import { InvalidRequest } from "../frame/errors.ts";
 import { contradictionIn, pastBound } from "./chat/bounds.ts";
+import { leftOut } from "./chat/leftOut.ts";
 import { refusedParameter } from "./chat/parameters.ts";
 import { ChatRequest } from "./chat/wire.ts";
 import { headOf } from "../../domain/cutText.ts";
@@ -33,6 +34,12 @@ const told = (path: ReadonlyArray<string>, why: string): { readonly param: strin
 /** Characters of a decoder's message that are told. */
 const whyMax = 300;
 
+/** A request, and the places of it that are left out. */
+export interface DecodedChat {
+  readonly body: ChatRequest;
+  readonly leftOut: ReadonlyArray<string>;
+}
+
 /**
  * Decodes a Chat Completions request.
  *
@@ -42,7 +49,7 @@ const whyMax = 300;
  * supported; `param` is the path of the first such field.
  */
 export const decodeRequest = Effect.fnUntraced(
-  function* (text: string): Effect.fn.Return<ChatRequest, InvalidRequest | JsonError> {
+  function* (text: string): Effect.fn.Return<DecodedChat, InvalidRequest | JsonError> {
     const body = yield* parseJson(text);
     if (!isObject(body) || Array.isArray(body)) {
       return yield* new InvalidRequest({
@@ -57,7 +64,7 @@ export const decodeRequest = Effect.fnUntraced(
     if (refused !== undefined) return yield* refused;
     const contradiction = contradictionIn(body);
     if (contradiction !== undefined) return yield* contradiction;
-    return yield* Effect.mapError(decode(body), ({ issue }) => {
+    const decoded = yield* Effect.mapError(decode(body), ({ issue }) => {
       const [first] = issuesOf(issue).issues;
       const { param, why } = told((first?.path ?? []).map(String), first?.message ?? "Invalid request");
       return new InvalidRequest({
@@ -66,5 +73,6 @@ export const decodeRequest = Effect.fnUntraced(
         code: "invalid_value",
       });
     });
+    return { body: decoded, leftOut: leftOut(body) };
   },
 );

@@ -10,8 +10,8 @@ import { type ConversionOptions, Converter } from "../../../services/Converter.t
 import { rateHeaders } from "../../frame/rateHeaders.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
 import { refused } from "../../frame/respond.ts";
+import { notAppliedHeaders } from "../notApplied.ts";
 import { streamed, whole } from "./answer.ts";
-import { notAppliedHeader } from "./parameters.ts";
 import { type Chat, makeReadChat } from "./readChat.ts";
 
 /** Builds the handler of the endpoint. */
@@ -32,7 +32,7 @@ export const make = Effect.gen(function* () {
       Effect.map((response) =>
         HttpServerResponse.setHeaders(response, {
           ...rateHeaders(run.allowance),
-          ...(chat.notApplied.length > 0 && { [notAppliedHeader]: chat.notApplied.join(", ") }),
+          ...notAppliedHeaders(chat.notApplied),
         })
       ),
       Effect.catch((error) => refused(error, { toolsHaveRun: run.toolsHaveRun })),

@@ -5,9 +5,9 @@
  * accepted only with a value that changes nothing, or refused by name. None is ignored in silence,
  * because a client that asks for `n: 3` must not get one answer. `null` always means "not given".
  */
-import { Effect, Option } from "effect";
-import type { ModelInfo, ModelNotFound, SamplingParameter } from "../../../services/Model.ts";
+import type { SamplingParameter } from "../../../services/Model.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
+import type { Given } from "../notApplied.ts";
 import { headOf } from "../../../domain/cutText.ts";
 
 /** How a parameter is treated. */
@@ -79,8 +79,10 @@ export const parameterTable: Readonly<Record<string, Treatment>> = {
   function_call: only("auto", "none"),
   prompt_cache_key: hint,
   prompt_cache_retention: hint,
+  prompt_cache_options: hint,
 
   audio: refused("answers are text"),
+  moderation: refused("nothing is moderated here"),
   prediction: refused("predicted outputs are not supported"),
   web_search_options: refused("there is no web search; sandboxes have the network they were given"),
 };
@@ -88,34 +90,14 @@ export const parameterTable: Readonly<Record<string, Treatment>> = {
 const includes = (values: ReadonlyArray<unknown>, value: unknown): boolean =>
   values.some((accepted) => JSON.stringify(accepted) === JSON.stringify(value));
 
-/** The response header that names the parameters which the chosen model's provider does not take. */
-export const notAppliedHeader = "x-caisson-not-applied";
-
-/**
- * The given parameters that do not reach a model, in the table's order; they are logged too.
- *
- * *Details*: the model is looked up only when a request names such a parameter. That there is no such
- * model is for the run to say.
- */
-export const notApplied = Effect.fnUntraced(function* (
-  body: Readonly<Record<string, unknown>>,
-  find: Effect.Effect<ModelInfo, ModelNotFound>,
-) {
-  const given = Object.entries(parameterTable).flatMap(([name, treatment]) => {
+/** The given parameters that reach only some models, in the table's order. */
+export const sampled = (body: Readonly<Record<string, unknown>>): ReadonlyArray<Given> =>
+  Object.entries(parameterTable).flatMap(([name, treatment]) => {
     const value = body[name];
     return treatment._tag !== "Passed" || value === undefined || value === null || includes(treatment.neutral, value)
       ? []
       : [{ name, as: treatment.as }];
   });
-  if (given.length === 0) return [];
-  const found = yield* Effect.option(find);
-  const takes = Option.isSome(found) ? found.value.takes : undefined;
-  const skipped = takes === undefined ? [] : given.filter(({ as }) => !takes.has(as)).map(({ name }) => name);
-  if (skipped.length > 0) {
-    yield* Effect.logInfo(`parameters that the model's provider does not take: ${skipped.join(", ")}`);
-  }
-  return skipped;
-});
 
 /** Values as a person reads them: `"auto" or "default"`. */
 export const listed = (values: ReadonlyArray<unknown>): string =>

@@ -19,7 +19,8 @@ import { Bodies } from "../../../web/body.ts";
 import type { FindFile } from "../contentParts.ts";
 import { decodeRequest } from "../decode.ts";
 import { chooseSession } from "../sessionChoice.ts";
-import { notApplied } from "./parameters.ts";
+import { noted, notTaken } from "../notApplied.ts";
+import { sampled } from "./parameters.ts";
 import { toRunRequest } from "./toRunRequest.ts";
 import { chooseView, splitModel, viewHeader } from "./views.ts";
 
@@ -31,7 +32,7 @@ export interface Chat {
   readonly streams: boolean;
   /** How the response looks, but for what only the run knows. */
   readonly shown: Omit<ConversionOptions, "id" | "createdSeconds">;
-  /** Parameters that the model's provider does not take. */
+  /** What is left out: parameters that the model's provider does not take, and places of messages and tools. */
   readonly notApplied: ReadonlyArray<string>;
   /** The user as the log names it, even where the run has an owner of its own. */
   readonly user: string;
@@ -70,7 +71,7 @@ export const makeReadChat = Effect.gen(function* () {
       bytesMax: settings.bodyBytesMax,
       typed: caller.identity.principal.kind === "anonymous",
     });
-    const body = yield* decodeRequest(text);
+    const { body, leftOut } = yield* decodeRequest(text);
     const { answerOnly, ...said } = yield* toRunRequest(body, {
       ...bounds,
       findFile: filesOf(links, caller.ownerOf(body)),
@@ -118,7 +119,7 @@ export const makeReadChat = Effect.gen(function* () {
         includeUsage: body.stream_options?.include_usage ?? false,
         answerOnly,
       },
-      notApplied: yield* notApplied(body, models.find(model)),
+      notApplied: yield* noted([...yield* notTaken(sampled(body), models.find(model)), ...leftOut]),
       user: ownConversation !== undefined || user.user === "" ? user.principal : `${user.principal}/${user.user}`,
     };
     return chat;

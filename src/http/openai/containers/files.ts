@@ -11,7 +11,7 @@ import { Bodies } from "../../../web/body.ts";
 import { removeFile as removeFromSandbox } from "../../caisson/removeFile.ts";
 import { readUpload, writeUpload } from "../../caisson/uploads.ts";
 import { Caller } from "../../frame/Caller.ts";
-import { ContainerFileNotFound } from "../../frame/errors.ts";
+import { ContainerFileNotFound, InvalidRequest } from "../../frame/errors.ts";
 import { keeperOf } from "../responses/read.ts";
 import type { ContainerFileDeleted, ContainerFileList, ContainerFileOut } from "./contract.ts";
 import { pageOf, type PageQuery, type UserQuery } from "../listPage.ts";
@@ -50,6 +50,10 @@ export const make = Effect.gen(function* () {
 
   const addFile = Effect.fnUntraced(function* (id: string, query: UserQuery) {
     const request = yield* HttpServerRequest.HttpServerRequest;
+    if (request.headers["content-type"]?.startsWith("application/json") === true) {
+      const why = "This server has no /v1/files: send the file itself, as a form";
+      return yield* new InvalidRequest({ param: "file_id", why, code: "unsupported_value" });
+    }
     const sent = yield* readUpload(bodies, request, undefined, settings.artifactMbMax * mebibyte);
     const { owner, container, handle } = yield* opened(id, query);
     const path = sent.path.replace(`${uploadsFolder}/`, `${workspaceFolder}/`);

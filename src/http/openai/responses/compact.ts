@@ -13,6 +13,7 @@ import { InvalidRequest } from "../../frame/errors.ts";
 import { rateHeaders } from "../../frame/rateHeaders.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
 import { failed, json } from "../../frame/respond.ts";
+import { notAppliedHeaders } from "../notApplied.ts";
 import { usageOut } from "./dialect.ts";
 import { itemId } from "./ids.ts";
 import type { Asked } from "./read.ts";
@@ -69,10 +70,11 @@ export const makeCompact = <E, R>(read: Effect.Effect<Asked, E, R>) =>
 
     const count = Effect.map(
       read,
-      ({ run }) => json({ object: "response.input_tokens", input_tokens: tokensOf(run) }),
+      ({ run, notApplied }) =>
+        json({ object: "response.input_tokens", input_tokens: tokensOf(run) }, notAppliedHeaders(notApplied)),
     );
 
-    const shorten = Effect.fnUntraced(function* ({ run, begun }: Asked) {
+    const shorten = Effect.fnUntraced(function* ({ run, begun, notApplied }: Asked) {
       const { owner, model, messages, place, instructions = [] } = run;
       const id = String(begun["id"]);
       const handle = yield* runs.start({
@@ -95,7 +97,7 @@ export const makeCompact = <E, R>(read: Effect.Effect<Asked, E, R>) =>
             const { created_at } = begun;
             const output = [...items, compaction];
             const body = { id, object: "response.compaction", created_at, output, usage: usageOut(usage) };
-            return json(body, rateHeaders(handle.allowance));
+            return json(body, { ...rateHeaders(handle.allowance), ...notAppliedHeaders(notApplied) });
           })
         ),
         Effect.catch((error) => Effect.succeed(failed(error))),

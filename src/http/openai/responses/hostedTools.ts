@@ -55,7 +55,8 @@ export interface HostedTools {
 }
 
 /** Whether a tool is one of those that are read here. */
-export const isHosted = (tool: JsonObject): boolean => tool["type"] === "code_interpreter" || tool["type"] === "shell";
+export const isHosted = (tool: Readonly<Record<string, unknown>>): boolean =>
+  tool["type"] === "code_interpreter" || tool["type"] === "shell";
 
 const isLocal = ({ environment }: JsonObject): boolean =>
   typeof environment === "object" && environment !== null && Reflect.get(environment, "type") === "local";

@@ -25,6 +25,8 @@ import { type Equip, makeEquip } from "./equip.ts";
 import { isHosted, readHosted } from "./hostedTools.ts";
 import { makeResponseId } from "./ids.ts";
 import { type Keeping, keeping, nowhere } from "./keep.ts";
+import { noted, notTaken } from "../notApplied.ts";
+import { leftOut, sampled } from "./notApplied.ts";
 import { recall, unmatched } from "./recall.ts";
 import { type Input, itemsOf, listed, readInput } from "./readInput.ts";
 import { sealerOf, type SealThoughts } from "./thoughts.ts";
@@ -48,6 +50,8 @@ export interface Asked {
   readonly stored: boolean;
   readonly background: boolean;
   readonly user: string;
+  /** What is left out of the request, by its places. */
+  readonly notApplied: ReadonlyArray<string>;
   /** The request says which model is to answer it. */
   readonly namesModel: boolean;
   /** Under whom it is kept. */
@@ -83,7 +87,7 @@ const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1();
 const whyMax = 300;
 
 /** Fields of OpenAI's that are refused, because leaving them out would change what the client means. */
-const refusedFields: ReadonlyArray<string> = ["prompt"];
+const refusedFields: ReadonlyArray<string> = ["prompt", "moderation"];
 
 const decode = Effect.fnUntraced(function* (body: unknown) {
   if (!isObject(body) || Array.isArray(body)) {
@@ -107,12 +111,13 @@ const decode = Effect.fnUntraced(function* (body: unknown) {
   if (Array.isArray(body["include"]) && body["include"].includes("message.output_text.logprobs")) {
     return yield* invalid("include", "This server gives no logprobs", "unsupported_value");
   }
-  return yield* Effect.mapError(decodeBody(body), ({ issue }) => {
+  const decoded = yield* Effect.mapError(decodeBody(body), ({ issue }) => {
     const [first] = issuesOf(issue).issues;
     const param = (first?.path ?? []).map(String).join(".");
     const why = headOf(first?.message ?? "Invalid request", whyMax);
     return invalid(param === "" ? null : param, `Invalid ${param === "" ? "request" : `'${param}'`}: ${why}`);
   });
+  return { body: decoded, given: body };
 });
 
 const formatOf = (format: Format): ResponseFormat => {
@@ -234,7 +239,13 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
 
   return Effect.fnUntraced(function* (sent: unknown, answered = true) {
     const caller = yield* Caller;
+<<<<<<< HEAD
     const body = yield* decode(sent);
+=======
+    const typed = caller.identity.principal.kind === "anonymous";
+    const text = yield* bodies.text(request, { bytesMax: settings.bodyBytesMax, typed });
+    const { body, given } = yield* decode(text);
+>>>>>>> 92652d5 (Keep a ledger of OpenAI's API, seen by sending every field, and name what responses leave out)
     const stored = body.store ?? true;
     const background = body.background ?? false;
     if (background && !stored) return yield* invalid("background", "Background mode requires 'store' to be true.");
@@ -287,6 +298,12 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
       further: said.tools,
       seal,
       stored,
+<<<<<<< HEAD
+=======
+      background,
+      notApplied: yield* noted([...yield* notTaken(sampled(given), models.find(run.model)), ...leftOut(given)]),
+      namesModel: typeof body.model === "string",
+>>>>>>> 92652d5 (Keep a ledger of OpenAI's API, seen by sending every field, and name what responses leave out)
       user: owner.user === "" ? owner.principal : `${owner.principal}/${owner.user}`,
       keeper: ownerKey(owner),
       unanswered: (body) => unansweredOf(keep, said, body),

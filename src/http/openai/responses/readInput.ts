@@ -64,7 +64,7 @@ const readTypes: ReadonlySet<string> = new Set([
 ]);
 
 /** The item's type; a message may leave it out. */
-export const typeOfItem = (item: JsonObject): string =>
+export const typeOfItem = (item: Readonly<Record<string, unknown>>): string =>
   typeof item["type"] === "string" ? item["type"] : item["role"] === undefined ? "" : "message";
 
 const prefixes: Readonly<Record<string, string>> = {
@@ -119,9 +119,12 @@ const userPart = (part: Part, param: string): Effect.Effect<UserContent, Invalid
         : Effect.fail(invalid(`${param}.image_url`, "Expected an image as a data: URL in base64"));
     case "input_file":
       if (typeof part.file_id === "string") return Effect.fail(invalid(`${param}.file_id`, noFiles));
+      if (typeof part.file_url === "string") {
+        return Effect.fail(invalid(`${param}.file_url`, "This server fetches no URLs: send the file as base64"));
+      }
       return typeof part.file_data === "string"
         ? Effect.succeed({ type: "file", file: { file_data: part.file_data, filename: part.filename ?? "file" } })
-        : Effect.fail(invalid(`${param}.file_data`, "Expected the file as base64: this server fetches no URLs"));
+        : Effect.fail(invalid(`${param}.file_data`, "Expected the file as base64"));
     default:
       return Effect.fail(invalid(`${param}.type`, `Invalid value: '${quoted(part.type)}'.`));
   }
@@ -178,7 +181,7 @@ const assistantParts = (item: Item): ReadonlyArray<AssistantPart> => {
     case "custom_tool_call":
       return [callOf(item)];
     case "reasoning": {
-      const text = textOf(item.summary);
+      const text = textOf(item.summary) || textOf(item.content);
       return text === "" ? [] : [{ _tag: "Reasoning", text }];
     }
     default: {

@@ -9,6 +9,7 @@ import { Runs } from "../../../runs/Runs.ts";
 import { rateHeaders } from "../../frame/rateHeaders.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
 import { json, refused } from "../../frame/respond.ts";
+import { notAppliedHeaders } from "../notApplied.ts";
 import { makeCompact } from "./compact.ts";
 import { ResponseDialect } from "./dialect.ts";
 import { type Asked, makeRead } from "./read.ts";
@@ -54,7 +55,12 @@ export const make = Effect.gen(function* () {
       ? queued(run, asked.begun)
       : whole(run, dialect);
     return yield* answer.pipe(
-      Effect.map((response) => HttpServerResponse.setHeaders(response, rateHeaders(run.allowance))),
+      Effect.map((response) =>
+        HttpServerResponse.setHeaders(response, {
+          ...rateHeaders(run.allowance),
+          ...notAppliedHeaders(asked.notApplied),
+        })
+      ),
       Effect.catch((error) => refused(error, { toolsHaveRun: run.toolsHaveRun })),
     );
   });

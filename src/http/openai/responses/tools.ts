@@ -44,6 +44,10 @@ const toolsMax = 128;
 /** Hosted tools that clients always send and that mean nothing where they are not served. */
 const ignored: ReadonlySet<string> = new Set(["web_search", "web_search_preview", "tool_search"]);
 
+/** Whether a tool is accepted and left out. */
+export const isPassedOver = (tool: Readonly<Record<string, unknown>>): boolean =>
+  typeof tool["type"] === "string" && ignored.has(tool["type"]);
+
 /** A namespace whose members are called by their own names. */
 const bareNamespace = "functions";
 
@@ -53,7 +57,8 @@ export const flatName = (name: string, namespace: string | null | undefined): st
 
 const customText = (format: JsonObject | null | undefined): string => {
   const grammar = format?.["type"] === "grammar" ? format["definition"] : undefined;
-  return typeof grammar === "string" ? `\n\nThe input is text of this grammar:\n${grammar}` : "";
+  const kind = format?.["syntax"] === "regex" ? "regular expression" : "Lark grammar";
+  return typeof grammar === "string" ? `\n\nThe input is text of this ${kind}:\n${grammar}` : "";
 };
 
 const readTool = (tool: JsonObject, namespace: string | undefined): ReadonlyArray<ClientTool> | undefined => {
@@ -99,7 +104,7 @@ export const readTools = Effect.fnUntraced(function* (
   for (const [index, tool] of tools.entries()) {
     if (isHosted(tool)) continue;
     const type = typeof tool["type"] === "string" ? tool["type"] : "";
-    if (ignored.has(type) || readTool(tool, undefined) !== undefined) continue;
+    if (isPassedOver(tool) || readTool(tool, undefined) !== undefined) continue;
     const known = type === "function" || type === "custom" || type === "namespace";
     return yield* new InvalidRequest({
       param: known ? `tools[${index}]` : `tools[${index}].type`,
