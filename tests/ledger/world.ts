@@ -98,7 +98,12 @@ export const makeWorld = async (takes?: ModelInfo["takes"]): Promise<World> => {
   const asked: Array<ModelRequest> = [];
   /** A chat is of a user's session: each request has a user of its own. */
   let chats = 0;
-  const app = makeApp({ model: listening(asked, takes) });
+  const dataPath = await Deno.makeTempDir({ prefix: "caisson-ledger-" });
+  const app = makeApp({ model: listening(asked, takes), settings: { dataPath } });
+  const close = async () => {
+    await app.dispose();
+    await Deno.remove(dataPath, { recursive: true });
+  };
   const send = async (method: string, path: string, body: Json | FormData | undefined) => {
     asked.length = 0;
     const response = await app.send(
@@ -145,6 +150,8 @@ export const makeWorld = async (takes?: ModelInfo["takes"]): Promise<World> => {
   };
   form.set("file", new File(["c"], "c.csv"));
   await made(`/containers/${container}/files`, form);
+  upload.set("file", new File(["c"], "c.csv"));
+  await made("/files", upload);
   await send("POST", "/responses", { input: "Hi" });
   const ask: World["ask"] = async (operation, body, query) => {
     const ids = { ...known, model: "ledger", ...(operation.path.startsWith("/files") && { file: known.upload }) };
@@ -176,7 +183,7 @@ export const makeWorld = async (takes?: ModelInfo["takes"]): Promise<World> => {
       asked: asked.length === 0 ? "" : plain(textOf(asked)),
     };
   };
-  return { known, ask, close: app.dispose };
+  return { known, ask, close };
 };
 
 const formOf = (body: JsonObject): FormData => {

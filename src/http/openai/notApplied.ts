@@ -10,7 +10,7 @@ export const notAppliedHeader = "x-caisson-not-applied";
 /** Names that one answer tells; a request that has more is told of the first. */
 const namesMax = 24;
 
-/** What a name may look like to stand in a header and a line of the log: a field, or a place such as `tools[shell].x`. */
+/** What a name looks like that can stand in a header: a field, or a place such as `tools[shell].x`. */
 const namePattern = /^[\w.[\]-]{1,96}$/;
 
 /** The names that are told: each once, those that no header could carry left out. */

@@ -239,13 +239,7 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
 
   return Effect.fnUntraced(function* (sent: unknown, answered = true) {
     const caller = yield* Caller;
-<<<<<<< HEAD
-    const body = yield* decode(sent);
-=======
-    const typed = caller.identity.principal.kind === "anonymous";
-    const text = yield* bodies.text(request, { bytesMax: settings.bodyBytesMax, typed });
-    const { body, given } = yield* decode(text);
->>>>>>> 92652d5 (Keep a ledger of OpenAI's API, seen by sending every field, and name what responses leave out)
+    const { body, given } = yield* decode(sent);
     const stored = body.store ?? true;
     const background = body.background ?? false;
     if (background && !stored) return yield* invalid("background", "Background mode requires 'store' to be true.");
@@ -273,6 +267,7 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
     const hosted = yield* readHosted(named);
     const offer = yield* readChoice(body.tool_choice, yield* readTools(named, hosted), hosted);
     const modelName = body.model ?? (yield* models.defaultModel);
+    const { model } = splitModel(modelName);
     const id = makeResponseId();
     const begun = begunOf(body, id, modelName, yield* Clock.currentTimeMillis);
     const instructions = [
@@ -292,18 +287,13 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
       instructions,
     };
     const asked: Asked = {
-      run: { ...run, model: splitModel(modelName).model, ...optionsOf(body, offer) },
+      run: { ...run, model, ...optionsOf(body, offer) },
       kit: equip(owner, offer.hosted, { items, previous, conversation }),
       begun,
       further: said.tools,
       seal,
       stored,
-<<<<<<< HEAD
-=======
-      background,
-      notApplied: yield* noted([...yield* notTaken(sampled(given), models.find(run.model)), ...leftOut(given)]),
-      namesModel: typeof body.model === "string",
->>>>>>> 92652d5 (Keep a ledger of OpenAI's API, seen by sending every field, and name what responses leave out)
+      notApplied: yield* noted([...yield* notTaken(sampled(given), models.find(model)), ...leftOut(given)]),
       user: owner.user === "" ? owner.principal : `${owner.principal}/${owner.user}`,
       keeper: ownerKey(owner),
       unanswered: (body) => unansweredOf(keep, said, body),
