@@ -68,7 +68,7 @@ export const claims: ReadonlyArray<Claim> = [
   {
     operation: /^responses\.|^conversations\.items/,
     path: /^include$/,
-    how: "what can be included always stands in a response, or never; only `reasoning.encrypted_content` is missed",
+    how: "what can be included always stands there, or never",
   },
   { operation: asking, path: /^(reasoning|text|stream_options)$/, how: default_ },
   { operation: create, path: /\.(network_policy|network_policy\[disabled\])$/, how: "what a container has" },
@@ -101,7 +101,11 @@ export const claims: ReadonlyArray<Claim> = [
   {
     operation: create,
     path: /^input\[reasoning\]\.encrypted_content$/,
-    how: "accepted from other servers; only they can open it",
+    how: "what was sealed here goes back to its provider; what is another server's is passed over",
+    test: [
+      "tests/http/responsesThoughts_test.ts",
+      "what was altered, or is another user's, is refused by name; what is foreign is passed over",
+    ],
   },
   {
     operation: create,
@@ -155,6 +159,12 @@ export const claims: ReadonlyArray<Claim> = [
     path: /^(expires_after|expires_after\.(anchor|minutes)|memory_limit)$/,
     how: "the minutes after which it expires, and its memory",
     test: ["tests/http/containers_test.ts", "a container is made, listed, read and deleted by its keeper alone"],
+  },
+  {
+    operation: /^files\.create$/,
+    path: /^expires_after$/,
+    how: "seconds after which it expires",
+    test: ["tests/http/files_test.ts", "a form that is wrong is refused by its field and leaves nothing"],
   },
   { operation: /^containers\.create$/, path: /^network_policy$/, how: "what a container has" },
 ];

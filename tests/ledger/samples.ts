@@ -138,6 +138,11 @@ const samples: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
   "containers.create": { name: "another" },
   "containers.list": { after: "{container}", name: "other" },
   "containers.files.list": { after: "{file}" },
+  "files.list": { after: "{upload}" },
+  "files.create": {
+    expires_after: { anchor: "created_at", seconds: 3600 },
+    "expires_after.seconds": 3600,
+  },
 };
 
 /** The samples of our own for an operation's fields. */

@@ -219,6 +219,7 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/http/openai/contentParts.ts readUserMessage": "tried as a decoder below",
   "src/web/body.ts parseJson": "tried as a chat request's body below",
   "src/http/openai/decode.ts decodeRequest": "tried as a decoder below",
+  "src/http/openai/notApplied.ts others": "looks through an object's fields, as a chat request's keys below",
   "src/http/openai/responses/socket/frames.ts readFrame": "tried as a decoder below",
   "src/http/openai/containers/network.ts readNetwork": "reads names of bounded number by parseEgressRule, tried here",
   "src/http/openai/containers/wish.ts readWish": "compares words with a few of ours",

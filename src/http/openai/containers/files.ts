@@ -50,7 +50,8 @@ export const make = Effect.gen(function* () {
 
   const addFile = Effect.fnUntraced(function* (id: string, query: UserQuery) {
     const request = yield* HttpServerRequest.HttpServerRequest;
-    if (request.headers["content-type"]?.startsWith("application/json") === true) {
+    const { "content-type": type = "", "content-encoding": encoding } = request.headers;
+    if (type.startsWith("application/json") && encoding === undefined) {
       const why = "This server has no /v1/files: send the file itself, as a form";
       return yield* new InvalidRequest({ param: "file_id", why, code: "unsupported_value" });
     }

@@ -38,9 +38,6 @@ const nested: Readonly<Record<string, ReadonlySet<string>>> = {
   text: new Set(["format", "verbosity"]),
 };
 
-/** What can be included: other values ask for what a response always has, or never. */
-const notIncluded: ReadonlySet<unknown> = new Set(["reasoning.encrypted_content"]);
-
 /** Fields that only describe the object that has them. */
 const describing: ReadonlySet<string> = new Set([
   "type",
@@ -166,8 +163,6 @@ const formatOf = (text: unknown): ReadonlyArray<string> => {
 export const leftOut = (body: JsonObject): ReadonlyArray<string> => [
   ...fieldsOf(body),
   ...formatOf(body["text"]),
-  ...(Array.isArray(body["include"]) ? body["include"] : [])
-    .flatMap((value) => notIncluded.has(value) ? [`include[${String(value)}]`] : []),
   ...objectsOf(body["tools"]).flatMap((tool) => toolOf(tool, "tools")),
   ...objectsOf(body["input"]).flatMap(itemOf),
 ];
