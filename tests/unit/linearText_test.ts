@@ -214,6 +214,7 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/http/preview/refusals.ts": "sentences of ours",
   "src/http/caisson/runWire.ts detailOut": "passes on what a run was asked; its turn is read as a stored answer below",
   "src/http/openai/responses/webhooks/post.ts postWebhook": "sends a body of ours to an address of the operator",
+  "src/http/caisson/turnFiles.ts filesByTurn": "takes turns of ours, and no text",
   "src/http/caisson/sealedLinks.ts": "tried as a decoder below",
   "src/http/caisson/uploads.ts readUpload": "a stream; its form is tried as a decoder below",
   "src/http/openai/contentParts.ts readUserMessage": "tried as a decoder below",
