@@ -14,7 +14,7 @@ const namesMax = 24;
 const namePattern = /^[\w.[\]-]{1,96}$/;
 
 /** The names that are told: each once, those that no header could carry left out. */
-export const told = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
+const told = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
   [...new Set(names)].filter((name) => namePattern.test(name)).slice(0, namesMax);
 
 /** The header of an answer; none where everything was applied. */

@@ -100,7 +100,7 @@ export const sampled = (body: Readonly<Record<string, unknown>>): ReadonlyArray<
   });
 
 /** Values as a person reads them: `"auto" or "default"`. */
-export const listed = (values: ReadonlyArray<unknown>): string =>
+const listed = (values: ReadonlyArray<unknown>): string =>
   values.map((value) => JSON.stringify(value)).join(" or ");
 
 /**
