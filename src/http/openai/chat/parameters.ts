@@ -100,8 +100,7 @@ export const sampled = (body: Readonly<Record<string, unknown>>): ReadonlyArray<
   });
 
 /** Values as a person reads them: `"auto" or "default"`. */
-const listed = (values: ReadonlyArray<unknown>): string =>
-  values.map((value) => JSON.stringify(value)).join(" or ");
+const listed = (values: ReadonlyArray<unknown>): string => values.map((value) => JSON.stringify(value)).join(" or ");
 
 /**
  * Finds the first parameter of a body that cannot be honoured; undefined when all can.
