@@ -43,6 +43,14 @@ const endOf = (text: string, bytesMax: number): string => {
   return new TextDecoder().decode(bytes.subarray(from));
 };
 
+/** A client's own name of a file as a name in a folder: kept as it is, but for what no file can be called. */
+export const nameInFolder = (name: string): string => {
+  const end = name.slice(-nameCharactersMax);
+  const last = end.slice(Math.max(end.lastIndexOf("/"), end.lastIndexOf("\\")) + 1);
+  const plain = endOf(last.replace(/\p{Cc}/gu, "_").toWellFormed(), nameBytesMax);
+  return plain === "" || plain === "." || plain === ".." ? "file" : plain;
+};
+
 /** A name that is safe in a path, in a shell and in a prompt; letters of every script stay. */
 const safeName = (name: string): string => {
   const end = name.slice(-nameCharactersMax);

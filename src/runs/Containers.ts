@@ -117,8 +117,18 @@ export interface ContainersService {
     handle: SandboxHandle,
     sinceMs?: number,
   ) => Effect.Effect<ReadonlyArray<ContainerFile>, SandboxError>;
-  /** Notes that a file of a container was put there by its client. */
-  readonly uploaded: (keeper: Owner, container: Container, path: string) => Effect.Effect<void, SessionsUnavailable>;
+  /**
+   * Notes that a file of a container was put there by its client, as a copy of one of `/v1/files` where that is named,
+   * and gives the container as it is then.
+   *
+   * *Fails with* `ContainerNotFound` when it was deleted meanwhile.
+   */
+  readonly uploaded: (
+    keeper: Owner,
+    container: Container,
+    path: string,
+    stored?: string,
+  ) => Effect.Effect<KnownContainer, ContainerNotFound | SessionsUnavailable>;
   /** Destroys every container of a keeper. *Fails with* `SandboxError`. */
   readonly erase: (keeper: Owner) => Effect.Effect<void, SandboxError | SessionsUnavailable>;
 }
@@ -185,15 +195,21 @@ const empty = Effect.fnUntraced(function* ({ store, sandbox, egress }: Parts, ke
   yield* egress.release(claimed.value);
 });
 
-const uploadedIn = (store: ContainerStoreService): ContainersService["uploaded"] => (keeper, { id }, path) =>
-  Effect.asVoid(
-    store.change(
-      ownerKey(keeper),
-      id,
-      (container) =>
-        container.uploads.includes(path) ? container : { ...container, uploads: [...container.uploads, path] },
-    ),
-  );
+/** The container with a file that its client put there. */
+const withUpload = (container: Container, path: string, stored: string | undefined): Container => ({
+  ...container,
+  uploads: [...new Set([...container.uploads, path])],
+  ...(stored !== undefined && {
+    storedFiles: [...(container.storedFiles ?? []).filter((file) => file.id !== stored), { id: stored, path }],
+  }),
+});
+
+const uploadedIn = (store: ContainerStoreService): ContainersService["uploaded"] =>
+  Effect.fnUntraced(function* (keeper, { id }, path, stored) {
+    const changed = yield* store.change(ownerKey(keeper), id, (container) => withUpload(container, path, stored));
+    const nowMs = yield* Clock.currentTimeMillis;
+    return Option.isNone(changed) ? yield* new ContainerNotFound({ id }) : knownAt(changed.value, nowMs);
+  });
 
 /** Empties every container whose time is over. */
 const sweep = (parts: Parts) =>

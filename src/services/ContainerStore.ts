@@ -39,6 +39,8 @@ export const Container = Schema.Struct({
   uploads: Schema.Array(Schema.String),
   /** What it may reach; absent, nothing. */
   network: Schema.optionalKey(SealedNetwork),
+  /** Files of `/v1/files` that were copied there, and where each is. */
+  storedFiles: Schema.optionalKey(Schema.Array(Schema.Struct({ id: Schema.String, path: Schema.String }))),
 });
 export type Container = typeof Container.Type;
 

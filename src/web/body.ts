@@ -69,7 +69,7 @@ export interface BodiesService {
 const json = /^application\/(?:[\w.+-]{1,100}\+)?json[ \t]*(?:;|$)/i;
 
 /** Whether a content type is JSON's. */
-const isJsonType = (contentType: string): boolean => json.test(contentType.trim());
+export const isJsonType = (contentType: string): boolean => json.test(contentType.trim());
 
 const readError = (bytesMax: number) => (error: unknown): BytesError =>
   HttpServerError.isHttpServerError(error) && error.reason._tag === "RequestParseError" &&

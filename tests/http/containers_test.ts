@@ -129,7 +129,7 @@ Deno.test("what no container has here is refused by its name", () =>
     );
     assert.equal(await refused({ network_policy: { type: "open" } }), "network_policy.type");
     assert.equal(await refused({ skills: [{ type: "skill_reference", skill_id: "x" }] }), "skills");
-    assert.equal(await refused({ file_ids: ["file-1"] }), "file_ids");
+    assert.equal(await refused({ file_ids: Array.from({ length: 51 }, (_, index) => `file-${index}`) }), "file_ids");
     assert.equal(await refused({ name: "" }), "name");
     assert.equal(await refused({ expires_after: { anchor: "last_active_at", minutes: 21 } }), "expires_after.minutes");
   }));
@@ -395,7 +395,7 @@ Deno.test("containers that are unknown, foreign or malformed are refused before 
     assert.deepEqual(await refused({ type: "shell", environment: { type: "other" } }), [400, "tools[0].environment"]);
     assert.deepEqual(
       await refused({ type: "code_interpreter", container: { type: "auto", file_ids: ["file-1"] } }),
-      [400, "tools[0].container.file_ids"],
+      [404, "tools[0].container.file_ids"],
     );
     assert.deepEqual(
       await refused({ type: "code_interpreter", container: { type: "auto", memory_limit: "64g" } }),
@@ -414,5 +414,89 @@ Deno.test("without a key the stand-in runs code in the hosted interpreter, and i
     const shell = [{ type: "shell", environment: { type: "container_auto" } }];
     const second = await read(app, "POST", "/responses", body("Run ls -la", shell));
     assert.deepEqual(((second["output"] as [Json])[0]["action"] as Json)["commands"], ["ls -la"]);
+  });
+});
+
+const stored = async (app: App, name: string, content: string, user?: string): Promise<string> => {
+  const form = new FormData();
+  form.append("file", new Blob([content]), name);
+  form.append("purpose", "user_data");
+  return String((await read(app, "POST", "/files", form, user))["id"]);
+};
+
+/** What lies in sandboxes under a name, by its content. */
+const laid = (sandbox: ReturnType<typeof working>) =>
+  [...sandbox.files].map(([key, bytes]) => [key.slice(key.indexOf(":") + 1), new TextDecoder().decode(bytes)]);
+
+const withStored = async (options: AppOptions, work: (app: App, dataPath: string) => Promise<void>) => {
+  const dataPath = await Deno.makeTempDir({ prefix: "caisson-files-" });
+  try {
+    await withWork({ ...options, settings: { ...options.settings, dataPath } }, (app) => work(app, dataPath));
+  } finally {
+    await Deno.remove(dataPath, { recursive: true });
+  }
+};
+
+Deno.test("files of /v1/files are copied into a container, each under its own name and once", () => {
+  const sandbox = working();
+  return withStored({ sandbox }, async (app) => {
+    const sales = await stored(app, "my sales.csv", "a");
+    const other = await stored(app, "my sales.csv", "b");
+    const { id } = await made(app, { file_ids: [sales, other, sales] });
+    assert.deepEqual(laid(sandbox), [
+      ["/workspace/my sales.csv", "a"],
+      [`/workspace/${other}-my sales.csv`, "b"],
+    ]);
+    const listed = (await read(app, "GET", `/containers/${id}/files`))["data"] as ReadonlyArray<Json>;
+    assert.deepEqual(listed.map(({ source }) => source), ["user", "user"]);
+
+    const late = await stored(app, "../..", "c");
+    const copied = await read(app, "POST", `/containers/${id}/files`, { file_id: late });
+    assert.deepEqual([copied["path"], copied["bytes"], copied["source"]], ["/mnt/data/file", 1, "user"]);
+    const again = await read(app, "POST", `/containers/${id}/files`, { file_id: late });
+    assert.equal(again["id"], copied["id"]);
+    assert.equal(laid(sandbox).length, 3);
+
+    const foreign = await stored(app, "x", "x", "eve");
+    for (const [named, status] of [[foreign, 404], ["file-none", 404], [7, 400], [null, 400]] as const) {
+      const refused = await ask(app, "POST", `/containers/${id}/files`, { file_id: named });
+      assert.deepEqual([refused.status, (await refused.json()).error.param], [status, "file_id"], String(named));
+    }
+    const refused = await ask(app, "POST", "/containers", { name: "n", file_ids: [sales, foreign] });
+    assert.deepEqual([refused.status, (await refused.json()).error], [404, {
+      message: `No such File object: ${foreign}`,
+      type: "invalid_request_error",
+      param: "file_ids",
+      code: null,
+    }]);
+    assert.equal(((await read(app, "GET", "/containers"))["data"] as ReadonlyArray<Json>).length, 1, "none was made");
+  });
+});
+
+Deno.test("a container whose files cannot be copied is not made", () =>
+  withStored({}, async (app, dataPath) => {
+    const id = await stored(app, "lost.csv", "a");
+    await Deno.remove(`${dataPath}/files`, { recursive: true });
+    const refused = await ask(app, "POST", "/containers", { name: "n", file_ids: [id] });
+    assert.deepEqual([refused.status, (await refused.json()).error.code], [503, "files_unavailable"]);
+    assert.deepEqual((await read(app, "GET", "/containers"))["data"], []);
+  }));
+
+Deno.test("an auto container begins with the files that the request names and keeps what became of them", () => {
+  const sandbox = working();
+  const steps = Array.from({ length: 2 }, (_, index) => [python(`c${index}`, "1"), Scripted.answers("done")]).flat();
+  return withStored({ sandbox, steps }, async (app) => {
+    const id = await stored(app, "sales.csv", "a");
+    const tools = [{ type: "code_interpreter", container: { type: "auto", file_ids: [id] } }];
+    const first = await read(app, "POST", "/responses", { input: "Go", tools });
+    assert.equal(first["status"], "completed", JSON.stringify(first));
+    const [key] = [...sandbox.files.keys()].filter((each) => each.endsWith(":/workspace/sales.csv"));
+    assert.ok(key);
+    sandbox.files.set(key, new TextEncoder().encode("changed by code"));
+    const second = await read(app, "POST", "/responses", { input: "Go", tools, previous_response_id: first["id"] });
+    assert.equal(second["status"], "completed", JSON.stringify(second));
+    assert.deepEqual(laid(sandbox).filter(([path]) => path?.includes("sales.csv")), [
+      ["/workspace/sales.csv", "changed by code"],
+    ]);
   });
 });

@@ -6,6 +6,8 @@ import { failsWith, jsonFailures } from "../frame/failures.ts";
 const runErrors = [
   ...jsonFailures,
   "FileError",
+  "FileNotFound",
+  "FilesUnavailable",
   "ModelError",
   "ModelNotFound",
   "SandboxError",

@@ -89,7 +89,8 @@ it.effect("what is noted of a container that was removed meanwhile does not brin
       yield* Effect.scoped(Effect.gen(function* () {
         yield* containers.hold(ada, container);
         yield* containers.remove(ada, container.id);
-        yield* containers.uploaded(ada, container, "/workspace/late.csv");
+        const late = yield* Effect.flip(containers.uploaded(ada, container, "/workspace/late.csv"));
+        assert.equal(late._tag, "ContainerNotFound");
         yield* TestClock.adjust("5 minutes");
         assert.ok(Option.isNone(yield* store.find(ownerKey(ada), container.id)));
       }));

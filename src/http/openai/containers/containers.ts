@@ -8,6 +8,8 @@ import { HttpServerRequest } from "effect/http";
 import { Settings } from "../../../config.ts";
 import { headOf } from "../../../domain/cutText.ts";
 import { Containers, type KnownContainer } from "../../../runs/Containers.ts";
+import { Files } from "../../../runs/Files.ts";
+import { copyFiles } from "../../../runs/storedFiles.ts";
 import { Bodies, parseJson } from "../../../web/body.ts";
 import { Caller } from "../../frame/Caller.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
@@ -22,7 +24,7 @@ import {
 } from "./contract.ts";
 import { pageOf, type PageQuery, type UserQuery } from "../listPage.ts";
 import { networkOut, readNetwork } from "./network.ts";
-import { readWish } from "./wish.ts";
+import { readWish, wishedFiles } from "./wish.ts";
 
 /** Bytes of a request that makes a container. */
 const bodyBytesMax = 64 * 1024;
@@ -65,6 +67,7 @@ const readRequest = Effect.fnUntraced(function* (text: string) {
 /** Builds the handlers of containers. */
 export const make = Effect.gen(function* () {
   const containers = yield* Containers;
+  const files = yield* Files;
   const bodies = yield* Bodies;
   const settings = yield* Settings;
 
@@ -73,13 +76,19 @@ export const make = Effect.gen(function* () {
     const body = yield* readRequest(yield* bodies.text(request, { bytesMax: bodyBytesMax, typed: true }));
     const wish = yield* readWish(body, "", settings);
     const network = yield* readNetwork(body.network_policy, "", containers);
-    const container = yield* containers.create(yield* ownerOf(query), {
+    const keeper = yield* ownerOf(query);
+    const wanted = yield* wishedFiles(files, keeper, body, "");
+    const container = yield* containers.create(keeper, {
       name: body.name,
       idleMinutes: body.expires_after?.minutes ?? idleMinutesDefault,
       ...wish,
       ...(network !== undefined && { network }),
     });
-    return json(containerOut(container));
+    const filled = yield* Effect.onError(
+      copyFiles({ containers, files, keeper }, container, wanted),
+      () => Effect.ignore(containers.remove(keeper, container.id)),
+    );
+    return json(containerOut(filled));
   });
 
   const list = Effect.fnUntraced(function* (query: PageQuery & { readonly name?: string }) {

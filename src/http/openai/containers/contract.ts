@@ -4,8 +4,7 @@
 import { Schema } from "effect";
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api";
 import { Authorization } from "../../frame/Caller.ts";
-import { bodyFailures, failsWith, jsonFailures } from "../../frame/failures.ts";
-import { describeUpload } from "../../caisson/uploads.ts";
+import { failsWith, jsonFailures } from "../../frame/failures.ts";
 import { listOf, pageQuery, userQuery } from "../listPage.ts";
 import { JsonObject } from "../responses/wire.ts";
 import { NetworkPolicyOut } from "./network.ts";
@@ -91,6 +90,32 @@ const fileFailures = [
   "SandboxError",
 ] as const;
 
+/** What copying a file of `/v1/files` into a container can fail with. */
+const copyFailures = [
+  "ContainerNotFound",
+  "FileNotFound",
+  "FilesUnavailable",
+  "FileError",
+  "SandboxError",
+  "SessionsUnavailable",
+] as const;
+
+/** Describes the body: a form with the file, or the id of one of `/v1/files`. */
+const describeFile = (operation: Record<string, unknown>): Record<string, unknown> => ({
+  ...operation,
+  requestBody: {
+    required: true,
+    content: {
+      "multipart/form-data": {
+        schema: { type: "object", required: ["file"], properties: { file: { type: "string", format: "binary" } } },
+      },
+      "application/json": {
+        schema: { type: "object", required: ["file_id"], properties: { file_id: { type: "string" } } },
+      },
+    },
+  },
+});
+
 /** Containers, to make, look at and delete, and their files. */
 export class ContainersGroup extends HttpApiGroup.make("containers")
   .add(
@@ -98,7 +123,7 @@ export class ContainersGroup extends HttpApiGroup.make("containers")
       query: userQuery,
       payload: ContainerRequest,
       success: ContainerOut,
-      error: failsWith(...jsonFailures, "SessionsUnavailable"),
+      error: failsWith(...jsonFailures, ...copyFailures),
     }).annotate(OpenApi.Summary, "Make a container").annotate(OpenApi.Transform, describeRequest),
     HttpApiEndpoint.get("listContainers", "/containers", {
       query: { ...pageQuery, name: Schema.optionalKey(Schema.String) },
@@ -121,8 +146,8 @@ export class ContainersGroup extends HttpApiGroup.make("containers")
       params,
       query: userQuery,
       success: ContainerFileOut,
-      error: failsWith(...bodyFailures, ...fileFailures, "FileError"),
-    }).annotate(OpenApi.Summary, "Put a file into a container").annotate(OpenApi.Transform, describeUpload),
+      error: failsWith(...jsonFailures, ...fileFailures, ...copyFailures),
+    }).annotate(OpenApi.Summary, "Put a file into a container").annotate(OpenApi.Transform, describeFile),
     HttpApiEndpoint.get("listContainerFiles", "/containers/:container/files", {
       params,
       query: pageQuery,

@@ -1,13 +1,21 @@
 /**
  * `/v1/containers/{id}/files`: the files of a container.
  */
-import { Effect, Stream } from "effect";
+import { Effect, Option, Schema, Stream } from "effect";
 import { HttpServerRequest, HttpServerResponse } from "effect/http";
 import { Settings } from "../../../config.ts";
 import { uploadsFolder, workspaceFolder } from "../../../domain/workspacePaths.ts";
-import { type ContainerFile, Containers, type KnownContainer } from "../../../runs/Containers.ts";
+import {
+  type ContainerFile,
+  Containers,
+  type ContainersService,
+  type KnownContainer,
+} from "../../../runs/Containers.ts";
+import { Files } from "../../../runs/Files.ts";
+import { copyFiles } from "../../../runs/storedFiles.ts";
+import type { StoredFile } from "../../../services/FileStore.ts";
 import type { SandboxHandle } from "../../../services/Sandbox.ts";
-import { Bodies } from "../../../web/body.ts";
+import { Bodies, isJsonType, parseJson } from "../../../web/body.ts";
 import { removeFile as removeFromSandbox } from "../../caisson/removeFile.ts";
 import { readUpload, writeUpload } from "../../caisson/uploads.ts";
 import { Caller } from "../../frame/Caller.ts";
@@ -17,6 +25,10 @@ import type { ContainerFileDeleted, ContainerFileList, ContainerFileOut } from "
 import { pageOf, type PageQuery, type UserQuery } from "../listPage.ts";
 
 const mebibyte = 1024 * 1024;
+/** Bytes of a request that names a file. */
+const copyBytesMax = 16 * 1024;
+
+const decodeCopy = Schema.decodeUnknownOption(Schema.Struct({ file_id: Schema.String }));
 
 const seconds = (ms: number): number => Math.floor(ms / 1000);
 
@@ -30,9 +42,30 @@ const fileOut = (container: KnownContainer, file: ContainerFile): typeof Contain
   source: file.source,
 });
 
+/** The file that stands at a path now, as its client sees it. */
+const showAt = (containers: ContainersService) =>
+  Effect.fnUntraced(function* (container: KnownContainer, handle: SandboxHandle, path: string) {
+    const file = (yield* containers.files(container, handle)).find((each) => each.path === path);
+    return file === undefined ? yield* new ContainerFileNotFound({ id: path }) : fileOut(container, file);
+  });
+
+/** The id of the file of `/v1/files` that a body names. */
+const namedIn = (body: unknown): Effect.Effect<string, InvalidRequest> => {
+  const why = "Expected the id of a file of /v1/files, or a form with 'file'";
+  return Option.match(decodeCopy(body), {
+    onNone: () => Effect.fail(new InvalidRequest({ param: "file_id", why, code: "invalid_value" })),
+    onSome: ({ file_id: id }) => Effect.succeed(id),
+  });
+};
+
+/** Where the copy of a stored file is. */
+const copyOf = ({ storedFiles }: KnownContainer, { id, filename }: StoredFile): string =>
+  storedFiles?.find((copy) => copy.id === id)?.path ?? filename;
+
 /** Builds the handlers of containers' files. */
 export const make = Effect.gen(function* () {
   const containers = yield* Containers;
+  const files = yield* Files;
   const bodies = yield* Bodies;
   const settings = yield* Settings;
 
@@ -48,21 +81,22 @@ export const make = Effect.gen(function* () {
     return file ?? (yield* new ContainerFileNotFound({ id }));
   });
 
+  const shownAt = showAt(containers);
   const addFile = Effect.fnUntraced(function* (id: string, query: UserQuery) {
     const request = yield* HttpServerRequest.HttpServerRequest;
-    const { "content-type": type = "", "content-encoding": encoding } = request.headers;
-    if (type.startsWith("application/json") && encoding === undefined) {
-      const why = "This server has no /v1/files: send the file itself, as a form";
-      return yield* new InvalidRequest({ param: "file_id", why, code: "unsupported_value" });
+    if (isJsonType(request.headers["content-type"] ?? "")) {
+      const text = yield* bodies.text(request, { bytesMax: copyBytesMax, typed: true });
+      const named = yield* namedIn(yield* parseJson(text));
+      const { owner: keeper, container, handle } = yield* opened(id, query);
+      const stored = yield* files.find(keeper, named, "file_id");
+      const filled = yield* copyFiles({ containers, files, keeper }, container, [stored]);
+      return yield* shownAt(filled, handle, copyOf(filled, stored));
     }
     const sent = yield* readUpload(bodies, request, undefined, settings.artifactMbMax * mebibyte);
     const { owner, container, handle } = yield* opened(id, query);
     const path = sent.path.replace(`${uploadsFolder}/`, `${workspaceFolder}/`);
     yield* writeUpload(handle, { ...sent, path });
-    yield* containers.uploaded(owner, container, path);
-    const files = yield* containers.files({ ...container, uploads: [...container.uploads, path] }, handle);
-    const file = files.find((each) => each.path === path);
-    return file === undefined ? yield* new ContainerFileNotFound({ id: path }) : fileOut(container, file);
+    return yield* shownAt(yield* containers.uploaded(owner, container, path), handle, path);
   });
 
   const listFiles = Effect.fnUntraced(function* (id: string, query: PageQuery) {

@@ -4,7 +4,33 @@
 import { Effect, Schema } from "effect";
 import type { SettingsService } from "../../../config.ts";
 import { MemoryLimit } from "../../../services/ContainerStore.ts";
+import type { Owner } from "../../../domain/Owner.ts";
+import type { FileNotFound, FilesService } from "../../../runs/Files.ts";
+import type { StoredFile } from "../../../services/FileStore.ts";
+import type { SessionsUnavailable } from "../../../services/Sessions.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
+
+/** Files that a container may begin with. */
+const filesMax = 50;
+
+/**
+ * The files of `/v1/files` that a wish names, each once.
+ *
+ * *Fails with* `InvalidRequest` for too many, and `FileNotFound` for the first that is not its keeper's.
+ */
+export const wishedFiles = Effect.fnUntraced(function* (
+  files: FilesService,
+  keeper: Owner,
+  { file_ids: named }: WrittenWish,
+  place: string,
+): Effect.fn.Return<ReadonlyArray<StoredFile>, InvalidRequest | FileNotFound | SessionsUnavailable> {
+  const param = place === "" ? "file_ids" : `${place}.file_ids`;
+  const ids = [...new Set(named ?? [])];
+  if (ids.length > filesMax) {
+    return yield* new InvalidRequest({ param, why: `At most ${filesMax} files are accepted`, code: "invalid_value" });
+  }
+  return yield* Effect.forEach(ids, (id) => files.find(keeper, id, param));
+});
 
 /** The wish as OpenAI's clients write it. */
 export interface WrittenWish {
@@ -19,8 +45,8 @@ const mebibytes: Readonly<Record<MemoryLimit, number>> = { "1g": 1024, "4g": 409
 /**
  * Reads a wish.
  *
- * *Fails with* `InvalidRequest`, naming the parameter, for memory beyond `CAISSON_SANDBOX_MEMORY_MB`, for
- * skills, which are the operator's, and for files of `/v1/files`, which are not kept here.
+ * *Fails with* `InvalidRequest`, naming the parameter, for memory beyond `CAISSON_SANDBOX_MEMORY_MB`, and for skills,
+ * which are the operator's.
  */
 export const readWish = (
   wish: WrittenWish,
@@ -29,10 +55,7 @@ export const readWish = (
 ): Effect.Effect<{ readonly memoryLimit: MemoryLimit }, InvalidRequest> => {
   const refuse = (field: string, why: string) =>
     Effect.fail(new InvalidRequest({ param: param === "" ? field : `${param}.${field}`, why, code: "invalid_value" }));
-  const { file_ids: files, memory_limit: memory, skills } = wish;
-  if (files !== undefined && files !== null && files.length > 0) {
-    return refuse("file_ids", "This server has no /v1/files: put files into a container by its own /files");
-  }
+  const { memory_limit: memory, skills } = wish;
   if (skills !== undefined && skills !== null && skills.length > 0) {
     return refuse("skills", "The skills of this server are its operator's: they are in every container under /skills");
   }

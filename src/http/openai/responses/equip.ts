@@ -7,12 +7,14 @@ import { ownerKey } from "../../../domain/ids.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import type { ContainerNetwork } from "../../../runs/containerEgress.ts";
 import { Containers } from "../../../runs/Containers.ts";
+import { Files } from "../../../runs/Files.ts";
+import { copyFiles } from "../../../runs/storedFiles.ts";
 import { ConversationStore } from "../../../services/ConversationStore.ts";
 import { ResponseStore } from "../../../services/ResponseStore.ts";
 import { ArtifactLinks } from "../../caisson/ArtifactLinks.ts";
 import { idleMinutesDefault } from "../containers/contract.ts";
 import { readNetwork } from "../containers/network.ts";
-import { readWish } from "../containers/wish.ts";
+import { readWish, wishedFiles } from "../containers/wish.ts";
 import { containersOf } from "./hostedInput.ts";
 import { type HostedTools, makeKit } from "./hostedTools.ts";
 import type { JsonObject } from "./wire.ts";
@@ -30,6 +32,7 @@ export interface Before {
 /** Makes the finder of containers for requests. */
 export const makeEquip = Effect.gen(function* () {
   const containers = yield* Containers;
+  const files = yield* Files;
   const links = yield* ArtifactLinks;
   const conversations = yield* ConversationStore;
   const store = yield* ResponseStore;
@@ -71,7 +74,8 @@ export const makeEquip = Effect.gen(function* () {
   /**
    * The kit of a request's hosted tools; undefined where it names none.
    *
-   * *Fails with* `ContainerNotFound`, `ContainerExpired`, `InvalidRequest` for what no container has here.
+   * *Fails with* `ContainerNotFound`, `ContainerExpired`, `InvalidRequest` for what no container has here,
+   * `FileNotFound` and what copying files fails with.
    */
   return Effect.fnUntraced(function* (owner: Owner, hosted: HostedTools | undefined, before: Before) {
     if (hosted === undefined) return undefined;
@@ -81,6 +85,7 @@ export const makeEquip = Effect.gen(function* () {
     }
     const wish = yield* readWish(choice.wish, choice.param, settings);
     const network = yield* readNetwork(choice.wish.network_policy, choice.param, containers);
+    const wanted = yield* wishedFiles(files, owner, choice.wish, choice.param);
     const container = (yield* earlier(owner, before, network)) ??
       (yield* containers.create(owner, {
         name: "auto",
@@ -88,7 +93,8 @@ export const makeEquip = Effect.gen(function* () {
         ...wish,
         ...(network !== undefined && { network }),
       }));
-    return yield* makeKit(hosted, container, { containers, links, keeper: owner });
+    const filled = yield* copyFiles({ containers, files, keeper: owner }, container, wanted);
+    return yield* makeKit(hosted, filled, { containers, links, keeper: owner });
   });
 });
 
