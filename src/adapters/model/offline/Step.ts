@@ -11,8 +11,8 @@ export type Step =
   | { readonly _tag: "Write"; readonly path: string; readonly content: string }
   | { readonly _tag: "Read"; readonly path: string }
   | { readonly _tag: "Docstring"; readonly path: string; readonly name: string }
-  /** Code for a tool that a request has in the place of ours. */
-  | { readonly _tag: "Hosted"; readonly tool: "python" | "shell"; readonly source: string }
+  /** Code for a tool that a request has in the place of ours, or for the Python that remembers. */
+  | { readonly _tag: "Hosted"; readonly tool: "python" | "shell" | "execute_python"; readonly source: string }
   /** A tool named outright, ours or the client's, with its arguments as JSON text. */
   | { readonly _tag: "Named"; readonly tool: string; readonly argumentsJson: string };
 
@@ -54,6 +54,10 @@ export const withOffered = (step: Step, offered: ReadonlySet<string>): Step => {
   return step;
 };
 
+/** A step as a cell of the Python that remembers, where it is Python. */
+export const asCell = (step: Step): Step =>
+  step._tag === "Python" ? { _tag: "Hosted", tool: "execute_python", source: step.code } : step;
+
 /** The arguments of a step's call, as JSON text. */
 export const argumentsOf = (step: Step): string => {
   switch (step._tag) {
@@ -68,7 +72,7 @@ export const argumentsOf = (step: Step): string => {
     case "Docstring":
       return JSON.stringify({ file_path: step.path, function_name: step.name });
     case "Hosted":
-      return JSON.stringify(step.tool === "python" ? { code: step.source } : { commands: [step.source] });
+      return JSON.stringify(step.tool === "shell" ? { commands: [step.source] } : { code: step.source });
     case "Named":
       return step.argumentsJson;
   }

@@ -21,6 +21,7 @@ export const confession =
 export const abilities = [
   "I understand requests such as:",
   "- `Execute: print('Hello, World!')`, or a fenced ```python or ```bash block",
+  "- `Run in a notebook cell: x = 41`, then `Run in a notebook cell: x + 1`: variables stay",
   "- `Execute this bash command: echo hello`, or `Run ls -la`",
   "- `Write a file notes.txt with content 'first line\\nsecond line'`",
   "- `Read the file you just created`, `Read notes.txt`, or `List files`",
@@ -74,7 +75,7 @@ const nameOf = (step: Step): string => {
     case "Docstring":
       return `Reading the docstring of ${step.name}`;
     case "Hosted":
-      return step.tool === "python" ? "The Python code" : "The command";
+      return step.tool === "shell" ? "The command" : "The Python code";
     case "Named":
       return `The tool ${step.tool}`;
   }
@@ -135,8 +136,10 @@ export const describe = (step: Step, result: StepResult): string => {
       return result.content.trim() === ""
         ? `${step.name} has no docstring.`
         : quoting(`The docstring of ${step.name} says`, result.content);
-    case "Hosted":
-      return quoting(`${name} printed`, printed(result.content));
+    case "Hosted": {
+      const text = printed(result.content);
+      return text === "" ? `${name} finished and printed nothing.` : quoting(`${name} printed`, text);
+    }
     case "Named":
       return quoting(`${name} answered`, result.content);
   }

@@ -85,7 +85,7 @@ const verbs =
 /** "Execute: …" and its kin: everything after the colon is code, up to a boundary. */
 export const codeColon = new RegExp(
   "^(?:(?:execute|run|eval|evaluate)\\b|(?=(?:bash|shell|python3?)\\s*:))((?:\\s*(?:bash|shell|python3?)(?=\\s*:)|\\s+(?:this|the|following|python|python3|bash|shell|terminal|sh|code|command|" +
-    "commands|script|snippet|program|one-liner|in|with|using))*)\\s*:\\s*",
+    "commands|script|snippet|program|one-liner|in|with|using|a|cell|notebook|kernel|execute_python))*)\\s*:\\s*",
   "i",
 );
 
@@ -95,7 +95,7 @@ const contentColon =
 
 const polite = new RegExp(
   "^(?:(?:hi|hello|hey)\\b[,!.]*\\s+(?=\\w)|(?:please|kindly|can you|could you|would you|will you|i want you to|i need you to|" +
-    "i'd like you to|i would like you to|help me|use (?:the )?(?:bash|python3?|the shell|execute_bash|read_file|write_file)(?: tool)? to|using (?:bash|python3?)|now|first(?:ly)?|second(?:ly)?|next|finally|lastly|also|then|and|ok|okay|" +
+    "i'd like you to|i would like you to|help me|use (?:the )?(?:bash|python3?|the shell|execute_bash|execute_python|read_file|write_file)(?: tool)? to|using (?:bash|python3?)|now|first(?:ly)?|second(?:ly)?|next|finally|lastly|also|then|and|ok|okay|" +
     "after that|afterwards|let's|step \\d+)\\b[,:.)]?\\s+)",
   "i",
 );

@@ -11,7 +11,7 @@ import { abilities, announce, confession, describe, failed } from "./answer.ts";
 import { writtenFile } from "./history.ts";
 import { offeredCall } from "./offered.ts";
 import { answerTitleRequest, answerUiTask } from "./uiTask.ts";
-import { argumentsOf, ourTools, type Step, toolOf, withOffered } from "./Step.ts";
+import { argumentsOf, asCell, ourTools, type Step, toolOf, withOffered } from "./Step.ts";
 import { tooLong, understand, understoodCharsMax } from "./understand.ts";
 
 /** What the model does in a turn: it says `text`, then makes `call` if there is one. */
@@ -45,6 +45,10 @@ interface Known {
   readonly attached: string | undefined;
 }
 
+/** Letters at the beginning of a message that say where its code shall run. */
+const wishMax = 120;
+const cellWish = /\b(?:execute_python|notebook|kernel|cell)\b/i;
+
 /** The steps of a message; where none of our own tools is offered, also the client's function that it clearly means. */
 const stepsOf = (
   { tools }: ModelRequest,
@@ -52,7 +56,9 @@ const stepsOf = (
   { before, attached }: Known,
 ): ReadonlyArray<Step> => {
   const offered = tools.map((tool) => tool.name);
-  const steps = understand(message, { file: attached ?? writtenFile(before), tools: offered });
+  const wantsCell = offered.includes("execute_python") && cellWish.test(message.slice(0, wishMax));
+  const understood = understand(message, { file: attached ?? writtenFile(before), tools: offered });
+  const steps = wantsCell ? understood.map(asCell) : understood;
   const runsHosted = steps.length > 0 && offered.some((name) => name === "python" || name === "shell");
   const isTheirs = offered.length > 0 && !runsHosted && !offered.some((name) => ourTools.has(name));
   if (!isTheirs || message.length > understoodCharsMax || steps.some(({ _tag }) => _tag === "Named")) return steps;

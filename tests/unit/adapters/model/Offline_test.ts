@@ -205,6 +205,36 @@ it.effect("Offline.stream answers a chat UI's background task with the JSON it a
     assert.equal(yield* say("follow_ups"), '{"follow_ups":[]}');
   }));
 
+it.effect("Offline.stream runs code in the Python that remembers where a message says so, and it is offered", () =>
+  Effect.gen(function* () {
+    const cells = [...tools, tool("execute_python", ["code"])];
+    const said = (message: string, offered = cells) =>
+      Effect.map(
+        events(request([user(message)], { tools: offered })),
+        (all) => callsOf(all).map(({ name, argumentsJson }) => [name, JSON.parse(argumentsJson)]),
+      );
+    for (
+      const message of [
+        "Run in a notebook cell: x = 41",
+        "Execute in the kernel: x = 41",
+        "Use execute_python to run: x = 41",
+        "Run this in a cell:\n```python\nx = 41\n```",
+      ]
+    ) assert.deepEqual(yield* said(message), [["execute_python", { code: "x = 41" }]], message);
+    assert.deepEqual(yield* said("Execute: print(1)"), [["execute_bash", { command: "python3 -c 'print(1)'" }]]);
+    assert.equal((yield* said("Run in a notebook cell: x = 41", tools))[0]?.[0], "execute_bash");
+    const answer = (result: Record<string, unknown>) =>
+      Effect.map(
+        play([user("Run in a notebook cell: x + 1")], () => JSON.stringify(result), { tools: cells }),
+        ({ text }) => text,
+      );
+    assert.match(yield* answer({ stdout: "", stderr: "", result: "42", images: [] }), /^The Python code printed.*42/s);
+    assert.match(
+      yield* answer({ stdout: "", stderr: "", images: [] }),
+      /^The Python code finished and printed nothing/,
+    );
+  }));
+
 it.effect("Offline.stream says why it does not read a message that is too long, and reads a long block", () =>
   Effect.gen(function* () {
     const long = yield* events(request([user(`Run ls. ${"word ".repeat(2_000)}`)]));
