@@ -150,9 +150,16 @@ export const conversations = Conversations.layer;
 /** Containers of clients, in the store beside the sessions; needs the Sandbox port. */
 export const containers = Containers.layer.pipe(
   Layer.provideMerge(ContainerStores.layer),
-  // About the way out of a tool server nothing can be said here: containers of it are refused a network of their own.
+  // Containers are refused a network of their own where nothing could be said about it: behind a tool server, whose way
+  // out is its own, and on a bridge, which goes past all that is said.
   Layer.provide(
-    Layer.unwrap(Effect.map(Settings, ({ mcpServerUrl }) => Option.isNone(mcpServerUrl) ? egress : Layer.empty)),
+    Layer.unwrap(
+      Effect.map(
+        Settings,
+        ({ mcpServerUrl, sandboxNetwork }) =>
+          Option.isNone(mcpServerUrl) && sandboxNetwork === "none" ? egress : Layer.empty,
+      ),
+    ),
   ),
 );
 

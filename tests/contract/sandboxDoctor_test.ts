@@ -45,6 +45,15 @@ it.live("examine tries the way out from inside, and finds one that leads nowhere
     assert.deepEqual(gone.map(({ verdict }) => verdict), ["ok", "warning"]);
   }), options);
 
+it.live("examine warns of a bridge, and says what of the machine answers over it", () =>
+  Effect.gen(function* () {
+    const findings = yield* Effect.provide(examine, engineSettings({ sandboxNetwork: "bridge" }));
+    const found = findings.find(({ name }) => name === "bridge");
+    assert.equal(found?.verdict, "warning");
+    assert.match(found?.detail ?? "", /it reaches (this machine at \d|the metadata|none of the addresses)/);
+    assert.deepEqual(findings.filter(({ verdict }) => verdict === "failure"), []);
+  }), options);
+
 it.live("examine finds a failure when no engine answers", () =>
   Effect.gen(function* () {
     const directory = yield* temporaryDirectory;

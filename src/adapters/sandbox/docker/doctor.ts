@@ -8,7 +8,7 @@ import { Settings } from "../../../config.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import { Egress } from "../../../services/Egress.ts";
 import { Sandbox, type SandboxHandle } from "../../../services/Sandbox.ts";
-import { reachProof, refusalProof } from "../egress/proof.ts";
+import { bridgeProof, reachProof, refusalProof } from "../egress/proof.ts";
 import { type ContainerContext, controlRows } from "./container.ts";
 import { layer as dockerLayer } from "./Docker.ts";
 import { Engine } from "./Engine.ts";
@@ -85,7 +85,11 @@ const firstLine = (handle: SandboxHandle, command: string) =>
 
 /** Whether the way out refuses what it must, and leads somewhere. */
 const checkEgress = Effect.fnUntraced(function* (handle: SandboxHandle, { egress, settings }: ContainerContext) {
-  if (egress === undefined || settings.sandboxNetwork === "bridge") return [];
+  if (settings.sandboxNetwork === "bridge") {
+    const answered = yield* firstLine(handle, bridgeProof);
+    return [warning("bridge", `no table of addresses applies to what code connects to; it reaches ${answered}`)];
+  }
+  if (egress === undefined) return [];
   const refusals = yield* firstLine(handle, refusalProof);
   const findings = [
     refusals === "ok"

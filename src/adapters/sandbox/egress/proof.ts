@@ -32,3 +32,21 @@ export const reachProof = (target: string): string =>
   program(`
 status = ask("CONNECT ${target}")
 print("ok" if status == "200" else f"answered {status}")`);
+
+/** Prints which addresses that no public name has answer a sandbox with an interface, one that refuses a port too. */
+export const bridgeProof: string = `python3 -IS - <<'END'
+import errno, socket
+def routes():
+    with open("/proc/net/route") as table:
+        for line in table.read().splitlines()[1:]:
+            fields = line.split()
+            if fields[1] == "00000000": yield socket.inet_ntoa(int(fields[2], 16).to_bytes(4, "little"))
+targets = [("the metadata address 169.254.169.254", "169.254.169.254")]
+targets += [(f"this machine at {gateway}", gateway) for gateway in routes()]
+found = []
+for name, address in targets:
+    try: socket.create_connection((address, 80), timeout=2).close(); found.append(name)
+    except ConnectionRefusedError: found.append(name)
+    except OSError: pass
+print(", ".join(found) if found else "none of the addresses that were tried")
+END`;

@@ -10,6 +10,11 @@ import { Duration, Effect, type Scope } from "effect";
 import { type SandboxError, type SandboxStream, StreamError } from "../../../services/Sandbox.ts";
 import { Ask, decodeCount, encodeCredit, encodeDial, pieceBytes, streamWindowBytes, Tell } from "./frames.ts";
 
+/**
+ * Bytes that each of several busy streams may have on their way: what a command asks comes behind all of it. Not less,
+ * for the supervisor gives credit in halves of a window.
+ */
+const sharedWindowBytes = streamWindowBytes / 2;
 /** At once for one sandbox, of either origin: with a window each, at most 8 MiB that nobody has read. */
 const streamsMax = 32;
 /** Openings by programs that count at once; the supervisor lets 64 pass, and a held-up link brings more together. */
@@ -86,7 +91,17 @@ class LinkStream {
   private taken = 0;
   private readonly waiters = new Set<() => void>();
 
-  constructor(readonly id: number, private readonly link: StreamsLink, private readonly onOver: () => void) {}
+  constructor(
+    readonly id: number,
+    private readonly link: StreamsLink,
+    private readonly senders: Set<number>,
+    private readonly onOver: () => void,
+  ) {}
+
+  /** Bytes that may go to the program now. */
+  private get sendable(): number {
+    return this.senders.size > 1 ? this.credit - (streamWindowBytes - sharedWindowBytes) : this.credit;
+  }
 
   /** Takes a frame; false when it breaks the protocol. */
   onFrame(kind: number, payload: Uint8Array): boolean {
@@ -146,9 +161,9 @@ class LinkStream {
       for (let at = 0; at < bytes.length;) {
         if (this.failure !== undefined) return yield* Effect.fail(this.failure);
         if (this.weEnded) return yield* Effect.fail(reset("the stream was ended before this write"));
-        const piece = bytes.subarray(at, at + Math.min(pieceBytes, this.credit));
+        const piece = bytes.subarray(at, at + Math.max(0, Math.min(pieceBytes, this.sendable)));
         if (piece.length === 0) {
-          yield* this.moved(() => this.credit > 0);
+          yield* this.moved(() => this.sendable > 0);
           continue;
         }
         // One stream's piece at a time waits in front of the transport: what a command sends comes right behind it.
@@ -157,6 +172,7 @@ class LinkStream {
           continue;
         }
         this.credit -= piece.length;
+        this.senders.add(this.id);
         at += piece.length;
         this.link.send(Ask.netData, this.id, piece);
         // Who waited for the transport before is asked first.
@@ -191,6 +207,7 @@ class LinkStream {
   private onCredit(payload: Uint8Array): boolean {
     const given = payload.length === 4 ? decodeCount(payload) ?? 0 : 0;
     this.credit += given;
+    if (this.credit === streamWindowBytes) this.senders.delete(this.id);
     return given > 0 && this.credit <= streamWindowBytes;
   }
 
@@ -211,6 +228,7 @@ class LinkStream {
   }
 
   private over(): void {
+    this.senders.delete(this.id);
     this.link.allowStray(Math.max(0, this.allowance) + lateFrames);
     this.onOver();
   }
@@ -253,6 +271,8 @@ const portOf = (stream: LinkStream): SandboxStream => ({
 /** The streams of one link: even ids are dialled by the server, odd ones opened by programs. */
 export class LinkStreams {
   private readonly streams = new Map<number, LinkStream>();
+  /** Streams with bytes on their way to a program. */
+  private readonly senders = new Set<number>();
   private lastId = 0;
   private dialled = 0;
   private opened = 0;
@@ -318,7 +338,7 @@ export class LinkStreams {
     do this.lastId = this.lastId >= idMax ? 2 : this.lastId + 2; while (this.streams.has(this.lastId));
     const id = this.lastId;
     this.dialled += 1;
-    const stream = new LinkStream(id, this.link, () => {
+    const stream = new LinkStream(id, this.link, this.senders, () => {
       if (this.streams.delete(id)) this.dialled -= 1;
     });
     this.streams.set(id, stream);
@@ -332,7 +352,7 @@ export class LinkStreams {
     if (attendant === undefined || payload.length > 0 || this.opened >= streamsMax) return false;
     if (!this.openings.take(attendant.nowMs())) return false;
     this.opened += 1;
-    const stream = new LinkStream(id, this.link, () => {
+    const stream = new LinkStream(id, this.link, this.senders, () => {
       if (this.streams.delete(id)) this.opened -= 1;
     });
     stream.isConnected = true;

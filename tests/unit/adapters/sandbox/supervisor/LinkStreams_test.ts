@@ -87,6 +87,28 @@ it.effect("write waits for credit and sends no byte beyond it", () =>
     assert.equal(bytes(), streamWindowBytes + 1);
   }));
 
+it.effect("streams that send at once have half a window each on its way, and a whole one alone", () =>
+  Effect.gen(function* () {
+    const { link, say, sent, stream } = yield* dialled;
+    const dialling = yield* Effect.forkChild(link.dial(80));
+    yield* Effect.yieldNow;
+    say(frame(Tell.netOpen, 4));
+    const other = yield* Fiber.join(dialling);
+    const bytesOn = (id: number) =>
+      sent().filter(([kind, to]) => kind === Ask.netData && to === id).reduce((sum, [, , length]) => sum + length, 0);
+    yield* other.write(Buffer.from("x"));
+    const writing = yield* Effect.forkChild(
+      Effect.all([stream.write(window), other.write(window)], { concurrency: 2 }),
+    );
+    for (let turn = 0; turn < 50; turn++) yield* Effect.yieldNow;
+    assert.deepEqual([bytesOn(2), bytesOn(4)], [streamWindowBytes / 2, streamWindowBytes / 2]);
+    say(frame(Tell.netReset, 4));
+    say(frame(Tell.netCredit, 2, encodeCredit(streamWindowBytes / 2)));
+    for (let turn = 0; turn < 50; turn++) yield* Effect.yieldNow;
+    assert.equal(bytesOn(2), streamWindowBytes);
+    yield* Fiber.interrupt(writing);
+  }));
+
 it.effect("a stream whose scope closes is reset once, and not at all when both ways have ended", () =>
   Effect.gen(function* () {
     const { link, say, sent } = yield* scripted;
