@@ -2,7 +2,7 @@
  * The ledger of the API tells the truth: what the table of OpenAI's SDK has is sent to the application, field by field.
  */
 import assert from "node:assert/strict";
-import { claims } from "../ledger/claims.ts";
+import { claims, frames } from "../ledger/claims.ts";
 import { readLedger } from "../ledger/ledger.ts";
 import { ledgerMarkdown } from "../ledger/page.ts";
 import { surface } from "../ledger/surface.ts";
@@ -37,7 +37,8 @@ Deno.test("what is refused is refused by its name", () => {
 Deno.test("every claim is needed by a field, and the test that it names exists", () => {
   const used = new Set(entries.map(({ claim }) => claim));
   assert.deepEqual(claims.filter((claim) => !used.has(claim)).map(({ operation, path }) => `${operation} ${path}`), []);
-  for (const { test } of claims) {
+  assert.deepEqual(Object.keys(frames).toSorted(), surface.clientEvents.toSorted());
+  for (const { test } of [...claims, ...Object.values(frames)]) {
     if (test !== undefined) assert.ok(read(test[0]).includes(`"${test[1]}"`), test.join(": "));
   }
 });

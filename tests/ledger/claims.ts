@@ -11,6 +11,21 @@ export interface Claim {
   readonly test?: readonly [file: string, title: string];
 }
 
+/** What becomes of the frames that a client sends over a WebSocket, and the test that shows it. */
+export const frames: Readonly<Record<string, { readonly state: string; readonly test: readonly [string, string] }>> = {
+  "response.create": {
+    state: "accepted",
+    test: [
+      "tests/http/responsesSocket_test.ts",
+      "turns follow one another, their events are those of a stream, and unstored ids hold on the connection",
+    ],
+  },
+  "response.steer": {
+    state: "refused",
+    test: ["tests/http/responsesSocket_test.ts", "every wrong frame is told as an error, and the connection goes on"],
+  },
+};
+
 const chat = /^chat\.completions\.create$/;
 const create = /^responses\.create$/;
 const asking = /^responses\.(create|compact|inputTokens\.count)$/;

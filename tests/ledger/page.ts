@@ -4,6 +4,7 @@
 import { type SamplingKind, takenBy } from "../../src/adapters/model/sampling.ts";
 import { parameterTable, type Treatment } from "../../src/http/openai/chat/parameters.ts";
 import { notAppliedHeader } from "../../src/http/openai/notApplied.ts";
+import { frames } from "./claims.ts";
 import type { Entry, OperationEntry } from "./ledger.ts";
 import type { Json } from "./place.ts";
 import type { Seen } from "./probe.ts";
@@ -124,6 +125,17 @@ export const ledgerMarkdown = (ledger: ReadonlyArray<OperationEntry>): string =>
     "This page is generated from what the tests see, by `deno task docs`.",
     "",
     ...ledger.flatMap(operationText),
+    "### GET /v1/responses, as a WebSocket",
+    "",
+    "The fields of a `response.create` are those of `POST /v1/responses`. What is not applied is named in the log alone.",
+    "",
+    "| Frame | | |",
+    "| --- | --- | --- |",
+    ...surface.clientEvents.map((type) => {
+      const frame = frames[type];
+      return `| \`${type}\` | ${frame === undefined ? "unseen |" : `${frame.state} | [test](../${frame.test[0]})`} |`;
+    }),
+    "",
     "## Who takes which sampling parameter",
     "",
     "`openai` is OpenAI itself, `openai-compatible` any other server behind `OPENAI_BASE_URL`.",

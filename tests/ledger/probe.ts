@@ -68,7 +68,7 @@ export const asObject = (value: Json): JsonObject =>
 /** The body with what must stand around a message or an item. */
 const among = (operation: string, path: string, body: JsonObject): JsonObject => {
   const root = rootOf(path);
-  const list = body[root];
+  const list = body[root] ?? [];
   if ((root !== "messages" && root !== "input") || !Array.isArray(list)) return body;
   const [before, after] = around(operation, path);
   return { ...body, [root]: [...before, ...list, ...after] };

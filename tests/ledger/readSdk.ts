@@ -194,6 +194,15 @@ class Reader {
     return [...nodes.values()];
   }
 
+  /** The kinds of frames that a client sends over a WebSocket. */
+  kinds(source: ts.SourceFile | undefined): ReadonlyArray<string> {
+    const frames = source?.statements.find((each) =>
+      ts.isTypeAliasDeclaration(each) && each.name.text === "ResponsesClientEvent"
+    );
+    if (frames === undefined) throw new Error("the SDK no longer says what a client sends over a WebSocket");
+    return this.#parts(this.checker.getTypeAtLocation(frames)).flatMap((part) => this.#kindOf(part)?.[1] ?? []);
+  }
+
   #node(property: ts.Symbol, type: ts.Type, path: string, place: Field["in"]): Node {
     return {
       field: { path, in: place, sample: this.sample(type, property.name), ...this.#values(type) },
@@ -255,7 +264,8 @@ const main = async (version: string): Promise<void> => {
       operations.push({ name: operation, ...call, fields });
     }
   }
-  const table = { sdk: `openai ${version}`, operations };
+  const clientEvents = reader?.kinds(program.getSourceFile(`${folder}/resources/responses/responses.d.ts`)) ?? [];
+  const table = { sdk: `openai ${version}`, operations, clientEvents };
   await Deno.writeTextFile(new URL("./openai.json", import.meta.url), `${JSON.stringify(table, null, 1)}\n`);
   console.log(`${operations.length} operations, ${operations.flatMap(({ fields }) => fields).length} fields`);
 };

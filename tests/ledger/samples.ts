@@ -130,7 +130,7 @@ const samples: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
   "chat.completions.create": chat,
   "responses.create": responses,
   "responses.compact": lesser,
-  "responses.inputTokens.count": lesser,
+  "responses.inputTokens.count": { ...lesser, input: "Something longer than a greeting" },
   "responses.inputItems.list": { after: "{firstInput}" },
   "conversations.items.list": { after: "{item}" },
   "conversations.create": { items: [hello] },

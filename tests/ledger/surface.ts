@@ -29,7 +29,12 @@ export const Operation = Schema.Struct({
 export type Operation = typeof Operation.Type;
 
 /** All of it, and the SDK that says so. */
-export const Surface = Schema.Struct({ sdk: Schema.String, operations: Schema.Array(Operation) });
+export const Surface = Schema.Struct({
+  sdk: Schema.String,
+  operations: Schema.Array(Operation),
+  /** The types of the frames that a client sends over a WebSocket. */
+  clientEvents: Schema.Array(Schema.String),
+});
 export type Surface = typeof Surface.Type;
 
 const url = new URL("./openai.json", import.meta.url);

@@ -11,6 +11,8 @@ from openai.types import (
     ContainerCreateResponse,
     ContainerListResponse,
     ContainerRetrieveResponse,
+    FileDeleted,
+    FileObject,
     Model,
 )
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -148,6 +150,13 @@ is_typed(SyncCursorPage[FileListResponse], client.containers.files.list(containe
 assert client.containers.files.content.retrieve(file.id, container_id=container.id).read() == b"a"
 client.containers.files.delete(file.id, container_id=container.id)
 client.containers.delete(container.id)
+
+# Files.
+sent = is_typed(FileObject, client.files.create(file=("b.csv", b"a,b"), purpose="user_data"), "file")
+is_typed(FileObject, client.files.retrieve(sent.id), "file")
+is_typed(SyncCursorPage[FileObject], client.files.list(), "files")
+assert client.files.content(sent.id).read() == b"a,b"
+is_typed(FileDeleted, client.files.delete(sent.id), "deleted")
 
 # Conversations, of what was said and computed in them.
 conversation = is_typed(
