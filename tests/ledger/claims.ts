@@ -86,7 +86,15 @@ export const claims: ReadonlyArray<Claim> = [
     how: "what can be included always stands there, or never",
   },
   { operation: asking, path: /^(reasoning|text|stream_options)$/, how: default_ },
-  { operation: create, path: /\.(network_policy|network_policy\[disabled\])$/, how: "what a container has" },
+  {
+    operation: create,
+    path: /\.network_policy/,
+    how: "part of what the operator allows; without `CAISSON_EGRESS` only `disabled` is taken",
+    test: [
+      "tests/http/containers_test.ts",
+      "a tool's own container gets the tool's network, which the model is told and no answer repeats the secrets of",
+    ],
+  },
   {
     operation: create,
     path: /^tools\[shell\]\.environment(\[container_auto\])?$/,
@@ -181,5 +189,31 @@ export const claims: ReadonlyArray<Claim> = [
     how: "seconds after which it expires",
     test: ["tests/http/files_test.ts", "a form that is wrong is refused by its field and leaves nothing"],
   },
-  { operation: /^containers\.create$/, path: /^network_policy$/, how: "what a container has" },
+  {
+    operation: create,
+    path: /\.file_ids$/,
+    how: "copied into the container",
+    test: [
+      "tests/http/containers_test.ts",
+      "an auto container begins with the files that the request names and keeps what became of them",
+    ],
+  },
+  {
+    operation: /^containers\.create$/,
+    path: /^file_ids$/,
+    how: "copied into the container",
+    test: [
+      "tests/http/containers_test.ts",
+      "files of /v1/files are copied into a container, each under its own name and once",
+    ],
+  },
+  {
+    operation: /^containers\.create$/,
+    path: /^network_policy$/,
+    how: "part of what the operator allows; without `CAISSON_EGRESS` only `disabled` is taken",
+    test: [
+      "tests/http/containers_test.ts",
+      "a container's network is part of the operator's list, answered without its secrets; what is more is refused",
+    ],
+  },
 ];

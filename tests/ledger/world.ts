@@ -3,6 +3,9 @@
  */
 import { Effect, Layer, Stream } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import { layer as egressLayer } from "../../src/adapters/egress/Configured.ts";
+import assert from "node:assert/strict";
+import { egressRows } from "../../src/config/egress.ts";
 import { notAppliedHeader } from "../../src/http/openai/notApplied.ts";
 import { Model, type ModelInfo, type ModelRequest } from "../../src/services/Model.ts";
 import { makeApp } from "../support/app.ts";
@@ -45,6 +48,12 @@ export interface World {
   readonly ask: (operation: Operation, body: JsonObject, query: JsonObject) => Promise<Answer>;
   readonly close: () => Promise<void>;
 }
+
+/** The names that programs may reach. */
+const rulesOf = (text: string) => {
+  const parsed = egressRows.egressAllow.parse(text);
+  return parsed._tag === "Some" ? parsed.value : assert.fail(text);
+};
 
 const base = "http://caisson.test/v1";
 
@@ -99,7 +108,11 @@ export const makeWorld = async (takes?: ModelInfo["takes"]): Promise<World> => {
   /** A chat is of a user's session: each request has a user of its own. */
   let chats = 0;
   const dataPath = await Deno.makeTempDir({ prefix: "caisson-ledger-" });
-  const app = makeApp({ model: listening(asked, takes), settings: { dataPath } });
+  const app = makeApp({
+    model: listening(asked, takes),
+    egress: egressLayer,
+    settings: { dataPath, egress: "allowlist", egressAllow: rulesOf("api.example.com,*.example.org") },
+  });
   const close = async () => {
     await app.dispose();
     await Deno.remove(dataPath, { recursive: true });
