@@ -174,6 +174,26 @@ except ImportError: pass`),
   );
 
   scene(
+    "node's fetch and https reach what is allowed, where there is a node",
+    ({ handle }) =>
+      Effect.gen(function* () {
+        const outcome = yield* run(
+          handle,
+          `command -v node >/dev/null || { echo none; exit; }
+cat >ask.cjs <<'END'
+const https = require("node:https");
+fetch("https://allowed.example/fetch").then((response) => response.text()).then((text) => {
+  process.stdout.write(text);
+  https.get("https://allowed.example/get", (answer) => answer.pipe(process.stdout));
+}, (error) => console.error(error));
+END
+node ask.cjs`,
+        );
+        assert.match(outcome.stdout, /^(none\n|(hello from allowed\.example\n){2})$/, outcome.stderr);
+      }),
+  );
+
+  scene(
     "a redirect to an address, or to a name that is not allowed, is refused and named to the model",
     ({ handle, egress, ...world }) =>
       Effect.gen(function* () {

@@ -4,29 +4,33 @@
 import assert from "node:assert/strict";
 import { Effect, Layer, Stream } from "effect";
 import * as Offline from "../../src/adapters/model/Offline.ts";
+import { layer as egress } from "../../src/adapters/egress/Configured.ts";
 import * as Embedded from "../../src/adapters/sandbox/Embedded.ts";
 import * as Memory from "../../src/adapters/sessions/Memory.ts";
 import * as Agent from "../../src/agent/Agent.ts";
 import * as Conversation from "../../src/agent/Conversation.ts";
 import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
-import { Settings } from "../../src/config.ts";
+import { Settings, type SettingsService } from "../../src/config.ts";
 import type { AgentEvent } from "../../src/domain/AgentEvent.ts";
 import { user } from "../../src/domain/Message.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
 import { it } from "../support/it.ts";
 import { temporaryDirectory } from "../support/temporaryDirectory.ts";
 
-const services = Layer.unwrap(
-  Effect.map(temporaryDirectory, (dataPath) => {
-    // When the server is root, sandboxes run as users who must reach their workspace.
-    Deno.chmodSync(dataPath, 0o711);
-    return Agent.layer.pipe(
-      Layer.provideMerge(LocalToolbox.layer),
-      Layer.provideMerge(Layer.mergeAll(Offline.layer, Embedded.layer, Memory.layer)),
-      Layer.provideMerge(Settings.layerWith({ dataPath })),
-    );
-  }),
-);
+const servicesWith = (changes: Partial<SettingsService>) =>
+  Layer.unwrap(
+    Effect.map(temporaryDirectory, (dataPath) => {
+      // When the server is root, sandboxes run as users who must reach their workspace.
+      Deno.chmodSync(dataPath, 0o711);
+      return Agent.layer.pipe(
+        Layer.provideMerge(LocalToolbox.layer),
+        Layer.provideMerge(Layer.mergeAll(Offline.layer, Layer.provide(Embedded.layer, egress), Memory.layer)),
+        Layer.provideMerge(Settings.layerWith({ ...changes, dataPath })),
+      );
+    }),
+  );
+
+const services = servicesWith({});
 
 const owner: Owner = { principal: "test", user: "offline", ephemeral: false };
 
@@ -75,3 +79,23 @@ it.layer(services).live(
       }
     }),
 );
+
+/** Sandboxes in WebAssembly have no sockets; there is nothing to refuse. */
+const hasBubblewrap = await Effect.runPromise(
+  Effect.gen(function* () {
+    const dataPath = yield* temporaryDirectory;
+    Deno.chmodSync(dataPath, 0o711);
+    yield* Layer.build(Layer.provide(Embedded.layerBubblewrap("a test"), Settings.layerWith({ dataPath })));
+    return true;
+  }).pipe(Effect.catch(() => Effect.succeed(false)), Effect.scoped),
+);
+
+it.live("a host that is not on the allowlist is named to the user", () =>
+  Effect.gen(function* () {
+    const { text, calls } = yield* say("Execute this bash command: curl -sS https://evil.example/data");
+    assert.deepEqual(calls, ["execute_bash"]);
+    assert.match(text, /Egress: refused evil\.example:443, it is not on the allowlist/);
+  }).pipe(Effect.provide(servicesWith({
+    egress: "allowlist",
+    egressAllow: [{ name: "api.example.com", subdomains: false, port: 443 }],
+  }))), { skip: hasBubblewrap ? undefined : "no bubblewrap" });

@@ -97,6 +97,8 @@ const ofOutcome = (name: string, outcome: typeof Outcome.Type): string => {
   if (out !== "") parts.push(quoting(ended === "" ? `${head} printed` : `${head}. It printed`, out));
   else parts.push(ended === "" ? `${head} finished and printed nothing.` : `${head}.`);
   if (err !== "") parts.push(quoting("On stderr it said", err));
+  // What the server remarks, such as which host was refused, is nowhere else.
+  if (outcome.note !== undefined) parts.push(quoting("The server remarks", outcome.note));
   return parts.join("\n\n");
 };
 
