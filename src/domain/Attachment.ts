@@ -21,6 +21,8 @@ export const Attachment = Schema.Struct({
   sizeBytes: Schema.Int,
   /** Only on its way into the workspace: a session never stores the bytes. */
   content: Schema.optionalKey(Schema.Uint8Array),
+  /** A file of `/v1/files` that it is a copy of; on its way into the workspace only, like the bytes. */
+  stored: Schema.optionalKey(Schema.Struct({ id: Schema.String, sha256: Schema.String })),
 });
 export type Attachment = typeof Attachment.Type;
 
@@ -84,6 +86,20 @@ export const attachment = (name: string, content: Uint8Array, kind: AttachmentKi
   const hash = createHash("sha256").update(content).digest("hex").slice(0, hashLength);
   const named = { hash, name: safeName(name) };
   return { kind, ...named, path: attachmentPath(named), sizeBytes: content.length, content };
+};
+
+/** An attachment that is a copy of a stored file; it has the very place that its bytes would give it. */
+export const storedAttachment = (
+  { id, filename, sha256, sizeBytes }: {
+    readonly id: string;
+    readonly filename: string;
+    readonly sha256: string;
+    readonly sizeBytes: number;
+  },
+  kind: AttachmentKind = "file",
+): Attachment => {
+  const named = { hash: sha256.slice(0, hashLength), name: safeName(filename) };
+  return { kind, ...named, path: attachmentPath(named), sizeBytes, stored: { id, sha256 } };
 };
 
 /** An attachment that is in the workspace already; nothing is known of its content here. */

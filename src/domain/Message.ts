@@ -208,5 +208,5 @@ export const withoutContent = (message: Message): Message => {
   }
   return message.role !== "user" || message.attachments === undefined
     ? message
-    : { ...message, attachments: message.attachments.map(({ content: _, ...kept }) => kept) };
+    : { ...message, attachments: message.attachments.map(({ content: _, stored: __, ...kept }) => kept) };
 };

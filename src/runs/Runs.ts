@@ -26,7 +26,7 @@ import { Sessions } from "../services/Sessions.ts";
 import { type Attempt, single } from "./Attempt.ts";
 import { announceArtifacts, type Describe, describeByPath } from "./changedArtifacts.ts";
 import { countTokens } from "./countTokens.ts";
-import { placeAttachments } from "./attachments.ts";
+import { placeAttachments, type ReadStored } from "./attachments.ts";
 import { makeDeliverables } from "./deliverables.ts";
 import { Registry } from "./Registry.ts";
 import { historyOf, knownOf, type KnownRun } from "./KnownRun.ts";
@@ -55,6 +55,8 @@ export interface RunRequest {
   readonly sendsWholeHistory?: boolean;
   /** The owner is the conversation itself, because the request named nobody. */
   readonly ownConversation?: OwnConversation;
+  /** The bytes of stored files that user messages carry by their ids. */
+  readonly storedFiles?: ReadStored;
   /** The client's system and developer texts, in order; they stand after our own prompt. */
   readonly instructions?: ReadonlyArray<string>;
   readonly parameters?: ModelParameters;
@@ -221,7 +223,7 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
         const deliverables = makeDeliverables(sandbox, owner);
         const answered = agent.run({
           owner,
-          conversation: opened.saying(yield* placeAttachments(sandbox, workplace, opened.fresh)),
+          conversation: opened.saying(yield* placeAttachments(sandbox, workplace, opened.fresh, request.storedFiles)),
           model,
           instructions: [...request.instructions ?? [], ...noteOf(restored)],
           parameters: request.parameters ?? {},

@@ -4,6 +4,7 @@
  * Nothing that is there is ever overwritten: a file that the agent or its user changed since it was sent
  * keeps its place, and what is sent anew gets a place beside it.
  */
+import { createHash } from "node:crypto";
 import { Effect, type Scope, Stream } from "effect";
 import { type Attachment, attachmentPath } from "../domain/Attachment.ts";
 import { attachmentsOf, type Message } from "../domain/Message.ts";
@@ -12,6 +13,31 @@ import { FileError, type SandboxError, type SandboxHandle, type SandboxService }
 
 /** Places tried for one file: each that is taken holds a changed copy of the very same file. */
 const placesMax = 100;
+
+/** The bytes of stored files, by their ids. */
+export type ReadStored = (id: string) => Stream.Stream<Uint8Array, { readonly _tag: string }>;
+
+/** Whether what was read is what is expected; undefined when there is no file. */
+const unlessMissing = <A>(read: Effect.Effect<A, SandboxError | FileError>) =>
+  read.pipe(
+    Effect.map((value): A | undefined | false => value),
+    Effect.catchTag("FileError", (error) => {
+      if (error.reason === "NotFound") return Effect.succeed(undefined);
+      // What is no file, or cannot be read, is in the way like any other content.
+      return error.reason === "IsDirectory" || error.reason === "UnsupportedFile" || error.reason === "PermissionDenied"
+        ? Effect.succeed(false as const)
+        : Effect.fail(error);
+    }),
+  );
+
+/** Whether a file has this SHA-256; undefined when there is no file. */
+const hashesTo = (handle: SandboxHandle, path: string, sha256: string) =>
+  unlessMissing(
+    Effect.map(
+      Stream.runFold(handle.readBytes(path), () => createHash("sha256"), (hash, piece) => hash.update(piece)),
+      (hash) => hash.digest("hex") === sha256,
+    ),
+  );
 
 /** Whether a file holds exactly these bytes; undefined when there is no file. */
 const holds = Effect.fnUntraced(function* (
@@ -25,27 +51,46 @@ const holds = Effect.fnUntraced(function* (
     position += piece.length;
     return piece.length === expected.length && piece.every((byte, index) => byte === expected[index]);
   });
-  const read = yield* Stream.runFold(same, () => 0, (sum, piece) => sum + piece.length).pipe(
-    Effect.catchTag("FileError", (error) => {
-      if (error.reason === "NotFound") return Effect.succeed(undefined);
-      // What is no file, or cannot be read, is in the way like any other content.
-      return error.reason === "IsDirectory" || error.reason === "UnsupportedFile" || error.reason === "PermissionDenied"
-        ? Effect.succeed(-1)
-        : Effect.fail(error);
-    }),
+  return yield* unlessMissing(
+    Effect.map(
+      Stream.runFold(same, () => 0, (sum, piece) => sum + piece.length),
+      (read) => read === content.length && position === content.length,
+    ),
   );
-  return read === undefined ? undefined : read === content.length && position === content.length;
 });
+
+/** What is put into the workspace, and whether a file is that already. */
+interface Arriving {
+  readonly found: (path: string) => Effect.Effect<boolean | undefined, SandboxError | FileError>;
+  readonly content: Uint8Array | Stream.Stream<Uint8Array, FileError>;
+}
+
+/** What arrives with an attachment; undefined for one that is in the workspace already. */
+const arrivingOf = (
+  handle: SandboxHandle,
+  { path, content, stored }: Attachment,
+  readStored: ReadStored | undefined,
+): Arriving | undefined => {
+  if (content !== undefined) return { found: (at) => holds(handle, at, content), content };
+  if (stored === undefined || readStored === undefined) return undefined;
+  return {
+    found: (at) => hashesTo(handle, at, stored.sha256),
+    content: Stream.mapError(
+      readStored(stored.id),
+      () => new FileError({ path, reason: "Other", why: "the stored file cannot be read at the moment" }),
+    ),
+  };
+};
 
 /** Puts one file where it belongs, or beside what has taken its place, and returns it with its path. */
 const place = Effect.fnUntraced(function* (
   handle: SandboxHandle,
   attachment: Attachment,
-  content: Uint8Array,
+  { found: look, content }: Arriving,
 ): Effect.fn.Return<Attachment, SandboxError | FileError> {
   for (let number = 1; number <= placesMax; number++) {
     const path = attachmentPath(attachment, number);
-    const found = yield* holds(handle, path, content);
+    const found = yield* look(path);
     if (found === undefined) yield* handle.writeFile(path, content);
     if (found !== false) return { ...attachment, path };
   }
@@ -64,6 +109,7 @@ export const placeAttachments = Effect.fnUntraced(function* (
   sandbox: SandboxService,
   owner: Owner,
   fresh: ReadonlyArray<Message>,
+  readStored?: ReadStored,
 ): Effect.fn.Return<ReadonlyArray<Message>, SandboxError | FileError, Scope.Scope> {
   if (!fresh.some((message) => attachmentsOf(message).length > 0)) return fresh;
   const handle = yield* sandbox.open(owner);
@@ -73,8 +119,11 @@ export const placeAttachments = Effect.fnUntraced(function* (
       message.role !== "user" || message.attachments === undefined ? Effect.succeed(message) : Effect.map(
         Effect.forEach(
           message.attachments,
-          ({ content, ...attachment }) =>
-            content === undefined ? Effect.succeed(attachment) : place(handle, attachment, content),
+          (attachment) => {
+            const { content: _, stored: __, ...kept } = attachment;
+            const arriving = arrivingOf(handle, attachment, readStored);
+            return arriving === undefined ? Effect.succeed(kept) : place(handle, kept, arriving);
+          },
         ),
         (attachments): Message => ({ ...message, attachments }),
       ),

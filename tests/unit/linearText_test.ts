@@ -364,7 +364,7 @@ const decoders: Readonly<Record<string, Call>> = {
   "a chat request's keys": (text) => Effect.runPromiseExit(decodeRequest(`{${json(text)}:1,"messages":[]}`)),
   "an image's address": (text) =>
     Effect.runPromiseExit(
-      readUserMessage([{ type: "image_url", image_url: { url: text } }], "messages.0.content", 1_000_000),
+      readUserMessage([{ type: "image_url", image_url: { url: text } }], "messages.0.content", { bytesMax: 1_000_000 }),
     ),
   "a resent answer": (text) => align([turnWith("a")], [user("hi"), assistant(text), user("more")]),
   "ids in a resent answer": (text) => conversationOfHistory(ownKeys, "p", [user(text), assistant(text)]),

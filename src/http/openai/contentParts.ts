@@ -4,10 +4,11 @@
  * Only `data:` URLs are read. The server fetches nothing on a caller's behalf.
  */
 import { Effect, Option } from "effect";
-import { attachedFile, type Attachment, attachment } from "../../domain/Attachment.ts";
+import { attachedFile, type Attachment, attachment, storedAttachment } from "../../domain/Attachment.ts";
 import { user, type UserMessage, type UserPart } from "../../domain/Message.ts";
 import { InvalidRequest } from "../frame/errors.ts";
-import type { UserContent, UserMessageIn } from "./chat/wire.ts";
+import type { UserContent } from "./chat/wire.ts";
+import { imageTypeOf, type NamedFileError, type NamedFiles } from "./namedFiles.ts";
 
 /** What one content part comes to. */
 interface ReadPart {
@@ -17,6 +18,23 @@ interface ReadPart {
 
 /** The path of a file in the workspace of whom the request is for; none when the id names no such file. */
 export type FindFile = (id: string) => Option.Option<string>;
+
+/** A file of `/v1/files` as a part of a message, and the field that names it. */
+export interface StoredPart {
+  readonly type: "stored";
+  readonly kind: "file" | "image";
+  readonly id: string;
+  readonly param: string;
+}
+
+/** How files are found that parts name by their ids. */
+export interface PartFiles {
+  readonly bytesMax: number;
+  /** Those of the workspace; absent, none is. */
+  readonly findFile?: FindFile;
+  /** Those of `/v1/files`; absent, they are only told in words. */
+  readonly named?: NamedFiles;
+}
 
 const invalid = (param: string, why: string) => new InvalidRequest({ param, why, code: "invalid_value" });
 
@@ -55,13 +73,34 @@ const extensions: Readonly<Record<string, string>> = {
   "image/svg+xml": "svg",
 };
 
+/** What a file of `/v1/files` comes to: a file for the workspace, and what an image shows for the model. */
+const readStored = Effect.fnUntraced(function* (
+  { kind, id, param }: StoredPart,
+  named: NamedFiles | undefined,
+): Effect.fn.Return<ReadPart, NamedFileError> {
+  // What is only remembered, as the items of a conversation are, is said in words: its file may be gone by then.
+  if (named === undefined) {
+    return { parts: [{ _tag: "Text", text: `[The user attached the ${kind} ${id}]` }], attachments: [] };
+  }
+  const file = yield* named.find(id, param);
+  if (kind === "file") return { parts: [], attachments: [storedAttachment(file)] };
+  const content = yield* named.content(file, param);
+  const mediaType = imageTypeOf(content);
+  if (mediaType === undefined) return yield* invalid(param, "Expected an image: PNG, JPEG, GIF or WebP");
+  return {
+    parts: [{ _tag: "Image", mediaType, base64: content.toBase64() }],
+    attachments: [storedAttachment(file, "image")],
+  };
+});
+
 const readPart = Effect.fnUntraced(function* (
-  part: UserContent,
+  part: UserContent | StoredPart,
   param: string,
-  bytesMax: number,
-  findFile: FindFile,
-): Effect.fn.Return<ReadPart, InvalidRequest> {
+  { bytesMax, findFile = Option.none, named }: PartFiles,
+): Effect.fn.Return<ReadPart, NamedFileError> {
   switch (part.type) {
+    case "stored":
+      return yield* readStored(part, named);
     case "text":
       return { parts: [{ _tag: "Text", text: part.text }], attachments: [] };
     case "image_url": {
@@ -85,10 +124,8 @@ const readPart = Effect.fnUntraced(function* (
       const { file_data: text, file_id: id, filename } = part.file;
       if (id !== undefined && id !== null) {
         const path = findFile(id);
-        return Option.isSome(path) ? { parts: [], attachments: [attachedFile(path.value)] } : yield* invalid(
-          `${param}.file.file_id`,
-          "Expected the id of a file of this user's workspace, or the file itself as file_data",
-        );
+        if (Option.isSome(path)) return { parts: [], attachments: [attachedFile(path.value)] };
+        return yield* readStored({ type: "stored", kind: "file", id, param: `${param}.file.file_id` }, named);
       }
       if (text === undefined || text === null) return yield* invalid(where, "Expected the file as base64");
       const content = yield* decode(where, parseDataUrl(text)?.base64 ?? text, bytesMax);
@@ -106,16 +143,15 @@ const once = (attachments: ReadonlyArray<Attachment>): ReadonlyArray<Attachment>
  * Reads the content of a user message.
  *
  * *Fails with* `InvalidRequest`, naming the part, for a URL that is not `data:`, for what is not
- * base64, for a file over `bytesMax`, and for an id that names no file of this user.
+ * base64 and for a file over `bytesMax`; with `FileNotFound` for an id that names no file of this user.
  */
 export const readUserMessage = Effect.fnUntraced(function* (
-  content: UserMessageIn["content"],
+  content: string | ReadonlyArray<UserContent | StoredPart>,
   param: string,
-  bytesMax: number,
-  findFile: FindFile = Option.none,
-): Effect.fn.Return<UserMessage, InvalidRequest> {
+  files: PartFiles,
+): Effect.fn.Return<UserMessage, NamedFileError> {
   if (typeof content === "string") return user(content);
-  const read = yield* Effect.forEach(content, (part, index) => readPart(part, `${param}.${index}`, bytesMax, findFile));
+  const read = yield* Effect.forEach(content, (part, index) => readPart(part, `${param}.${index}`, files));
   const attachments = once(read.flatMap((part) => part.attachments));
   return {
     role: "user",

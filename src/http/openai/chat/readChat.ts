@@ -17,6 +17,9 @@ import { isBackgroundTask, readChatUi } from "../../frame/chatUi.ts";
 import { readAttempt } from "../attempt.ts";
 import { Bodies } from "../../../web/body.ts";
 import type { FindFile } from "../contentParts.ts";
+import { Files } from "../../../runs/Files.ts";
+import { namedFiles } from "../namedFiles.ts";
+import { keeperOf } from "../responses/read.ts";
 import { decodeRequest } from "../decode.ts";
 import { chooseSession } from "../sessionChoice.ts";
 import { noted, notTaken } from "../notApplied.ts";
@@ -58,6 +61,7 @@ const filesOf = (links: ArtifactLinks["Service"], owner: Owner): FindFile => (id
 export const makeReadChat = Effect.gen(function* () {
   const bodies = yield* Bodies;
   const links = yield* ArtifactLinks;
+  const files = yield* Files;
   const models = yield* Model;
   const settings = yield* Settings;
   const findUnnamedOwner = yield* makeFindUnnamedOwner;
@@ -72,9 +76,11 @@ export const makeReadChat = Effect.gen(function* () {
       typed: caller.identity.principal.kind === "anonymous",
     });
     const { body, leftOut } = yield* decodeRequest(text);
+    const named = namedFiles(files, keeperOf(caller, body));
     const { answerOnly, ...said } = yield* toRunRequest(body, {
       ...bounds,
       findFile: filesOf(links, caller.ownerOf(body)),
+      named,
     });
 
     const modelName = body.model ?? (yield* models.defaultModel);
@@ -99,6 +105,7 @@ export const makeReadChat = Effect.gen(function* () {
     const parent = parentTurnOf(body.metadata);
     const run: RunRequest = {
       ...said,
+      storedFiles: named.read,
       ...(parent !== undefined && { parent }),
       detached: body.metadata?.["detached"] === "true",
       ...session,

@@ -15,6 +15,7 @@ import type {
 } from "../../../services/Model.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
 import { type FindFile, readUserMessage } from "../contentParts.ts";
+import type { NamedFileError, NamedFiles } from "../namedFiles.ts";
 import type { AssistantMessageIn, ChatRequest, MessageIn } from "./wire.ts";
 import { headOf } from "../../../domain/cutText.ts";
 
@@ -30,6 +31,8 @@ export interface RequestBounds {
   readonly attachmentBytesMax: number;
   /** Finds files that are named by their ids; absent, none is. */
   readonly findFile?: FindFile;
+  /** The files of `/v1/files` that messages may name; absent, none is. */
+  readonly named?: NamedFiles;
 }
 
 const invalid = (param: string, why: string, code = "invalid_value") => new InvalidRequest({ param, why, code });
@@ -60,8 +63,9 @@ interface ReadMessages {
 
 const readMessages = Effect.fnUntraced(function* (
   wire: ReadonlyArray<MessageIn>,
-  { attachmentBytesMax, findFile }: RequestBounds,
-): Effect.fn.Return<ReadMessages, InvalidRequest> {
+  { attachmentBytesMax: bytesMax, findFile, named }: RequestBounds,
+): Effect.fn.Return<ReadMessages, NamedFileError> {
+  const files = { bytesMax, ...(findFile !== undefined && { findFile }), ...(named !== undefined && { named }) };
   const messages: Array<Message> = [];
   const instructions: Array<string> = [];
   const nameOfCall = new Map<string, string>();
@@ -73,7 +77,7 @@ const readMessages = Effect.fnUntraced(function* (
         break;
       case "user":
         messages.push(
-          yield* readUserMessage(message.content, `messages.${index}.content`, attachmentBytesMax, findFile),
+          yield* readUserMessage(message.content, `messages.${index}.content`, files),
         );
         break;
       case "assistant": {
@@ -200,7 +204,7 @@ const readParameters = (request: ChatRequest, toolChoice: ToolChoice | undefined
 export const toRunRequest = Effect.fnUntraced(function* (
   request: ChatRequest,
   bounds: RequestBounds,
-): Effect.fn.Return<Said, InvalidRequest> {
+): Effect.fn.Return<Said, NamedFileError> {
   if (request.messages.length > bounds.messagesMax) {
     return yield* invalid("messages", `At most ${bounds.messagesMax} messages are accepted`);
   }

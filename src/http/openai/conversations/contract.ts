@@ -49,7 +49,13 @@ const itemParams = { ...params, item: Schema.String };
 
 const notThere = failsWith("ConversationNotFound", "SessionsUnavailable");
 const itemNotThere = failsWith("ConversationNotFound", "ItemNotFound", "SessionsUnavailable");
-const refused = failsWith("ConversationNotFound", "SessionsUnavailable", ...jsonFailures);
+const refused = failsWith(
+  "ConversationNotFound",
+  "FileNotFound",
+  "FilesUnavailable",
+  "SessionsUnavailable",
+  ...jsonFailures,
+);
 
 /** Conversations and their items. */
 export class ConversationsGroup extends HttpApiGroup.make("conversations")
@@ -102,7 +108,14 @@ export class ConversationsGroup extends HttpApiGroup.make("conversations")
       params: itemParams,
       query: userQuery,
       success: ConversationOut,
-      error: failsWith("ConversationNotFound", "ItemNotFound", "SessionsUnavailable", "InvalidRequest"),
+      error: failsWith(
+        "ConversationNotFound",
+        "ItemNotFound",
+        "FileNotFound",
+        "FilesUnavailable",
+        "SessionsUnavailable",
+        "InvalidRequest",
+      ),
     }).annotate(OpenApi.Summary, "Delete an item of a conversation"),
   )
   .middleware(Authorization)

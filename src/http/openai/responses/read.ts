@@ -9,6 +9,7 @@ import { principalName } from "../../../domain/identity.ts";
 import { ownerKey } from "../../../domain/ids.ts";
 import type { Message } from "../../../domain/Message.ts";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
+import { Files } from "../../../runs/Files.ts";
 import { type RunRequest, Runs } from "../../../runs/Runs.ts";
 import { Model, type ModelParameters, type ResponseFormat } from "../../../services/Model.ts";
 import { ConversationStore, type ConversationStoreService } from "../../../services/ConversationStore.ts";
@@ -20,6 +21,7 @@ import { Caller, type CallerService, type NamedUsers } from "../../frame/Caller.
 import { InvalidRequest } from "../../frame/errors.ts";
 import { pastBound } from "../chat/bounds.ts";
 import { splitModel } from "../chat/views.ts";
+import { namedFiles } from "../namedFiles.ts";
 import { begunOf, conversationOf } from "./begun.ts";
 import { type Equip, makeEquip } from "./equip.ts";
 import { isHosted, readHosted } from "./hostedTools.ts";
@@ -234,8 +236,8 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
   const outbox = Option.isSome(settings.webhookUrl) ? yield* WebhookOutbox : undefined;
   const { secret } = yield* Sessions;
   const { resolve, before, thoughtsIn } = recall(store, conversations, secret);
-
   const equip = yield* makeEquip;
+  const files = yield* Files;
 
   return Effect.fnUntraced(function* (sent: unknown, answered = true) {
     const caller = yield* Caller;
@@ -252,7 +254,9 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
       return yield* invalid("input", `At most ${settings.messagesMax} items are accepted`);
     }
     const resolved = yield* resolve(owner, items);
+    const named = namedFiles(files, owner);
     const said = yield* readInput(resolved, {
+      named,
       bytesMax: settings.artifactMbMax * mebibyte,
       keepsFiles: (body.tools ?? []).some(isHosted),
       thoughts: yield* thoughtsIn(owner, resolved),
@@ -263,9 +267,9 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
     }
     const refused = unmatched(chain, said.messages);
     if (refused !== undefined) return yield* refused;
-    const named = [...(body.tools ?? []), ...said.tools];
-    const hosted = yield* readHosted(named);
-    const offer = yield* readChoice(body.tool_choice, yield* readTools(named, hosted), hosted);
+    const namedTools = [...(body.tools ?? []), ...said.tools];
+    const hosted = yield* readHosted(namedTools);
+    const offer = yield* readChoice(body.tool_choice, yield* readTools(namedTools, hosted), hosted);
     const modelName = body.model ?? (yield* models.defaultModel);
     const { model } = splitModel(modelName);
     const id = makeResponseId();
@@ -287,7 +291,7 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
       instructions,
     };
     const asked: Asked = {
-      run: { ...run, model, ...optionsOf(body, offer) },
+      run: { ...run, model, storedFiles: named.read, ...optionsOf(body, offer) },
       kit: equip(owner, offer.hosted, { items, previous, conversation }),
       begun,
       further: said.tools,

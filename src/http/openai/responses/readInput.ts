@@ -5,7 +5,8 @@ import { Effect, Option, Schema } from "effect";
 import type { AssistantPart, Message, UserMessage } from "../../../domain/Message.ts";
 import { quoted } from "../../../web/errors/Row.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
-import { readUserMessage } from "../contentParts.ts";
+import { readUserMessage, type StoredPart } from "../contentParts.ts";
+import type { NamedFileError, NamedFiles } from "../namedFiles.ts";
 import type { UserContent } from "../chat/wire.ts";
 import { inputPlace, itemId } from "./ids.ts";
 import { readHostedItem } from "./hostedInput.ts";
@@ -104,21 +105,22 @@ const textOf = (content: Content | null | undefined): string =>
     ? content
     : (content ?? []).map(({ text, refusal, type }) => text ?? refusal ?? `[${type}]`).join("");
 
-const noFiles = "This server has no /v1/files: send the file itself, or put it into a container";
-
-const userPart = (part: Part, param: string): Effect.Effect<UserContent, InvalidRequest> => {
+const userPart = (part: Part, param: string): Effect.Effect<UserContent | StoredPart, InvalidRequest> => {
+  const { file_id: id } = part;
+  const stored = (kind: StoredPart["kind"], id: string) =>
+    Effect.succeed({ type: "stored", kind, id, param: `${param}.file_id` } as const);
   switch (part.type) {
     case "input_text":
     case "output_text":
     case "text":
       return Effect.succeed({ type: "text", text: part.text ?? "" });
     case "input_image":
-      if (typeof part.file_id === "string") return Effect.fail(invalid(`${param}.file_id`, noFiles));
+      if (typeof id === "string") return stored("image", id);
       return typeof part.image_url === "string"
         ? Effect.succeed({ type: "image_url", image_url: { url: part.image_url } })
         : Effect.fail(invalid(`${param}.image_url`, "Expected an image as a data: URL in base64"));
     case "input_file":
-      if (typeof part.file_id === "string") return Effect.fail(invalid(`${param}.file_id`, noFiles));
+      if (typeof id === "string") return stored("file", id);
       if (typeof part.file_url === "string") {
         return Effect.fail(invalid(`${param}.file_url`, "This server fetches no URLs: send the file as base64"));
       }
@@ -134,11 +136,18 @@ const userPart = (part: Part, param: string): Effect.Effect<UserContent, Invalid
 const fileTextMax = 256 * 1024;
 
 /** A message without files: what is text among them is said in words, because nothing here could open the rest. */
-const withFilesInWords = (message: UserMessage, param: string): Effect.Effect<UserMessage, InvalidRequest> =>
+const withFilesInWords = (
+  message: UserMessage,
+  param: string,
+  named: NamedFiles | undefined,
+): Effect.Effect<UserMessage, NamedFileError> =>
   Effect.gen(function* () {
     const texts: Array<string> = [];
-    for (const { kind, path, content } of message.attachments ?? []) {
-      if (kind === "image" || content === undefined) continue;
+    for (const { kind, path, content: sent, stored } of message.attachments ?? []) {
+      if (kind === "image") continue;
+      const content = sent ??
+        (stored && named && (yield* named.content(yield* named.find(stored.id, param), param)));
+      if (content === undefined) continue;
       const text = yield* Effect.try({
         try: () => new TextDecoder("utf-8", { fatal: true }).decode(content),
         catch: () => invalid(param, "Only text files are read here: send this file's text"),
@@ -154,13 +163,13 @@ const withFilesInWords = (message: UserMessage, param: string): Effect.Effect<Us
 const readUser = Effect.fnUntraced(function* (
   content: Content,
   param: string,
-  { bytesMax, keepsFiles }: InputOptions,
+  { keepsFiles, ...files }: InputOptions,
 ) {
   const parts = typeof content === "string"
     ? content
     : yield* Effect.forEach(content, (part, index) => userPart(part, `${param}.${index}`));
-  const message = yield* readUserMessage(parts, param, bytesMax);
-  return keepsFiles ? message : yield* withFilesInWords(message, param);
+  const message = yield* readUserMessage(parts, param, files);
+  return keepsFiles ? message : yield* withFilesInWords(message, param, files.named);
 });
 
 const callOf = (item: Item): AssistantPart => ({
@@ -216,6 +225,8 @@ export interface InputOptions {
   readonly bytesMax: number;
   /** There is a place in which its files can be put. */
   readonly keepsFiles: boolean;
+  /** The files of `/v1/files` that it may name; absent, none is. */
+  readonly named?: NamedFiles;
   /** What its items of thoughts carry, by their place. */
   readonly thoughts?: ReadonlyMap<number, Thoughts>;
 }
@@ -232,7 +243,7 @@ export const itemsOf = (input: string | ReadonlyArray<JsonObject>): ReadonlyArra
 export const readInput = Effect.fnUntraced(function* (
   items: ReadonlyArray<JsonObject>,
   options: InputOptions,
-): Effect.fn.Return<Input, InvalidRequest> {
+): Effect.fn.Return<Input, NamedFileError> {
   const messages: Array<Message> = [];
   const instructions: Array<string> = [];
   const tools: Array<JsonObject> = [];
