@@ -85,9 +85,9 @@ const refused: ReadonlyArray<readonly [unknown, number, string | null, string]> 
   ],
   [
     { messages: [{ role: "user", content: [{ type: "file", file: { file_id: "file-1" } }] }] },
-    400,
+    404,
     "messages.0.content.0.file.file_id",
-    "invalid_value",
+    null,
   ],
 ];
 

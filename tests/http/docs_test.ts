@@ -63,7 +63,10 @@ const requestOf = (command: string): Request => {
     }),
   );
   const form = new FormData();
-  for (const field of after("-F")) form.set("file", new File(["a,b"], field.replace("file=@", "")));
+  for (const field of after("-F")) {
+    const [name = "", value = ""] = field.split("=");
+    form.set(name, value.startsWith("@") ? new File(["a,b"], value.slice(1)) : value);
+  }
   const body = after("-d")[0] ?? (after("-F").length > 0 ? form : undefined);
   const method = after("-X")[0] ?? (body === undefined ? "GET" : "POST");
   return new Request(words[1] ?? "", { method, headers, ...(body === undefined ? {} : { body }) });
@@ -78,8 +81,9 @@ for (const { path, method, operation } of operations) {
       const shown = sample("http://localhost:8000", path, method, operation);
       // What must name a model shows the one that is always there; here it is the script.
       const response = await app.send(requestOf(shown.replace("caisson-offline", Scripted.scriptedModel)));
-      // What a path names by a word of the reader is not there.
-      assert.equal(response.status, path.includes("{") ? 404 : 200, await response.text());
+      // What a path names by a word of the reader is not there, and what is no connection cannot become one.
+      const status = path.includes("{") ? 404 : "101" in operation.responses ? 426 : 200;
+      assert.equal(response.status, status, await response.text());
     }));
 }
 

@@ -126,7 +126,7 @@ Deno.test("a file of the workspace is attached by its id, by its owner only, and
     const { id, path } = await uploaded.json();
     const content = [{ type: "text", text: "look" }, { type: "file", file: { file_id: id } }];
     const refused = await app.chat({ messages: [{ role: "user", content }] }, { "x-user-id": "eve" });
-    assert.equal(refused.status, 400);
+    assert.equal(refused.status, 404);
     assert.equal((await refused.json()).error.param, "messages.0.content.1.file.file_id");
     const headers = { ...ada, "x-session-id": "s" };
     assert.equal((await app.chat({ messages: [{ role: "user", content }] }, headers)).status, 200);

@@ -56,13 +56,16 @@ const ofNamedUsers: ReadonlySet<string> = new Set(["runs.createPreview"]);
 export const sample = (base: string, path: string, method: string, operation: Operation): string => {
   const url = `${base}${path.split(/[{}]/).map((part, index) => index % 2 === 1 ? part.toUpperCase() : part).join("")}`;
   const json = operation.requestBody?.content["application/json"]?.example;
-  const isForm = operation.requestBody?.content["multipart/form-data"] !== undefined;
+  const form = operation.requestBody?.content["multipart/form-data"];
+  const isForm = form !== undefined;
+  const fields = typeof form?.example === "object" && form.example !== null ? Object.entries(form.example) : [];
   return [
     `curl ${shellQuoted(isForm || ofNamedUsers.has(operation.operationId) ? `${url}?user=ada` : url)}`,
     // curl asks with GET, and with POST when there is something to send.
     ...(method === "DELETE" || (method === "POST" && json === undefined && !isForm) ? [`-X ${method}`] : []),
     ...(isOpen(operation) ? [] : [`-H "Authorization: Bearer $CAISSON_API_KEY"`]),
     ...(json === undefined ? [] : [`-H 'content-type: application/json'`, `-d ${shellQuoted(JSON.stringify(json))}`]),
+    ...fields.map(([name, value]) => `-F ${name}=${value}`),
     ...(isForm ? ["-F file=@sales.csv"] : []),
   ].join(" \\\n  ");
 };

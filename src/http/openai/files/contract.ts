@@ -28,6 +28,7 @@ const describeForm = (operation: Record<string, unknown>): Record<string, unknow
             "expires_after[seconds]": { type: "integer" },
           },
         },
+        example: { purpose: "user_data" },
       },
     },
   },
