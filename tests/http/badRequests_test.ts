@@ -7,7 +7,7 @@ const messages = [{ role: "user", content: "hi" }];
 const png = "data:image/png;base64,iVBORw0KGgo=";
 
 /** A body, the status, the `param` and the `code` it is answered with. */
-const refused: ReadonlyArray<readonly [unknown, number, string | null, string]> = [
+const refused: ReadonlyArray<readonly [unknown, number, string | null, string | null]> = [
   ["{", 400, null, "invalid_json"],
   ["", 400, null, "invalid_json"],
   ["[]", 400, null, "invalid_type"],

@@ -52,6 +52,7 @@ const chat: Readonly<Record<string, Json>> = {
   "messages[user].content[file].file": { file_data: "YSxi", filename: "a.csv" },
   "messages[user].content[file].file.file_data": "YyxkCg==",
   "messages[user].content[file].file.filename": "b.csv",
+  "messages[user].content[file].file.file_id": "{upload}",
   "messages[assistant]": [{ role: "assistant", content: "Hm" }],
   "messages[assistant].tool_calls": [chatCall],
   "messages[assistant].tool_calls[function]": [chatCall],
@@ -85,6 +86,8 @@ const responses: Readonly<Record<string, Json>> = {
   "input[message].content[input_file]": [{ type: "input_file", file_data: "YSxi", filename: "a.csv" }],
   "input[message].content[input_file].file_data": "YyxkCg==",
   "input[message].content[input_file].filename": "b.csv",
+  "input[message].content[input_file].file_id": "{upload}",
+  "input[message].content[input_image].file_id": "{picture}",
   "input[function_call]": [call],
   "input[function_call].arguments": '{"a":1}',
   "input[function_call].call_id": "call_1",
@@ -173,6 +176,8 @@ export const hasOwnSample = (operation: string, path: string): boolean => path i
 const besides: ReadonlyArray<readonly [operation: string, path: RegExp, body: JsonObject]> = [
   ["chat.completions.create", /^stream_options/, { stream: true }],
   ["chat.completions.create", /^(tool_choice|parallel_tool_calls)/, { tools: [chatTool] }],
+  // Each chat is of a user of its own, files are of the one that sent them.
+  ["chat.completions.create", /\.file_id$/, { user: "ledger" }],
   ["responses.create", /^(stream_options)/, { stream: true }],
   ["responses.create", /^(tool_choice\b|parallel_tool_calls)/, { tools: [functionTool] }],
   ["responses.create", /^tool_choice\[custom\]/, { tools: [customTool] }],

@@ -39,6 +39,8 @@ export interface Known {
   readonly file: string;
   /** A file of no container. */
   readonly upload: string;
+  /** One that is an image. */
+  readonly picture: string;
   /** Another container. */
   readonly other: string;
 }
@@ -144,6 +146,9 @@ export const makeWorld = async (takes?: ModelInfo["takes"]): Promise<World> => {
   const upload = new FormData();
   upload.set("purpose", "user_data");
   upload.set("file", new File(["a,b"], "a.csv"));
+  const picture = new FormData();
+  picture.set("purpose", "vision");
+  picture.set("file", new File([Uint8Array.fromBase64("iVBORw0KGgoAAAAA")], "a.png"));
   const { text: told } = await send("POST", "/responses", { input });
   const { id: response, output } = JSON.parse(told);
   const { text: items } = await send("GET", `/responses/${response}/input_items`, undefined);
@@ -158,6 +163,7 @@ export const makeWorld = async (takes?: ModelInfo["takes"]): Promise<World> => {
       items: [{ role: "user", content: "Hi" }, { role: "user", content: "Bye" }],
     }),
     file: await made(`/containers/${container}/files`, form),
+    picture: await made("/files", picture),
     upload: await made("/files", upload),
     other: await made("/containers", { name: "other" }),
   };
