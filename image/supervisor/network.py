@@ -17,6 +17,8 @@ import wire
 
 # Bytes on their way in one direction of a stream: enough for the speed of a link that answers in milliseconds.
 WINDOW_BYTES = 4 * wire.PIECE_BYTES
+# Bytes after which credit is given: the server lets no stream have fewer on their way.
+CREDIT_BYTES = wire.PIECE_BYTES
 # At once, of those that are dialled as of those that programs open; each holds at most two windows of memory.
 STREAMS_MAX = 32
 # Connections that wait in the kernel while there are as many streams as there may be.
@@ -243,7 +245,7 @@ class Network:
             if not stream.queue and not stream.is_shut:
                 stream.is_shut = True
                 stream.sock.shutdown(_socket.SHUT_WR)
-        elif stream.taken >= WINDOW_BYTES // 2:
+        elif stream.taken >= CREDIT_BYTES:
             self.outbox.send(wire.TELL_NET_CREDIT, stream.id, stream.taken.to_bytes(4, "big"))
             stream.taken = 0
 

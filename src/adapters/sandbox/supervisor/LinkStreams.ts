@@ -12,9 +12,9 @@ import { Ask, decodeCount, encodeCredit, encodeDial, pieceBytes, streamWindowByt
 
 /**
  * Bytes that each of several busy streams may have on their way: what a command asks comes behind all of it. Not less,
- * for the supervisor gives credit in halves of a window.
+ * for the supervisor gives credit for a piece.
  */
-const sharedWindowBytes = streamWindowBytes / 2;
+const sharedWindowBytes = pieceBytes;
 /** At once for one sandbox, of either origin: with a window each, at most 8 MiB that nobody has read. */
 const streamsMax = 32;
 /** Openings by programs that count at once; the supervisor lets 64 pass, and a held-up link brings more together. */

@@ -87,7 +87,7 @@ it.effect("write waits for credit and sends no byte beyond it", () =>
     assert.equal(bytes(), streamWindowBytes + 1);
   }));
 
-it.effect("streams that send at once have half a window each on its way, and a whole one alone", () =>
+it.effect("streams that send at once have a piece each on its way, and a whole window alone", () =>
   Effect.gen(function* () {
     const { link, say, sent, stream } = yield* dialled;
     const dialling = yield* Effect.forkChild(link.dial(80));
@@ -100,9 +100,9 @@ it.effect("streams that send at once have half a window each on its way, and a w
     const writing = yield* Effect.forkChild(stream.write(window));
     yield* Effect.forkChild(Effect.ignore(other.write(window)));
     for (let turn = 0; turn < 50; turn++) yield* Effect.yieldNow;
-    assert.deepEqual([bytesOn(2), bytesOn(4)], [streamWindowBytes / 2, streamWindowBytes / 2]);
+    assert.deepEqual([bytesOn(2), bytesOn(4)], [pieceBytes, pieceBytes]);
     say(frame(Tell.netReset, 4));
-    say(frame(Tell.netCredit, 2, encodeCredit(streamWindowBytes / 2)));
+    say(frame(Tell.netCredit, 2, encodeCredit(pieceBytes)));
     for (let turn = 0; turn < 50; turn++) yield* Effect.yieldNow;
     assert.equal(bytesOn(2), streamWindowBytes);
     yield* Fiber.join(writing);
