@@ -190,18 +190,9 @@ export const claims: ReadonlyArray<Claim> = [
     test: ["tests/http/files_test.ts", "a form that is wrong is refused by its field and leaves nothing"],
   },
   {
-    operation: chat,
-    path: /content\[file\]\.file\.file_id$/,
-    how: "put into the workspace, as a file that is sent along",
-    test: [
-      "tests/http/fileIds_test.ts",
-      "a file that a chat message names is put into the workspace once, as one that is sent along",
-    ],
-  },
-  {
     operation: create,
-    path: /content\[input_(?:file|image)\]\.file_id$/,
-    how: "put into the container, an image shown as well; without hosted tools read as text",
+    path: /content\[input_file\]\.file_id$/,
+    how: "put into the container; without hosted tools read as text",
     test: [
       "tests/http/fileIds_test.ts",
       "a file that a response's input names is put into its container, and an image is shown as well",
