@@ -223,6 +223,7 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/http/openai/notApplied.ts others": "looks through an object's fields, as a chat request's keys below",
   "src/http/openai/responses/socket/frames.ts readFrame": "tried as a decoder below",
   "src/http/openai/containers/network.ts readNetwork": "reads names of bounded number by parseEgressRule, tried here",
+  "src/http/openai/containers/wish.ts wishedFiles": "looks a bounded number of ids up in a store",
   "src/http/openai/containers/wish.ts readWish": "compares words with a few of ours",
   "src/runs/unnamedOwners.ts conversationNamed": "an operator's own command",
   "src/services/Tracing.ts traced": "names of spans are ours",
