@@ -124,6 +124,25 @@ for await (const event of await client.responses.retrieve(place.id, { stream: tr
 }
 report("code interpreter, background, left and resumed", rest);
 
+// A file that is sent once, and what becomes of it where requests name it.
+const own = client.withOptions({ defaultHeaders: { "x-user-id": "ada" } });
+const table = "a,b\n1,2\n";
+const upload = await own.files.create({ file: await toFile(new Blob([table]), "table.csv"), purpose: "user_data" });
+if (await (await own.files.content(upload.id)).text() !== table) throw new Error("another content");
+if ((await own.files.retrieve(upload.id)).bytes !== table.length) throw new Error("another size");
+const listed = [];
+for await (const { id } of own.files.list({ limit: 1 })) listed.push(id);
+if (!listed.includes(upload.id)) throw new Error(`files: ${listed.join(" ")}`);
+const filled = { type: "code_interpreter" as const, container: { type: "auto" as const, file_ids: [upload.id] } };
+const named = [{ type: "input_text" as const, text: compute }, { type: "input_file" as const, file_id: upload.id }];
+const worked = await own.responses.create({ model, input: [{ role: "user", content: named }], tools: [filled] });
+const [call] = worked.output.flatMap((item) => item.type === "code_interpreter_call" ? [item] : []);
+const paths = [];
+for await (const { path } of own.containers.files.list(call?.container_id ?? "")) paths.push(path);
+if (!paths.includes("/mnt/data/table.csv")) throw new Error(`files: ${paths.join(" ")}`);
+if (!paths.some((path) => /^\/mnt\/data\/uploads\/.*table\.csv$/.test(path))) throw new Error(paths.join(" "));
+if (!(await own.files.delete(upload.id)).deleted) throw new Error("not deleted");
+
 const shell = { type: "shell" as const, environment: { type: "container_auto" as const } };
 report("shell, create", (await client.responses.create({ model, input: useShell, tools: [shell] })).output_text);
 const typed = client.responses.stream({ model, input: useShell, tools: [shell] });

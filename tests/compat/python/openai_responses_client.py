@@ -102,6 +102,20 @@ with client.responses.retrieve(
         "".join(event.delta for event in resumed if event.type == "response.output_text.delta"),
     )
 
+# A file that is sent once, and what becomes of it where requests name it.
+own = client.with_options(default_headers={"x-user-id": "ada"})
+upload = own.files.create(file=("table.csv", b"a,b\n1,2\n"), purpose="user_data")
+assert own.files.content(upload.id).read() == b"a,b\n1,2\n"
+assert own.files.retrieve(upload.id).bytes == 8
+assert upload.id in [file.id for file in own.files.list(limit=1)]
+filled = {"type": "code_interpreter", "container": {"type": "auto", "file_ids": [upload.id]}}
+named = [{"type": "input_text", "text": COMPUTE}, {"type": "input_file", "file_id": upload.id}]
+worked = own.responses.create(model=MODEL, input=[{"role": "user", "content": named}], tools=[filled])
+call = next(item for item in worked.output if item.type == "code_interpreter_call")
+paths = {file.path for file in own.containers.files.list(call.container_id)}
+assert "/mnt/data/table.csv" in paths, paths
+assert own.files.delete(upload.id).deleted
+
 shell = {"type": "shell", "environment": {"type": "container_auto"}}
 report("shell, create", client.responses.create(model=MODEL, input=USE_SHELL, tools=[shell]).output_text)
 client.containers.delete(container.id)
