@@ -255,7 +255,7 @@ test("the panel tells what the sandbox uses and runs; a job is read and ended th
       await shows(page, "96.0 MB of 512.0 MB");
       await shows(page, "3.0 MB");
       await shows(page, "pytest -q");
-      await page.locator(".jobs summary").click();
+      await page.locator(".jobs button[aria-expanded]").click();
       await shows(page, "serving <b>all</b>");
       assert.deepEqual(await violationsOf(page), [], "the panel");
       await page.click("[aria-label^='End the job']");

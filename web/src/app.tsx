@@ -9,7 +9,7 @@ import { Sidebar } from "./sidebar.tsx";
 import { SignIn } from "./signIn.tsx";
 import { here, open, running, stop, title } from "./state/conversation.ts";
 import { drawer, offline, panel, preview, said, signedOut } from "./state/page.ts";
-import { visible } from "./text/format.ts";
+import { plainTitle } from "./text/format.ts";
 import { Thread } from "./thread/Thread.tsx";
 import { Panel } from "./workspace/Panel.tsx";
 
@@ -58,10 +58,10 @@ const skip = (event: Event) => {
 
 /** The whole page. */
 export const App = () => {
-  const name = here.value === "" ? "New conversation" : visible(title.value ?? "Conversation");
+  const name = here.value === "" ? "New conversation" : plainTitle(title.value ?? "Conversation");
   useSignalEffect(() => {
     const shown = title.value;
-    document.title = here.value === "" || shown === undefined ? "Caisson" : `${visible(shown)} · Caisson`;
+    document.title = here.value === "" || shown === undefined ? "Caisson" : `${plainTitle(shown)} · Caisson`;
   });
   useEffect(() => {
     addEventListener("keydown", onKey);

@@ -6,7 +6,7 @@ import { Icon, IconButton } from "./parts/Icon.tsx";
 import { here, open, remove } from "./state/conversation.ts";
 import { hasMore, list, listError, loadMore, query, refreshList, rename } from "./state/conversations.ts";
 import { health, offline, panel, sandbox, settingsOpen, usage } from "./state/page.ts";
-import { count, dayGroup, money, visible } from "./text/format.ts";
+import { count, dayGroup, money, plainTitle } from "./text/format.ts";
 import type { SessionOut } from "./wire.ts";
 
 const Mark = () => (
@@ -32,7 +32,7 @@ const askToRemove = (id: string, title: string) =>
 
 const Row = ({ item }: { readonly item: SessionOut }) => {
   const isEditing = useSignal(false);
-  const title = visible(item.title ?? "Conversation");
+  const title = plainTitle(item.title ?? "Conversation");
   const isHere = item.id === here.value;
   if (isEditing.value) {
     return (

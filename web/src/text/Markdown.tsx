@@ -79,11 +79,16 @@ const Table = ({ table, depth }: { readonly table: Tokens.Table; readonly depth:
   <div class="table" tabIndex={0}>
     <table>
       <thead>
-        <tr>{table.header.map((cell, index) => <th key={index}>{inline(cell.tokens, depth)}</th>)}</tr>
+        <tr>
+          {table.header.map((cell, index) => <th key={index} class={cell.align ?? ""}>{inline(cell.tokens, depth)}
+          </th>)}
+        </tr>
       </thead>
       <tbody>
         {table.rows.map((row, index) => (
-          <tr key={index}>{row.map((cell, at) => <td key={at}>{inline(cell.tokens, depth)}</td>)}</tr>
+          <tr key={index}>
+            {row.map((cell, at) => <td key={at} class={cell.align ?? ""}>{inline(cell.tokens, depth)}</td>)}
+          </tr>
         ))}
       </tbody>
     </table>

@@ -27,6 +27,10 @@ export const clock = (ms: number): string => {
     : `${at.toLocaleDateString([], { day: "numeric", month: "short" })}, ${time}`;
 };
 
+/** A day such as 2026-01-31, shortly. */
+export const dayName = (day: string): string =>
+  new Date(`${day}T00:00:00Z`).toLocaleDateString([], { day: "numeric", month: "short", timeZone: "UTC" });
+
 /** A count of tokens. */
 export const count = (of: number): string =>
   of < 1000 ? String(of) : of < 100_000 ? `${(of / 1000).toFixed(1)}k` : `${Math.round(of / 1000)}k`;
@@ -49,11 +53,14 @@ const deceiving = /[\u0000-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2060-\u2069\u
 /** A name as it is, with what would hide or reorder it made visible. */
 export const visible = (name: string): string => name.replace(deceiving, "\ufffd");
 
+/** A title without the marks of Markdown, which nothing draws there. */
+export const plainTitle = (title: string): string => visible(title).replace(/`|\*\*|^#{1,6} /g, "");
+
 const titleCharactersMax = 70;
 
 /** The first words of a message as a title. */
 export const titleOf = (text: string): string => {
-  const line = visible(text.slice(0, 500).split("\n").find((part) => part.trim() !== "") ?? "").trim();
+  const line = plainTitle(text.slice(0, 500).split("\n").find((part) => part.trim() !== "")?.trim() ?? "").trim();
   const characters = [...line];
   return characters.length <= titleCharactersMax ? line : `${characters.slice(0, titleCharactersMax - 1).join("")}…`;
 };

@@ -3,7 +3,7 @@ import { Copy } from "../parts/Copy.tsx";
 import { Icon } from "../parts/Icon.tsx";
 import { ask, here, running } from "../state/conversation.ts";
 import { offers } from "../state/page.ts";
-import { type RunView, type TextPart, tokensOf } from "../state/run.ts";
+import { type Part, type RunView, type TextPart, tokensOf } from "../state/run.ts";
 import { count, duration, money } from "../text/format.ts";
 import { Markdown } from "../text/Markdown.tsx";
 import { Diff } from "../workspace/Diff.tsx";
@@ -38,6 +38,10 @@ const Waiting = () => (
   </p>
 );
 
+/** Whether nothing else shows that something goes on: no text grows, and no command runs. */
+const isWaiting = (last: Part | undefined): boolean =>
+  last === undefined || last.kind === "thought" || (last.kind === "step" && last.end.value !== undefined);
+
 const again = (run: RunView) => void ask(run.text, [], run.parent);
 
 const Notices = ({ run }: { readonly run: RunView }) => {
@@ -70,7 +74,7 @@ const Foot = ({ run }: { readonly run: RunView }) => {
   ];
   return (
     <div class="foot">
-      <Copy text={() => answerOf(run)} />
+      {answerOf(run) !== "" && <Copy text={() => answerOf(run)} />}
       <button type="button" class="copy" disabled={running.value} onClick={() => again(run)}>
         <Icon name="redo" size={14} />
         Again
@@ -96,7 +100,7 @@ export const Turn = ({ run, number }: { readonly run: RunView; readonly number: 
             ? <Thought key={part.key} part={part} />
             : <Say key={part.key} part={part} />
         )}
-        {isRunning && parts.at(-1)?.kind !== "text" && <Waiting />}
+        {isRunning && isWaiting(parts.at(-1)) && <Waiting />}
         <Files files={run.files.value} />
         <Notices run={run} />
         {!isRunning && turn !== undefined && offers("diff") && parts.some(({ kind }) => kind === "step") && (

@@ -79,23 +79,25 @@ const Job = ({ job }: { readonly job: JobOut }) => {
     }).then(refreshSandbox);
   return (
     <li>
-      <details
-        onToggle={(event) => {
-          isOpen.value = event.currentTarget.open;
-        }}
-      >
-        <summary>
+      <div class="job-head">
+        <button
+          type="button"
+          aria-expanded={isOpen.value}
+          onClick={() => {
+            isOpen.value = !isOpen.value;
+          }}
+        >
           <span class={`lamp ${isRunning ? "busy" : ""}`} />
           <code>{visible(job.command.split("\n")[0] ?? "")}</code>
           <span class="quiet tabular">{wordsOf(job)}</span>
-        </summary>
-        {isOpen.value && <Output job={job} />}
-      </details>
-      {isRunning && (
-        <button type="button" class="plain" aria-label={`End the job ${visible(job.command)}`} onClick={end}>
-          End
         </button>
-      )}
+        {isRunning && (
+          <button type="button" class="copy" aria-label={`End the job ${visible(job.command)}`} onClick={end}>
+            End
+          </button>
+        )}
+      </div>
+      {isOpen.value && <Output job={job} />}
       {error.value !== undefined && <p class="notice bad" role="alert">{error.value}</p>}
     </li>
   );

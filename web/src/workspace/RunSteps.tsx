@@ -75,9 +75,9 @@ export const Egress = ({ egress }: { readonly egress: ReadonlyArray<EgressOut> }
 );
 
 const Detail = ({ run }: { readonly run: RunDetail }) => {
+  // What comes after the last step, such as looking for files, is no step.
   const totalMs = Math.max(
     1,
-    run.duration_ms ?? 0,
     ...run.timeline.map((step) => step.started_ms + (step.duration_ms ?? 0)),
   );
   const egress = run.egress ?? [];

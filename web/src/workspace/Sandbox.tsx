@@ -17,22 +17,37 @@ const stateWords: Readonly<Record<NonNullable<SandboxOut["state"]>, string>> = {
   busy: "working",
 };
 
+const barUnits = 1000;
+/** The part of what there may be from which on it is nearly used up. */
+const nearlyFull = .9;
+
 const Measure = ({ name, measure }: { readonly name: string; readonly measure: MeasureOut | null | undefined }) => {
   if (measure === null || measure === undefined) return null;
   const { used_bytes: used, max_bytes: most } = measure;
   return (
-    <p class="measure">
+    <div class="measure">
       <span>{name}</span>
-      {most !== null && (
-        <meter
-          min={0}
-          max={most}
-          value={Math.min(used, most)}
-          aria-label={`${name} ${bytes(used)} of ${bytes(most)}`}
-        />
-      )}
       <span class="quiet tabular">{bytes(used)}{most !== null && ` of ${bytes(most)}`}</span>
-    </p>
+      {most !== null && (
+        <svg
+          viewBox={`0 0 ${barUnits} 6`}
+          preserveAspectRatio="none"
+          role="meter"
+          aria-valuemin={0}
+          aria-valuemax={most}
+          aria-valuenow={Math.min(used, most)}
+          aria-label={name}
+          aria-valuetext={`${bytes(used)} of ${bytes(most)}`}
+        >
+          <rect class="room" width={barUnits} height="6" />
+          <rect
+            class={used > most * nearlyFull ? "full" : "held"}
+            width={barUnits * Math.min(1, used / most)}
+            height="6"
+          />
+        </svg>
+      )}
+    </div>
   );
 };
 
@@ -42,7 +57,7 @@ const Commands = ({ commands }: { readonly commands: ReadonlyArray<CommandOut> }
       <h3>Running now</h3>
       <ul class="jobs">
         {commands.map(({ kind, command, started_at_ms: startedMs }) => (
-          <li key={`${startedMs} ${command}`}>
+          <li key={`${startedMs} ${command}`} class="job-head">
             <span class="lamp busy" />
             <code>{visible(command.split("\n")[0] ?? "")}</code>
             <span class="quiet tabular">
@@ -119,7 +134,7 @@ export const SandboxPanel = () => {
   const state = sandbox.value;
   return (
     <div class="sandbox">
-      <h2>Sandbox</h2>
+      <h2 class="sr">Sandbox</h2>
       {service !== undefined && (
         <>
           <p>

@@ -1,6 +1,6 @@
 /** What was used in the last thirty days: in all, day by day, and by model. */
 import { usage } from "../state/page.ts";
-import { count, money } from "../text/format.ts";
+import { count, dayName, money } from "../text/format.ts";
 import type { UsageDay } from "../wire.ts";
 
 /** A sum of days. */
@@ -100,7 +100,7 @@ export const UsagePanel = () => {
   if (report === undefined || report.data.length === 0) {
     return <p class="empty quiet">Nothing was used yet. Runs, tokens and cost of the last 30 days appear here.</p>;
   }
-  const days = summedBy(report.data, ({ day }) => day);
+  const days = summedBy(report.data, ({ day }) => dayName(day));
   const models = summedBy(report.data, ({ model }) => model).toSorted((a, b) => b.tokens - a.tokens);
   const facts = [
     ["Runs", String(report.total.runs)],
