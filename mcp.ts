@@ -1,6 +1,7 @@
 /**
  * The MCP server as a process: `deno task mcp` over HTTP, `deno task mcp --stdio` for clients that start it.
  */
+import "./src/plainFibers.ts";
 import { Effect, Layer, Logger } from "effect";
 import { mcpHttp, mcpStdio, settings } from "./src/app.ts";
 import { explained, givesBackPermissions } from "./src/boot.ts";

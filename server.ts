@@ -1,6 +1,7 @@
 /**
  * The agent API as a process: `deno task serve`; `--mcp` opens the MCP server beside it.
  */
+import "./src/plainFibers.ts";
 import { Layer } from "effect";
 import { agentApi, bothDoors, settings } from "./src/app.ts";
 import { explained, givesBackPermissions } from "./src/boot.ts";

@@ -6,6 +6,7 @@
  * `NAME URL [KEYS]`: NAME is `node`, `deno`, `gemini`, `openai` or `anthropic`, URL the loopback provider, KEYS what ours admits. They print
  * their port and answer a line on stdin with what they use, after a collection when the line is `memory`.
  */
+import "../src/plainFibers.ts";
 import { Buffer } from "node:buffer";
 import { Agent, createServer, request as httpRequest } from "node:http";
 import process from "node:process";
