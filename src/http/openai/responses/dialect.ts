@@ -23,6 +23,9 @@ export interface ResponseEvent extends JsonObject {
   readonly sequence_number: number;
 }
 
+/** The type of a piece of an answer. */
+export const textDelta = "response.output_text.delta";
+
 /** An item that is being told: what it is in the end, and how it ends. */
 interface Open {
   readonly id: string;
@@ -129,7 +132,11 @@ export class ResponseDialect {
   step(event: AgentEvent): ReadonlyArray<ResponseEvent> {
     if (event._tag === "RunStarted") this.#container = event.container ?? "";
     if (event._tag === "ReasoningDelta" && this.#seal !== undefined) this.#thoughts.think(event);
-    return this.#step(event).flatMap((told): ReadonlyArray<ResponseEvent> => {
+    const all = this.#step(event);
+    const [first] = all;
+    // Nearly everything is a piece of a text, and nothing but a piece.
+    if (first?._tag === "ItemDelta" && all.length === 1) return [this.#delta(first.text)];
+    return all.flatMap((told): ReadonlyArray<ResponseEvent> => {
       switch (told._tag) {
         case "ItemOpened":
           return [...this.#settled(), ...this.#carried(told.item), ...this.#opened(told.item)];
@@ -272,7 +279,7 @@ export class ResponseDialect {
     const sequence_number = this.#number++;
     return kind === "Text"
       ? {
-        type: "response.output_text.delta",
+        type: textDelta,
         sequence_number,
         item_id: id,
         output_index: outputIndex,

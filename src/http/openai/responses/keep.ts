@@ -2,7 +2,7 @@
  * Keeping a response: what its run says is gathered on the way, and what it came to is kept before anybody hears its
  * end, so that a client can go on from it at once.
  */
-import { Cause, Clock, Duration, Effect, Exit, Schedule, Schema, Stream } from "effect";
+import { Array as Arr, Cause, Clock, Duration, Effect, Exit, Schedule, Schema, Stream } from "effect";
 import type { AgentEvent } from "../../../domain/AgentEvent.ts";
 import type { OwnerKey } from "../../../domain/Owner.ts";
 import { InternalError, RunCancelled, type RunError, ShuttingDown } from "../../../runs/RunError.ts";
@@ -152,23 +152,17 @@ export const keeping =
           Effect.forkScoped,
         );
       }
-      const heard = (batch: ReadonlyArray<AgentEvent>) => {
-        const timed = batch.map((event): AgentEvent =>
-          event._tag === "RunFinished" ? { ...event, atMs: clock.currentTimeMillisUnsafe() - startedAtMs } : event
-        );
-        for (const event of timed) {
-          characters += charactersOf(event);
-          said.push(event);
-        }
-        return timed;
-      };
+      const timed = (event: AgentEvent): AgentEvent =>
+        event._tag === "RunFinished" ? { ...event, atMs: clock.currentTimeMillisUnsafe() - startedAtMs } : event;
       return events.pipe(
         Stream.mapArrayEffect((batch) => {
-          const [first, ...rest] = heard(batch);
-          const passed = [first ?? batch[0], ...rest] as const;
-          return passed.some(({ _tag }) => _tag === "RunFinished")
-            ? Effect.as(put(), [...passed] as const)
-            : Effect.succeed([...passed] as const);
+          const isLast = batch.some(({ _tag }) => _tag === "RunFinished");
+          const heard = isLast ? Arr.map(batch, timed) : batch;
+          for (const event of heard) {
+            characters += charactersOf(event);
+            said.push(event);
+          }
+          return isLast ? Effect.as(put(), heard) : Effect.succeed(heard);
         }),
         Stream.onExit((exit) =>
           kept || Exit.isSuccess(exit) || (said.length === 0 && !background)

@@ -9,7 +9,7 @@ import type { Tick } from "../../../runs/RunLog.ts";
 import { keepAliveFrame, sse } from "../../../web/sse.ts";
 import { keyOf } from "../../frame/errorTable.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
-import type { ResponseDialect, ResponseEvent } from "./dialect.ts";
+import { type ResponseDialect, type ResponseEvent, textDelta } from "./dialect.ts";
 import { tellError } from "./keep.ts";
 
 /**
@@ -18,11 +18,24 @@ import { tellError } from "./keep.ts";
  */
 export const silenceMax = Duration.minutes(1);
 
+/**
+ * An event as JSON.
+ *
+ * *Details*: most events are pieces of text, and all but the piece is known of them: writing them by hand costs a fifth.
+ */
+const jsonOf = (event: ResponseEvent): string => {
+  const { type, sequence_number: number, item_id: item, output_index: index, delta } = event;
+  return type === textDelta && typeof delta === "string"
+    ? `{"type":"${textDelta}","sequence_number":${number},"item_id":"${item}","output_index":${index},` +
+      `"content_index":0,"delta":${JSON.stringify(delta)},"logprobs":[]}`
+    : JSON.stringify(event);
+};
+
 /** Frames behind a number; the first event has the number 0. */
 export const framesAfter = (events: ReadonlyArray<ResponseEvent>, after: number): string => {
   let frames = "";
   for (const event of events) {
-    if (event.sequence_number > after) frames += `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+    if (event.sequence_number > after) frames += `event: ${event.type}\ndata: ${jsonOf(event)}\n\n`;
   }
   return frames;
 };
@@ -56,6 +69,12 @@ export const streamed = Effect.fnUntraced(function* (
     silentTicks++;
     return silentTicks % silentTicksMax === 0 ? framesAfter([dialect.waiting()], -1) : keepAliveFrame;
   };
+  /** The frames of what is heard together, which are written together. */
+  const framesOf = (heard: ReadonlyArray<AgentEvent | Tick>): string => {
+    let frames = "";
+    for (const event of heard) frames += frameOf(event);
+    return frames;
+  };
   const failed = (error: RunError): string => {
     notes.outcome = error._tag;
     notes.error = keyOf(error);
@@ -72,7 +91,7 @@ export const streamed = Effect.fnUntraced(function* (
     Stream.concat(
       Stream.sync(() => framesAfter(dialect.begin(), after)),
       run.eventsAndTicks(every).pipe(
-        Stream.mapArray((heard) => [heard.map(frameOf).join("")]),
+        Stream.mapArray((heard) => [framesOf(heard)]),
         Stream.catchCause((cause) => Stream.fromEffect(last(cause))),
       ),
     ),
