@@ -6,11 +6,12 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { crc32, deflateSync } from "node:zlib";
-import { Effect } from "effect";
+import { Effect, Layer } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import * as Files from "../../src/adapters/usageLedger/Files.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { Job } from "../../src/domain/Job.ts";
+import { noStreams, Sandbox } from "../../src/services/Sandbox.ts";
 import { type FakeSandbox, fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
 import { ask, type Look, openPage, shows, until, violationsOf, whyNoBrowser, type Window } from "./support/browser.ts";
@@ -130,7 +131,13 @@ const working = () => {
       },
     },
   );
-  return { sandbox, letGo };
+  // There are ports to preview, and nobody listens on them.
+  const layer = Layer.effect(
+    Sandbox,
+    Effect.map(Sandbox, (inner) => Sandbox.of({ ...inner, dial: (_owner, port) => noStreams(port) })),
+  )
+    .pipe(Layer.provide(sandbox.layer));
+  return { sandbox: { ...sandbox, layer }, letGo };
 };
 
 const call = (id: string, command: string) => Scripted.toolCall(id, "execute_bash", { command });
@@ -187,7 +194,13 @@ for (const width of [1440, 390]) {
         Effect.gen(function* () {
           const { sandbox, letGo } = working();
           const usageLedger = yield* ledgerOfMonth;
-          const window = yield* openPage({ steps: steps(), sandbox, usageLedger }, look);
+          const window = yield* openPage({
+            steps: steps(),
+            sandbox,
+            usageLedger,
+            previews: true,
+            settings: { previewPort: 0 },
+          }, look);
           yield* Effect.promise(() => walk(window, look, letGo));
         }),
       { skip: whyNoBrowser() },
@@ -229,7 +242,14 @@ const walk = async (window: Window, look: Look, letGo: () => void): Promise<void
   await shows(page, "143.0 MB");
   await page.locator(".jobs button[aria-expanded]").click();
   await shows(page, "Serving HTTP");
+  await page.type("[aria-label='Port to preview']", "8000");
+  await page.keyboard.press("Enter");
+  await shows(page, "Port 8000");
   await shot("07-sandbox");
+  const link = String(await page.evaluate("document.querySelector('.job-head a').href"));
+  assert.match(link, /^http:\/\//);
+  await page.click("[aria-label='End the preview of port 8000']");
+  await until(page, "its end", async () => await page.$(".job-head a") === null);
   await panel("usage");
   await shows(page, "By model");
   await shot("08-usage");

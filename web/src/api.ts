@@ -8,6 +8,7 @@ import type {
   JobOut,
   JobOutputOut,
   Me,
+  PreviewOut,
   Restored,
   RunDetail,
   RunOut,
@@ -86,6 +87,9 @@ export const resetSandbox = () => read("/v1/sandbox/reset", { method: "POST" });
 export const jobOutput = (id: string, offset?: number) =>
   read<JobOutputOut>(`/v1/sandbox/jobs/${at(id)}${offset === undefined ? "" : `?offset=${offset}`}`);
 export const endJob = (id: string) => read<JobOut>(`/v1/sandbox/jobs/${at(id)}/kill`, { method: "POST" });
+/** Makes a link to a port of the sandbox; one that is there stays. */
+export const openPreview = (port: number) => read<PreviewOut>("/v1/sandbox/previews", jsonBody("POST", { port }));
+export const endPreview = (port: number) => read(`/v1/sandbox/previews/${port}`, { method: "DELETE" });
 export const usage = () => read<UsageReport>("/v1/usage");
 
 /** Conversations, the last used first. */

@@ -231,6 +231,13 @@ export interface JobOutputOut {
   readonly total_bytes: number;
 }
 
+/** A link to a port of the sandbox. */
+export interface PreviewOut {
+  readonly port: number;
+  readonly url: string;
+  readonly expires_at: number;
+}
+
 /** The sandbox of this user, seen without starting one. */
 export interface SandboxOut {
   readonly state: "none" | "starting" | "idle" | "busy" | null;
@@ -240,6 +247,7 @@ export interface SandboxOut {
   readonly commands?: ReadonlyArray<CommandOut>;
   readonly jobs?: ReadonlyArray<JobOut>;
   readonly egress?: ReadonlyArray<EgressOut>;
+  readonly previews?: ReadonlyArray<PreviewOut>;
 }
 
 /** Who the page speaks for. */

@@ -8,6 +8,7 @@ import { health, offers, refreshFiles, refreshSandbox, sandbox } from "../state/
 import { bytes, duration, visible } from "../text/format.ts";
 import type { CommandOut, MeasureOut, SandboxOut } from "../wire.ts";
 import { Jobs } from "./Jobs.tsx";
+import { Previews } from "./Previews.tsx";
 import { Egress } from "./RunSteps.tsx";
 
 const stateWords: Readonly<Record<NonNullable<SandboxOut["state"]>, string>> = {
@@ -152,6 +153,7 @@ export const SandboxPanel = () => {
           <Measure name="Disk" measure={state.disk} />
           <Commands commands={state.commands ?? []} />
           <Jobs jobs={state.jobs ?? []} />
+          {offers("previews") && <Previews previews={state.previews ?? []} />}
           {state.egress !== undefined && state.egress.length > 0 && (
             <>
               <h3>Network since it started</h3>
