@@ -20,7 +20,7 @@ const composed = ["ok"];
 /** Tasks of users, each with a test below. */
 const tried = ["serve", "mcp", "example", "image", "doctor", "erase", "keys", "skills", "grants", "caisson"];
 /** Tasks that write into the checkout; the gate compares what they write with what is there. */
-const writers = ["docs", "locks", "package", "web"];
+const writers = ["ledger:sdk", "docs", "locks", "package", "web"];
 
 const { tasks } = Schema.decodeUnknownSync(
   Schema.fromJsonString(Schema.Struct({ tasks: Schema.Record(Schema.String, Schema.String) })),
