@@ -9,7 +9,8 @@ import { Redis } from "effect/persistence";
 import { type ConfigurationRefused, Settings } from "../../config.ts";
 import { OwnerKey } from "../../domain/Owner.ts";
 import { type Container, ContainerStore, expiryOf } from "../../services/ContainerStore.ts";
-import { SessionsUnavailable } from "../../services/Sessions.ts";
+import type { SessionsUnavailable } from "../../services/Sessions.ts";
+import { readerOf } from "../redis/answers.ts";
 import * as RedisConnection from "../redis/RedisConnection.ts";
 import { dayMs, decodeContainer, encoded, expiredMax } from "./bounds.ts";
 
@@ -41,13 +42,7 @@ return 1
 const decodeText = Schema.decodeUnknownSync(Schema.NullOr(Schema.String));
 const decodeTexts = Schema.decodeUnknownSync(Schema.Array(Schema.String));
 
-const unavailable = (operation: string) => (cause: unknown) =>
-  new SessionsUnavailable({
-    store: "redis",
-    operation: `containers: ${operation}`,
-    detail: Schema.is(Redis.RedisError)(cause) ? String(cause.cause) : "Redis holds what is not a container",
-    cause,
-  });
+const run = readerOf({ area: "containers", held: "a container" });
 
 const make = Effect.gen(function* () {
   const redis = yield* Redis.Redis;
@@ -55,11 +50,6 @@ const make = Effect.gen(function* () {
   const keptMs = Math.ceil(responseRetentionDays * dayMs);
   const swap = redis.eval(swapScript);
 
-  const run = <A>(operation: string, answer: Effect.Effect<unknown, Redis.RedisError>, read: (answer: unknown) => A) =>
-    Effect.flatMap(
-      Effect.mapError(answer, unavailable(operation)),
-      (value) => Effect.try({ try: () => read(value), catch: unavailable(operation) }),
-    );
   const ignored = () => undefined;
 
   const find = (keeper: OwnerKey, id: string) =>

@@ -9,7 +9,7 @@ import { Redis } from "effect/persistence";
 import type { ConfigurationRefused, Settings } from "../../config.ts";
 import type { OwnerKey } from "../../domain/Owner.ts";
 import { FileStore, type FilesUsed, type StoredFile } from "../../services/FileStore.ts";
-import { SessionsUnavailable } from "../../services/Sessions.ts";
+import { readerOf } from "../redis/answers.ts";
 import * as RedisConnection from "../redis/RedisConnection.ts";
 import { decodeFile, encoded } from "./record.ts";
 
@@ -62,13 +62,7 @@ return 1
 const decodeText = Schema.decodeUnknownSync(Schema.NullOr(Schema.String));
 const decodeTexts = Schema.decodeUnknownSync(Schema.Array(Schema.String));
 
-const unavailable = (operation: string) => (cause: unknown) =>
-  new SessionsUnavailable({
-    store: "redis",
-    operation: `files: ${operation}`,
-    detail: Schema.is(Redis.RedisError)(cause) ? String(cause.cause) : "Redis holds what is not a file",
-    cause,
-  });
+const readAnswer = readerOf({ area: "files", held: "a file" });
 
 const make = Effect.gen(function* () {
   const redis = yield* Redis.Redis;
@@ -79,11 +73,10 @@ const make = Effect.gen(function* () {
     answer: (nowMs: number) => Effect.Effect<unknown, Redis.RedisError>,
     read: (answer: unknown, nowMs: number) => A,
   ) =>
-    Effect.gen(function* () {
-      const nowMs = yield* Clock.currentTimeMillis;
-      const value = yield* Effect.mapError(answer(nowMs), unavailable(operation));
-      return yield* Effect.try({ try: () => read(value, nowMs), catch: unavailable(operation) });
-    });
+    Effect.flatMap(
+      Clock.currentTimeMillis,
+      (nowMs) => readAnswer(operation, answer(nowMs), (value) => read(value, nowMs)),
+    );
 
   /** The values of a keeper's files whose time is not over. */
   const alive = <A>(

@@ -11,7 +11,7 @@ import { type ConfigurationRefused, Settings } from "../../config.ts";
 import { makeToken } from "../../domain/ids.ts";
 import type { OwnerKey } from "../../domain/Owner.ts";
 import { chainMax, ResponseStore, type StoredResponse } from "../../services/ResponseStore.ts";
-import { SessionsUnavailable } from "../../services/Sessions.ts";
+import { readerOf } from "../redis/answers.ts";
 import * as RedisConnection from "../redis/RedisConnection.ts";
 import { dayMs, decodeBody, decodeTurn, encoded } from "./bounds.ts";
 import { Chains, knownChain, type Link } from "./chains.ts";
@@ -116,13 +116,7 @@ const decodeFound = Schema.decodeUnknownSync(
   Schema.Tuple([Schema.NullOr(Schema.String), Schema.NullOr(Schema.String), Schema.NullOr(Schema.String)]),
 );
 
-const unavailable = (operation: string) => (cause: unknown) =>
-  new SessionsUnavailable({
-    store: "redis",
-    operation: `responses: ${operation}`,
-    detail: Schema.is(Redis.RedisError)(cause) ? String(cause.cause) : "Redis holds what is not a response",
-    cause,
-  });
+const run = readerOf({ area: "responses", held: "a response" });
 
 const make = Effect.gen(function* () {
   const redis = yield* Redis.Redis;
@@ -133,11 +127,6 @@ const make = Effect.gen(function* () {
   const [remove, erase] = [redis.eval(removeScript), redis.eval(eraseScript)];
 
   /** Reads an answer; both it and its reading can show that Redis does not work as it should. */
-  const run = <A>(operation: string, answer: Effect.Effect<unknown, Redis.RedisError>, read: (answer: unknown) => A) =>
-    Effect.flatMap(
-      Effect.mapError(answer, unavailable(operation)),
-      (value) => Effect.try({ try: () => read(value), catch: unavailable(operation) }),
-    );
 
   const found = (answer: unknown): Option.Option<StoredResponse> => {
     const [alive, turn, body] = decodeFound(answer);

@@ -10,7 +10,8 @@ import { type ConfigurationRefused, Settings } from "../../config.ts";
 import { makeId } from "../../domain/ids.ts";
 import type { Owner, OwnerKey } from "../../domain/Owner.ts";
 import { firstWords, type NewTurn, type Session, type SessionKey } from "../../domain/Session.ts";
-import { Sessions, type SessionsService, type SessionSummary, SessionsUnavailable } from "../../services/Sessions.ts";
+import { Sessions, type SessionsService, type SessionSummary } from "../../services/Sessions.ts";
+import { readerOf } from "../redis/answers.ts";
 import * as RedisConnection from "../redis/RedisConnection.ts";
 import {
   appendScript,
@@ -41,20 +42,7 @@ const decodeUnnamed = Schema.decodeUnknownSync(
 const decodeSecret = Schema.decodeUnknownSync(Schema.String);
 const decodeDone = Schema.decodeUnknownSync(Schema.Int);
 
-const unavailable = (operation: string) => (cause: unknown) =>
-  new SessionsUnavailable({
-    store: "redis",
-    operation,
-    detail: Schema.is(Redis.RedisError)(cause) ? String(cause.cause) : "Redis holds what is not a session",
-    cause,
-  });
-
-/** Runs a script and reads its answer; both can show that Redis does not work as it should. */
-const run = <A>(operation: string, answer: Effect.Effect<unknown, Redis.RedisError>, read: (answer: unknown) => A) =>
-  Effect.flatMap(
-    Effect.mapError(answer, unavailable(operation)),
-    (value) => Effect.try({ try: () => read(value), catch: unavailable(operation) }),
-  );
+const run = readerOf({ held: "a session" });
 
 /** The owners whom nobody named, and when each was used. */
 const unnamedIn = (redis: Redis.Redis["Service"]): Pick<SessionsService, "noteUnnamed" | "takeUnnamed"> => {

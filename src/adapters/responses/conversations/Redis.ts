@@ -6,7 +6,7 @@ import { Redis } from "effect/persistence";
 import { type ConfigurationRefused, Settings } from "../../../config.ts";
 import type { OwnerKey } from "../../../domain/Owner.ts";
 import { type ConversationEntry, ConversationStore } from "../../../services/ConversationStore.ts";
-import { SessionsUnavailable } from "../../../services/Sessions.ts";
+import { readerOf } from "../../redis/answers.ts";
 import * as RedisConnection from "../../redis/RedisConnection.ts";
 import { dayMs } from "../bounds.ts";
 import { Chains, knownChain } from "../chains.ts";
@@ -29,13 +29,7 @@ const decodeFound = Schema.decodeUnknownSync(
 const decodeVersion = Schema.decodeUnknownSync(Schema.NullOr(Schema.String));
 const decodeRead = Schema.decodeUnknownSync(Schema.Tuple([Schema.String, texts, texts, texts]));
 
-const unavailable = (operation: string) => (cause: unknown) =>
-  new SessionsUnavailable({
-    store: "redis",
-    operation: `conversations: ${operation}`,
-    detail: Schema.is(Redis.RedisError)(cause) ? String(cause.cause) : "Redis holds what is not a conversation",
-    cause,
-  });
+const run = readerOf({ area: "conversations", held: "a conversation" });
 
 const make = Effect.gen(function* () {
   const redis = yield* Redis.Redis;
@@ -47,11 +41,6 @@ const make = Effect.gen(function* () {
   const [remove, erase] = [redis.eval(removeScript), redis.eval(eraseScript)];
 
   /** Reads an answer; both it and its reading can show that Redis does not work as it should. */
-  const run = <A>(operation: string, answer: Effect.Effect<unknown, Redis.RedisError>, use: (answer: unknown) => A) =>
-    Effect.flatMap(
-      Effect.mapError(answer, unavailable(operation)),
-      (value) => Effect.try({ try: () => use(value), catch: unavailable(operation) }),
-    );
   const at = <A, E>(work: (nowMs: number) => Effect.Effect<A, E>) => Effect.flatMap(Clock.currentTimeMillis, work);
 
   const addTo = (owner: OwnerKey, id: string, entry: ConversationEntry) =>

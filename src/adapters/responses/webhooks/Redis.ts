@@ -6,8 +6,8 @@
 import { Effect, Layer, Schema } from "effect";
 import { Redis } from "effect/persistence";
 import type { ConfigurationRefused, Settings } from "../../../config.ts";
-import { SessionsUnavailable } from "../../../services/Sessions.ts";
 import { WebhookNotice, WebhookOutbox } from "../../../services/WebhookOutbox.ts";
+import { readerOf } from "../../redis/answers.ts";
 import * as RedisConnection from "../../redis/RedisConnection.ts";
 
 /** The keys of the set and the hash. */
@@ -54,13 +54,7 @@ return redis.call('ZREM', KEYS[1], ARGV[1])
 
 const decodeNotices = Schema.decodeUnknownSync(Schema.Array(Schema.fromJsonString(WebhookNotice)));
 
-const unavailable = (operation: string) => (cause: unknown) =>
-  new SessionsUnavailable({
-    store: "redis",
-    operation: `webhooks: ${operation}`,
-    detail: Schema.is(Redis.RedisError)(cause) ? String(cause.cause) : "Redis holds what is not a notice",
-    cause,
-  });
+const run = readerOf({ area: "webhooks", held: "a notice" });
 
 const make = Effect.gen(function* () {
   const redis = yield* Redis.Redis;
@@ -71,15 +65,11 @@ const make = Effect.gen(function* () {
     redis.eval(settleScript),
   ];
   const done = (operation: string, answer: Effect.Effect<unknown, Redis.RedisError>) =>
-    Effect.asVoid(Effect.mapError(answer, unavailable(operation)));
+    run(operation, answer, () => undefined);
   return WebhookOutbox.of({
     put: (notice, dueMs) => done("put", put(notice, dueMs)),
     due: (response, dueMs) => done("due", due(response, dueMs)),
-    claim: (nowMs, heldUntilMs, most) =>
-      Effect.flatMap(
-        Effect.mapError(claim(nowMs, heldUntilMs, most), unavailable("claim")),
-        (answer) => Effect.try({ try: () => decodeNotices(answer), catch: unavailable("claim") }),
-      ),
+    claim: (nowMs, heldUntilMs, most) => run("claim", claim(nowMs, heldUntilMs, most), decodeNotices),
     settle: (response) => done("settle", settle(response)),
   });
 });

@@ -21,8 +21,8 @@ export const silenceMax = Duration.minutes(1);
 /**
  * An event as JSON.
  *
- * *Details*: most events are pieces of text, and all but the piece is known of them: written by hand they cost less
- * than half.
+ * *Details*: most events are pieces of text, and all but the piece is known of them: written by hand, an
+ * event of a stream costs a quarter less CPU.
  */
 const jsonOf = (event: ResponseEvent): string => {
   const { type, sequence_number: number, item_id: item, output_index: index, delta } = event;
