@@ -10,7 +10,7 @@ const contextsOf = async (first: string): Promise<string> => {
     import process from "node:process";
     let made = 0;
     createHook({ init: (_id, type) => { if (type === "effect/Fiber") made += 1; } }).enable();
-    await Effect.runPromise(Effect.sleep(1));
+    await Effect.runPromise(Effect.promise(() => Promise.resolve()));
     const { AsyncLocalStorage: found } = process.getBuiltinModule("node:async_hooks");
     console.log(made, found === AsyncLocalStorage);`;
   const path = await Deno.makeTempFile({ dir: new URL("tests/", root).pathname, suffix: ".ts" });
