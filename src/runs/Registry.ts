@@ -257,9 +257,10 @@ export class Registry {
       if (Exit.isSuccess(ending) || entry.log.toolsHaveRun) this.#joinable.keep(entry, entry.endedMs);
       else this.#joinable.remove(entry);
       entry.error = isGivenUp && !entry.cancelled ? clientGone : errorTypeOf(ending);
+      // Before the end is told: who has the answer may ask for what is remembered of it.
+      if (entry.about.isRemembered) yield* this.remember(entry);
       // Late, because a listener hears it at once and may ask again.
       entry.log.end(ending);
-      if (entry.about.isRemembered) yield* this.remember(entry);
     });
   }
 

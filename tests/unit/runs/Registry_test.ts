@@ -267,3 +267,22 @@ effect(
       assert.deepEqual([foreign.allowance, yield* Ref.get(admissions)], [{}, 1]);
     }),
 );
+
+it.effect("a run is remembered before its listeners hear its end", () =>
+  Effect.gen(function* () {
+    const asked = yield* Deferred.make<void>();
+    const kept = yield* Deferred.make<void>();
+    const remember = () => Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(kept));
+    const runs = new Registry(yield* Effect.scope, "finish", remember);
+    const entry = yield* runs.enter(single, {
+      about: { ...about, isRemembered: true },
+      elsewhere: Effect.succeedNone,
+      admit: Effect.succeed({}),
+      work: Stream.make(finished),
+    });
+    yield* Deferred.await(asked);
+    assert.equal(entry.log.ended, false);
+    yield* Deferred.succeed(kept, undefined);
+    yield* Stream.runDrain(entry.log.events);
+    assert.equal(entry.log.ended, true);
+  }));
