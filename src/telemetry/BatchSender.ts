@@ -1,7 +1,7 @@
 /**
  * Sends what is collected in batches, and cannot hurt: bounded in memory, in time and in requests at once.
  */
-import { Duration, Effect, Exit, Latch, type Scope } from "effect";
+import { Duration, Effect, Exit, Fiber, Latch, type Scope } from "effect";
 
 /** Time that the last batches have when the process ends. */
 const lastBatchesMax = Duration.seconds(3);
@@ -47,8 +47,9 @@ export interface BatchSender<A> {
 /**
  * Makes a sender that works until its scope closes, and then sends what is left within three seconds.
  *
- * *Details*: a batch that is not taken is dropped and counted, and so is what comes while the queue is full. The first
- * failure is said once, at warning, and so is the first batch that is taken again.
+ * *Details*: the batch that is on its way when the scope closes has those three seconds too. A batch that is not
+ * taken is dropped and counted, and so is what comes while the queue is full. The first failure is said once, at
+ * warning, and so is the first batch that is taken again.
  */
 export const makeBatchSender = Effect.fnUntraced(function* <A>(
   options: SenderOptions<A>,
@@ -79,10 +80,29 @@ export const makeBatchSender = Effect.fnUntraced(function* <A>(
     full.closeUnsafe();
   });
 
-  yield* Effect.addFinalizer(() => Effect.timeoutOption(sendWhile(1), lastBatchesMax));
-  yield* Effect.forkScoped(Effect.forever(
-    Effect.andThen(Effect.raceFirst(Effect.sleep(interval), full.await), sendWaiting),
-  ));
+  let isClosing = false;
+  const closing = yield* Latch.make();
+  const due = Effect.raceFirst(Effect.sleep(interval), Effect.raceFirst(full.await, closing.await));
+  const work = Effect.whileLoop({
+    while: () => !isClosing,
+    body: () => Effect.andThen(due, sendWaiting),
+    step: () => {},
+  });
+  yield* Effect.acquireRelease(
+    // No child of the scope, which would interrupt it in the middle of a batch.
+    Effect.forkDetach(Effect.interruptible(work)),
+    (worker) =>
+      Effect.sync(() => {
+        isClosing = true;
+        closing.openUnsafe();
+      }).pipe(
+        Effect.andThen(Fiber.await(worker)),
+        Effect.andThen(sendWhile(1)),
+        Effect.interruptible,
+        Effect.timeoutOption(lastBatchesMax),
+        Effect.andThen(Fiber.interrupt(worker)),
+      ),
+  );
 
   return {
     push: (item) => {

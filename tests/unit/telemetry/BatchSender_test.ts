@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Duration, Effect, Exit, Latch, Logger, Scope } from "effect";
+import { Duration, Effect, Exit, Fiber, Latch, Logger, Scope } from "effect";
 import { TestClock } from "effect/testing";
 import { makeBatchSender } from "../../../src/telemetry/BatchSender.ts";
 import { it } from "../../support/it.ts";
@@ -92,4 +92,26 @@ it.effect("what comes while a batch is sent waits for a batch of its own", () =>
     assert.deepEqual(sent, [10, 10]);
     yield* TestClock.adjust("5 seconds");
     assert.deepEqual(sent, [10, 10, 3]);
+  }));
+
+it.effect("a batch that is on its way at the end arrives, and what came behind it too", () =>
+  Effect.gen(function* () {
+    const sent: Array<number> = [];
+    const answered = yield* Latch.make();
+    const scope = yield* Scope.make();
+    const { push } = yield* makeBatchSender<number>({
+      ...bounds,
+      send: (items) => Effect.andThen(answered.await, Effect.sync(() => void sent.push(...items))),
+      dropped: () => assert.fail("nothing is dropped"),
+    }).pipe(Effect.provideService(Scope.Scope, scope));
+    yield* Effect.yieldNow;
+    push(1);
+    yield* TestClock.adjust("5 seconds");
+    push(2);
+    const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void));
+    yield* TestClock.adjust("1 second");
+    assert.deepEqual([sent, closing.pollUnsafe()], [[], undefined]);
+    yield* answered.open;
+    yield* Fiber.join(closing);
+    assert.deepEqual(sent, [1, 2]);
   }));
