@@ -9,7 +9,7 @@ import { Settings } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
 import { viewImage } from "../domain/agentTools.ts";
 import { sessionDigest } from "../domain/ids.ts";
-import { attachmentsOf, inWords, type Message, type ToolCall } from "../domain/Message.ts";
+import { inWords, type Message, type ToolCall } from "../domain/Message.ts";
 import { judge, policyOf } from "../domain/toolPolicy.ts";
 import { Model } from "../services/Model.ts";
 import { Toolbox, type ToolboxService, type Tools } from "../services/Toolbox.ts";
@@ -19,7 +19,7 @@ import { endAfter } from "./endAfter.ts";
 import { withIssuedIds } from "./issuedCalls.ts";
 import { RunRecord } from "./RunRecord.ts";
 import { Spending } from "./Spending.ts";
-import { finish, hasProduced, type Run, store, turn } from "./turn.ts";
+import { blind, finish, hasProduced, type Run, store, turn } from "./turn.ts";
 
 export type { AgentError, AgentRequest } from "./AgentRequest.ts";
 
@@ -58,9 +58,13 @@ const systemOf = (prompt: string, instructions: ReadonlyArray<string>): string =
   return [...(prompt === "" ? [] : [prompt]), ...heading, ...said].join("\n\n");
 };
 
-/** Messages as a model reads them; most histories are read as they are. */
-const inWordsAll = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> =>
-  messages.some((message) => attachmentsOf(message).length > 0) ? messages.map(inWords) : messages;
+/** The message as a model that may not see reads it: of what a tool showed it is told in words. */
+const asRead = (message: Message, vision: boolean): Message => {
+  const read = inWords(message);
+  if (vision || read.role !== "tool" || read.images === undefined) return read;
+  const { images: _, ...rest } = read;
+  return { ...rest, content: `${rest.content}\n${blind}` };
+};
 
 /** The tools that are of use to a model: one that cannot see is not offered to look, and a client's own come first. */
 const offeredTo = (vision: boolean, tools: Tools, clientToolNames: ReadonlySet<string>): Tools =>
@@ -160,7 +164,9 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
           : withIssuedIds(model, request.ownConversation.issueCallId),
         tools,
         system: systemOf(prompt, request.instructions),
-        before: [...inWordsAll(request.conversation.history), ...inWordsAll(request.conversation.fresh)],
+        before: [...request.conversation.history, ...request.conversation.fresh].map((message) =>
+          asRead(message, vision)
+        ),
         cacheKey: request.owner.ephemeral ? undefined : sessionDigest(request.conversation.key),
         record: new RunRecord(settings.runOutputBytesMax, price),
         sees: vision,

@@ -53,7 +53,8 @@ const cutCall = "Not completed: the run ended before this call did.";
 const callTooMany = (most: number): string => `Not carried out: this request allows ${most} tool calls in all.`;
 
 /** What a model reads that cannot be shown an image, and one that was shown enough of them. */
-const blind = "(This model cannot be shown images.)";
+/** Stands in a result for what it shows, where the model cannot be shown it. */
+export const blind = "(This model cannot be shown images.)";
 const tooManyImages = "(It is not shown: the images of this run are as many as a model takes.)";
 
 /** Stands for an answer that a model ended without giving: an empty reply reads as a failure. */

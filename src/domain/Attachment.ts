@@ -113,8 +113,10 @@ export const attachedFile = (path: string): Attachment => ({
 
 const nouns: Readonly<Record<AttachmentKind, string>> = { file: "a file", image: "an image", audio: "an audio file" };
 
-/** What the model is told of a message's files, one line a file. */
-export const attachmentNote = (attachments: ReadonlyArray<Attachment>): string =>
+/** What the model is told of a message's files, one line a file: of the user's, or of those that a tool gave. */
+export const attachmentNote = (attachments: ReadonlyArray<Attachment>, from: "user" | "tool" = "user"): string =>
   attachments
-    .map(({ kind, path }) => `[The user attached ${nouns[kind]}. It is saved in the workspace as ${path}]`)
+    .map(({ kind, path }) =>
+      `[The ${from === "user" ? "user attached" : "tool gave"} ${nouns[kind]}. It is saved in the workspace as ${path}]`
+    )
     .join("\n");

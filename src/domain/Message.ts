@@ -87,8 +87,10 @@ export const ToolMessage = Schema.Struct({
   name: Schema.String,
   content: Schema.String,
   isError: Schema.Boolean,
-  /** What a model that sees is shown beside the text, as long as the run goes on. */
+  /** What a model that sees is shown beside the text; of a call that we executed, as long as the run goes on. */
   images: Schema.optionalKey(Schema.Array(ToolImage)),
+  /** Files that its client gave as what came of the call; a run puts them into the workspace. */
+  attachments: Schema.optionalKey(Schema.Array(Attachment)),
   /** When we executed the call; absent for a call that its client answered, or that was cut. */
   execution: Schema.optionalKey(Schema.Struct({ startedAtMs: Schema.Number, durationMs: Schema.Number })),
 });
@@ -190,23 +192,31 @@ export const toolCallsOf = (message: Message): ReadonlyArray<ToolCall> =>
 
 /** The files of a message, in the order they were sent. */
 export const attachmentsOf = (message: Message): ReadonlyArray<Attachment> =>
-  message.role === "user" ? message.attachments ?? [] : [];
+  message.role === "assistant" ? [] : message.attachments ?? [];
 
-/** The message as a model reads it: what is to be known of its files is said in words, in a part of its own. */
+/** The message as a model reads it: what is to be known of its files is said in words, behind what it says itself. */
 export const inWords = (message: Message): Message => {
-  if (message.role !== "user" || message.attachments === undefined) return message;
+  if (message.role === "assistant" || message.attachments === undefined) return message;
+  if (message.role === "tool") {
+    const { attachments, content, ...rest } = message;
+    const note = attachmentNote(attachments, "tool");
+    return { ...rest, content: content === "" ? note : `${content}\n\n${note}` };
+  }
   const note = attachmentNote(message.attachments);
   const text = message.parts.some((part) => part._tag === "Text") ? `\n\n${note}` : note;
   return { role: "user", parts: [...message.parts, { _tag: "Text", text }] };
 };
 
-/** The message as a session keeps it: without the bytes of its files and of what a tool showed. */
+/**
+ * The message as a session keeps it: without the bytes of its files and of what a tool of ours showed, which can be
+ * looked at again; what a client's tool showed is nowhere else.
+ */
 export const withoutContent = (message: Message): Message => {
-  if (message.role === "tool" && message.images !== undefined) {
+  if (message.role === "tool" && message.images !== undefined && message.execution !== undefined) {
     const { images: _, ...kept } = message;
     return kept;
   }
-  return message.role !== "user" || message.attachments === undefined
+  return message.role === "assistant" || message.attachments === undefined
     ? message
     : { ...message, attachments: message.attachments.map(({ content: _, stored: __, ...kept }) => kept) };
 };

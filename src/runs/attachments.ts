@@ -116,7 +116,7 @@ export const placeAttachments = Effect.fnUntraced(function* (
   return yield* Effect.forEach(
     fresh,
     (message) =>
-      message.role !== "user" || message.attachments === undefined ? Effect.succeed(message) : Effect.map(
+      message.role === "assistant" || message.attachments === undefined ? Effect.succeed(message) : Effect.map(
         Effect.forEach(
           message.attachments,
           (attachment) => {

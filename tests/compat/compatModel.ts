@@ -88,11 +88,18 @@ const turn = (request: ModelRequest): ReadonlyArray<ModelEvent> => {
   }
   if (!asked.includes("own tool") || own === undefined) return answer("Hello.");
   const last = results.at(-1);
-  if (last !== undefined) return answer("Your own tool says: ", last.content.slice(0, 100));
+  if (last?.role === "tool") {
+    const { content, images = [] } = last;
+    return answer(
+      "Your own tool says: ",
+      content.slice(0, 100),
+      ...images.map(({ mediaType }) => ` and shows ${mediaType}`),
+    );
+  }
   return call(own.name, ownArguments[own.name.toLowerCase()] ?? {});
 };
 
-const info = (id: string): ModelInfo => ({ id, provider: "compat", vision: false });
+const info = (id: string): ModelInfo => ({ id, provider: "compat", vision: true });
 
 /** The model, under any name: some clients insist on one they know. */
 export const layer = Layer.succeed(

@@ -191,7 +191,7 @@ export const claims: ReadonlyArray<Claim> = [
   },
   {
     operation: create,
-    path: /content\[input_file\]\.file_id$/,
+    path: /\[input_file\]\.file_id$/,
     how: "put into the container; without hosted tools read as text",
     test: [
       "tests/http/fileIds_test.ts",

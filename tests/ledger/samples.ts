@@ -71,7 +71,21 @@ const chat: Readonly<Record<string, Json>> = {
   "response_format[json_schema].json_schema.schema": { type: "object" },
 };
 
+/** Images and files, where what is said and what tools gave may have them. */
+const partsIn = (place: string): Readonly<Record<string, Json>> => ({
+  [`${place}[input_image]`]: [{ type: "input_image", image_url: png }],
+  [`${place}[input_image].image_url`]: png,
+  [`${place}[input_image].file_id`]: "{picture}",
+  [`${place}[input_file]`]: [{ type: "input_file", file_data: "YSxi", filename: "a.csv" }],
+  [`${place}[input_file].file_data`]: "YyxkCg==",
+  [`${place}[input_file].filename`]: "b.csv",
+  [`${place}[input_file].file_id`]: "{upload}",
+});
+
 const responses: Readonly<Record<string, Json>> = {
+  ...partsIn("input[message].content"),
+  ...partsIn("input[function_call_output].output"),
+  ...partsIn("input[custom_tool_call_output].output"),
   model: "other",
   conversation: "{conversation}",
   "conversation.id": "{conversation}",
@@ -81,13 +95,6 @@ const responses: Readonly<Record<string, Json>> = {
   top_p: 0.5,
   "text.format[json_schema].schema": { type: "object" },
   "input[message]": [{ type: "message", role: "user", content: "Bye" }],
-  "input[message].content[input_image]": [{ type: "input_image", image_url: png }],
-  "input[message].content[input_image].image_url": png,
-  "input[message].content[input_file]": [{ type: "input_file", file_data: "YSxi", filename: "a.csv" }],
-  "input[message].content[input_file].file_data": "YyxkCg==",
-  "input[message].content[input_file].filename": "b.csv",
-  "input[message].content[input_file].file_id": "{upload}",
-  "input[message].content[input_image].file_id": "{picture}",
   "input[function_call]": [call],
   "input[function_call].arguments": '{"a":1}',
   "input[function_call].call_id": "call_1",

@@ -176,15 +176,22 @@ class Mending {
   /** An image that the provider does not read is told of in words. */
   #userPart(part: UserPart): ReadonlyArray<UserPart> {
     if (part._tag === "Text") return part.text.trim() === "" ? [] : [{ ...part, text: part.text.toWellFormed() }];
-    if (this.rules.imageType.test(part.mediaType)) return [part];
-    const type = part.mediaType.toWellFormed();
-    return [{ _tag: "Text", text: `(An image of type ${type}, which this model cannot be shown.)` }];
+    return this.#isRead(part) ? [part] : [{ _tag: "Text", text: unseen(part) }];
   }
 
-  /** Of the images of a result those that the provider reads. */
-  #imagesOf(result: ToolMessage | undefined): Pick<ToolMessage, "images"> {
-    const images = result?.images?.filter(({ mediaType }) => this.rules.imageType.test(mediaType)) ?? [];
-    return images.length === 0 ? {} : { images };
+  #isRead({ mediaType }: { readonly mediaType: string }): boolean {
+    return this.rules.imageType.test(mediaType);
+  }
+
+  /** What a result says, and of its images those that the provider reads; the rest is told of in words. */
+  #resultOf({ content, isError, images = [] }: ToolMessage): Pick<ToolMessage, "content" | "isError" | "images"> {
+    const read = images.filter((image) => this.#isRead(image));
+    const untold = images.length === read.length ? [] : images.filter((image) => !this.#isRead(image)).map(unseen);
+    return {
+      content: [content.toWellFormed(), ...untold].join("\n"),
+      isError,
+      ...(read.length > 0 && { images: read }),
+    };
   }
 
   #assistant(message: AssistantMessage): void {
@@ -201,15 +208,17 @@ class Mending {
         role: "tool",
         callId: id,
         name,
-        content: result === undefined ? noResult : result.content.toWellFormed(),
-        isError: result?.isError ?? true,
-        ...this.#imagesOf(result),
+        ...(result === undefined ? { content: noResult, isError: true } : this.#resultOf(result)),
       });
       return [{ _tag: "ToolCall", call: { ...call, id, name } }];
     });
     if (parts.length > 0) this.#legal.push({ role: "assistant", parts }, ...results);
   }
 }
+
+/** Tells of an image that the provider does not read. */
+const unseen = ({ mediaType }: { readonly mediaType: string }): string =>
+  `(An image of type ${mediaType.toWellFormed()}, which this model cannot be shown.)`;
 
 const said = (text: string): Message => ({ role: "user", parts: [{ _tag: "Text", text }] });
 

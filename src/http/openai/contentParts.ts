@@ -1,5 +1,5 @@
 /**
- * Content parts of user messages: text for the model, files for the workspace, images for both.
+ * Content parts of what users and clients' tools say: text for the model, files for the workspace, images for both.
  *
  * Only `data:` URLs are read. The server fetches nothing on a caller's behalf.
  */
@@ -10,8 +10,8 @@ import { InvalidRequest } from "../frame/errors.ts";
 import type { UserContent } from "./chat/wire.ts";
 import { imageTypeOf, type NamedFileError, type NamedFiles } from "./namedFiles.ts";
 
-/** What one content part comes to. */
-interface ReadPart {
+/** What content parts come to. */
+export interface ReadParts {
   readonly parts: ReadonlyArray<UserPart>;
   readonly attachments: ReadonlyArray<Attachment>;
 }
@@ -34,6 +34,8 @@ export interface PartFiles {
   readonly findFile?: FindFile;
   /** Those of `/v1/files`; absent, they are only told in words. */
   readonly named?: NamedFiles;
+  /** Who sends them, where that is not the user. */
+  readonly from?: "tool";
 }
 
 const invalid = (param: string, why: string) => new InvalidRequest({ param, why, code: "invalid_value" });
@@ -76,11 +78,12 @@ const extensions: Readonly<Record<string, string>> = {
 /** What a file of `/v1/files` comes to: a file for the workspace, and what an image shows for the model. */
 const readStored = Effect.fnUntraced(function* (
   { kind, id, param }: StoredPart,
-  named: NamedFiles | undefined,
-): Effect.fn.Return<ReadPart, NamedFileError> {
+  { named, from }: Pick<PartFiles, "named" | "from">,
+): Effect.fn.Return<ReadParts, NamedFileError> {
   // What is only remembered, as the items of a conversation are, is said in words: its file may be gone by then.
   if (named === undefined) {
-    return { parts: [{ _tag: "Text", text: `[The user attached the ${kind} ${id}]` }], attachments: [] };
+    const text = `[The ${from === "tool" ? "tool gave" : "user attached"} the ${kind} ${id}]`;
+    return { parts: [{ _tag: "Text", text }], attachments: [] };
   }
   const file = yield* named.find(id, param);
   if (kind === "file") return { parts: [], attachments: [storedAttachment(file)] };
@@ -96,11 +99,12 @@ const readStored = Effect.fnUntraced(function* (
 const readPart = Effect.fnUntraced(function* (
   part: UserContent | StoredPart,
   param: string,
-  { bytesMax, findFile = Option.none, named }: PartFiles,
-): Effect.fn.Return<ReadPart, NamedFileError> {
+  files: PartFiles,
+): Effect.fn.Return<ReadParts, NamedFileError> {
+  const { bytesMax, findFile = Option.none } = files;
   switch (part.type) {
     case "stored":
-      return yield* readStored(part, named);
+      return yield* readStored(part, files);
     case "text":
       return { parts: [{ _tag: "Text", text: part.text }], attachments: [] };
     case "image_url": {
@@ -125,7 +129,7 @@ const readPart = Effect.fnUntraced(function* (
       if (id !== undefined && id !== null) {
         const path = findFile(id);
         if (Option.isSome(path)) return { parts: [], attachments: [attachedFile(path.value)] };
-        return yield* readStored({ type: "stored", kind: "file", id, param: `${param}.file.file_id` }, named);
+        return yield* readStored({ type: "stored", kind: "file", id, param: `${param}.file.file_id` }, files);
       }
       if (text === undefined || text === null) return yield* invalid(where, "Expected the file as base64");
       const content = yield* decode(where, parseDataUrl(text)?.base64 ?? text, bytesMax);
@@ -140,22 +144,30 @@ const once = (attachments: ReadonlyArray<Attachment>): ReadonlyArray<Attachment>
 ];
 
 /**
- * Reads the content of a user message.
+ * Reads parts as one.
  *
  * *Fails with* `InvalidRequest`, naming the part, for a URL that is not `data:`, for what is not
  * base64 and for a file over `bytesMax`; with `FileNotFound` for an id that names no file of this user.
  */
+export const readParts = Effect.fnUntraced(function* (
+  content: ReadonlyArray<UserContent | StoredPart>,
+  param: string,
+  files: PartFiles,
+): Effect.fn.Return<ReadParts, NamedFileError> {
+  const read = yield* Effect.forEach(content, (part, index) => readPart(part, `${param}.${index}`, files));
+  return {
+    parts: read.flatMap(({ parts }) => parts),
+    attachments: once(read.flatMap((part) => part.attachments)),
+  };
+});
+
+/** Reads the content of a user message. *Fails with* what reading its parts fails with. */
 export const readUserMessage = Effect.fnUntraced(function* (
   content: string | ReadonlyArray<UserContent | StoredPart>,
   param: string,
   files: PartFiles,
 ): Effect.fn.Return<UserMessage, NamedFileError> {
   if (typeof content === "string") return user(content);
-  const read = yield* Effect.forEach(content, (part, index) => readPart(part, `${param}.${index}`, files));
-  const attachments = once(read.flatMap((part) => part.attachments));
-  return {
-    role: "user",
-    parts: read.flatMap(({ parts }) => parts),
-    ...(attachments.length > 0 && { attachments }),
-  };
+  const { parts, attachments } = yield* readParts(content, param, files);
+  return { role: "user", parts, ...(attachments.length > 0 && { attachments }) };
 });

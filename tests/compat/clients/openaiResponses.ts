@@ -41,6 +41,23 @@ const outputs = asked.output.flatMap((item) =>
 const told = await client.responses.create({ model, input: outputs, previous_response_id: asked.id, tools });
 report("client tool, create", told.output_text);
 
+// What a tool shows: an image that the model sees, in its place among the words.
+const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const seen = await client.responses.create({
+  model,
+  input: outputs.map(({ call_id }) => ({
+    type: "function_call_output" as const,
+    call_id,
+    output: [
+      { type: "input_text" as const, text: rain },
+      { type: "input_image" as const, image_url: `data:image/png;base64,${pixel}`, detail: "auto" as const },
+    ],
+  })),
+  previous_response_id: asked.id,
+  tools,
+});
+if (!seen.output_text.includes(" and shows image/png")) throw new Error(`not shown: ${seen.output_text}`);
+
 const background = await client.responses.create({ model, input: question, background: true });
 let state = background;
 while (state.status === "queued" || state.status === "in_progress") state = await client.responses.retrieve(state.id);

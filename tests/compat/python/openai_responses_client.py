@@ -42,6 +42,21 @@ outputs = [
 told = client.responses.create(model=MODEL, input=outputs, previous_response_id=asked.id, tools=TOOLS)
 report("client tool, create", told.output_text)
 
+# What a tool shows: an image that the model sees, in its place among the words.
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+shown = [
+    {
+        **output,
+        "output": [
+            {"type": "input_text", "text": output["output"]},
+            {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}", "detail": "auto"},
+        ],
+    }
+    for output in outputs
+]
+seen = client.responses.create(model=MODEL, input=shown, previous_response_id=asked.id, tools=TOOLS)
+assert " and shows image/png" in seen.output_text, seen.output_text
+
 state = client.responses.create(model=MODEL, input=QUESTION, background=True)
 while state.status in ("queued", "in_progress"):
     state = client.responses.retrieve(state.id)

@@ -81,9 +81,6 @@ const parts: Readonly<Record<string, ReadonlySet<string>>> = {
 /** Items whose output may have parts. */
 const withParts: ReadonlySet<string> = new Set(["function_call_output", "custom_tool_call_output"]);
 
-/** Of what a tool gave, only text is read. */
-const outputParts: ReadonlySet<string> = new Set(["input_text", "output_text", "text", "refusal"]);
-
 /** What is read of each type of tool. */
 const toolFields: Readonly<Record<string, ReadonlySet<string>>> = {
   function: new Set(["type", "name", "description", "parameters"]),
@@ -126,12 +123,14 @@ const toolOf = (tool: JsonObject, place: string): ReadonlyArray<string> => {
     : [...left, ...objectsOf(tool["tools"]).flatMap((member) => toolOf(member, `${at}.tools`))];
 };
 
-const partsOf = (content: unknown, place: string, isOutput: boolean): ReadonlyArray<string> =>
+/** Parts of messages are of a type that is known; of what a tool gave, one that is not is named alone. */
+const partsOf = (content: unknown, place: string): ReadonlyArray<string> =>
   objectsOf(content).flatMap((part) => {
     const type = String(part["type"]);
     const at = `${place}[${type}]`;
-    if (isOutput && !outputParts.has(type)) return [at];
-    return others(part, at, describing, parts[type] ?? none).filter((path) =>
+    const read = parts[type];
+    if (read === undefined) return [at];
+    return others(part, at, describing, read).filter((path) =>
       !(path.endsWith(".detail") && part["detail"] === "auto")
     );
   });
@@ -143,9 +142,9 @@ const itemOf = (item: JsonObject): ReadonlyArray<string> => {
   if (read === undefined) return [at];
   return [
     ...others(item, at, describing, read),
-    ...(type === "message" ? partsOf(item["content"], `${at}.content`, false) : []),
+    ...(type === "message" ? partsOf(item["content"], `${at}.content`) : []),
     ...(type === "additional_tools" ? objectsOf(item["tools"]).flatMap((tool) => toolOf(tool, `${at}.tools`)) : []),
-    ...(withParts.has(type) ? partsOf(item["output"], `${at}.output`, true) : []),
+    ...(withParts.has(type) ? partsOf(item["output"], `${at}.output`) : []),
   ];
 };
 

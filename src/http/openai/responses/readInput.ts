@@ -2,14 +2,12 @@
  * The input of a response: items as messages of the conversation; foreign items are passed over.
  */
 import { Effect, Option, Schema } from "effect";
-import type { AssistantPart, Message, UserMessage } from "../../../domain/Message.ts";
-import { quoted } from "../../../web/errors/Row.ts";
+import type { AssistantPart, Message } from "../../../domain/Message.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
-import { readUserMessage, type StoredPart } from "../contentParts.ts";
-import type { NamedFileError, NamedFiles } from "../namedFiles.ts";
-import type { UserContent } from "../chat/wire.ts";
+import type { NamedFileError } from "../namedFiles.ts";
 import { inputPlace, itemId } from "./ids.ts";
 import { readHostedItem } from "./hostedInput.ts";
+import { Content, type ContentOptions, Part, readOutput, readUser, textOf } from "./inputContent.ts";
 import type { Thoughts } from "./thoughts.ts";
 import { flatName } from "./tools.ts";
 import { JsonObject } from "./wire.ts";
@@ -22,20 +20,6 @@ export interface Input {
   /** Tools that stand among the items. */
   readonly tools: ReadonlyArray<JsonObject>;
 }
-
-const Part = Schema.Struct({
-  type: Schema.String,
-  text: Schema.optionalKey(Schema.String),
-  refusal: Schema.optionalKey(Schema.String),
-  image_url: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  file_id: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  file_url: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  file_data: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  filename: Schema.optionalKey(Schema.NullOr(Schema.String)),
-});
-type Part = typeof Part.Type;
-const Content = Schema.Union([Schema.String, Schema.Array(Part)]);
-type Content = typeof Content.Type;
 
 const Item = Schema.Struct({
   type: Schema.optionalKey(Schema.String),
@@ -100,78 +84,6 @@ export const listed = (items: ReadonlyArray<JsonObject>, responseId: string): Re
 
 const invalid = (param: string, why: string, code = "invalid_value") => new InvalidRequest({ param, why, code });
 
-const textOf = (content: Content | null | undefined): string =>
-  typeof content === "string"
-    ? content
-    : (content ?? []).map(({ text, refusal, type }) => text ?? refusal ?? `[${type}]`).join("");
-
-const userPart = (part: Part, param: string): Effect.Effect<UserContent | StoredPart, InvalidRequest> => {
-  const { file_id: id } = part;
-  const stored = (kind: StoredPart["kind"], id: string) =>
-    Effect.succeed({ type: "stored", kind, id, param: `${param}.file_id` } as const);
-  switch (part.type) {
-    case "input_text":
-    case "output_text":
-    case "text":
-      return Effect.succeed({ type: "text", text: part.text ?? "" });
-    case "input_image":
-      if (typeof id === "string") return stored("image", id);
-      return typeof part.image_url === "string"
-        ? Effect.succeed({ type: "image_url", image_url: { url: part.image_url } })
-        : Effect.fail(invalid(`${param}.image_url`, "Expected an image as a data: URL in base64"));
-    case "input_file":
-      if (typeof id === "string") return stored("file", id);
-      if (typeof part.file_url === "string") {
-        return Effect.fail(invalid(`${param}.file_url`, "This server fetches no URLs: send the file as base64"));
-      }
-      return typeof part.file_data === "string"
-        ? Effect.succeed({ type: "file", file: { file_data: part.file_data, filename: part.filename ?? "file" } })
-        : Effect.fail(invalid(`${param}.file_data`, "Expected the file as base64"));
-    default:
-      return Effect.fail(invalid(`${param}.type`, `Invalid value: '${quoted(part.type)}'.`));
-  }
-};
-
-/** Characters of a file that is read as text. */
-const fileTextMax = 256 * 1024;
-
-/** A message without files: what is text among them is said in words, because nothing here could open the rest. */
-const withFilesInWords = (
-  message: UserMessage,
-  param: string,
-  named: NamedFiles | undefined,
-): Effect.Effect<UserMessage, NamedFileError> =>
-  Effect.gen(function* () {
-    const texts: Array<string> = [];
-    for (const { kind, path, content: sent, stored } of message.attachments ?? []) {
-      if (kind === "image") continue;
-      const content = sent ??
-        (stored && named && (yield* named.content(yield* named.find(stored.id, param), param)));
-      if (content === undefined) continue;
-      const text = yield* Effect.try({
-        try: () => new TextDecoder("utf-8", { fatal: true }).decode(content),
-        catch: () => invalid(param, "Only text files are read here: send this file's text"),
-      });
-      if (text.length > fileTextMax) {
-        return yield* invalid(param, `Expected files of at most ${fileTextMax} characters`);
-      }
-      texts.push(`${path.slice(path.lastIndexOf("/") + 1)}:\n${text}`);
-    }
-    return { role: "user", parts: [...message.parts, ...texts.map((text) => ({ _tag: "Text", text }) as const)] };
-  });
-
-const readUser = Effect.fnUntraced(function* (
-  content: Content,
-  param: string,
-  { keepsFiles, ...files }: InputOptions,
-) {
-  const parts = typeof content === "string"
-    ? content
-    : yield* Effect.forEach(content, (part, index) => userPart(part, `${param}.${index}`));
-  const message = yield* readUserMessage(parts, param, files);
-  return keepsFiles ? message : yield* withFilesInWords(message, param, files.named);
-});
-
 const callOf = (item: Item): AssistantPart => ({
   _tag: "ToolCall",
   call: {
@@ -220,13 +132,7 @@ const withOrigins = (
 };
 
 /** How an input is read. */
-export interface InputOptions {
-  /** Bytes of one file. */
-  readonly bytesMax: number;
-  /** There is a place in which its files can be put. */
-  readonly keepsFiles: boolean;
-  /** The files of `/v1/files` that it may name; absent, none is. */
-  readonly named?: NamedFiles;
+export interface InputOptions extends ContentOptions {
   /** What its items of thoughts carry, by their place. */
   readonly thoughts?: ReadonlyMap<number, Thoughts>;
 }
@@ -277,7 +183,7 @@ export const readInput = Effect.fnUntraced(function* (
     if (type === "function_call_output" || type === "custom_tool_call_output") {
       said = undefined;
       if (item.call_id === undefined) return yield* invalid(`${param}.call_id`, "Expected the id of a call");
-      messages.push({ role: "tool", callId: item.call_id, name: "", content: textOf(item.output), isError: false });
+      messages.push(yield* readOutput(item.call_id, item.output ?? "", `${param}.output`, options));
       continue;
     }
     const parts = options.thoughts?.get(index)?.parts ?? assistantParts(item);

@@ -43,7 +43,7 @@ Deno.test("Anthropic is shown a tool's image inside its result", () => {
       type: "tool_result",
       tool_use_id: "a",
       content: [
-        { type: "text", text: "result a" },
+        { type: "text", text: "result a\n(An image of type text/html, which this model cannot be shown.)" },
         { type: "image", source: { type: "base64", media_type: "image/png", data: "QUJD" } },
       ],
     },
@@ -70,8 +70,10 @@ Deno.test("OpenAI is shown a tool's image in a message after all results of the 
   });
 });
 
-Deno.test("a session keeps nothing of what a tool showed but its words", () => {
-  assert.deepEqual(Message.withoutContent(result("a", [png])), result("a"));
+Deno.test("a session keeps nothing of what a tool of ours showed but its words, and all of what a client's did", () => {
+  const execution = { startedAtMs: 1, durationMs: 2 };
+  assert.deepEqual(Message.withoutContent({ ...result("a", [png]), execution }), { ...result("a"), execution });
+  assert.deepEqual(Message.withoutContent(result("a", [png])), result("a", [png]));
 });
 
 Deno.test("toolResultOf passes on images of other servers within bounds, and names what is left out", () => {

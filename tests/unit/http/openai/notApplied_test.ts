@@ -42,8 +42,19 @@ Deno.test("what Codex sends besides is a hint or named by its place", () =>
           phase: "commentary",
           content: [{ type: "output_text", text: "" }],
         },
-        { type: "function_call_output", call_id: "c", output: [{ type: "input_image", image_url: "data:," }] },
+        {
+          type: "function_call_output",
+          call_id: "c",
+          output: [
+            { type: "input_image", image_url: "data:,", detail: "high" },
+            { type: "encrypted_content", encrypted_content: "x" },
+          ],
+        },
       ],
     }),
-    ["tools[web_search]", "input[function_call_output].output[input_image]"],
+    [
+      "tools[web_search]",
+      "input[function_call_output].output[input_image].detail",
+      "input[function_call_output].output[encrypted_content]",
+    ],
   ));
