@@ -5,7 +5,8 @@
  * Nothing in these programs reads one, and each costs several microseconds and an entry in a registry of
  * finalizers, some times for every chunk. Effect asks for the class once, as it is loaded; here it is loaded in a
  * process that has none, as some runtimes have none. Where Effect was loaded before, nothing changes. A program that
- * embeds the library keeps its context.
+ * embeds the library keeps its context. Loaded is the module of fibers and no more, so that a bundle holds of Effect what
+ * it uses.
  */
 import process from "node:process";
 
@@ -15,5 +16,5 @@ const answering = (answer: (id: string) => unknown): void => {
 };
 
 answering((id) => id === "node:async_hooks" ? undefined : load(id));
-await import("effect");
+await import("effect/Effect");
 answering(load);

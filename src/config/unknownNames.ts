@@ -52,9 +52,12 @@ export const unknownNames = (names: Iterable<string>, known: ReadonlySet<string>
     if (known.has(name) || othersRead.test(name)) return [];
     const ours = name.startsWith("CAISSON_");
     if (name.length > nameCharsMax) return ours ? [{ name, nearest: undefined }] : [];
+    const mostEdits = ours ? editsMax : foreignEditsMax;
     const ranked = [...known]
+      // Each character of difference in length is an edit; a start compares every variable with every setting.
+      .filter((setting) => Math.abs(setting.length - name.length) <= mostEdits)
       .map((setting) => ({ setting, edits: editDistance(name, setting) }))
-      .filter(({ edits }) => edits <= (ours ? editsMax : foreignEditsMax))
+      .filter(({ edits }) => edits <= mostEdits)
       .toSorted((left, right) => left.edits - right.edits);
     return ours || ranked.length > 0 ? [{ name, nearest: ranked[0]?.setting }] : [];
   });

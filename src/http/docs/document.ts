@@ -1,5 +1,5 @@
 /**
- * As much of the OpenAPI document as its page shows.
+ * The OpenAPI document, and as much of it as its page shows; loading this module makes it.
  */
 import { Schema } from "effect";
 import { OpenApi } from "effect/http-api";
@@ -34,8 +34,10 @@ const Document = Schema.Struct({
 });
 export type Document = typeof Document.Type;
 
-/** The OpenAPI document, made once. */
-export const openApi = OpenApi.fromApi(Api);
+const openApi = OpenApi.fromApi(Api);
+
+/** The OpenAPI document as JSON. */
+export const openApiJson: string = JSON.stringify(openApi);
 
 /** The same, read for its page. */
 export const document: Document = Schema.decodeUnknownSync(Document)(openApi);

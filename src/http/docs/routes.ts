@@ -7,8 +7,10 @@ import { gzip } from "node:zlib";
 import { Effect } from "effect";
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http";
 import { ArtifactLinks } from "../caisson/ArtifactLinks.ts";
-import { openApi } from "./document.ts";
-import { contentSecurityPolicy, renderPage } from "./page.ts";
+
+// Loaded when somebody asks for the first time: making the document is a fifth of what a start cost with it.
+const loadDocument = Effect.promise(() => import("./document.ts"));
+const loadPage = Effect.promise(() => import("./page.ts"));
 
 /** Where the OpenAPI document and its page are. */
 export const documentPath = "/openapi.json";
@@ -40,18 +42,21 @@ const answer = Effect.fnUntraced(function* (text: string, contentType: string, h
 /** Both routes. */
 export const layer = HttpRouter.use(Effect.fnUntraced(function* (router) {
   const links = yield* ArtifactLinks;
-  const json = JSON.stringify(openApi);
-  yield* router.add("GET", documentPath, answer(json, "application/json", {}));
+  yield* router.add(
+    "GET",
+    documentPath,
+    Effect.flatMap(loadDocument, ({ openApiJson }) => answer(openApiJson, "application/json", {})),
+  );
   yield* router.add(
     "GET",
     docsPath,
-    Effect.flatMap(
-      HttpServerRequest.HttpServerRequest,
-      (request) =>
-        answer(renderPage(links.baseOf(request)), "text/html; charset=utf-8", {
-          "content-security-policy": contentSecurityPolicy,
-          "referrer-policy": "no-referrer",
-        }),
-    ),
+    Effect.gen(function* () {
+      const request = yield* HttpServerRequest.HttpServerRequest;
+      const { contentSecurityPolicy, renderPage } = yield* loadPage;
+      return yield* answer(renderPage(links.baseOf(request)), "text/html; charset=utf-8", {
+        "content-security-policy": contentSecurityPolicy,
+        "referrer-policy": "no-referrer",
+      });
+    }),
   );
 }));
