@@ -9,6 +9,7 @@ import type { Owner, OwnerKey } from "../domain/Owner.ts";
 import { workspaceFolder } from "../domain/workspacePaths.ts";
 import {
   type Container,
+  type ContainerSkill,
   ContainerStore,
   type ContainerStoreService,
   expiryOf,
@@ -129,6 +130,16 @@ export interface ContainersService {
     path: string,
     stored?: string,
   ) => Effect.Effect<KnownContainer, ContainerNotFound | SessionsUnavailable>;
+  /**
+   * Notes that a container has a skill, in the place of one of its name, and gives the container as it is then.
+   *
+   * *Fails with* `ContainerNotFound` when it was deleted meanwhile.
+   */
+  readonly equipped: (
+    keeper: Owner,
+    container: Container,
+    skill: ContainerSkill,
+  ) => Effect.Effect<KnownContainer, ContainerNotFound | SessionsUnavailable>;
   /** Destroys every container of a keeper. *Fails with* `SandboxError`. */
   readonly erase: (keeper: Owner) => Effect.Effect<void, SandboxError | SessionsUnavailable>;
 }
@@ -204,12 +215,24 @@ const withUpload = (container: Container, path: string, stored: string | undefin
   }),
 });
 
-const uploadedIn = (store: ContainerStoreService): ContainersService["uploaded"] =>
-  Effect.fnUntraced(function* (keeper, { id }, path, stored) {
-    const changed = yield* store.change(ownerKey(keeper), id, (container) => withUpload(container, path, stored));
+/** The container with a skill. */
+const withSkill = (container: Container, skill: ContainerSkill): Container => ({
+  ...container,
+  skills: [...(container.skills ?? []).filter(({ name }) => name !== skill.name), skill],
+});
+
+/** Notes what has come into containers. */
+const notingIn = (store: ContainerStoreService): Pick<ContainersService, "uploaded" | "equipped"> => {
+  const noted = Effect.fnUntraced(function* (keeper: Owner, id: string, next: (container: Container) => Container) {
+    const changed = yield* store.change(ownerKey(keeper), id, next);
     const nowMs = yield* Clock.currentTimeMillis;
     return Option.isNone(changed) ? yield* new ContainerNotFound({ id }) : knownAt(changed.value, nowMs);
   });
+  return {
+    uploaded: (keeper, { id }, path, stored) => noted(keeper, id, (container) => withUpload(container, path, stored)),
+    equipped: (keeper, { id }, skill) => noted(keeper, id, (container) => withSkill(container, skill)),
+  };
+};
 
 /** Empties every container whose time is over. */
 const sweep = (parts: Parts) =>
@@ -295,7 +318,7 @@ const make = Effect.gen(function* () {
       ),
     open: ({ owner }) => sandbox.open(owner),
     files: filesOf,
-    uploaded: uploadedIn(store),
+    ...notingIn(store),
     erase: Effect.fnUntraced(function* (keeper) {
       for (const { id } of yield* store.list(ownerKey(keeper))) {
         yield* Effect.catchTag(remove(keeper, id), "ContainerNotFound", () => Effect.void);

@@ -22,6 +22,18 @@ export const SealedNetwork = Schema.Struct({
 });
 export type SealedNetwork = typeof SealedNetwork.Type;
 
+/** A skill that a container has. */
+export const ContainerSkill = Schema.Struct({
+  name: Schema.String,
+  /** On one line. */
+  description: Schema.String,
+  /** Where its `SKILL.md` is. */
+  location: Schema.String,
+  /** Of the archive that it came in; absent for one of the operator's. */
+  sha256: Schema.optionalKey(Schema.String),
+});
+export type ContainerSkill = typeof ContainerSkill.Type;
+
 /** A container as it is kept. */
 export const Container = Schema.Struct({
   id: Schema.String,
@@ -41,6 +53,8 @@ export const Container = Schema.Struct({
   network: Schema.optionalKey(SealedNetwork),
   /** Files of `/v1/files` that were copied there, and where each is. */
   storedFiles: Schema.optionalKey(Schema.Array(Schema.Struct({ id: Schema.String, path: Schema.String }))),
+  /** Skills that it was asked for, each name once. */
+  skills: Schema.optionalKey(Schema.Array(ContainerSkill)),
 });
 export type Container = typeof Container.Type;
 

@@ -65,6 +65,15 @@ const inShell = (results: ReadonlyArray<Message>): ReadonlyArray<ModelEvent> =>
     ? call("shell", { commands: ["cd /mnt/data && echo $((6 * 7)) | tee number.txt", "cat number.txt; exit 3"] })
     : answer("The shell says ", seen(results), ".");
 
+/** Reads the skill that it was told of, where it was told that it is. */
+const taught = ({ system }: ModelRequest, results: ReadonlyArray<Message>): ReadonlyArray<ModelEvent> => {
+  const location = /^- greet: .{1,200} \((\/[^)]{1,200})\)$/m.exec(system)?.[1];
+  if (location === undefined) return answer("I know no skill.");
+  return results.length === 0
+    ? call("shell", { commands: [`cat ${location}`] })
+    : answer("The skill says: ", results.slice(-1).map(textOf).join(""));
+};
+
 /** What the tools of clients are called with. */
 const ownArguments: Readonly<Record<string, Record<string, unknown>>> = {
   get_weather: { city: "Oslo" },
@@ -76,6 +85,7 @@ const turn = (request: ModelRequest): ReadonlyArray<ModelEvent> => {
   const lastUser = request.messages.findLastIndex((message) => message.role === "user");
   const results = request.messages.slice(lastUser + 1).filter((message) => message.role === "tool");
   const asked = request.messages.slice(lastUser, lastUser + 1).map(textOf).join("");
+  if (asked.includes("your skill")) return taught(request, results);
   if (asked.includes("python tool")) return interpreted(results);
   if (asked.includes("the shell")) return inShell(results);
   if (asked.includes("three tools")) return threeTools[results.length] ?? answer("I used three tools.");

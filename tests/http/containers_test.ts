@@ -128,7 +128,6 @@ Deno.test("what no container has here is refused by its name", () =>
       "network_policy.allowed_domains",
     );
     assert.equal(await refused({ network_policy: { type: "open" } }), "network_policy.type");
-    assert.equal(await refused({ skills: [{ type: "skill_reference", skill_id: "x" }] }), "skills");
     assert.equal(await refused({ file_ids: Array.from({ length: 51 }, (_, index) => `file-${index}`) }), "file_ids");
     assert.equal(await refused({ name: "" }), "name");
     assert.equal(await refused({ expires_after: { anchor: "last_active_at", minutes: 21 } }), "expires_after.minutes");

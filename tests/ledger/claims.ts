@@ -217,6 +217,15 @@ export const claims: ReadonlyArray<Claim> = [
     ],
   },
   {
+    operation: /^(containers|responses)\.create$/,
+    path: /^(tools\[shell\]\.environment\[container_auto\]\.)?skills\b/,
+    how: "skills that are sent along, or of the operator's by name; the model is told of them",
+    test: [
+      "tests/http/containerSkills_test.ts",
+      "skills of a container are unpacked out of the way of its files, and the model is told of them",
+    ],
+  },
+  {
     operation: /^containers\.create$/,
     path: /^network_policy$/,
     how: "part of what the operator allows; without `CAISSON_EGRESS` only `disabled` is taken",

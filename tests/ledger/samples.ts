@@ -71,6 +71,33 @@ const chat: Readonly<Record<string, Json>> = {
   "response_format[json_schema].json_schema.schema": { type: "object" },
 };
 
+/** Archives with a `SKILL.md` that says something else each. */
+const skillArchives = [
+  "UEsDBBQAAAAAAAAAIVCvBug9CgAAAAoAAAAIAAAAU0tJTEwubWRTYXkgaGVsbG8uUEsBAhQAFAAAAAAAAAAhUK8G6D0KAAAACgAAAAgAAAAAAAAA" +
+  "AAAAAAAAAAAAAFNLSUxMLm1kUEsFBgAAAAABAAEANgAAADAAAAAAAA==",
+  "UEsDBBQAAAAAAAAAIVBq4fVwCAAAAAgAAAAIAAAAU0tJTEwubWRTYXkgYnllLlBLAQIUABQAAAAAAAAAIVBq4fVwCAAAAAgAAAAIAAAAAAAAAAAA" +
+  "AAAAAAAAAABTS0lMTC5tZFBLBQYAAAAAAQABADYAAAAuAAAAAAA=",
+] as const;
+const skillSource = (data: string): JsonObject => ({ type: "base64", media_type: "application/zip", data });
+const inlineSkill: JsonObject = {
+  type: "inline",
+  name: "greet",
+  description: "How to greet",
+  source: skillSource(skillArchives[0]),
+};
+const namedSkill: JsonObject = { type: "skill_reference", skill_id: "plotting" };
+
+/** Skills of a container, where one is asked for. */
+const skillsIn = (place: string): Readonly<Record<string, Json>> => ({
+  [place]: [namedSkill],
+  [`${place}[skill_reference]`]: [namedSkill],
+  [`${place}[skill_reference].skill_id`]: "plotting",
+  [`${place}[skill_reference].version`]: "latest",
+  [`${place}[inline]`]: [inlineSkill],
+  [`${place}[inline].source`]: skillSource(skillArchives[0]),
+  [`${place}[inline].source.data`]: skillArchives[1],
+});
+
 /** Images and files, where what is said and what tools gave may have them. */
 const partsIn = (place: string): Readonly<Record<string, Json>> => ({
   [`${place}[input_image]`]: [{ type: "input_image", image_url: png }],
@@ -86,6 +113,7 @@ const responses: Readonly<Record<string, Json>> = {
   ...partsIn("input[message].content"),
   ...partsIn("input[function_call_output].output"),
   ...partsIn("input[custom_tool_call_output].output"),
+  ...skillsIn("tools[shell].environment[container_auto].skills"),
   model: "other",
   conversation: "{conversation}",
   "conversation.id": "{conversation}",
@@ -163,7 +191,7 @@ const samples: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
   "conversations.items.list": { after: "{item}" },
   "conversations.create": { items: [hello] },
   "conversations.items.create": { items: [{ role: "user", content: "More" }] },
-  "containers.create": { name: "another", file_ids: ["{upload}"] },
+  "containers.create": { name: "another", file_ids: ["{upload}"], ...skillsIn("skills") },
   "containers.files.create": { file_id: "{upload}" },
   "containers.list": { after: "{container}", name: "other" },
   "containers.files.list": { after: "{file}" },

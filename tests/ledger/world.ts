@@ -113,6 +113,13 @@ export const makeWorld = async (takes?: ModelInfo["takes"]): Promise<World> => {
   const app = makeApp({
     model: listening(asked, takes),
     egress: egressLayer,
+    skills: {
+      catalogue: Effect.succeed({
+        skills: [{ name: "plotting", description: "How to plot.", location: "/skills/plotting/SKILL.md" }],
+        problems: [],
+      }),
+      read: () => Effect.succeed("Plot."),
+    },
     settings: { dataPath, egress: "allowlist", egressAllow: rulesOf("api.example.com,*.example.org") },
   });
   const close = async () => {

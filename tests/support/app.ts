@@ -26,6 +26,7 @@ import { Settings, type SettingsService } from "../../src/config.ts";
 import { UsageLedger, type UsageLedgerService } from "../../src/services/UsageLedger.ts";
 import type { Model } from "../../src/services/Model.ts";
 import type { ResponseStore } from "../../src/services/ResponseStore.ts";
+import { Skills, type SkillsService } from "../../src/services/Skills.ts";
 import { agent as observedAgent } from "../../src/telemetry/agent.ts";
 import { limits as observedLimits } from "../../src/telemetry/limits.ts";
 import { model as observedModel } from "../../src/telemetry/model.ts";
@@ -54,6 +55,8 @@ export interface AppOptions {
   readonly usageLedger?: UsageLedgerService;
   /** What programs in sandboxes may reach; by default nothing. */
   readonly egress?: Layer.Layer<never, unknown, Settings>;
+  /** The operator's; by default there are none. */
+  readonly skills?: SkillsService;
   /** Receives every log line; by default none is written. */
   readonly logger?: Logger.Logger<unknown, unknown>;
 }
@@ -70,6 +73,7 @@ export const services = (
     egress = Layer.empty,
     isObserved = false,
     previews = false,
+    skills,
   }: AppOptions,
 ) => {
   const configured = Settings.layerWith({ keepAliveSeconds: 15, ...settings });
@@ -86,6 +90,7 @@ export const services = (
     MemoryWebhooks.layer,
     sandbox.layer,
     usageLedger === undefined ? Layer.empty : Layer.succeed(UsageLedger, usageLedger),
+    skills === undefined ? Layer.empty : Layer.succeed(Skills, skills),
   ).pipe(Layer.provideMerge(configured));
   return Layer.mergeAll(
     Runs.layer,

@@ -162,6 +162,26 @@ if (!(await own.files.delete(upload.id)).deleted) throw new Error("not deleted")
 
 const shell = { type: "shell" as const, environment: { type: "container_auto" as const } };
 report("shell, create", (await client.responses.create({ model, input: useShell, tools: [shell] })).output_text);
+
+// A skill that is sent along, and one that nobody knows.
+const greet = {
+  type: "inline" as const,
+  name: "greet",
+  description: "How to greet people.",
+  source: {
+    type: "base64" as const,
+    media_type: "application/zip" as const,
+    data: "UEsDBBQAAAAAAAAAIVCvBug9CgAAAAoAAAAIAAAAU0tJTEwubWRTYXkgaGVsbG8uUEsBAhQAFAAAAAAAAAAhUK8G6D0KAAAACgAAAAgAAAAA" +
+      "AAAAAAAAAAAAAAAAAFNLSUxMLm1kUEsFBgAAAAABAAEANgAAADAAAAAAAA==",
+  },
+};
+const taught = { type: "shell" as const, environment: { type: "container_auto" as const, skills: [greet] } };
+const greeted = await client.responses.create({ model, input: "Read your skill.", tools: [taught] });
+if (!greeted.output_text.includes("Say hello.")) throw new Error(`no skill: ${greeted.output_text}`);
+const unknown = { type: "skill_reference" as const, skill_id: "skill_none" };
+const refusal = await client.containers.create({ name: "untaught", skills: [unknown] }).then(() => "none", String);
+if (!refusal.includes("skill_none")) throw new Error(`refused: ${refusal}`);
+
 const typed = client.responses.stream({ model, input: useShell, tools: [shell] });
 report("shell, .stream()", (await typed.finalResponse()).output_text);
 await client.containers.delete(container.id);

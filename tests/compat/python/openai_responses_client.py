@@ -1,7 +1,10 @@
+import base64
 import hashlib
+import io
 import json
+import zipfile
 
-from openai import OpenAI
+from openai import BadRequestError, OpenAI
 from tasks import (
     API_KEY,
     BASE_URL,
@@ -134,3 +137,25 @@ assert own.files.delete(upload.id).deleted
 shell = {"type": "shell", "environment": {"type": "container_auto"}}
 report("shell, create", client.responses.create(model=MODEL, input=USE_SHELL, tools=[shell]).output_text)
 client.containers.delete(container.id)
+
+# A skill that is sent along with a container, and one that nobody knows.
+archive = io.BytesIO()
+with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
+    bundle.writestr("greet/SKILL.md", "Say hello. " * 20)
+data = base64.b64encode(archive.getvalue()).decode()
+greet = {
+    "type": "inline",
+    "name": "greet",
+    "description": "How to greet people.",
+    "source": {"type": "base64", "media_type": "application/zip", "data": data},
+}
+taught = client.containers.create(name="taught", skills=[greet])
+reference = {"type": "shell", "environment": {"type": "container_reference", "container_id": taught.id}}
+greeted = client.responses.create(model=MODEL, input="Read your skill.", tools=[reference])
+assert "Say hello. Say hello." in greeted.output_text, greeted.output_text
+client.containers.delete(taught.id)
+try:
+    client.containers.create(name="untaught", skills=[{"type": "skill_reference", "skill_id": "skill_none"}])
+    raise AssertionError("a skill that nobody knows was taken")
+except BadRequestError as error:
+    assert "skill_none" in str(error), error

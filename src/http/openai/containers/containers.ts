@@ -9,7 +9,9 @@ import { Settings } from "../../../config.ts";
 import { headOf } from "../../../domain/cutText.ts";
 import { Containers, type KnownContainer } from "../../../runs/Containers.ts";
 import { Files } from "../../../runs/Files.ts";
+import { equipSkills } from "../../../runs/containerSkills.ts";
 import { copyFiles } from "../../../runs/storedFiles.ts";
+import { Skills } from "../../../services/Skills.ts";
 import { Bodies, parseJson } from "../../../web/body.ts";
 import { Caller } from "../../frame/Caller.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
@@ -24,10 +26,9 @@ import {
 } from "./contract.ts";
 import { pageOf, type PageQuery, type UserQuery } from "../listPage.ts";
 import { networkOut, readNetwork } from "./network.ts";
+import { readSkills } from "./skills.ts";
 import { readWish, wishedFiles } from "./wish.ts";
 
-/** Bytes of a request that makes a container. */
-const bodyBytesMax = 64 * 1024;
 /** Characters of a decoder's message that are told. */
 const whyMax = 300;
 
@@ -70,6 +71,8 @@ export const make = Effect.gen(function* () {
   const files = yield* Files;
   const bodies = yield* Bodies;
   const settings = yield* Settings;
+  const skills = yield* Skills;
+  const { bodyBytesMax } = settings;
 
   const create = Effect.fnUntraced(function* (query: UserQuery) {
     const request = yield* HttpServerRequest.HttpServerRequest;
@@ -78,6 +81,7 @@ export const make = Effect.gen(function* () {
     const network = yield* readNetwork(body.network_policy, "", containers);
     const keeper = yield* ownerOf(query);
     const wanted = yield* wishedFiles(files, keeper, body, "");
+    const taught = yield* readSkills(body.skills, "", skills);
     const container = yield* containers.create(keeper, {
       name: body.name,
       idleMinutes: body.expires_after?.minutes ?? idleMinutesDefault,
@@ -85,7 +89,10 @@ export const make = Effect.gen(function* () {
       ...(network !== undefined && { network }),
     });
     const filled = yield* Effect.onError(
-      copyFiles({ containers, files, keeper }, container, wanted),
+      Effect.flatMap(
+        copyFiles({ containers, files, keeper }, container, wanted),
+        (filled) => equipSkills(containers, keeper, filled, taught),
+      ),
       () => Effect.ignore(containers.remove(keeper, container.id)),
     );
     return json(containerOut(filled));

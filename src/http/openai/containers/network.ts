@@ -9,6 +9,7 @@ import type { ContainersService } from "../../../runs/Containers.ts";
 import type { Container } from "../../../services/ContainerStore.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
 import type { JsonObject } from "../responses/wire.ts";
+import { withoutArchives } from "./skills.ts";
 
 /** Names that one container may be made for, and its secrets. */
 const domainsMax = 100;
@@ -36,12 +37,16 @@ type Json = JsonObject[string];
 const isObject = (value: Json | undefined): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A member that wishes for a container, without the secrets that the container got. */
+/** A member that wishes for a container, without the secrets that the container got, and without what is large. */
 const stripped = (place: Json): Json => {
-  const policy = isObject(place) ? place["network_policy"] : undefined;
-  if (!isObject(place) || !isObject(policy)) return place;
-  const { domain_secrets: _secrets, ...told } = policy;
-  return { ...place, network_policy: told };
+  if (!isObject(place)) return place;
+  const { network_policy: policy, skills } = place;
+  const { domain_secrets: _secrets, ...told } = isObject(policy) ? policy : {};
+  return {
+    ...place,
+    ...(isObject(policy) && { network_policy: told }),
+    ...(Array.isArray(skills) && { skills: withoutArchives(skills) }),
+  };
 };
 
 /** A tool as a response repeats it, and stores keep it: never with a secret. */

@@ -36,7 +36,6 @@ export const wishedFiles = Effect.fnUntraced(function* (
 export interface WrittenWish {
   readonly file_ids?: ReadonlyArray<string> | null;
   readonly memory_limit?: string | null;
-  readonly skills?: ReadonlyArray<unknown> | null;
 }
 
 const isMemoryLimit = Schema.is(MemoryLimit);
@@ -45,8 +44,7 @@ const mebibytes: Readonly<Record<MemoryLimit, number>> = { "1g": 1024, "4g": 409
 /**
  * Reads a wish.
  *
- * *Fails with* `InvalidRequest`, naming the parameter, for memory beyond `CAISSON_SANDBOX_MEMORY_MB`, and for skills,
- * which are the operator's.
+ * *Fails with* `InvalidRequest`, naming the parameter, for memory beyond `CAISSON_SANDBOX_MEMORY_MB`.
  */
 export const readWish = (
   wish: WrittenWish,
@@ -55,10 +53,7 @@ export const readWish = (
 ): Effect.Effect<{ readonly memoryLimit: MemoryLimit }, InvalidRequest> => {
   const refuse = (field: string, why: string) =>
     Effect.fail(new InvalidRequest({ param: param === "" ? field : `${param}.${field}`, why, code: "invalid_value" }));
-  const { memory_limit: memory, skills } = wish;
-  if (skills !== undefined && skills !== null && skills.length > 0) {
-    return refuse("skills", "The skills of this server are its operator's: they are in every container under /skills");
-  }
+  const { memory_limit: memory } = wish;
   if (memory === undefined || memory === null) return Effect.succeed({ memoryLimit: "1g" });
   if (!isMemoryLimit(memory)) return refuse("memory_limit", "Expected one of '1g', '4g', '16g' and '64g'");
   if (memory !== "1g" && mebibytes[memory] > settings.sandboxMemoryMb) {

@@ -8,12 +8,15 @@ import type { Owner } from "../../../domain/Owner.ts";
 import type { ContainerNetwork } from "../../../runs/containerEgress.ts";
 import { Containers } from "../../../runs/Containers.ts";
 import { Files } from "../../../runs/Files.ts";
+import { equipSkills } from "../../../runs/containerSkills.ts";
 import { copyFiles } from "../../../runs/storedFiles.ts";
 import { ConversationStore } from "../../../services/ConversationStore.ts";
 import { ResponseStore } from "../../../services/ResponseStore.ts";
+import { Skills } from "../../../services/Skills.ts";
 import { ArtifactLinks } from "../../caisson/ArtifactLinks.ts";
 import { idleMinutesDefault } from "../containers/contract.ts";
 import { readNetwork } from "../containers/network.ts";
+import { readSkills } from "../containers/skills.ts";
 import { readWish, wishedFiles } from "../containers/wish.ts";
 import { containersOf } from "./hostedInput.ts";
 import { type HostedTools, makeKit } from "./hostedTools.ts";
@@ -37,6 +40,7 @@ export const makeEquip = Effect.gen(function* () {
   const conversations = yield* ConversationStore;
   const store = yield* ResponseStore;
   const settings = yield* Settings;
+  const skills = yield* Skills;
 
   /**
    * The container that was worked in last in this conversation and is there still; where a network is wished for, one
@@ -86,6 +90,7 @@ export const makeEquip = Effect.gen(function* () {
     const wish = yield* readWish(choice.wish, choice.param, settings);
     const network = yield* readNetwork(choice.wish.network_policy, choice.param, containers);
     const wanted = yield* wishedFiles(files, owner, choice.wish, choice.param);
+    const taught = yield* readSkills(choice.wish.skills, choice.param, skills);
     const container = (yield* earlier(owner, before, network)) ??
       (yield* containers.create(owner, {
         name: "auto",
@@ -94,7 +99,8 @@ export const makeEquip = Effect.gen(function* () {
         ...(network !== undefined && { network }),
       }));
     const filled = yield* copyFiles({ containers, files, keeper: owner }, container, wanted);
-    return yield* makeKit(hosted, filled, { containers, links, keeper: owner });
+    const equipped = yield* equipSkills(containers, owner, filled, taught);
+    return yield* makeKit(hosted, equipped, { containers, links, keeper: owner });
   });
 });
 

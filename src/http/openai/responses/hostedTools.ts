@@ -9,7 +9,7 @@ import { mediaTypeOf } from "../../../domain/Artifact.ts";
 import type { ToolCall } from "../../../domain/Message.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import type { ToolDeclaration, ToolResult } from "../../../domain/Tool.ts";
-import type { ContainersService, KnownContainer } from "../../../runs/Containers.ts";
+import { clientPath, type ContainersService, type KnownContainer } from "../../../runs/Containers.ts";
 import type { ToolboxError, ToolCallOptions, ToolKit, Tools } from "../../../services/Toolbox.ts";
 import type { ArtifactLinksService } from "../../caisson/ArtifactLinks.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
@@ -77,6 +77,23 @@ const choiceOf = (tool: JsonObject, param: string): ContainerChoice | undefined 
     : { _tag: "Auto", wish: environment, param: `${param}.environment` };
 };
 
+const wishes = ["file_ids", "memory_limit", "network_policy", "skills"] as const;
+
+type Auto = Extract<ContainerChoice, { readonly _tag: "Auto" }>;
+
+/** What two tools wish of the container that they share; the first wish of the second that another stands against. */
+const together = (first: Auto, second: Auto): Auto | (typeof wishes)[number] => {
+  const given = (wish: Auto["wish"]) => wishes.filter((name) => wish[name] !== undefined && wish[name] !== null);
+  const said = given(first.wish);
+  const further = given(second.wish);
+  const against = further.find((name) =>
+    said.includes(name) && JSON.stringify(first.wish[name]) !== JSON.stringify(second.wish[name])
+  );
+  if (against !== undefined || further.length === 0) return against ?? first;
+  if (said.length === 0) return second;
+  return { ...first, wish: { ...second.wish, ...Object.fromEntries(said.map((name) => [name, first.wish[name]])) } };
+};
+
 /**
  * Reads the hosted tools among those of a request; undefined where there are none.
  *
@@ -105,11 +122,15 @@ export const readHosted = Effect.fnUntraced(function* (
           `${param}.environment`,
         );
     }
-    // The tools of a response share one place; of two that say nothing else, the first is asked.
     if (chosen?._tag === "ById" && choice._tag === "ById" && chosen.id !== choice.id) {
       return yield* refuse("The tools of a response work in one container: name the same for each", choice.param);
     }
-    chosen = chosen?._tag === "ById" ? chosen : choice._tag === "ById" ? choice : chosen ?? choice;
+    const shared = chosen?._tag === "Auto" && choice._tag === "Auto" ? together(chosen, choice) : undefined;
+    if (typeof shared === "string") {
+      const why = "The tools of a response work in one container: wish the same for each";
+      return yield* refuse(why, `${choice.param}.${shared}`);
+    }
+    chosen = shared ?? (chosen === undefined || choice._tag === "ById" ? choice : chosen);
     names.push(name);
   }
   return chosen === undefined ? undefined : { names, container: chosen };
@@ -158,8 +179,16 @@ const declarations: Readonly<Record<HostedTools["names"][number], ToolDeclaratio
 /** Names of the network that the prompt lists; a longer list would crowd out the rest. */
 const namesShownMax = 20;
 
+/** What the model must know of a container's skills. */
+const skillLines = ({ skills = [] }: KnownContainer): ReadonlyArray<string> =>
+  skills.length === 0 ? [] : [
+    "Skills: when a task fits one, first read its file and follow it; paths in it are relative to its folder.",
+    ...skills.map(({ name, description, location }) => `- ${name}: ${description} (${clientPath(location)})`),
+  ];
+
 /** What the model must know of a container. */
-const promptOf = ({ network }: KnownContainer): string => {
+const promptOf = (container: KnownContainer): string => {
+  const { network } = container;
   const { allowedDomains = [], secretNames = [] } = network ?? {};
   const rest = allowedDomains.length > namesShownMax ? ` and ${allowedDomains.length - namesShownMax} more` : "";
   const lines = [
@@ -180,7 +209,7 @@ const promptOf = ({ network }: KnownContainer): string => {
         "headers of requests to the hosts they belong to.",
     );
   }
-  return lines.join("\n");
+  return [...lines, ...skillLines(container)].join("\n");
 };
 
 /** What a call came to, as the response tells it; it stands in the result's structure. */
