@@ -4,7 +4,7 @@
  * One belongs to one turn. The connection feeds it from its own callbacks, the turn's stream reads it; it
  * keeps no more than a bounded number of values, and asks the connection to pause above that.
  */
-import { type Array as Arr, Cause, Effect } from "effect";
+import { Array as Arr, Cause, Effect } from "effect";
 import { BodyReader } from "./bodyReader.ts";
 import type { Fault } from "./fault.ts";
 
@@ -86,12 +86,12 @@ export class Arrivals {
 
   /** The outcome of a read, undefined while the provider has to be waited for. */
   #now(): Effect.Effect<Arr.NonEmptyReadonlyArray<unknown>, Fault | Cause.Done> | undefined {
-    const [head, ...rest] = this.#body.take();
+    const values = this.#body.take();
     if (this.#isPaused) {
       this.#isPaused = false;
       this.#flow.resume();
     }
-    if (head !== undefined) return Effect.succeed([head, ...rest]);
+    if (Arr.isReadonlyArrayNonEmpty(values)) return Effect.succeed(values);
     if (this.#body.failure !== undefined) return Effect.fail(this.#body.failure);
     if (this.#failure !== undefined) return Effect.fail(this.#failure);
     return this.#hasEnded || this.#body.isOver ? Cause.done() : undefined;

@@ -4,7 +4,7 @@
  * Deadlines count the provider's time, not ours: while this process is held up, no time passes for the
  * provider, and what its deadline would cut is looked at once more.
  */
-import { type Array as Arr, Cause, Clock, Effect, Pull, type Result, type Scope, Stream } from "effect";
+import { Array as Arr, Cause, Clock, Effect, Pull, type Result, type Scope, Stream } from "effect";
 import { type ModelEvent, TimedOut } from "../../services/Model.ts";
 import type { Arrivals } from "./Arrivals.ts";
 import { type Fault, fault } from "./fault.ts";
@@ -165,8 +165,8 @@ export const upstream = <State>(options: UpstreamOptions<State>): Stream.Stream<
       return Effect.flatMap(read, (chunks) => {
         wait.phase = "between-events";
         wait.limitMs = deadlines.silenceMs;
-        const [head, ...rest] = assembled(chunks);
-        return head === undefined ? pull : Effect.succeed<Arr.NonEmptyReadonlyArray<ModelEvent>>([head, ...rest]);
+        const events = assembled(chunks);
+        return Arr.isArrayNonEmpty(events) ? Effect.succeed(events) : pull;
       });
     });
     return Stream.fromPull(Effect.succeed(pull));

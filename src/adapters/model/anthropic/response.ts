@@ -8,6 +8,7 @@ import type { Usage } from "../../../domain/Usage.ts";
 import { BadOutput, ConnectionLost, type ModelEvent } from "../../../services/Model.ts";
 import { type Fault, fault } from "../fault.ts";
 import type { Assembly } from "../upstream.ts";
+import { wireDecoder } from "../wireDecoder.ts";
 import { explainBody } from "./errors.ts";
 import { type OwnOrigin, providerName } from "./request.ts";
 
@@ -55,7 +56,7 @@ const Event = Schema.Struct({
   usage: nullable(Counts),
 });
 type Event = typeof Event.Type;
-const decodeEvent = Schema.decodeUnknownResult(Event);
+const decodeEvent = wireDecoder(Event);
 
 // State ------------------------------------------------------------------------------------------
 
@@ -87,8 +88,11 @@ const usageOf = (counts: typeof Counts.Type): Usage => ({
 
 /** Later counts replace earlier ones; what they leave out stays. */
 const merged = (before: typeof Counts.Type, after: typeof Counts.Type): typeof Counts.Type => ({
-  ...before,
-  ...Object.fromEntries(Object.entries(after).filter(([, value]) => value !== undefined && value !== null)),
+  input_tokens: after.input_tokens ?? before.input_tokens ?? null,
+  cache_read_input_tokens: after.cache_read_input_tokens ?? before.cache_read_input_tokens ?? null,
+  cache_creation_input_tokens: after.cache_creation_input_tokens ?? before.cache_creation_input_tokens ?? null,
+  output_tokens: after.output_tokens ?? before.output_tokens ?? null,
+  output_tokens_details: after.output_tokens_details ?? before.output_tokens_details ?? null,
 });
 
 // Steps ------------------------------------------------------------------------------------------

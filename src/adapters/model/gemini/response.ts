@@ -9,6 +9,7 @@ import { type Usage, zero } from "../../../domain/Usage.ts";
 import { BadOutput, ConnectionLost, type ModelEvent, PromptBlocked } from "../../../services/Model.ts";
 import { type Fault, fault } from "../fault.ts";
 import type { Assembly } from "../upstream.ts";
+import { wireDecoder } from "../wireDecoder.ts";
 import { explainBody } from "./errors.ts";
 import { type OwnOrigin, providerName } from "./request.ts";
 
@@ -56,7 +57,7 @@ const Chunk = Schema.Struct({
     }),
   ),
 });
-const decodeChunk = Schema.decodeUnknownResult(Chunk);
+const decodeChunk = wireDecoder(Chunk);
 
 // State ------------------------------------------------------------------------------------------
 
@@ -94,6 +95,10 @@ export interface ReadingOptions {
 const isAbsent = (value: unknown): value is null | undefined => value === undefined || value === null;
 
 const partEvents = (state: State, part: Part, options: ReadingOptions): ReadonlyArray<ModelEvent> => {
+  // Nearly every part: words, and nothing with them.
+  if (typeof part.text === "string" && part.text !== "" && isAbsent(part.thoughtSignature ?? part.functionCall)) {
+    return [{ _tag: part.thought === true ? "ReasoningDelta" : "TextDelta", text: part.text }];
+  }
   const signature = isAbsent(part.thoughtSignature) ? {} : { thoughtSignature: part.thoughtSignature };
   if (!isAbsent(part.functionCall)) {
     if (state.calls >= options.callsMax) return [];
@@ -186,10 +191,14 @@ const step = (
   if (!isAbsent(chunk.promptFeedback?.blockReason)) {
     state.blocked = chunk.promptFeedback.blockReasonMessage ?? chunk.promptFeedback.blockReason;
   }
-  const events = (candidate?.content?.parts ?? []).flatMap((part) =>
-    isAbsent(part) ? [] : partEvents(state, part, options)
-  );
-  if (events.some((event) => event._tag !== "ReasoningDelta")) state.answered = true;
+  const events: Array<ModelEvent> = [];
+  for (const part of candidate?.content?.parts ?? []) {
+    if (isAbsent(part)) continue;
+    for (const event of partEvents(state, part, options)) {
+      if (event._tag !== "ReasoningDelta") state.answered = true;
+      events.push(event);
+    }
+  }
   if (events.length > 0) state.shown = true;
   if (candidate !== undefined && !isAbsent(candidate.finishReason)) {
     state.finish = { reason: candidate.finishReason, message: candidate.finishMessage ?? "" };

@@ -9,6 +9,7 @@ import { type Usage, zero } from "../../../domain/Usage.ts";
 import { BadOutput, ConnectionLost, type ModelEvent, Unavailable } from "../../../services/Model.ts";
 import { type Fault, fault } from "../fault.ts";
 import type { Assembly } from "../upstream.ts";
+import { wireDecoder } from "../wireDecoder.ts";
 import { Calls, Fragment } from "./calls.ts";
 import { explainBody } from "./errors.ts";
 import type { OwnOrigin } from "./request.ts";
@@ -52,7 +53,7 @@ const Chunk = Schema.Struct({
     }),
   ),
 });
-const decodeChunk = Schema.decodeUnknownResult(Chunk);
+const decodeChunk = wireDecoder(Chunk);
 
 // State ------------------------------------------------------------------------------------------
 

@@ -99,7 +99,9 @@ Deno.test("BodyReader reads a large event in time that grows with its size when 
     read(`data: "${"x".repeat(length)}"\n\n`);
     return performance.now() - started;
   };
+  // The best of several: a time in which others had the processor says nothing.
+  const best = (length: number) => Math.min(...Array.from({ length: 5 }, () => steps(length)));
   steps(20_000);
-  const [small, large] = [Math.max(steps(50_000), 5), steps(400_000)];
+  const [small, large] = [Math.max(best(50_000), 5), best(400_000)];
   assert.ok(large < small * 40, `8 times the bytes took ${large / small} times as long`);
 });
