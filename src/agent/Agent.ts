@@ -9,17 +9,17 @@ import { Settings } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
 import { viewImage } from "../domain/agentTools.ts";
 import { sessionDigest } from "../domain/ids.ts";
-import { inWords, type Message, type ToolCall } from "../domain/Message.ts";
-import { judge, policyOf } from "../domain/toolPolicy.ts";
+import { inWords, isDecision, type Message } from "../domain/Message.ts";
+import { judge, policyOf, type PolicySettings } from "../domain/toolPolicy.ts";
 import { Model } from "../services/Model.ts";
 import { Toolbox, type ToolboxService, type Tools } from "../services/Toolbox.ts";
 import { UsageLedger } from "../services/UsageLedger.ts";
 import type { AgentError, AgentRequest } from "./AgentRequest.ts";
 import { endAfter } from "./endAfter.ts";
 import { withIssuedIds } from "./issuedCalls.ts";
-import { RunRecord } from "./RunRecord.ts";
+import { type Owed, RunRecord } from "./RunRecord.ts";
 import { Spending } from "./Spending.ts";
-import { blind, finish, hasProduced, type Run, store, turn } from "./turn.ts";
+import { blind, carryOn, finish, hasProduced, type Run, store, turn } from "./turn.ts";
 
 export type { AgentError, AgentRequest } from "./AgentRequest.ts";
 
@@ -66,6 +66,10 @@ const asRead = (message: Message, vision: boolean): Message => {
   return { ...rest, content: `${rest.content}\n${blind}` };
 };
 
+/** Messages as a model reads them: decisions about calls are none of its words. */
+const readBy = (vision: boolean, messages: ReadonlyArray<Message>): ReadonlyArray<Message> =>
+  messages.filter((message) => !isDecision(message)).map((message) => asRead(message, vision));
+
 /** The tools that are of use to a model: one that cannot see is not offered to look, and a client's own come first. */
 const offeredTo = (vision: boolean, tools: Tools, clientToolNames: ReadonlySet<string>): Tools =>
   vision && clientToolNames.size === 0 ? tools : {
@@ -97,9 +101,17 @@ const equipped = Effect.fnUntraced(function* (
   return { tools, prompt: yield* toolbox.systemPrompt(owner) };
 });
 
-/** What a call of the run's tools is judged by: itself, and what it comes to. */
-const callsBehind = ({ toolKit }: AgentRequest, call: ToolCall): ReadonlyArray<ToolCall> =>
-  toolKit === undefined ? [call] : [call, ...toolKit.comesTo(call)];
+/** Says what the rules say of calls: of each by itself, and of what it comes to. */
+const judgeOf = (settings: PolicySettings, { ask, conversation, toolKit }: AgentRequest): Run["judge"] => {
+  const policy = policyOf(settings, ask);
+  const { pending, grants } = conversation;
+  const granted = pending === undefined ? grants : new Set([...grants, ...pending.grants]);
+  return (call) => judge(policy, toolKit === undefined ? [call] : [call, ...toolKit.comesTo(call)], granted);
+};
+
+/** What a run that replies to a question owes first. */
+const owedBy = ({ conversation: { fresh, pending } }: AgentRequest): Owed | undefined =>
+  pending === undefined ? undefined : { calls: pending.calls.map(({ call }) => call), said: fresh };
 
 /** Remembers what a run completed before it was cancelled or failed. */
 const storeUnfinished = (run: Run, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
@@ -149,7 +161,6 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
     const toolbox = yield* Toolbox;
     const settings = yield* Settings;
     const ledger = yield* UsageLedger;
-    const policy = policyOf(settings);
 
     const open = Effect.fnUntraced(function* (request: AgentRequest) {
       const { price, vision } = yield* model.find(request.model);
@@ -157,6 +168,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
       yield* spending.admit;
       const clientToolNames = new Set(request.clientTools.map(({ name }) => name));
       const { tools, prompt } = yield* equipped(toolbox, request, vision, clientToolNames);
+      const { conversation: { fresh, history, pending } } = request;
       const run: Run = {
         request,
         model: request.ownConversation === undefined
@@ -164,14 +176,14 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
           : withIssuedIds(model, request.ownConversation.issueCallId),
         tools,
         system: systemOf(prompt, request.instructions),
-        before: [...request.conversation.history, ...request.conversation.fresh].map((message) =>
-          asRead(message, vision)
-        ),
+        before: [...readBy(vision, history), ...pending === undefined ? readBy(vision, fresh) : []],
         cacheKey: request.owner.ephemeral ? undefined : sessionDigest(request.conversation.key),
-        record: new RunRecord(settings.runOutputBytesMax, price),
+        record: new RunRecord(settings.runOutputBytesMax, price, owedBy(request)),
         sees: vision,
         isClientTool: (name) => clientToolNames.has(name),
-        judge: (call) => judge(policy, callsBehind(request, call)),
+        judge: judgeOf(settings, request),
+        approvalMs: settings.approvalSeconds * 1000,
+        asked: undefined,
         stored: false,
         faults: undefined,
         ending: undefined,
@@ -188,7 +200,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
       return { run, spending };
     });
 
-    const turns = ({ run, spending }: { readonly run: Run; readonly spending: Spending }) =>
+    const turnsOf = ({ run, spending }: { readonly run: Run; readonly spending: Spending }) =>
       Stream.iterate(1, (number) => number + 1).pipe(
         Stream.flatMap((number) =>
           Stream.unwrap(
@@ -196,10 +208,16 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
               over ? finish(run, "SpendingLimit") : number > settings.turnsMax ? finish(run, "TurnLimit") : turn(run)),
           )
         ),
+      );
+
+    const turns = (opened: { readonly run: Run; readonly spending: Spending }) => {
+      const { run, run: { request: { conversation: { pending } } } } = opened;
+      return (pending === undefined ? turnsOf(opened) : Stream.concat(carryOn(run, pending), turnsOf(opened))).pipe(
         Stream.takeUntil((event) => event._tag === "RunFinished"),
         endAfter(Duration.seconds(settings.runSecondsMax)),
         Stream.concat(Stream.suspend(() => run.stored ? Stream.empty : finish(run, "TimeLimit"))),
       );
+    };
 
     return Agent.of({ run: (request) => Stream.unwrap(Effect.map(open(request), turns)) });
   }),

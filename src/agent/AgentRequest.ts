@@ -5,6 +5,7 @@ import type { Effect } from "effect";
 import type { FileFault } from "../domain/FileFault.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
+import type { ToolRule } from "../domain/ToolRule.ts";
 import type { ModelError, ModelNotFound, ModelParameters, Truncation } from "../services/Model.ts";
 import type { SessionsUnavailable } from "../services/Sessions.ts";
 import type { ToolboxError, ToolKit } from "../services/Toolbox.ts";
@@ -34,6 +35,8 @@ export interface AgentRequest {
   readonly useTools: boolean;
   /** Calls to our tools that are carried out; the model is told of each further one. Absent, all are. */
   readonly ownCallsMax?: number;
+  /** Calls that this request wants to be asked for, beside those of the settings. */
+  readonly ask?: ReadonlyArray<ToolRule>;
   /** What may be left out of a conversation that is too long for the model; absent, old tool output. */
   readonly truncation?: Truncation;
   /**

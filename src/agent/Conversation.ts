@@ -7,10 +7,12 @@
 import { Clock, Effect, Schema } from "effect";
 import { align, type Alignment, closeOpenCalls } from "../domain/alignment.ts";
 import { makeId, ownerKey } from "../domain/ids.ts";
+import type { Asked } from "../domain/Approval.ts";
 import { type Message, toolCallsOf, withoutContent } from "../domain/Message.ts";
 import type { Owner } from "../domain/Owner.ts";
 import { pathTo, type SessionKey, type Turn, type TurnParent, type TurnStatus } from "../domain/Session.ts";
 import type { Usage } from "../domain/Usage.ts";
+import { type Pending, type Reply, replyTo } from "./held.ts";
 import type { OwnConversation } from "./OwnConversation.ts";
 import { Sessions, type SessionsService, type SessionsUnavailable } from "../services/Sessions.ts";
 import { defaultSession, findSession, resendsHistory, type SessionPlace } from "./unnamedSession.ts";
@@ -23,6 +25,8 @@ export interface TurnOutcome {
   readonly usage: Usage;
   /** What it cost, in US dollars; absent where the model has no price. */
   readonly costUsd?: number;
+  /** What a person is asked. */
+  readonly asked?: Asked;
 }
 
 /** A request's place in its session. */
@@ -36,6 +40,12 @@ export interface Conversation {
   readonly history: ReadonlyArray<Message>;
   /** What the client newly said. */
   readonly fresh: ReadonlyArray<Message>;
+  /** Calls of the turn before that waited for a person, and what is said about them here; absent, none waited. */
+  readonly pending?: Pending;
+  /** Rules that were granted in this session before. */
+  readonly grants: ReadonlySet<string>;
+  /** There will be a next request in which a person can answer. */
+  readonly canAsk: boolean;
   /** The same place, with what is newly said in the form in which it is to be read and stored. */
   readonly saying: (fresh: ReadonlyArray<Message>) => Conversation;
   /**
@@ -115,6 +125,27 @@ const placeOf = Effect.fnUntraced(function* (
   return { key, turns, alignment: align(turns, messages, { sendsWholeHistory }) };
 });
 
+/** The place of a reply: behind the turn that asked, whose calls get their results from this run. */
+const replying = ({ history }: Alignment, { pending, said }: Reply): Alignment => {
+  const waiting = new Set(pending.calls.map(({ call }) => call.id));
+  return {
+    parent: { _tag: "After", turn: pending.turn },
+    // What stands there says that nobody answered them.
+    history: history.filter((message) => message.role !== "tool" || !waiting.has(message.callId)),
+    fresh: said,
+  };
+};
+
+/** The turn before, as the session was opened; null for the first. */
+const parentIn = (turns: ReadonlyArray<Turn>, parent: TurnParent): string | null =>
+  parent._tag === "After" ? parent.turn : parent._tag === "Root" ? null : turns.at(-1)?.id ?? null;
+
+/** What a turn remembers of being a reply. */
+const decidedIn = ({ pending: { grants, turn } }: Reply): Pick<Turn, "decides" | "grants"> => ({
+  decides: turn,
+  ...(grants.length > 0 && { grants }),
+});
+
 /** A conversation in a place that whoever asks keeps: nothing is loaded, aligned or appended. */
 const openOwn = Effect.fnUntraced(function* (owner: Owner, place: OwnPlace, said: ReadonlyArray<Message>) {
   const startedAtMs = yield* Clock.currentTimeMillis;
@@ -125,6 +156,8 @@ const openOwn = Effect.fnUntraced(function* (owner: Owner, place: OwnPlace, said
     parent,
     history,
     fresh,
+    grants: new Set(),
+    canAsk: false,
     saying,
     store: Effect.fnUntraced(function* ({ produced, ...outcome }: TurnOutcome) {
       const messages = [...fresh.map(withoutContent), ...produced];
@@ -176,26 +209,34 @@ const nameAnswers = (history: ReadonlyArray<Message>, fresh: ReadonlyArray<Messa
  */
 export const open = Effect.fnUntraced(
   function* (
-    { owner, sessionId, sendsWholeHistory = false, ownConversation, parent: named, place, messages }: OpenRequest,
+    { owner, sessionId, sendsWholeHistory = false, ownConversation, parent: named, place: own, messages }: OpenRequest,
   ): Effect.fn.Return<Conversation, SessionsUnavailable | TurnNotFound, Sessions> {
-    if (place !== undefined) return yield* openOwn(owner, place, messages);
+    if (own !== undefined) return yield* openOwn(owner, own, messages);
     const sessions = yield* Sessions;
     const { key, turns, alignment } = yield* placeOf(sessions, owner, sessionId, sendsWholeHistory, messages);
-    const { parent, history, fresh: said } = named === undefined ? alignment : yield* placeAt(turns, named, messages);
+    const place = named === undefined ? alignment : yield* placeAt(turns, named, messages);
+    const before = parentIn(turns, place.parent);
+    const reply = yield* replyTo(sessions, key, turns.findLast(({ id }) => id === before), place.fresh);
+    const { parent, history, fresh: said } = reply === undefined ? place : replying(place, reply);
     const resent = resendsHistory(messages);
     const id = makeId("turn");
     const startedAtMs = yield* Clock.currentTimeMillis;
     const saying = (fresh: ReadonlyArray<Message>): Conversation => ({
       key,
       turn: id,
-      parent: parent._tag === "After" ? parent.turn : parent._tag === "Root" ? null : turns.at(-1)?.id ?? null,
+      parent: before,
       history,
       fresh,
+      ...(reply !== undefined && { pending: reply.pending }),
+      grants: new Set(turns.flatMap(({ grants }) => grants ?? [])),
+      canAsk: !owner.ephemeral,
       saying,
       store: Effect.fnUntraced(function* ({ produced, ...outcome }: TurnOutcome) {
         const finishedAtMs = yield* Clock.currentTimeMillis;
-        const messages = [...fresh, ...produced].map(withoutContent);
-        const turn = { ...outcome, id, messages, startedAtMs, finishedAtMs, ...(resent && { resent }) };
+        // Who replies to what was asked has what was said among what was produced, behind the results of the calls.
+        const messages = [...reply === undefined ? fresh : [], ...produced].map(withoutContent);
+        const decided = reply === undefined ? {} : decidedIn(reply);
+        const turn = { ...outcome, id, messages, startedAtMs, finishedAtMs, ...(resent && { resent }), ...decided };
         const leadsNowhere = ownConversation?.isNew === true && !produced.some((said) => toolCallsOf(said).length > 0);
         if (owner.ephemeral || leadsNowhere) return { ...turn, parent: null };
         // Nobody will delete what it left: it is erased by its age.

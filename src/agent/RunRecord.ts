@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import type { AgentEvent, FinishReason } from "../domain/AgentEvent.ts";
 import type { AssistantPart, Message, ToolCall, ToolMessage } from "../domain/Message.ts";
-import { toolCallsOf } from "../domain/Message.ts";
+import { inWords, isDecision, toolCallsOf } from "../domain/Message.ts";
 import * as Usage from "../domain/Usage.ts";
 import type { ModelEvent } from "../services/Model.ts";
 
@@ -22,8 +22,23 @@ const joined = (parts: ReadonlyArray<AssistantPart>, next: AssistantPart): Reado
   return [...parts.slice(0, -1), { ...next, text: last.text + next.text }];
 };
 
+/** What stands where a call has no result. */
+const cut = ({ id, name }: ToolCall, why: string): ToolMessage => ({
+  role: "tool",
+  callId: id,
+  name,
+  content: why,
+  isError: true,
+});
+
 /** Characters of base64 that a run's model is shown as images in all: requests over 20 MB are refused. */
 const imageCharactersMax = 15_000_000;
+
+/** Calls of the turn before that a run answers first, and what was said, which comes after their results. */
+export interface Owed {
+  readonly calls: ReadonlyArray<ToolCall>;
+  readonly said: ReadonlyArray<Message>;
+}
 
 /** The memory of one run; the bound is on answer text and tool results together. */
 export class RunRecord {
@@ -41,7 +56,14 @@ export class RunRecord {
   #imageCharacters = 0;
   #remark: { readonly after: number; readonly message: Message } | undefined;
 
-  constructor(readonly outputBytesMax: number, readonly price?: Usage.Price) {}
+  /** Until it is settled. */
+  #owed: Owed | undefined;
+  /** What was said stands among what was produced. */
+  #hasSaid = false;
+
+  constructor(readonly outputBytesMax: number, readonly price?: Usage.Price, owed?: Owed) {
+    this.#owed = owed;
+  }
 
   get usage(): Usage.Usage {
     return this.#usage;
@@ -130,9 +152,25 @@ export class RunRecord {
   /** What the model reads in its next turn: what was produced, and what was remarked in between. */
   get read(): ReadonlyArray<Message> {
     const remark = this.#remark;
-    return remark === undefined
+    const read = remark === undefined
       ? this.#produced
       : [...this.#produced.slice(0, remark.after), remark.message, ...this.#produced.slice(remark.after)];
+    return this.#hasSaid ? read.filter((message) => !isDecision(message)).map(inWords) : read;
+  }
+
+  /** The results of calls, the newest last. */
+  resultOf(callId: string): ToolMessage | undefined {
+    return this.#produced.findLast((message): message is ToolMessage =>
+      message.role === "tool" && message.callId === callId
+    );
+  }
+
+  /** The calls that were owed have their results: what was said comes now. */
+  settleOwed(): void {
+    if (this.#owed === undefined) return;
+    this.#produced.push(...this.#owed.said);
+    this.#hasSaid = true;
+    this.#owed = undefined;
   }
 
   /** How many calls to our tools were carried out. */
@@ -177,20 +215,21 @@ export class RunRecord {
 
   /**
    * The messages to remember when the run ends here: partial text is kept, and every call of ours that
-   * has no result gets one that says so, because providers refuse a history with open calls.
+   * has no result gets one that says so, because providers refuse a history with open calls. `staysOpen` are those
+   * that somebody else answers.
    */
-  close(why: string, isClientTool: (name: string) => boolean): ReadonlyArray<Message> {
+  close(why: string, staysOpen: (call: ToolCall) => boolean): ReadonlyArray<Message> {
     this.#flush();
+    const owed = this.#owed?.calls.filter(({ id }) => this.resultOf(id) === undefined) ?? [];
     const messages = [
       ...this.#produced,
+      ...owed.map((call) => cut(call, why)),
+      ...this.#owed?.said ?? [],
       ...(this.#parts.length > 0 ? [{ role: "assistant" as const, parts: this.#parts }] : []),
     ];
     const answered = new Set(messages.flatMap((message) => (message.role === "tool" ? [message.callId] : [])));
-    const open = messages.flatMap(toolCallsOf).filter((call) => !answered.has(call.id) && !isClientTool(call.name));
-    return [
-      ...messages,
-      ...open.map(({ id, name }) => ({ role: "tool" as const, callId: id, name, content: why, isError: true })),
-    ];
+    const open = messages.flatMap(toolCallsOf).filter((call) => !answered.has(call.id) && !staysOpen(call));
+    return [...messages, ...open.map((call) => cut(call, why))];
   }
 
   finishedEvent(reason: FinishReason): AgentEvent {

@@ -4,10 +4,11 @@
 import { Array as Arr, Cause, Clock, Effect, Stream } from "effect";
 import type { AgentEvent, FinishReason } from "../domain/AgentEvent.ts";
 import { faultsForModel, faultsForReader, type FileFault } from "../domain/FileFault.ts";
+import { approvalId, type Asked, type HeldCall } from "../domain/Approval.ts";
 import type { Message, ToolCall } from "../domain/Message.ts";
 import type { TurnStatus } from "../domain/Session.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
-import { deniedText, type Verdict } from "../domain/toolPolicy.ts";
+import { deniedText, unaskableText, type Verdict } from "../domain/toolPolicy.ts";
 import {
   BadOutput,
   ModelError,
@@ -19,6 +20,7 @@ import {
 import type { SessionsUnavailable } from "../services/Sessions.ts";
 import type { ToolboxError, Tools } from "../services/Toolbox.ts";
 import type { AgentError, AgentRequest } from "./AgentRequest.ts";
+import { divide, type Pending, resume } from "./held.ts";
 import { type LiveOutput, withLiveOutput } from "./liveOutput.ts";
 import type { RunRecord } from "./RunRecord.ts";
 
@@ -36,6 +38,10 @@ export interface Run {
   readonly isClientTool: (name: string) => boolean;
   /** Says whether a call of ours may be carried out. */
   readonly judge: (call: ToolCall) => Verdict;
+  /** How long an approval that this run asks for is good, in milliseconds. */
+  readonly approvalMs: number;
+  /** What a person is asked, once the run pauses for it. */
+  asked: Asked | undefined;
   /** The model can be shown images. */
   readonly sees: boolean;
   /** What is wrong with the files of the answer as it was last looked at; undefined before anybody looked. */
@@ -48,6 +54,10 @@ export interface Run {
 
 /** What the reader of a cut run finds where a result should be. */
 const cutCall = "Not completed: the run ended before this call did.";
+
+/** What a model reads of a call of a client's tool beside calls that wait for a person. */
+const notHandedOver =
+  "Not made: another call of this turn waits for the user. Make it again afterwards if it is needed.";
 
 /** What a model reads of a call that was one too many. */
 const callTooMany = (most: number): string => `Not carried out: this request allows ${most} tool calls in all.`;
@@ -63,6 +73,7 @@ const emptyAnswer = "(The model ended its turn without an answer.)";
 const statusOf: Readonly<Record<FinishReason, TurnStatus>> = {
   Stop: "completed",
   ClientTools: "awaiting-client",
+  Approval: "awaiting-approval",
   ContentFilter: "limited",
   OutputLimit: "limited",
   TurnLimit: "limited",
@@ -71,12 +82,16 @@ const statusOf: Readonly<Record<FinishReason, TurnStatus>> = {
   SpendingLimit: "limited",
 };
 
+/** Whether a call is one that a person is asked about. */
+const waits = ({ asked }: Run, { id }: ToolCall): boolean => asked?.calls.some(({ callId }) => callId === id) ?? false;
+
 /** Stores what the run has come to; the conversation sees to it that a second time changes nothing. */
 export const store = (run: Run, status: TurnStatus): Effect.Effect<void, SessionsUnavailable> =>
   Effect.suspend(() =>
     run.request.conversation.store({
-      produced: run.record.close(cutCall, run.isClientTool),
+      produced: run.record.close(cutCall, (call) => run.isClientTool(call.name) || waits(run, call)),
       status,
+      ...(run.asked !== undefined && { asked: run.asked }),
       model: run.request.model,
       usage: run.record.usage,
       ...(run.record.costUsd !== undefined && { costUsd: run.record.costUsd }),
@@ -88,7 +103,8 @@ export const store = (run: Run, status: TurnStatus): Effect.Effect<void, Session
   );
 
 /** Whether there is anything to remember of a run that did not come to its end. */
-export const hasProduced = (run: Run): boolean => run.record.close(cutCall, run.isClientTool).length > 0;
+export const hasProduced = (run: Run): boolean =>
+  run.record.close(cutCall, ({ name }) => run.isClientTool(name)).length > 0;
 
 /** Stores the turn, then says that the run has finished, after what is left to say of its last turn. */
 export const finish = (
@@ -150,14 +166,15 @@ const hasTools = ({ request, tools }: Run): boolean => tools.declarations.length
  * one that only our tools can meet governs the first turn, or no run would ever end.
  */
 const isChoiceInForce = ({ request, record, isClientTool }: Run, choice: ToolChoice): boolean => {
+  const isFirst = record.turns === 1 && request.conversation.pending === undefined;
   switch (choice._tag) {
     case "Auto":
     case "None":
       return true;
     case "Required":
-      return record.turns === 1 || request.clientTools.length > 0;
+      return isFirst || request.clientTools.length > 0;
     case "Named":
-      return record.turns === 1 || isClientTool(choice.name);
+      return isFirst || isClientTool(choice.name);
   }
 };
 
@@ -238,9 +255,9 @@ const execute = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxErr
   return Stream.concat(Stream.make(started), withLiveOutput(call.id, finished));
 };
 
-/** Tells a call that a rule denies, and why it was not carried out. */
-const refuse = (run: Run, call: ToolCall, rule: string): Stream.Stream<AgentEvent> => {
-  const result = { text: deniedText(rule), isError: true };
+/** Tells a call that is not carried out, and why. */
+const refuse = (run: Run, call: ToolCall, why: string): Stream.Stream<AgentEvent> => {
+  const result = { text: why, isError: true };
   run.record.addResult({ role: "tool", callId: call.id, name: call.name, content: result.text, isError: true });
   return Stream.make<Array<AgentEvent>>(
     { _tag: "ToolCallStarted", call },
@@ -248,17 +265,54 @@ const refuse = (run: Run, call: ToolCall, rule: string): Stream.Stream<AgentEven
   );
 };
 
-/** Runs a call, or where a rule denies it or it is one too many leaves it out and tells the model. */
+/** Runs a call that may be carried out, or where it is one too many leaves it out and tells the model. */
 const executeWithin = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxError> =>
   Stream.suspend(() => {
     const { ownCallsMax = Number.POSITIVE_INFINITY } = run.request;
-    const verdict = run.judge(call);
-    if (verdict._tag === "Deny") return refuse(run, call, verdict.rule);
     if (run.record.executed < ownCallsMax) return execute(run, call);
     const { id: callId, name } = call;
     run.record.addResult({ role: "tool", callId, name, content: callTooMany(ownCallsMax), isError: true });
     return Stream.empty;
   });
+
+/** Runs a call, or refuses it where a rule denies it, or asks for it and nobody can be asked. */
+const judged = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxError> =>
+  Stream.suspend(() => {
+    const verdict = run.judge(call);
+    if (verdict._tag === "Allow") return executeWithin(run, call);
+    return refuse(run, call, verdict._tag === "Deny" ? deniedText(verdict.rule) : unaskableText(verdict.rule));
+  });
+
+/** Pauses the run: a person is asked about calls, and calls of the client's tools in the same turn are not made. */
+const ask = (
+  run: Run,
+  held: ReadonlyArray<HeldCall>,
+  theirs: ReadonlyArray<ToolCall>,
+): Stream.Stream<AgentEvent, SessionsUnavailable> =>
+  Stream.unwrap(Effect.map(Clock.currentTimeMillis, (nowMs) => {
+    for (const { id: callId, name } of theirs) {
+      run.record.addResult({ role: "tool", callId, name, content: notHandedOver, isError: true });
+    }
+    const expiresAtMs = nowMs + run.approvalMs;
+    run.asked = { expiresAtMs, calls: held.map(({ call, ...why }) => ({ callId: call.id, ...why })) };
+    const id = approvalId(run.request.conversation.turn);
+    return finish(run, "Approval", [{ _tag: "ApprovalRequested", id, calls: held, expiresAtMs }]);
+  }));
+
+/** Carries out what this request approves of the calls that waited; then the model reads what came of them. */
+export const carryOn = (run: Run, pending: Pending): Stream.Stream<AgentEvent, AgentError> => {
+  const { record } = run;
+  return Stream.concat(
+    resume(pending, {
+      judge: run.judge,
+      execute: (call) => executeWithin(run, call),
+      refuse: (call, rule) => refuse(run, call, deniedText(rule)),
+      addResult: (message) => record.addResult(message),
+      resultOf: ({ id }) => record.resultOf(id),
+    }),
+    Stream.fromEffectDrain(Effect.sync(() => record.settleOwed())),
+  );
+};
 
 const noEnding = (model: string) =>
   new ModelError({
@@ -290,10 +344,12 @@ const afterModel = (run: Run, formatting: boolean): Stream.Stream<AgentEvent, Ag
     }
     const ours = calls.filter((call) => !run.isClientTool(call.name));
     const theirs = calls.filter((call) => run.isClientTool(call.name));
+    const { now, held } = request.conversation.canAsk ? divide(ours, run.judge) : { now: ours, held: [] };
     const executed = Stream.concat(
       Stream.fromArray(events),
-      Stream.flatMap(Stream.fromIterable(ours), (call) => executeWithin(run, call)),
+      Stream.flatMap(Stream.fromIterable(now), (call) => judged(run, call)),
     );
+    if (held.length > 0) return Stream.concat(executed, ask(run, held, theirs));
     if (theirs.length === 0) return executed;
     const handedOver = Stream.fromIterable(theirs.map((call): AgentEvent => ({ _tag: "ClientToolCalled", call })));
     return executed.pipe(Stream.concat(handedOver), Stream.concat(finish(run, "ClientTools")));

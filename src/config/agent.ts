@@ -41,4 +41,22 @@ export const agentRows = {
   toolsDeny: toolRules("CAISSON_TOOLS_DENY", {
     why: "Tool calls that are never carried out, with commas; the model is told the rule.",
   }),
+  toolsAsk: toolRules("CAISSON_TOOLS_ASK", {
+    why: "Tool calls that a person must approve first: the run pauses, and the next message decides.",
+  }),
+  toolsAllow: toolRules("CAISSON_TOOLS_ALLOW", {
+    why: "Tool calls that need no approval where CAISSON_TOOLS_OTHERWISE asks for the rest.",
+  }),
+  toolsOtherwise: choice("CAISSON_TOOLS_OTHERWISE", {
+    choices: ["allow", "ask"],
+    default: "allow",
+    why: "What becomes of tool calls that no rule means.",
+  }),
+  approvalSeconds: number("CAISSON_APPROVAL_SECONDS", {
+    default: 3600,
+    least: 1,
+    most: 31536000,
+    unit: "seconds",
+    why: "Time after which an approval comes too late; never longer than the session lives.",
+  }),
 } as const satisfies Record<string, Row<unknown>>;

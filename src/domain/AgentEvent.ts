@@ -4,6 +4,7 @@
  * A converter is a function from this stream to a wire format; nothing else crosses that line.
  */
 import { Schema } from "effect";
+import { HeldCall } from "./Approval.ts";
 import { Artifact } from "./Artifact.ts";
 import { Origin, ToolCall } from "./Message.ts";
 import { ToolResult } from "./Tool.ts";
@@ -88,6 +89,16 @@ export type ToolCallFinished = typeof ToolCallFinished.Type;
 export const ClientToolCalled = Schema.TaggedStruct("ClientToolCalled", { call: ToolCall });
 export type ClientToolCalled = typeof ClientToolCalled.Type;
 
+/** The run pauses: a person is asked about calls of ours; just before the end. */
+export const ApprovalRequested = Schema.TaggedStruct("ApprovalRequested", {
+  /** What is asked, by a name. */
+  id: Schema.String,
+  calls: Schema.Array(HeldCall),
+  /** When an approval comes too late. */
+  expiresAtMs: Schema.Number,
+});
+export type ApprovalRequested = typeof ApprovalRequested.Type;
+
 /** Files that the run made or changed; at most one such event, just before the end. */
 export const ArtifactsChanged = Schema.TaggedStruct("ArtifactsChanged", { artifacts: Schema.Array(Artifact) });
 export type ArtifactsChanged = typeof ArtifactsChanged.Type;
@@ -95,13 +106,14 @@ export type ArtifactsChanged = typeof ArtifactsChanged.Type;
 /**
  * Why a run ended.
  *
- * `Stop`: the model answered. `ClientTools`: the client has calls to answer. `OutputLimit`: the
- * model's own token limit cut it. `ContentFilter`: the provider withheld the answer. The rest are
- * bounds of the run.
+ * `Stop`: the model answered. `ClientTools`: the client has calls to answer. `Approval`: a person has calls of ours to
+ * decide about. `OutputLimit`: the model's own token limit cut it. `ContentFilter`: the provider withheld the answer.
+ * The rest are bounds of the run.
  */
 export const FinishReason = Schema.Literals([
   "Stop",
   "ClientTools",
+  "Approval",
   "OutputLimit",
   "ContentFilter",
   "TurnLimit",
@@ -156,6 +168,7 @@ export const AgentEvent = Schema.Union([
   ToolOutput,
   ToolCallFinished,
   ClientToolCalled,
+  ApprovalRequested,
   ArtifactsChanged,
   RunFinished,
 ]);

@@ -70,6 +70,8 @@ export const UserMessage = Schema.Struct({
   parts: Schema.Array(UserPart),
   /** Files that came with the message; a run puts them into the workspace. */
   attachments: Schema.optionalKey(Schema.Array(Attachment)),
+  /** Nothing but a decision about calls that waited: no model reads it. */
+  decides: Schema.optionalKey(Schema.Boolean),
 });
 export type UserMessage = typeof UserMessage.Type;
 
@@ -206,6 +208,9 @@ export const inWords = (message: Message): Message => {
   const text = message.parts.some((part) => part._tag === "Text") ? `\n\n${note}` : note;
   return { role: "user", parts: [...message.parts, { _tag: "Text", text }] };
 };
+
+/** Whether a message is nothing but a decision about calls that waited. */
+export const isDecision = (message: Message): boolean => message.role === "user" && message.decides === true;
 
 /**
  * The message as a session keeps it: without the bytes of its files and of what a tool of ours showed, which can be

@@ -6,7 +6,8 @@
  */
 import { Schema } from "effect";
 import { headOf } from "./cutText.ts";
-import { Message, textOf } from "./Message.ts";
+import { Asked, type HeldCall } from "./Approval.ts";
+import { Message, textOf, toolCallsOf } from "./Message.ts";
 import { OwnerKey } from "./Owner.ts";
 import { Usage } from "./Usage.ts";
 
@@ -15,10 +16,17 @@ export const SessionKey = Schema.Struct({ owner: OwnerKey, id: Schema.String });
 export type SessionKey = typeof SessionKey.Type;
 
 /**
- * How a turn ended: the model answered, the client must answer its own tool calls, the run was cut
- * by a bound, cancelled, or failed. What was completed before is kept in every case.
+ * How a turn ended: the model answered, the client must answer its own tool calls, a person must decide about calls of
+ * ours, the run was cut by a bound, cancelled, or failed. What was completed before is kept in every case.
  */
-export const TurnStatus = Schema.Literals(["completed", "awaiting-client", "limited", "cancelled", "failed"]);
+export const TurnStatus = Schema.Literals([
+  "completed",
+  "awaiting-client",
+  "awaiting-approval",
+  "limited",
+  "cancelled",
+  "failed",
+]);
 export type TurnStatus = typeof TurnStatus.Type;
 
 /** One run as it is remembered: the messages that started it and every message it produced. */
@@ -31,6 +39,12 @@ export const Turn = Schema.Struct({
   status: TurnStatus,
   /** The request came with the history before it, as clients do that remember by themselves. */
   resent: Schema.optionalKey(Schema.Boolean),
+  /** What it asked a person, when it awaits approval; the calls themselves stand in `messages`, without results. */
+  asked: Schema.optionalKey(Asked),
+  /** The turn whose calls its first messages answer: it begins with their results, then comes what the person said. */
+  decides: Schema.optionalKey(Schema.String),
+  /** Rules that the person granted for the rest of the session. */
+  grants: Schema.optionalKey(Schema.Array(Schema.String)),
   model: Schema.String,
   usage: Usage,
   /** What the run cost, in US dollars; absent where its model had no price. */
@@ -39,6 +53,21 @@ export const Turn = Schema.Struct({
   finishedAtMs: Schema.Number,
 });
 export type Turn = typeof Turn.Type;
+
+/** Whether a turn waits for a person to decide about its calls. */
+export const awaitsApproval = ({ status }: Pick<Turn, "status">): boolean => status === "awaiting-approval";
+
+/** Calls of ours that a turn left open for a person. */
+export const heldCalls = ({ asked, messages, status }: Pick<Turn, "asked" | "messages" | "status">): ReadonlyArray<
+  HeldCall
+> => {
+  if (asked === undefined || !awaitsApproval({ status })) return [];
+  const calls = new Map(messages.flatMap(toolCallsOf).map((call) => [call.id, call]));
+  return asked.calls.flatMap(({ callId, rule }) => {
+    const call = calls.get(callId);
+    return call === undefined ? [] : [{ call, ...(rule !== undefined && { rule }) }];
+  });
+};
 
 /** Where a new turn goes: after whatever is newest when it is stored, after a given turn, or at the root. */
 export type TurnParent =

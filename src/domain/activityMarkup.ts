@@ -6,13 +6,15 @@
  */
 import { executeBash, executePython } from "./agentTools.ts";
 import { Option, Schema } from "effect";
+import type { ApprovalRequested } from "./AgentEvent.ts";
+import type { HeldCall } from "./Approval.ts";
 import type { Artifact } from "./Artifact.ts";
 import type { ToolCall } from "./Message.ts";
 import type { ToolResult } from "./Tool.ts";
 import { cutMiddle, cutText } from "./cutText.ts";
 
 /** The words of a marker line: what the fenced block after it holds. */
-const activityMark = { call: "caisson:call", result: "caisson:result" } as const;
+const activityMark = { call: "caisson:call", result: "caisson:result", ask: "caisson:ask" } as const;
 
 /** Characters of a call that are shown: the model's whole text is in the session, people need the gist. */
 const callCharactersMax = 2_000;
@@ -122,6 +124,49 @@ export const renderCallThought = (call: ToolCall): string => `\n\n${describedCal
 
 /** Renders the result of a call among thoughts, head and tail. */
 export const renderResultThought = (result: ToolResult): string => `\n\n${describedResult(result)}\n\n`;
+
+/** Characters that nobody sees, or that make a text read as another: each is shown as its number. */
+const unseen =
+  // deno-lint-ignore no-control-regex
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e01ef}\p{Cs}]/gu;
+
+const visible = (text: string): string =>
+  text.replace(unseen, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+
+/** A call with all of its arguments: its name, the text that runs if it is one, and the rest as JSON. */
+const wholeCall = ({ name, argumentsJson }: ToolCall): string => {
+  const decoded = decodeArguments(argumentsJson);
+  if (Option.isNone(decoded)) return `${name}\n${argumentsJson}`;
+  const main = name === executeBash.name ? "command" : name === executePython.name ? "code" : undefined;
+  const lines = Object.entries(decoded.value).map(([key, value]) =>
+    key === main && typeof value === "string" ? value : `${key}=${JSON.stringify(value)}`
+  );
+  return [name, ...lines].join("\n");
+};
+
+const askedCall = ({ call, rule }: HeldCall, index: number, count: number): string => {
+  const [name = "", ...lines] = visible(wholeCall(call)).split("\n");
+  const why = rule === undefined ? "waits for the one before" : `rule: ${visible(rule)}`;
+  // The bar says what belongs to the call, so that its text cannot speak for the rest of the block.
+  return [`${count > 1 ? `${index + 1}. ` : ""}${name} (${why})`, ...lines.map((line) => `| ${line}`)].join("\n");
+};
+
+/**
+ * Renders what a person is asked, as a fenced block of ours.
+ *
+ * *Details*: arguments are shown whole, because what is approved is what is read.
+ */
+export const renderAskBlock = ({ id, calls }: ApprovalRequested): string => {
+  const several = calls.length > 1;
+  const body = [
+    `Waiting for you (${id}). May I run ${several ? "these" : "this"}?`,
+    "",
+    ...calls.map((held, index) => askedCall(held, index, calls.length)),
+    "",
+    `Answer yes, no or always${several ? ", or yes 1 3 for some of them" : ""}. Anything else means no.`,
+  ].join("\n");
+  return `\n\n${marker(activityMark.ask, calls[0]?.call.id ?? id)}\n\n${fenced("text", body)}\n\n`;
+};
 
 /** Characters that would end a link's text, and what stands for them. */
 const linkText = (name: string): string => name.replace(/[\[\]()<>\\`*\s]+/g, "_");

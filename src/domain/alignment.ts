@@ -72,8 +72,19 @@ const saidForm = (message: Message): string => {
   }
 };
 
+/** Ids of the calls of the turn before that the first messages of a turn answer. */
+const carriedCalls = ({ decides, messages }: Turn): ReadonlyArray<string> => {
+  if (decides === undefined) return [];
+  const end = messages.findIndex((message) => message.role !== "tool");
+  return messages.slice(0, end === -1 ? messages.length : end).flatMap((message) =>
+    message.role === "tool" ? [message.callId] : []
+  );
+};
+
 const makeSegments = (turn: Turn): ReadonlyArray<Segment> => {
   const segments: Array<Segment> = [];
+  /** Calls that waited: ours, and shown in the answer of the turn that carried them out, if anywhere. */
+  let carried = carriedCalls(turn);
   let open:
     | { readonly messages: Array<Message>; readonly calls: Set<string>; readonly answered: Set<string> }
     | undefined;
@@ -83,9 +94,10 @@ const makeSegments = (turn: Turn): ReadonlyArray<Segment> => {
     segments.push({ _tag: "Answer", text: answerText(messages), calls, answered });
     open = undefined;
   };
-  for (const message of turn.messages) {
+  for (const message of turn.messages.slice(carried.length)) {
     if (message.role === "assistant") {
-      open ??= { messages: [], calls: new Set(), answered: new Set() };
+      open ??= { messages: [], calls: new Set(carried), answered: new Set(carried) };
+      carried = [];
       open.messages.push(message);
       for (const call of toolCallsOf(message)) open.calls.add(call.id);
     } else if (message.role === "tool" && open?.calls.has(message.callId)) {

@@ -44,7 +44,7 @@ const stripArtifacts = (text: string): string => {
   return from === 0 ? text : withRest(text, kept, from);
 };
 
-const markerLine = /^\[\/\/\]: # \(caisson:(?:call|result)(?: ([\w-]{1,64}))?\)$/;
+const markerLine = /^\[\/\/\]: # \(caisson:(?:call|result|ask)(?: ([\w-]{1,64}))?\)$/;
 
 /** A marker line's call id, "" when it names none, undefined for every other line. */
 const markedId = (line: string): string | undefined => {

@@ -4,7 +4,7 @@
  * Agent events say what happens; every wire format that people read has items. This step makes the one into the
  * other, so that a dialect is a small function on it.
  */
-import type { AgentEvent, FinishReason, ToolCallFinished, ToolOutput } from "./AgentEvent.ts";
+import type { AgentEvent, ApprovalRequested, FinishReason, ToolCallFinished, ToolOutput } from "./AgentEvent.ts";
 import type { Artifact } from "./Artifact.ts";
 import type { ToolCall } from "./Message.ts";
 import type { Usage } from "./Usage.ts";
@@ -33,6 +33,7 @@ export type ItemEvent =
   | { readonly _tag: "ItemOutput"; readonly item: CallItem; readonly output: ToolOutput }
   /** The item is whole; a call of ours brings what came of it. */
   | { readonly _tag: "ItemClosed"; readonly item: RunItem; readonly finished?: ToolCallFinished }
+  | { readonly _tag: "ApprovalAsked"; readonly asked: ApprovalRequested }
   | { readonly _tag: "FilesChanged"; readonly artifacts: ReadonlyArray<Artifact> }
   | { readonly _tag: "RunEnded"; readonly reason: FinishReason; readonly usage: Usage };
 
@@ -105,6 +106,8 @@ export const makeItemStep = (): ItemStep => {
         const item = opened("ClientCall", event.call);
         return [...closed(), { _tag: "ItemOpened", item }, { _tag: "ItemClosed", item }];
       }
+      case "ApprovalRequested":
+        return [...closed(), { _tag: "ApprovalAsked", asked: event }];
       case "ArtifactsChanged":
         return [...closed(), { _tag: "FilesChanged", artifacts: event.artifacts }];
       case "RunFinished":

@@ -13,12 +13,20 @@ export interface ToolPolicy {
   readonly otherwise: "allow" | "ask";
 }
 
-/** The policy of a deployment's settings. */
-export const policyOf = ({ toolsDeny }: { readonly toolsDeny: ReadonlyArray<ToolRule> }): ToolPolicy => ({
-  deny: toolsDeny,
-  ask: [],
-  allow: [],
-  otherwise: "allow",
+/** The settings that make a policy. */
+export interface PolicySettings {
+  readonly toolsDeny: ReadonlyArray<ToolRule>;
+  readonly toolsAsk: ReadonlyArray<ToolRule>;
+  readonly toolsAllow: ReadonlyArray<ToolRule>;
+  readonly toolsOtherwise: "allow" | "ask";
+}
+
+/** The policy of a deployment's settings, with what a caller wants to be asked for as well. */
+export const policyOf = (settings: PolicySettings, ask: ReadonlyArray<ToolRule> = []): ToolPolicy => ({
+  deny: settings.toolsDeny,
+  ask: ask.length === 0 ? settings.toolsAsk : [...settings.toolsAsk, ...ask],
+  allow: settings.toolsAllow,
+  otherwise: settings.toolsOtherwise,
 });
 
 /** What is decided about a call, and the rule that says so. */
@@ -78,6 +86,11 @@ export const judge = (
   }
   return strictest;
 };
+
+/** What a model reads of a call that is asked for where no person can answer. */
+export const unaskableText = (rule: string): string =>
+  `Error: this needs a person's approval (rule ${rule}), and nobody can be asked here. Do not try it in another way; ` +
+  "say that a chat completion which names its user or a session can be asked.";
 
 /** What whoever called a tool reads of a call that a rule denies. */
 export const deniedText = (rule: string): string =>

@@ -65,6 +65,20 @@ export const WireRunEvent = Schema.Union([
     result: Schema.Json.annotate({ description: "The result as data where the tool has any, else its text." }),
     duration_ms: Schema.Number,
   }),
+  Schema.Struct({
+    ...common,
+    type: Schema.Literal("approval.requested"),
+    id: Schema.String,
+    expires_at: Schema.Int.annotate({ description: "Seconds since the epoch; an approval then comes too late." }),
+    calls: Schema.Array(Schema.Struct({
+      id: Schema.String,
+      name: Schema.String,
+      arguments: Schema.String,
+      rule: Schema.NullOr(Schema.String).annotate({
+        description: "The rule that asks; null for a call that waits for one before it.",
+      }),
+    })),
+  }),
   Schema.Struct({ ...common, type: Schema.Literal("files.changed"), files: Schema.Array(WireRunFile) }),
   Schema.Struct({
     ...common,
@@ -127,6 +141,18 @@ export const toldEvent = (event: AgentEvent, run: string): ToldEvent | undefined
         is_error: event.result.isError,
         result: event.result.structured ?? event.result.text,
         duration_ms: event.durationMs,
+      };
+    case "ApprovalRequested":
+      return {
+        type: "approval.requested",
+        id: event.id,
+        expires_at: Math.floor(event.expiresAtMs / 1000),
+        calls: event.calls.map(({ call: { id, name, argumentsJson }, rule }) => ({
+          id,
+          name,
+          arguments: argumentsJson,
+          rule: rule ?? null,
+        })),
       };
     case "ArtifactsChanged":
       return { type: "files.changed", files: event.artifacts.map(wireRunFile) };

@@ -7,7 +7,7 @@ import { agentTools, jsonSchemaOf } from "../domain/agentTools.ts";
 import { previewPort } from "../domain/previewTool.ts";
 import { webTools } from "../domain/webTools.ts";
 import type { ToolDeclaration, ToolResult } from "../domain/Tool.ts";
-import { deniedText, judge, type ToolPolicy } from "../domain/toolPolicy.ts";
+import { deniedText, judge, type ToolPolicy, unaskableText } from "../domain/toolPolicy.ts";
 import { failureMeta, resultMeta } from "../services/toolResultMeta.ts";
 import type { ToolboxError, Tools } from "../services/Toolbox.ts";
 import { internalError, invalidParams, toolboxFailureText } from "./errors.ts";
@@ -124,6 +124,8 @@ export const toolMethods = (
         const asked = { id: String(call.extra.requestId), name, argumentsJson: JSON.stringify(given ?? {}) };
         const verdict = judge(policy, [asked]);
         if (verdict._tag === "Deny") return answered({ text: deniedText(verdict.rule), isError: true });
+        // Nobody is asked at this door, and a call that claims to be approved would be the model's own word.
+        if (verdict._tag === "Ask") return answered({ text: unaskableText(verdict.rule), isError: true });
         const onOutput = call.progressToken === undefined ? undefined : yield* makeProgress(call, call.progressToken);
         const result = yield* tools.call(asked, onOutput === undefined ? {} : { onOutput });
         return answered(result);

@@ -24,6 +24,8 @@ const sizeOf = (event: AgentEvent): number => {
       return eventBytes + event.call.argumentsJson.length;
     case "ToolCallFinished":
       return eventBytes + event.call.argumentsJson.length + event.result.text.length;
+    case "ApprovalRequested":
+      return event.calls.reduce((sum, { call }) => sum + eventBytes + call.argumentsJson.length, eventBytes);
     case "ArtifactsChanged":
       return event.artifacts.reduce((sum, { url, path }) => sum + eventBytes + url.length + path.length, eventBytes);
     case "RunStarted":

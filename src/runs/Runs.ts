@@ -16,6 +16,7 @@ import { type Message, textOf } from "../domain/Message.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { RunHistory } from "../domain/RunHistory.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
+import type { ToolRule } from "../domain/ToolRule.ts";
 import type { ToolKit } from "../services/Toolbox.ts";
 import { Limits } from "../services/Limits.ts";
 import type { ModelParameters, Truncation } from "../services/Model.ts";
@@ -68,6 +69,8 @@ export interface RunRequest {
   readonly useTools?: boolean;
   /** Calls to our tools that are carried out; absent, all that the bounds of a run allow. */
   readonly ownCallsMax?: number;
+  /** Calls that are to be asked for, beside those of the settings. */
+  readonly ask?: ReadonlyArray<ToolRule>;
   /** What may be left out of a conversation that is too long for the model; absent, old tool output. */
   readonly truncation?: Truncation;
   /** Which try of which request this is; absent, the only one. */
@@ -231,6 +234,7 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
           useTools,
           ...(kit === undefined ? { checkAnswer: deliverables.check } : { toolKit: kit }),
           ...(request.ownCallsMax !== undefined && { ownCallsMax: request.ownCallsMax }),
+          ...(request.ask !== undefined && { ask: request.ask }),
           ...(request.truncation !== undefined && { truncation: request.truncation }),
           ...(request.ownConversation !== undefined && { ownConversation: request.ownConversation }),
         });

@@ -22,9 +22,16 @@ export class SessionsUnavailable extends Schema.TaggedError<SessionsUnavailable>
   }
 }
 
+/** What comes of claiming a name: it was free, or somebody has it, with what has become of it where that is known. */
+export type Claim =
+  | { readonly _tag: "Won" }
+  | { readonly _tag: "Taken"; readonly outcome: string | undefined };
+
 /** What a list of sessions shows of each. */
 export interface SessionSummary {
   readonly key: SessionKey;
+  /** Its newest turn, where that waits for a person to decide about calls. */
+  readonly awaiting?: string;
   /** The first words of its first message, or what its user named it; empty where nothing was said. */
   readonly title: string;
   readonly turns: number;
@@ -49,6 +56,15 @@ export interface SessionsService {
    * nothing and returns the stored turn.
    */
   readonly append: (key: SessionKey, turn: NewTurn) => Effect.Effect<Turn, SessionsUnavailable>;
+  /**
+   * Takes a name in a session once and for all: of all who ask, on every instance, one wins.
+   *
+   * *Details*: who is told that it is taken hears the outcome that the winner settled, undefined before that and for
+   * ever when the winner died. Names live as long as their session; in one that is not there every name is taken.
+   */
+  readonly claim: (key: SessionKey, name: string) => Effect.Effect<Claim, SessionsUnavailable>;
+  /** Says what has become of a name that was won; the first word counts. */
+  readonly settle: (key: SessionKey, name: string, outcome: string) => Effect.Effect<void, SessionsUnavailable>;
   /** Lists an owner's sessions, last used first. */
   readonly list: (owner: OwnerKey) => Effect.Effect<ReadonlyArray<SessionSummary>, SessionsUnavailable>;
   /**

@@ -268,6 +268,7 @@ export const converterSuite = (name: string, layer: Layer.Layer<Converter>): voi
   const endings: ReadonlyArray<readonly [FinishReason, string]> = [
     ["Stop", "stop"],
     ["ClientTools", "tool_calls"],
+    ["Approval", "stop"],
     ["OutputLimit", "length"],
     ["ContentFilter", "content_filter"],
     ["TurnLimit", "length"],

@@ -99,6 +99,23 @@ const runs: Readonly<Record<string, ReadonlyArray<AgentEvent>>> = {
     { _tag: "ClientToolCalled", call: { id: "call_9", name: "weather", argumentsJson: "{}" } },
     finished("ClientTools", 1),
   ],
+  "approval": [
+    said("I publish it."),
+    ...bash("call_1", "ls", { stdout: "a\n" }),
+    {
+      _tag: "ApprovalRequested",
+      id: "appr_1",
+      calls: [
+        {
+          call: { id: "call_2", name: "execute_bash", argumentsJson: '{"command":"git push\\u202e","timeout":5}' },
+          rule: "Bash(git push *)",
+        },
+        { call: { id: "call_3", name: "write_file", argumentsJson: '{"file_path":"a","content":"```"}' } },
+      ],
+      expiresAtMs: 1_700_000_000_000,
+    },
+    finished("Approval"),
+  ],
   "artifacts": [
     ...bash("call_1", "plot", {}),
     said("Here it is."),

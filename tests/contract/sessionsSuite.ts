@@ -185,6 +185,64 @@ export const sessionsSuite = <R = never>(
       }
     }));
 
+  test("claim lets one of many win, and tells the others what was settled", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      yield* sessions.append(key, turn("1"));
+      const claims = yield* Effect.all(Array.from({ length: 20 }, () => sessions.claim(key, "approval 'é'")), {
+        concurrency: "unbounded",
+      });
+      assert.equal(claims.filter(({ _tag }) => _tag === "Won").length, 1);
+      const taken = { _tag: "Taken", outcome: undefined };
+      assert.equal(claims.filter((claim) => claim._tag === "Taken" && claim.outcome === undefined).length, 19);
+      yield* sessions.settle(key, "another", "nobody's");
+      assert.deepEqual(yield* sessions.claim(key, "another"), { _tag: "Won" });
+      assert.deepEqual(yield* sessions.claim(key, "another"), taken);
+      yield* sessions.settle(key, "approval 'é'", 'it "was" 💥');
+      yield* sessions.settle(key, "approval 'é'", "a second word");
+      assert.deepEqual(yield* sessions.claim(key, "approval 'é'"), { _tag: "Taken", outcome: 'it "was" 💥' });
+      assert.deepEqual((yield* sessions.load(key)).turns.map(({ id }) => id), ["1"]);
+    }));
+
+  test("claims belong to one session and end with it", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      const other = { ...key, owner: ownerOf("b") };
+      const taken = { _tag: "Taken", outcome: undefined };
+      assert.deepEqual(yield* sessions.claim(key, "name"), taken);
+      yield* sessions.append(key, turn("1"));
+      yield* sessions.append(other, turn("1"));
+      assert.deepEqual(yield* sessions.claim(key, "name"), { _tag: "Won" });
+      assert.deepEqual(yield* sessions.claim(other, "name"), { _tag: "Won" });
+      assert.deepEqual(yield* sessions.claim(key, "name"), taken);
+      yield* sessions.remove(key);
+      assert.deepEqual(yield* sessions.claim(key, "name"), taken);
+      yield* sessions.append(key, turn("1"));
+      assert.deepEqual(yield* sessions.claim(key, "name"), { _tag: "Won" });
+    }));
+
+  test("list names the newest turn while it waits for a person", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions;
+      const key = freshKey();
+      const awaiting = Effect.map(
+        sessions.list(key.owner),
+        (listed) => listed.find((summary) => summary.key.id === key.id)?.awaiting,
+      );
+      const asked = { calls: [{ callId: "call-2", rule: "Bash(rm *)" }, { callId: "x" }], expiresAtMs: 3 };
+      yield* sessions.append(key, turn("1"));
+      assert.equal(yield* awaiting, undefined);
+      const stored = yield* sessions.append(key, { ...turn("2"), status: "awaiting-approval", asked });
+      assert.equal(yield* awaiting, "2");
+      const reply = { ...turn("3"), decides: "2", grants: ["Bash(rm *)"] };
+      yield* sessions.append(key, reply);
+      assert.equal(yield* awaiting, undefined);
+      const { turns } = yield* sessions.load(key);
+      assert.deepEqual(turns.slice(1), [stored, { ...reply, parent: "2" }]);
+    }));
+
   test("list shows the last used first when there are several sessions", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions;

@@ -145,14 +145,19 @@ it.live("prompts/get answers the prompt of the session's user", () =>
     assert.deepEqual(messages, [{ role: "user", content: { type: "text", text: "prompt of alice" } }]);
   }));
 
-it.live("tools/call refuses what a rule denies and carries out the rest", () =>
+it.live("tools/call refuses what a rule denies or asks for, and carries out the rest", () =>
   Effect.gen(function* () {
-    const server = yield* makeServer({ settings: { toolsDeny: parseToolRules("Bash(rm *)") ?? [] } });
+    const server = yield* makeServer({
+      settings: { toolsDeny: parseToolRules("Bash(rm *)") ?? [], toolsAsk: parseToolRules("Bash(git *)") ?? [] },
+    });
     const { client } = yield* connectClient(server, { "x-user-id": "alice" });
     const call = (command: string) =>
       Effect.promise(() => client.callTool({ name: "execute_bash", arguments: { command } }));
     const refused = yield* call("cd x; rm y");
     assert.equal(refused.isError, true);
     assert.match(JSON.stringify(refused.content), /not allowed here \(rule Bash\(rm \*\)\)/);
+    const unasked = yield* call("git push");
+    assert.equal(unasked.isError, true);
+    assert.match(JSON.stringify(unasked.content), /needs a person's approval \(rule Bash\(git \*\)\)/);
     assert.equal((yield* call("echo hi")).isError, false);
   }));

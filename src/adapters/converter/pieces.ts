@@ -2,7 +2,7 @@
  * What a view makes of the items of a run: the steps of a response before they are framed as chunks or folded into a
  * message.
  */
-import { renderArtifacts } from "../../domain/activityMarkup.ts";
+import { renderArtifacts, renderAskBlock } from "../../domain/activityMarkup.ts";
 import type { FinishReason, ToolOutput } from "../../domain/AgentEvent.ts";
 import type { WireDelta, WireFinishReason, WireUsage } from "../../domain/ChatChunk.ts";
 import type { ToolCall } from "../../domain/Message.ts";
@@ -17,6 +17,7 @@ import { showings, type Shown } from "./views.ts";
 const finishReasons: { readonly [K in FinishReason]: WireFinishReason } = {
   Stop: "stop",
   ClientTools: "tool_calls",
+  Approval: "stop",
   OutputLimit: "length",
   ContentFilter: "content_filter",
   TurnLimit: "length",
@@ -55,6 +56,8 @@ export class Pieces {
   #breakPending = false;
   /** Text that may be the answer or a remark before a call: only what follows tells. */
   #held = "";
+  /** What a person is asked: the last word of the answer, in every view, because what nobody sees nobody can answer. */
+  #asked = "";
   /** The running call whose output was shown last. */
   #shownRunning: CallItem | undefined;
 
@@ -78,9 +81,13 @@ export class Pieces {
         return this.#view === "none" || this.#view === "events" || this.#answerOnly
           ? []
           : [delta({ content: renderArtifacts(event.artifacts) })];
+      case "ApprovalAsked":
+        this.#asked = renderAskBlock(event.asked);
+        return [];
       case "RunEnded":
         return [
           ...this.#release(true),
+          ...(this.#asked === "" ? [] : [delta({ content: this.#asked })]),
           { _tag: "End", reason: finishReasons[event.reason], usage: wireUsage(event.usage) },
         ];
     }

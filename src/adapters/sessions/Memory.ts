@@ -7,8 +7,16 @@ import { Clock, Effect, Layer, Schedule } from "effect";
 import { Settings } from "../../config.ts";
 import type { Owner, OwnerKey } from "../../domain/Owner.ts";
 import { ownerKey } from "../../domain/ids.ts";
-import { firstWords, type NewTurn, placeTurn, type Session, type SessionKey, type Turn } from "../../domain/Session.ts";
-import { Sessions, type SessionsService, type SessionSummary } from "../../services/Sessions.ts";
+import {
+  awaitsApproval,
+  firstWords,
+  type NewTurn,
+  placeTurn,
+  type Session,
+  type SessionKey,
+  type Turn,
+} from "../../domain/Session.ts";
+import { type Claim, Sessions, type SessionsService, type SessionSummary } from "../../services/Sessions.ts";
 import { makeSecret } from "./storeSecret.ts";
 import { tryStore } from "./tryStore.ts";
 import { sessionsPerOwnerMax, sweepIntervalMs } from "./bounds.ts";
@@ -30,6 +38,8 @@ interface Entry {
   readonly createdAtMs: number;
   readonly turns: Array<Turn>;
   readonly byId: Map<string, Turn>;
+  /** Names that were claimed, with what was settled of them. */
+  readonly claims: Map<string, string | undefined>;
   title: string;
   lastUsedAtMs: number;
   characters: number;
@@ -77,6 +87,7 @@ class Entries {
       createdAtMs: nowMs,
       turns: [],
       byId: new Map(),
+      claims: new Map(),
       lastUsedAtMs: nowMs,
       characters: 0,
     };
@@ -137,6 +148,25 @@ class Entries {
   }
 }
 
+/** Names that are taken in sessions. */
+const claimsIn = (entries: Entries): Pick<SessionsService, "claim" | "settle"> => ({
+  claim: (key: SessionKey, name: string) =>
+    Effect.map(Clock.currentTimeMillis, (nowMs): Claim => {
+      const claims = entries.find(key, nowMs)?.claims;
+      if (claims === undefined || claims.has(name)) return { _tag: "Taken", outcome: claims?.get(name) };
+      claims.set(name, undefined);
+      return { _tag: "Won" };
+    }),
+  settle: (key: SessionKey, name: string, outcome: string) =>
+    Effect.map(Clock.currentTimeMillis, (nowMs) => {
+      const claims = entries.find(key, nowMs)?.claims;
+      if (claims?.has(name) === true && claims.get(name) === undefined) claims.set(name, outcome);
+    }),
+});
+
+const awaitingIn = (newest: Turn | undefined): Pick<SessionSummary, "awaiting"> =>
+  newest !== undefined && awaitsApproval(newest) ? { awaiting: newest.id } : {};
+
 const make = Effect.gen(function* () {
   const { sessionTimeoutSeconds } = yield* Settings;
   const timeoutMs = sessionTimeoutSeconds * 1000;
@@ -171,10 +201,12 @@ const make = Effect.gen(function* () {
         entries.add(entry, placed);
         return placed;
       }),
+    ...claimsIn(entries),
     list: (owner: OwnerKey) =>
       Effect.map(Clock.currentTimeMillis, (nowMs) =>
         entries.owned(owner, nowMs).map((entry): SessionSummary => ({
           key: entry.key,
+          ...awaitingIn(entry.turns.at(-1)),
           title: entry.title,
           turns: entry.turns.length,
           createdAtMs: entry.createdAtMs,

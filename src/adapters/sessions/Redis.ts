@@ -9,18 +9,20 @@ import { Redis } from "effect/persistence";
 import { type ConfigurationRefused, Settings } from "../../config.ts";
 import { makeId } from "../../domain/ids.ts";
 import type { Owner, OwnerKey } from "../../domain/Owner.ts";
-import { firstWords, type NewTurn, type Session, type SessionKey } from "../../domain/Session.ts";
-import { Sessions, type SessionsService, type SessionSummary } from "../../services/Sessions.ts";
+import { awaitsApproval, firstWords, type NewTurn, type Session, type SessionKey } from "../../domain/Session.ts";
+import { type Claim, Sessions, type SessionsService, type SessionSummary } from "../../services/Sessions.ts";
 import { readerOf } from "../redis/answers.ts";
 import * as RedisConnection from "../redis/RedisConnection.ts";
 import {
   appendScript,
+  claimScript,
   listScript,
   loadScript,
   noteUnnamedScript,
   removeScript,
   renameScript,
   secretScript,
+  settleScript,
   takeUnnamedScript,
 } from "./redisScripts.ts";
 import { decodeTurn } from "./storedTurn.ts";
@@ -34,8 +36,9 @@ const decodeLoaded = Schema.decodeUnknownSync(Schema.Union([
   Schema.Tuple([Schema.String, Schema.String, Schema.Number, Schema.Int, Schema.Array(Schema.String)]),
 ]));
 const decodeListed = Schema.decodeUnknownSync(
-  Schema.Array(Schema.Tuple([Schema.String, Schema.Int, Schema.Number, Schema.Number, Schema.String])),
+  Schema.Array(Schema.Tuple([Schema.String, Schema.Int, Schema.Number, Schema.Number, Schema.String, Schema.String])),
 );
+const decodeClaim = Schema.decodeUnknownSync(Schema.Tuple([Schema.Int, Schema.String]));
 const decodeUnnamed = Schema.decodeUnknownSync(
   Schema.Array(Schema.fromJsonString(Schema.Tuple([Schema.String, Schema.String]))),
 );
@@ -57,6 +60,21 @@ const unnamedIn = (redis: Redis.Redis["Service"]): Pick<SessionsService, "noteUn
         takeUnnamed(unusedSinceMs, limit),
         (answer) => decodeUnnamed(answer).map(([principal, user]): Owner => ({ principal, user, ephemeral: false })),
       ),
+  };
+};
+
+/** Names that are taken in sessions. */
+const claimsIn = (redis: Redis.Redis["Service"]): Pick<SessionsService, "claim" | "settle"> => {
+  const claim = redis.eval(claimScript);
+  const settle = redis.eval(settleScript);
+  return {
+    claim: (key: SessionKey, name: string) =>
+      run("claim", claim(key, name), (answer): Claim => {
+        const [won, outcome] = decodeClaim(answer);
+        return won === 1 ? { _tag: "Won" } : { _tag: "Taken", outcome: outcome === "" ? undefined : outcome };
+      }),
+    settle: (key: SessionKey, name: string, outcome: string) =>
+      run("settle", settle(key, name, outcome), () => undefined),
   };
 };
 
@@ -106,6 +124,7 @@ const make = Effect.gen(function* () {
         timeoutMs,
         newLife: makeId("life"),
         title: firstWords(turn),
+        awaits: awaitsApproval(turn),
       };
       return yield* run("append", append(input), (answer) => decodeTurn(decodeAppended(answer)[2]));
     }),
@@ -115,8 +134,9 @@ const make = Effect.gen(function* () {
         "list",
         list(owner, nowMs, timeoutMs),
         (answer) =>
-          decodeListed(answer).map(([id, turns, createdAtMs, lastUsedAtMs, title]): SessionSummary => ({
+          decodeListed(answer).map(([id, turns, createdAtMs, lastUsedAtMs, title, awaiting]): SessionSummary => ({
             key: { owner, id },
+            ...(awaiting !== "" && { awaiting }),
             title,
             turns,
             createdAtMs,
@@ -124,6 +144,7 @@ const make = Effect.gen(function* () {
           })),
       );
     }),
+    ...claimsIn(redis),
     ...unnamedIn(redis),
     rename: (key: SessionKey, title: string) => run("rename", rename(key, title), (answer) => decodeDone(answer) === 1),
     remove: (key: SessionKey) => {

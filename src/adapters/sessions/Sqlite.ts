@@ -8,8 +8,17 @@ import { join } from "node:path";
 import { Clock, Effect, Layer, Schema } from "effect";
 import { Settings } from "../../config.ts";
 import { type Owner, OwnerKey } from "../../domain/Owner.ts";
-import { firstWords, type NewTurn, placeTurn, type Session, type SessionKey, type Turn } from "../../domain/Session.ts";
 import {
+  awaitsApproval,
+  firstWords,
+  type NewTurn,
+  placeTurn,
+  type Session,
+  type SessionKey,
+  type Turn,
+} from "../../domain/Session.ts";
+import {
+  type Claim,
   Sessions,
   type SessionsService,
   type SessionSummary,
@@ -43,6 +52,7 @@ const decodeSummary = Schema.decodeUnknownSync(Schema.Struct({
   id: Schema.String,
   title: Schema.NullOr(Schema.String),
   first: Schema.NullOr(Schema.String),
+  awaiting: Schema.NullOr(Schema.String),
   turns: Schema.Int,
   created_ms: Schema.Number,
   used_ms: Schema.Number,
@@ -55,9 +65,10 @@ const decodeUnnamed = Schema.decodeUnknownSync(Schema.Struct({ principal: Schema
 const unnamedOf = (row: unknown): Owner => ({ ...decodeUnnamed(row), ephemeral: false });
 
 const summaryOf = (row: unknown): SessionSummary => {
-  const { owner, id, title, first, turns, created_ms, used_ms } = decodeSummary(row);
+  const { owner, id, title, first, awaiting, turns, created_ms, used_ms } = decodeSummary(row);
   return {
     key: { owner, id },
+    ...(awaiting !== null && { awaiting }),
     title: title ?? (first === null ? "" : firstWords(decodeTurn(first))),
     turns,
     createdAtMs: created_ms,
@@ -142,7 +153,13 @@ const append = (database: Database, key: SessionKey, turn: NewTurn, nowMs: numbe
     placed.id,
     body,
   );
-  database.run("UPDATE sessions SET turns = ?, newest = ? WHERE serial = ?", life.turns + 1, placed.id, life.serial);
+  database.run(
+    "UPDATE sessions SET turns = ?, newest = ?, awaiting = ? WHERE serial = ?",
+    life.turns + 1,
+    placed.id,
+    awaitsApproval(placed) ? placed.id : null,
+    life.serial,
+  );
   return placed;
 };
 
@@ -174,6 +191,43 @@ const unnamedIn = (file: SqliteFile): Pick<SessionsService, "noteUnnamed" | "tak
         Math.floor(unusedSinceMs),
         limit,
       ).map(unnamedOf)),
+});
+
+const decodeOutcome = Schema.decodeUnknownSync(Schema.Struct({ outcome: Schema.NullOr(Schema.String) }));
+
+/** Names that are taken in sessions. */
+const claimsIn = (file: SqliteFile): Pick<SessionsService, "claim" | "settle"> => ({
+  claim: (key: SessionKey, name: string) =>
+    file.use("claim", (database): Claim =>
+      database.transaction(() => {
+        const won = database.run(
+          `INSERT INTO claims (session, name) SELECT serial, ? FROM sessions WHERE owner = ? AND id = ?
+            ON CONFLICT DO NOTHING`,
+          name,
+          key.owner,
+          key.id,
+        );
+        if (won > 0) return { _tag: "Won" };
+        const row = database.get(
+          `SELECT outcome FROM claims JOIN sessions ON serial = session
+            WHERE sessions.owner = ? AND sessions.id = ? AND name = ?`,
+          key.owner,
+          key.id,
+          name,
+        );
+        return { _tag: "Taken", outcome: row === undefined ? undefined : decodeOutcome(row).outcome ?? undefined };
+      })),
+  settle: (key: SessionKey, name: string, outcome: string) =>
+    file.use("settle", (database) => {
+      database.run(
+        `UPDATE claims SET outcome = ? WHERE name = ? AND outcome IS NULL
+          AND session = (SELECT serial FROM sessions WHERE owner = ? AND id = ?)`,
+        outcome,
+        name,
+        key.owner,
+        key.id,
+      );
+    }),
 });
 
 const make = Effect.gen(function* () {
@@ -215,7 +269,7 @@ const make = Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis;
       return yield* file.use("list", (database) =>
         database.all(
-          `SELECT owner, id, title, turns, created_ms, used_ms,
+          `SELECT owner, id, title, awaiting, turns, created_ms, used_ms,
               CASE WHEN title IS NULL THEN (SELECT body FROM turns WHERE session = serial AND position = 0) END AS first
             FROM sessions
             WHERE owner = ? AND used_ms > ? ORDER BY used_ms DESC, serial DESC`,
@@ -223,6 +277,7 @@ const make = Effect.gen(function* () {
           nowMs - timeoutMs,
         ).map(summaryOf));
     }),
+    ...claimsIn(file),
     ...unnamedIn(file),
     rename: Effect.fnUntraced(function* (key: SessionKey, title: string) {
       const nowMs = yield* Clock.currentTimeMillis;

@@ -1,9 +1,10 @@
 /**
  * What the Redis store does in Redis: each script is one atomic step in one round trip.
  *
- * A session is a hash `meta` (life, created, used, title, n turns, newest, and the position of every turn id)
- * and a list of turns as JSON. An owner's sessions are a sorted set of names by their last use. All
- * keys of an owner share a hash tag, so they lie on one node of a cluster.
+ * A session is a hash `meta` (life, created, used, title, n turns, newest, which is `awaiting` when it waits for a
+ * person, the position of every turn id, and every claimed name with its outcome) and a list of turns as JSON. An
+ * owner's sessions are a sorted set of names by their last use. All keys of an owner share a hash tag, so they lie on
+ * one node of a cluster.
  */
 import { Redis } from "effect/persistence";
 import type { OwnerKey } from "../../domain/Owner.ts";
@@ -51,6 +52,8 @@ export interface AppendInput {
   readonly newLife: string;
   /** Its title then. */
   readonly title: string;
+  /** The turn waits for a person. */
+  readonly awaits: boolean;
 }
 
 /** Places and stores a turn; returns life, position and the stored JSON. */
@@ -68,11 +71,12 @@ export const appendScript = Redis.script(
     sessionsPerOwnerMax,
     ownerPrefix(input.key.owner),
     input.title,
+    input.awaits ? input.turnId : "",
   ],
   {
     numberOfKeys: 3,
     lua: `${find}${keep}
-local id, turn, tag, parent, body, now, timeout, newLife, most, prefix, title = unpack(ARGV)
+local id, turn, tag, parent, body, now, timeout, newLife, most, prefix, title, awaiting = unpack(ARGV)
 local position = life and redis.call('HGET', meta, 't:' .. turn)
 if position then
   keep(id, now, timeout)
@@ -94,7 +98,7 @@ if tag == 'Root' then placed = false end
 if tag == 'After' and redis.call('HEXISTS', meta, 't:' .. parent) == 1 then placed = parent end
 local stored = '{"parent":' .. (placed and cjson.encode(placed) or 'null') .. ',' .. string.sub(body, 2)
 redis.call('RPUSH', turns, stored)
-redis.call('HSET', meta, 't:' .. turn, n, 'newest', turn, 'n', n + 1)
+redis.call('HSET', meta, 't:' .. turn, n, 'newest', turn, 'n', n + 1, 'awaiting', awaiting)
 keep(id, now, timeout)
 return { life, n, stored }
 `,
@@ -123,7 +127,7 @@ return { life, redis.call('HGET', meta, 'title') or '', tonumber(redis.call('HGE
   },
 ).withReturnType<unknown>();
 
-/** Lists an owner's sessions: name, turns, created, used and title of each, last used first. */
+/** Lists an owner's sessions: name, turns, created, used, title and awaiting turn of each, last used first. */
 export const listScript = Redis.script(
   (owner: OwnerKey, nowMs: number, timeoutMs: number) => [indexKey(owner), nowMs - timeoutMs, ownerPrefix(owner)],
   {
@@ -133,14 +137,39 @@ local index, expired, prefix = KEYS[1], ARGV[1], ARGV[2]
 redis.call('ZREMRANGEBYSCORE', index, '-inf', expired)
 local listed = {}
 for _, id in ipairs(redis.call('ZREVRANGE', index, 0, -1)) do
-  local meta = redis.call('HMGET', prefix .. 'meta:' .. id, 'n', 'created', 'used', 'title')
+  local meta = redis.call('HMGET', prefix .. 'meta:' .. id, 'n', 'created', 'used', 'title', 'awaiting')
   if meta[1] then
-    listed[#listed + 1] = { id, tonumber(meta[1]), tonumber(meta[2]), tonumber(meta[3]), meta[4] or '' }
+    listed[#listed + 1] = { id, tonumber(meta[1]), tonumber(meta[2]), tonumber(meta[3]), meta[4] or '', meta[5] or '' }
   else
     redis.call('ZREM', index, id)
   end
 end
 return listed
+`,
+  },
+).withReturnType<unknown>();
+
+/** Claims a name: returns 1 when it was free, else 0 and its outcome, which is empty before there is one. */
+export const claimScript = Redis.script(
+  (key: SessionKey, name: string) => [...keysOf(key), `c:${name}`],
+  {
+    numberOfKeys: 3,
+    lua: `${find}
+if not life then return { 0, '' } end
+if redis.call('HSETNX', meta, ARGV[1], '') == 1 then return { 1, '' } end
+return { 0, redis.call('HGET', meta, ARGV[1]) }
+`,
+  },
+).withReturnType<unknown>();
+
+/** Settles the outcome of a claimed name that has none. */
+export const settleScript = Redis.script(
+  (key: SessionKey, name: string, outcome: string) => [...keysOf(key), `c:${name}`, outcome],
+  {
+    numberOfKeys: 3,
+    lua: `${find}
+if life and redis.call('HGET', meta, ARGV[1]) == '' then redis.call('HSET', meta, ARGV[1], ARGV[2]) end
+return 1
 `,
   },
 ).withReturnType<unknown>();

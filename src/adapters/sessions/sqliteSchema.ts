@@ -41,4 +41,14 @@ export const migrations: ReadonlyArray<string> = [
   ) STRICT;
   CREATE INDEX unnamed_by_use ON unnamed (used_ms);
   `,
+  // The newest turn where it waits for a person; names that were claimed, with what was settled of them.
+  `
+  ALTER TABLE sessions ADD COLUMN awaiting TEXT;
+  CREATE TABLE claims (
+    session INTEGER NOT NULL REFERENCES sessions (serial) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    outcome TEXT,
+    PRIMARY KEY (session, name)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

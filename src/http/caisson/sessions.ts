@@ -9,13 +9,14 @@ import { HttpServerRequest } from "effect/http";
 import { Settings } from "../../config.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import { type Message, textOf, toolCallsOf } from "../../domain/Message.ts";
-import { type SessionKey, titleCharsMax, type Turn, TurnStatus } from "../../domain/Session.ts";
+import { awaitsApproval, type SessionKey, titleCharsMax, type Turn, TurnStatus } from "../../domain/Session.ts";
 import { forgetSession } from "../../runs/snapshots/retention.ts";
 import { RunStore } from "../../services/RunStore.ts";
 import { Sandbox } from "../../services/Sandbox.ts";
 import { Sessions, type SessionSummary } from "../../services/Sessions.ts";
 import { SnapshotStore } from "../../services/SnapshotStore.ts";
 import { Caller, UserName } from "../frame/Caller.ts";
+import { askedOut, TurnApprovalOut } from "./approvalWire.ts";
 import { InvalidRequest, SessionNotFound } from "../frame/errors.ts";
 import { json } from "../frame/respond.ts";
 import { Bodies } from "../../web/body.ts";
@@ -135,6 +136,7 @@ const TurnOut = Schema.Struct({
   files: Schema.NullOr(Schema.Array(TurnFileOut)).annotate({
     description: "What the turn made or changed in the workspace; null where its run is not remembered.",
   }),
+  approval: Schema.optionalKey(TurnApprovalOut),
   messages: Schema.Array(MessageOut),
 });
 
@@ -200,6 +202,7 @@ const turnOut = (turn: Turn, files: ReadonlyArray<typeof TurnFileOut.Type> | und
   usage: { prompt_tokens: turn.usage.inputTokens, completion_tokens: turn.usage.outputTokens },
   cost_usd: turn.costUsd ?? null,
   files: files ?? null,
+  ...(awaitsApproval(turn) && { approval: askedOut(turn) }),
   messages: turn.messages.map(messageOut),
 });
 

@@ -52,6 +52,8 @@ const conversation = (history: ReadonlyArray<Message> = []) => {
     parent: null,
     history,
     fresh,
+    grants: new Set(),
+    canAsk: false,
     saying,
     store: (outcome) =>
       Effect.sync(() => {

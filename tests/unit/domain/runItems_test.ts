@@ -27,6 +27,8 @@ const happened = (events: ReadonlyArray<AgentEvent>): ReadonlyArray<string> => {
         return `${event.item.index}>${event.output.text}`;
       case "ItemClosed":
         return `-${event.item.index}${event.finished === undefined ? "" : `=${event.finished.result.text}`}`;
+      case "ApprovalAsked":
+        return `?${event.asked.id}`;
       default:
         return event._tag;
     }
@@ -70,6 +72,10 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<AgentEvent>, Readonly
     "+ClientCall0@1",
     "-0",
   ]],
+  ["closes what is said before a person is asked", [
+    said("a"),
+    { _tag: "ApprovalRequested", id: "appr_1", calls: [{ call: call("c") }], expiresAtMs: 0 },
+  ], ["+Text0@1", "0:a", "-0", "?appr_1"]],
   ["gives calls of one id places of their own", [
     { _tag: "ToolCallStarted", call: call("c") },
     finished("c"),

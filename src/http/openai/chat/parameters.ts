@@ -65,7 +65,9 @@ export const parameterTable: Readonly<Record<string, Treatment>> = {
   tools: honoured("offered to the model beside the server's own tools; the caller answers them"),
   tool_choice: honoured("passed to the model"),
   parallel_tool_calls: honoured("passed to the model"),
-  metadata: honoured("`view` and `session_id` are read; the rest is logged nowhere and kept nowhere"),
+  metadata: honoured(
+    "`view`, `session_id`, `parent_turn`, `detached` and `ask` are read; the rest is logged nowhere and kept nowhere",
+  ),
   user: honoured("the user, within the caller's own key"),
   safety_identifier: honoured("the user, when `user` is absent"),
 

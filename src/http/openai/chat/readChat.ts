@@ -7,6 +7,7 @@ import { Settings } from "../../../config.ts";
 import { sessionOwner } from "../../../domain/identity.ts";
 import { makeId, ownerKey } from "../../../domain/ids.ts";
 import type { Owner } from "../../../domain/Owner.ts";
+import { parseToolRules } from "../../../domain/ToolRule.ts";
 import type { RunRequest } from "../../../runs/Runs.ts";
 import { makeFindUnnamedOwner, type UnnamedOwner } from "../../../runs/unnamedOwners.ts";
 import type { ConversionOptions } from "../../../services/Converter.ts";
@@ -14,6 +15,7 @@ import { Model } from "../../../services/Model.ts";
 import { ArtifactLinks } from "../../caisson/ArtifactLinks.ts";
 import { Caller } from "../../frame/Caller.ts";
 import { isBackgroundTask, readChatUi } from "../../frame/chatUi.ts";
+import { InvalidRequest } from "../../frame/errors.ts";
 import { readAttempt } from "../attempt.ts";
 import { Bodies } from "../../../web/body.ts";
 import type { FindFile } from "../contentParts.ts";
@@ -49,6 +51,15 @@ const parentTurnOf = (metadata: Readonly<Record<string, string>> | null | undefi
   const named = metadata?.["parent_turn"];
   return named === undefined ? undefined : named === "root" ? { _tag: "Root" } : { _tag: "After", turn: named };
 };
+
+/** The rules of `metadata.ask`: a client may have more asked for, never less. */
+const asksOf = Effect.fnUntraced(function* (metadata: Readonly<Record<string, string>> | null | undefined) {
+  const written = metadata?.["ask"];
+  if (written === undefined) return undefined;
+  const rules = parseToolRules(written);
+  const why = "Expected rules such as Bash(git push *) or write_file with commas between them";
+  return rules ?? (yield* new InvalidRequest({ param: "metadata.ask", why, code: "invalid_value" }));
+});
 
 /** Finds files by the ids of this server, in the workspace of one owner only. */
 const filesOf = (links: ArtifactLinks["Service"], owner: Owner): FindFile => (id) =>
@@ -103,10 +114,12 @@ export const makeReadChat = Effect.gen(function* () {
     const owner = isTask ? ownerOfTask(user) : user;
     const linkBase = links.baseOf(request);
     const parent = parentTurnOf(body.metadata);
+    const ask = yield* asksOf(body.metadata);
     const run: RunRequest = {
       ...said,
       storedFiles: named.read,
       ...(parent !== undefined && { parent }),
+      ...(ask !== undefined && { ask }),
       detached: body.metadata?.["detached"] === "true",
       ...session,
       ...(ownConversation !== undefined && { ownConversation, sendsWholeHistory: true }),

@@ -48,6 +48,7 @@ const incompleteReason = (reason: FinishReason): string | undefined => {
   switch (reason) {
     case "Stop":
     case "ClientTools":
+    case "Approval":
       return undefined;
     case "ContentFilter":
       return "content_filter";
@@ -147,6 +148,7 @@ export class ResponseDialect {
         case "ItemOutput":
           return this.#hosted.printed(told.output);
         case "FilesChanged":
+        case "ApprovalAsked":
           return [];
         case "RunEnded":
           return [

@@ -1,0 +1,186 @@
+/**
+ * Calls that waited for a person: what the next request says of them, and carrying out what it approves, once.
+ */
+import { Clock, Effect, Schema, Stream } from "effect";
+import type { AgentEvent } from "../domain/AgentEvent.ts";
+import { decisionIn, type HeldCall } from "../domain/Approval.ts";
+import { type Message, type ToolCall, ToolMessage, withoutContent } from "../domain/Message.ts";
+import { heldCalls, type SessionKey, type Turn } from "../domain/Session.ts";
+import type { Verdict } from "../domain/toolPolicy.ts";
+import type { Claim, SessionsService, SessionsUnavailable } from "../services/Sessions.ts";
+
+/** A call that waited, and what a model reads instead of its result; undefined when it was approved. */
+export interface DecidedCall {
+  readonly call: ToolCall;
+  readonly refusal: string | undefined;
+}
+
+/** The calls that waited in the turn before, as this request decides about them. */
+export interface Pending {
+  /** The turn that asked. */
+  readonly turn: string;
+  readonly calls: ReadonlyArray<DecidedCall>;
+  /** Rules that this request grants for the rest of the session. */
+  readonly grants: ReadonlyArray<string>;
+  /** Takes a call to carry it out: of all who approve it, one wins. */
+  readonly claim: (call: ToolCall) => Effect.Effect<Claim, SessionsUnavailable>;
+  /** Tells those who approve it after that what came of it. */
+  readonly settle: (call: ToolCall, outcome: ToolMessage) => Effect.Effect<void, SessionsUnavailable>;
+}
+
+const refused = "Not run: the user refused this call. Do not try it in another way; ask what they want instead.";
+const unanswered = "Not run: the user did not approve this call and said something else; see their next message.";
+const tooLate = "Not run: the approval came too late. Call it again if it is still wanted.";
+const unknownOutcome = "Approved and started before, but its outcome is not known: it may still run, or the server " +
+  "ended in the middle of it. Check before doing it again.";
+
+/** How long who approves a call after another waits for what comes of it, and how often it looks, in milliseconds. */
+const outcomeWait = { totalMs: 20_000, everyMs: 250 } as const;
+
+const nameOf = (call: ToolCall): string => `approval ${call.id}`;
+
+const encodeOutcome = (outcome: ToolMessage): string => JSON.stringify(withoutContent(outcome));
+const decodeOutcome = Schema.decodeUnknownSync(Schema.fromJsonString(ToolMessage));
+
+/** What a request says, and what that means for the calls of the turn that it follows. */
+export interface Reply {
+  readonly pending: Pending;
+  /** What was said as it is stored: a bare decision is marked, so that no model reads it. */
+  readonly said: ReadonlyArray<Message>;
+}
+
+/** Reads what is said after a turn as a reply to what it asked; undefined where nothing waits. */
+export const replyTo = Effect.fnUntraced(function* (
+  sessions: SessionsService,
+  key: SessionKey,
+  before: Turn | undefined,
+  fresh: ReadonlyArray<Message>,
+) {
+  const held = before === undefined ? [] : heldCalls(before);
+  if (before === undefined || held.length === 0) return undefined;
+  // Only a person answers: what a client says of a call's result is not looked at.
+  const said = fresh.filter(({ role }) => role !== "tool");
+  const decision = decisionIn(said, held.length);
+  const isLate = (yield* Clock.currentTimeMillis) > (before.asked?.expiresAtMs ?? 0);
+  const refusalOf = (index: number): string | undefined => {
+    if (decision === undefined) return unanswered;
+    if (!decision.approved.has(index)) return refused;
+    return isLate ? tooLate : undefined;
+  };
+  const rules = decision?.always === true && !isLate
+    ? held.flatMap(({ rule }) => rule === undefined ? [] : [rule])
+    : [];
+  const reply: Reply = {
+    pending: {
+      turn: before.id,
+      calls: held.map(({ call }, index) => ({ call, refusal: refusalOf(index) })),
+      grants: [...new Set(rules)],
+      claim: (call) => sessions.claim(key, nameOf(call)),
+      settle: (call, outcome) => sessions.settle(key, nameOf(call), encodeOutcome(outcome)),
+    },
+    said: decision === undefined
+      ? said
+      : said.map((message) => message.role === "user" ? { ...message, decides: true } : message),
+  };
+  return reply;
+});
+
+// Carrying out -----------------------------------------------------------------------------------
+
+/** What a run offers to carry out calls with. */
+export interface Hands<E> {
+  readonly judge: (call: ToolCall) => Verdict;
+  readonly execute: (call: ToolCall) => Stream.Stream<AgentEvent, E>;
+  readonly refuse: (call: ToolCall, rule: string) => Stream.Stream<AgentEvent>;
+  readonly addResult: (message: ToolMessage) => void;
+  /** The result of a call that was carried out just now. */
+  readonly resultOf: (call: ToolCall) => ToolMessage | undefined;
+}
+
+const failed = ({ id, name }: ToolCall, content: string): ToolMessage => ({
+  role: "tool",
+  callId: id,
+  name,
+  content,
+  isError: true,
+});
+
+/** What became of a call that somebody else carries out, as soon as that is known. */
+const outcomeElsewhere = Effect.fnUntraced(function* (pending: Pending, call: ToolCall) {
+  for (let waitedMs = 0; waitedMs < outcomeWait.totalMs; waitedMs += outcomeWait.everyMs) {
+    yield* Effect.sleep(outcomeWait.everyMs);
+    const claim = yield* pending.claim(call);
+    if (claim._tag === "Taken" && claim.outcome !== undefined) return decodeOutcome(claim.outcome);
+  }
+  return failed(call, unknownOutcome);
+});
+
+/** Tells a call with the result that it has, wherever it was carried out. */
+const told = <E>(hands: Hands<E>, call: ToolCall, result: ToolMessage): ReadonlyArray<AgentEvent> => {
+  hands.addResult(result);
+  const { content: text, isError, execution } = result;
+  return [
+    { _tag: "ToolCallStarted", call },
+    { _tag: "ToolCallFinished", call, result: { text, isError }, durationMs: execution?.durationMs ?? 0 },
+  ];
+};
+
+const carryOut = <E>(
+  pending: Pending,
+  hands: Hands<E>,
+  { call, refusal }: DecidedCall,
+): Stream.Stream<AgentEvent, E | SessionsUnavailable> =>
+  Stream.unwrap(Effect.gen(function* () {
+    if (refusal !== undefined) {
+      hands.addResult(failed(call, refusal));
+      return Stream.empty;
+    }
+    // The rules may have become stricter since.
+    const verdict = hands.judge(call);
+    if (verdict._tag === "Deny") return hands.refuse(call, verdict.rule);
+    const claim = yield* pending.claim(call);
+    if (claim._tag === "Won") {
+      const settled = Effect.suspend(() => {
+        const result = hands.resultOf(call);
+        return result === undefined ? Effect.void : pending.settle(call, result);
+      });
+      return Stream.concat(hands.execute(call), Stream.fromEffectDrain(settled));
+    }
+    const result = claim.outcome === undefined ? yield* outcomeElsewhere(pending, call) : decodeOutcome(claim.outcome);
+    return Stream.fromArray(told(hands, call, result));
+  }));
+
+/**
+ * Carries out what was approved, in the order asked, each call once whoever approves it and wherever.
+ *
+ * *Details*: a call that somebody carried out before has the result that came of it; one that was begun and of which
+ * nothing is known says so, and is not tried again.
+ */
+export const resume = <E>(pending: Pending, hands: Hands<E>): Stream.Stream<AgentEvent, E | SessionsUnavailable> =>
+  Stream.flatMap(Stream.fromIterable(pending.calls), (decided) => carryOut(pending, hands, decided));
+
+// Holding back -----------------------------------------------------------------------------------
+
+/** The calls of a model turn: those that are carried out now, and those that wait for a person. */
+export interface Division {
+  readonly now: ReadonlyArray<ToolCall>;
+  readonly held: ReadonlyArray<HeldCall>;
+}
+
+/**
+ * Divides the calls of a model turn at the first that is asked for.
+ *
+ * *Details*: calls share one workspace and run in order, so what follows a call that waits, waits with it; what a rule
+ * denies is denied at once.
+ */
+export const divide = (calls: ReadonlyArray<ToolCall>, judge: (call: ToolCall) => Verdict): Division => {
+  const now: Array<ToolCall> = [];
+  const held: Array<HeldCall> = [];
+  for (const call of calls) {
+    const verdict = judge(call);
+    if (verdict._tag === "Ask") held.push({ call, rule: verdict.rule });
+    else if (held.length > 0 && verdict._tag === "Allow") held.push({ call });
+    else now.push(call);
+  }
+  return { now, held };
+};
