@@ -13,8 +13,32 @@ const target = new URL("dist/", web);
 /** Says of which sources a build is. */
 const mark = new URL("sources.sha256", target);
 
-/** Files that are served as they are. */
-const copied = ["index.html", "style.css", "icon.svg"] as const;
+/** Files that are served as they are, under the names on the right. */
+const copied = [
+  ["index.html", "index.html"],
+  ["style.css", "style.css"],
+  ["icon.svg", "icon.svg"],
+  ["pdf/frame.html", "pdf.html"],
+  ["pdf/frame.css", "pdf.css"],
+] as const;
+
+const pdfNotice = "pdf.js, Copyright Mozilla Foundation, Apache-2.0, https://mozilla.github.io/pdf.js";
+
+/**
+ * What is bundled: the page, and what it loads only to show a PDF, in the form that is no module. The bundler drops the
+ * notices of what is in it, so they stand here.
+ */
+const bundled = [
+  {
+    from: "main.tsx",
+    to: "app.js",
+    format: "esm",
+    notice:
+      "Preact, signals, marked and lowlight (MIT), highlight.js (BSD-3-Clause), of their authors; see their packages",
+  },
+  { from: "pdf/frame.ts", to: "pdf.js", format: "iife", notice: pdfNotice },
+  { from: "pdf/worker.ts", to: "pdfWorker.js", format: "iife", notice: pdfNotice },
+] as const;
 
 const filesBelow = (folder: URL): ReadonlyArray<URL> =>
   [...Deno.readDirSync(folder)].toSorted((a, b) => a.name < b.name ? -1 : 1).flatMap(({ name, isDirectory }) =>
@@ -24,9 +48,10 @@ const filesBelow = (folder: URL): ReadonlyArray<URL> =>
 /** A hash of everything that the page is made of. */
 const hashOfSources = (): string => {
   const hash = createHash("sha256");
-  for (const file of [...filesBelow(source), new URL("deno.json", web), new URL("deno.lock", web)]) {
+  const ours = [new URL(import.meta.url), new URL("deno.json", web), new URL("deno.lock", web)];
+  for (const file of [...filesBelow(source), ...ours]) {
     const content = Deno.readFileSync(file);
-    hash.update(`${file.pathname.slice(web.pathname.length)}:${content.length}:`).update(content);
+    hash.update(`${file.pathname.slice(file.pathname.lastIndexOf("/"))}:${content.length}:`).update(content);
   }
   return hash.digest("hex");
 };
@@ -53,29 +78,39 @@ const makeFolder = (): void => {
   }
 };
 
-/** Builds the page of the given sources; *throws* `NotBuilt`. */
-const build = (wanted: string): void => {
-  const started = performance.now();
-  makeFolder();
-  const { success, stderr } = new Deno.Command("deno", {
+/** Bundles one script; *throws* `NotBuilt`. */
+const bundle = async ({ from, to, format, notice }: typeof bundled[number]): Promise<void> => {
+  const { success, stderr } = await new Deno.Command("deno", {
     args: [
       "bundle",
       "--quiet",
       "--config=deno.json",
       "--lock=deno.lock",
+      "--frozen",
       "--platform",
       "browser",
       "--minify",
+      "--format",
+      format,
       "-o",
-      "dist/app.js",
-      "src/main.tsx",
+      `dist/${to}`,
+      `src/${from}`,
     ],
     cwd: web,
     stdout: "null",
     stderr: "piped",
-  }).outputSync();
+  }).output();
   if (!success) throw new NotBuilt(new TextDecoder().decode(stderr).trim());
-  for (const name of copied) Deno.copyFileSync(new URL(name, source), new URL(name, target));
+  const file = new URL(to, target);
+  Deno.writeTextFileSync(file, `/*! ${notice} */\n${Deno.readTextFileSync(file)}`);
+};
+
+/** Builds the page of the given sources; *throws* `NotBuilt`. */
+const build = async (wanted: string): Promise<void> => {
+  const started = performance.now();
+  makeFolder();
+  await Promise.all(bundled.map(bundle));
+  for (const [from, to] of copied) Deno.copyFileSync(new URL(from, source), new URL(to, target));
   Deno.writeTextFileSync(mark, wanted);
   console.error(`built the page in ${Math.round(performance.now() - started)} ms`);
 };
@@ -83,7 +118,7 @@ const build = (wanted: string): void => {
 if (import.meta.main) {
   try {
     const wanted = hashOfSources();
-    if (read(mark) !== wanted) build(wanted);
+    if (read(mark) !== wanted) await build(wanted);
   } catch (error) {
     const isAbsent = error instanceof Deno.errors.NotFound;
     if (!(error instanceof NotBuilt || isAbsent)) throw error;

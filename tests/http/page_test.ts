@@ -191,3 +191,17 @@ Deno.test("GET /v1/models?views=false lists each model once", async () => {
     assert.ok((await (await app.get("/v1/models")).json()).data.length > 1);
   });
 });
+
+Deno.test("the frame that draws PDF files has no origin and no network, and only it may be loaded from elsewhere", async () => {
+  await withApp({}, async (app) => {
+    const policyOf = async (path: string) => (await app.get(path)).headers.get("content-security-policy") ?? "";
+    for (const name of ["pdf.html", "pdf.js", "pdfWorker.js", "pdf.css"]) {
+      assert.match(
+        await policyOf(`/ui/${name}`),
+        /^sandbox allow-scripts; default-src 'none'; (?!.*connect-src)/,
+        name,
+      );
+    }
+    assert.doesNotMatch(await policyOf("/"), /sandbox|script-src (?!'self';)/);
+  });
+});

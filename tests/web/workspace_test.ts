@@ -66,7 +66,6 @@ test("a chart is seen, a table, a notebook and Markdown are read, a file is dele
       "sales.csv": "month,total\nJan,12\nFeb,30\n",
       "notes.ipynb": notebook,
       "read.md": "# A title\n\nText.",
-      "paper.pdf": "%PDF-1.4",
       "raw.bin": new Uint8Array(12),
     };
     const { page, complaints } = yield* openPage({ steps: steps(), sandbox: leaving(files) });
@@ -96,9 +95,6 @@ test("a chart is seen, a table, a notebook and Markdown are read, a file is dele
       await back();
       await open("read.md");
       await until(page, "the title", async () => await page.$(".preview h1, .preview h2, .preview h3") !== null);
-      await back();
-      await open("paper.pdf");
-      await shows(page, "A PDF opens in a program of your own");
       await back();
       await open("raw.bin");
       await shows(page, "There is no view of this kind of file");

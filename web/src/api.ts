@@ -133,6 +133,13 @@ export const head = async (file: FileOut, bytesMax: number): Promise<string> => 
   return await response.text();
 };
 
+/** All the bytes of a file. */
+export const bytesOf = async (file: FileOut, signal: AbortSignal): Promise<ArrayBuffer> => {
+  const response = await send(contentPath(file), { signal });
+  if (!response.ok) throw response.status === 404 ? new ApiError(404, "This file is gone") : await refusal(response);
+  return await response.arrayBuffer();
+};
+
 /** Uploads a file with progress, which `fetch` cannot tell. */
 export const upload = (file: File, onProgress: (part: number) => void, signal: AbortSignal): Promise<FileOut> =>
   new Promise((resolve, reject) => {

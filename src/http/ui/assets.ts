@@ -3,7 +3,8 @@
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 import { Effect, Option } from "effect";
 
 /** A file of the page, ready to be sent. */
@@ -21,6 +22,10 @@ const contentTypes = {
   "app.js": "text/javascript; charset=utf-8",
   "style.css": "text/css; charset=utf-8",
   "icon.svg": "image/svg+xml",
+  "pdf.html": "text/html; charset=utf-8",
+  "pdf.css": "text/css; charset=utf-8",
+  "pdf.js": "text/javascript; charset=utf-8",
+  "pdfWorker.js": "text/javascript; charset=utf-8",
 } as const;
 
 /** The name of a file of the page. */
@@ -29,13 +34,16 @@ export type AssetName = keyof typeof contentTypes;
 /** Whether a name is that of a file of the page. */
 export const isAssetName = (name: string): name is AssetName => Object.hasOwn(contentTypes, name);
 
-const prepare = (name: AssetName, body: Uint8Array): Asset => {
-  const gzip = gzipSync(body, { level: 9 });
+/** Off the thread that answers: what draws a PDF is over a megabyte. */
+const shorten = promisify<Uint8Array, { readonly level: number }, Uint8Array>(gzip);
+
+const prepare = async (name: AssetName, body: Uint8Array): Promise<Asset> => {
+  const short = await shorten(body, { level: 9 });
   return {
     contentType: contentTypes[name],
     etag: `"${createHash("sha256").update(body).digest("base64url")}"`,
     body,
-    ...(gzip.length < body.length ? { gzip } : {}),
+    ...(short.length < body.length ? { gzip: short } : {}),
   };
 };
 
@@ -43,7 +51,7 @@ const prepare = (name: AssetName, body: Uint8Array): Asset => {
  * Reads a file of the page from the folder it was built into; none when the page was not built.
  */
 export const readAsset = (folder: URL, name: AssetName): Effect.Effect<Option.Option<Asset>> =>
-  Effect.tryPromise(() => readFile(new URL(name, folder))).pipe(
-    Effect.map((body) => Option.some(prepare(name, body))),
+  Effect.tryPromise(async () => prepare(name, await readFile(new URL(name, folder)))).pipe(
+    Effect.map(Option.some),
     Effect.catch((error) => Effect.as(Effect.logDebug("the page is not built", error), Option.none())),
   );

@@ -17,7 +17,7 @@ const builtFolder = new URL("web/dist/", root);
 /**
  * What the page may do.
  *
- * No inline code or style, nothing from another origin, no string that becomes markup, no frame.
+ * No inline code or style, nothing from another origin, no string that becomes markup; the one frame is of PDF files.
  */
 const pagePolicy = [
   "default-src 'none'",
@@ -25,11 +25,29 @@ const pagePolicy = [
   "style-src 'self'",
   "img-src 'self'",
   "connect-src 'self'",
+  "frame-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
   "trusted-types 'none'",
+].join("; ");
+
+/**
+ * What the frame that draws a PDF may do: run our script and its worker, and nothing else.
+ *
+ * It has no origin, wherever it is opened: no cookie, no storage, no request, not even to this server.
+ */
+const pdfPolicy = [
+  "sandbox allow-scripts",
+  "default-src 'none'",
+  "script-src 'self'",
+  "worker-src blob:",
+  "style-src 'self'",
+  "img-src blob: data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'self'",
 ].join("; ");
 
 const safeHeaders = {
@@ -42,6 +60,15 @@ const safeHeaders = {
   "cache-control": "no-cache",
 } as const;
 
+/** The files of the frame: one without an origin is another's, so they are no secret of this origin. */
+const pdfHeaders = {
+  ...safeHeaders,
+  "content-security-policy": pdfPolicy,
+  "cross-origin-resource-policy": "cross-origin",
+} as const;
+
+const isOfFrame = (name: AssetName): boolean => name.startsWith("pdf");
+
 const notBuilt = `Caisson's API works. Its page is not built here:
 
     deno task web
@@ -49,8 +76,12 @@ const notBuilt = `Caisson's API works. Its page is not built here:
 builds it. The API is described at /docs.
 `;
 
-const send = (asset: Asset, request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse => {
-  const headers = { ...safeHeaders, etag: asset.etag, vary: "accept-encoding" };
+const send = (
+  name: AssetName,
+  asset: Asset,
+  request: HttpServerRequest.HttpServerRequest,
+): HttpServerResponse.HttpServerResponse => {
+  const headers = { ...(isOfFrame(name) ? pdfHeaders : safeHeaders), etag: asset.etag, vary: "accept-encoding" };
   if (request.headers["if-none-match"]?.includes(asset.etag) === true) {
     return HttpServerResponse.empty({ status: 304, headers });
   }
@@ -82,7 +113,7 @@ export const layer = Layer.unwrap(Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest;
       return Option.match(yield* assetOf(name), {
         onNone: () => HttpServerResponse.text(notBuilt, { status: name === "index.html" ? 200 : 404 }),
-        onSome: (asset) => send(asset, request),
+        onSome: (asset) => send(name, asset, request),
       });
     });
 

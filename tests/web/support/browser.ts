@@ -70,7 +70,9 @@ export const openWindow = async (browser: Browser, base: string, look: Look = wi
   page.on("console", (message) => complaints.push(`${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("request", (request) => {
-    if (!request.url().startsWith(base) && !request.url().startsWith("data:")) complaints.push(request.url());
+    // What a page made itself comes from nowhere.
+    const isOwn = [base, "data:", "blob:null/"].some((origin) => request.url().startsWith(origin));
+    if (!isOwn) complaints.push(request.url());
   });
   await page.goto(base + path, { waitUntil: "networkidle2" });
   return { page, base, complaints };

@@ -12,6 +12,7 @@ import { cellsOf } from "../text/notebook.ts";
 import { rowsOf } from "../text/table.ts";
 import { isPicture } from "../thread/Files.tsx";
 import type { FileOut } from "../wire.ts";
+import { Pdf } from "./Pdf.tsx";
 
 /** Bytes that are looked at; a notebook is only readable whole. */
 const textBytesMax = 64 * 1024;
@@ -115,8 +116,7 @@ const Body = ({ file }: { readonly file: FileOut }) => {
       />
     );
   }
-  // Browsers show a PDF in a frame only where the frame may run scripts, and then those of the file as well.
-  if (kind === "pdf") return <p class="quiet">A PDF opens in a program of your own: download it to read it.</p>;
+  if (kind === "pdf") return <Pdf key={`${file.id} ${file.created_at}`} file={file} />;
   if (kind === "none") return <p class="quiet">There is no view of this kind of file. Download it to see it.</p>;
   if (text.value === undefined) return <p class="quiet">Reading…</p>;
   if (kind === "table") return <Table text={text.value} separator={/\.tsv$/i.test(file.filename) ? "\t" : ","} />;
