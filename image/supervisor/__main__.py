@@ -94,6 +94,10 @@ def main():
             signal.signal(number, signal.SIG_IGN)
     processes.enter(settings.workspace)
     os.umask(0o022)
+    if os.path.isdir(os.path.join(settings.workspace, ".caisson/undo")):
+        import tree  # Only here: most servers keep no snapshots.
+
+        tree.take_away_left(settings.workspace)
     in_fd, out_fd = _take_stdio()
     service = Service(settings, in_fd, out_fd)
     gc.collect()

@@ -30,7 +30,7 @@ _LIMITS = [
 ]
 # Frames that begin something under their id, which must be free.
 _BEGINNINGS = {wire.EXEC, wire.WRITE, wire.READ_TEXT, wire.READ_BYTES, wire.DOCSTRING, wire.CHANGED, wire.USAGE}
-_BEGINNINGS |= {wire.KERNEL_RUN, wire.TREE, wire.PUT_BACK, wire.JOB_READ}
+_BEGINNINGS |= {wire.KERNEL_RUN, wire.TREE, wire.PUT_BACK, wire.COPY, wire.JOB_READ}
 
 
 class Loop:
@@ -106,6 +106,7 @@ class Service:
             wire.JOB_READ: self.commands.read_job,
             wire.TREE: self._tree,
             wire.PUT_BACK: self._put_back,
+            wire.COPY: self._copy,
             **{kind: self._network(kind) for kind in range(wire.NET_DATA, wire.NET_DIAL + 1)},
             wire.PING: lambda ident, _: self.outbox.send(wire.PONG, ident),
         }
@@ -232,6 +233,7 @@ class Service:
         write = self.writes.pop(ident, None)
         if write is not None:
             write.discard()
+            self.inbox.widen(bool(self.writes))
         self._end_read(ident)
         for job in list(self.jobs):
             if job[0] == ident:
@@ -266,6 +268,7 @@ class Service:
                 self.outbox.send(wire.OK, ident, struct.pack(">Q", write.size))
             else:
                 self.writes[ident] = write
+                self.inbox.widen(True)
         except BaseException:
             write.discard()
             raise
@@ -278,6 +281,7 @@ class Service:
         write = self.writes.pop(ident, None)
         if write is not None:
             self.outbox.send(wire.OK, ident, struct.pack(">Q", write.size))
+        self.inbox.widen(bool(self.writes))
 
     def _go_on_writing(self, ident, step):
         write = self.writes.get(ident)
@@ -287,6 +291,7 @@ class Service:
             step(write)
         except BaseException:
             del self.writes[ident]
+            self.inbox.widen(bool(self.writes))
             write.discard()
             raise
 
@@ -331,6 +336,11 @@ class Service:
 
         tree.put_back(payload, self.settings.workspace)
         self.outbox.send(wire.OK, ident)
+
+    def _copy(self, ident, payload):
+        import tree
+
+        self._begin_job(ident, tree.copy(payload, self.settings.workspace, self.writes, self._reply(ident)))
 
     def _credit(self, ident, payload):
         read = self.reads.get(ident)

@@ -28,6 +28,11 @@ _OWN_FOLDER, _GIVEN_OUT = ".caisson", "artifacts"
 _PUT_BACK = struct.Struct(">BBIqQqqQHH")
 _PUT_FILE, _PUT_LINK, _PUT_DIRECTORY, _REMOVE = 1, 2, 3, 4
 _NOTHING, _SAME, _FOLDER = 0, 1, 2
+# The write that a range goes to, its offset and length, and the version of the file that it is taken from.
+_COPY = struct.Struct(">IQQQqqQ")
+# Where files are put together that are to be put back; what a server that ended left there is nobody's.
+_STAGING = os.path.join(_OWN_FOLDER, "undo")
+_LEFT_ENTRIES_MAX = 10_000
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -141,6 +146,53 @@ def put_back(payload, workspace):
             raise OSError(errno.EINVAL, "no such step")
     finally:
         os.close(folder)
+
+
+def copy(payload, workspace, writes, reply):
+    """Appends a range of a file of the workspace to a write, as long as that file is the one the server knows."""
+    ident, offset, length, *version = _COPY.unpack_from(payload)
+    write = writes.get(ident)
+    if write is None:
+        raise OSError(errno.ESTALE, "there is no such write")
+    folder, name = _open_parent(payload[_COPY.size :], workspace, False)
+    try:
+        source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    finally:
+        os.close(folder)
+    try:
+        _check_version(os.fstat(source), version)
+        yield from write.append_range(source, offset, length)
+        _check_version(os.fstat(source), version)  # Whoever wrote to it meanwhile left us neither the one nor the other.
+    finally:
+        os.close(source)
+    reply(wire.OK, b"")
+
+
+def _check_version(status, version):
+    found = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    if not stat.S_ISREG(status.st_mode) or found != version:
+        raise wire.Refused(wire.CHANGED_MEANWHILE, "it was changed meanwhile")
+
+
+def take_away_left(workspace):
+    """Takes away what was to be put back by a server that ended before it was; bounded, for users can write there."""
+    staging = os.path.join(workspace, _STAGING)
+    if os.path.islink(staging):
+        return
+    left = _LEFT_ENTRIES_MAX
+    try:
+        for folder in os.scandir(staging):
+            if not folder.is_dir(follow_symlinks=False):
+                continue
+            for entry in os.scandir(folder.path):
+                left -= 1
+                if left == 0:
+                    return
+                os.unlink(entry.path)
+            os.rmdir(folder.path)
+        os.rmdir(staging)
+    except OSError:
+        pass  # It is not as we leave it, so somebody else made it.
 
 
 def _open_parent(path, workspace, make):

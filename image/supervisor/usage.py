@@ -5,7 +5,7 @@ import os
 import struct
 
 MEASURE_SECONDS_MAX = 5
-ANSWER = struct.Struct(">QQQ")
+ANSWER = struct.Struct(">QQQQ")
 BLOCK_BYTES = 512  # The unit of st_blocks, whatever the file system's own is.
 STATUS_BYTES_MAX = 1 << 16
 # Where versions 2 and 1 of control groups tell what this one uses, and which part of it is cached files, given back
@@ -17,11 +17,18 @@ GROUP_MEMORY = (
 
 
 def answer(workspace, entries_max):
-    """Returns a worker's answer: bytes and entries below a directory, counted to `entries_max`, and bytes of memory."""
+    """Returns a worker's answer: bytes and entries below a directory, bytes of memory, and bytes free on its disk.
+
+    Entries are counted to `entries_max`."""
     try:
-        return 0, ANSWER.pack(*_measure(workspace, entries_max), _memory())
+        return 0, ANSWER.pack(*_measure(workspace, entries_max), _memory(), _free(workspace))
     except OSError as error:
         return error.errno or errno.EIO, (error.strerror or "failed").encode()
+
+
+def _free(workspace):
+    status = os.statvfs(workspace)
+    return status.f_bavail * status.f_frsize
 
 
 def _memory():

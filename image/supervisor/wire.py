@@ -5,11 +5,12 @@ bytes are PREAMBLE: an engine may deliver other bytes before them, and those are
 in TypeScript is src/adapters/sandbox/supervisor/frames.ts; the two change together.
 """
 
+import fcntl
 import os
 import struct
 from collections import deque
 
-VERSION = 6
+VERSION = 7
 PREAMBLE = b"\x00\xffcaisson-supervisor-1\xff\x00\n"
 HEADER = struct.Struct(">IBI")
 
@@ -20,12 +21,15 @@ PIECE_BYTES = 65536
 # Output waiting for the server above which commands' pipes are left unread, so that they block.
 OUTBOX_BYTES_HIGH = 1 << 20
 OUTBOX_BYTES_LOW = 1 << 18
+# What the pipe of the transport holds, and while large files arrive: each part of the way wakes so much less often.
+PIPE_BYTES, PIPE_BYTES_WIDE = PIECE_BYTES, 1 << 20
+_SET_PIPE_BYTES = 1031  # F_SETPIPE_SZ, which older Pythons have no name for.
 # Buffers handed to one writev; the kernel's own limit is 1024.
 WRITEV_BUFFERS = 64
 
 # Server to supervisor
 EXEC, STDIN, CANCEL, WRITE, CHUNK, COMMIT, READ_TEXT, READ_BYTES, CREDIT, DOCSTRING, CHANGED, PING, USAGE = range(1, 14)
-TREE, PUT_BACK = 24, 25
+TREE, PUT_BACK, COPY = 24, 25, 26
 NET_DATA, NET_CREDIT, NET_END, NET_RESET, NET_DIAL = range(32, 37)
 KERNEL_RUN = 48
 JOB_READ = 49
@@ -76,12 +80,23 @@ class Inbox:
     def __init__(self, fd):
         self.fd = fd
         self.synced = False
+        self.wide = False
         self.buffer = bytearray()
+
+    def widen(self, wide):
+        """Makes room on the way for what comes in bulk, or gives it back: such room is counted for the whole host."""
+        if wide == self.wide:
+            return
+        self.wide = wide
+        try:
+            fcntl.fcntl(self.fd, _SET_PIPE_BYTES, PIPE_BYTES_WIDE if wide else PIPE_BYTES)
+        except OSError:
+            pass  # No pipe, nothing left of that room, or more in it than it is to hold: it stays as it is.
 
     def frames(self):
         """Reads once and returns the frames now complete, as (kind, id, payload)."""
         try:
-            data = os.read(self.fd, 4 * PIECE_BYTES)
+            data = os.read(self.fd, PIPE_BYTES_WIDE if self.wide else 4 * PIECE_BYTES)
         except BlockingIOError:
             return []
         except OSError as error:

@@ -37,6 +37,17 @@ export type Expected =
   | { readonly _tag: "Directory" }
   | { readonly _tag: "Version"; readonly version: string };
 
+/** A range of a file that lies in the workspace, to be copied for as long as it is the one of a version. */
+export interface CopiedRange {
+  readonly path: string;
+  readonly version: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What a file is put together from, in order: bytes, and ranges of files that lie in the workspace. */
+export type FilePart = Uint8Array | CopiedRange;
+
 /** One step of putting a workspace back. */
 export type PutBack =
   | {

@@ -10,7 +10,7 @@ import type { EgressSummary } from "../domain/EgressRecord.ts";
 import type { ExecutionOutcome, ExecutionRequest } from "../domain/Execution.ts";
 import { Job, type JobOutput, type JobReadRequest, type JobRequest } from "../domain/Job.ts";
 import type { Owner } from "../domain/Owner.ts";
-import type { PutBack, Tree } from "../domain/WorkspaceTree.ts";
+import type { FilePart, PutBack, Tree } from "../domain/WorkspaceTree.ts";
 
 // Errors -----------------------------------------------------------------------------------------
 
@@ -268,6 +268,24 @@ export interface WorkspaceTree {
    * *Fails with* `SandboxError`, `FileError` when there is no memory or space for the list.
    */
   readonly list: (entriesMax: number) => Effect.Effect<Tree, SandboxError | FileError>;
+  /**
+   * Bytes that may still be written to the workspace.
+   *
+   * *Fails with* `SandboxError`, `FileError` when measuring takes too long.
+   */
+  readonly room: Effect.Effect<number, SandboxError | FileError>;
+  /**
+   * Writes a file as `writeFile` does, from parts of which some lie in the workspace already, and returns its bytes.
+   *
+   * *Details*: what is copied does not leave the sandbox, and shares its space where the file system can do that.
+   *
+   * *Fails with* `FileError`: `Changed` when a file is no longer the one that a range names; `SandboxError`, and as
+   * the parts do.
+   */
+  readonly assemble: (
+    path: string,
+    parts: Stream.Stream<FilePart, SandboxError | FileError>,
+  ) => Effect.Effect<number, SandboxError | FileError>;
   /**
    * Does one step, all or nothing; missing directories on the way are made.
    *

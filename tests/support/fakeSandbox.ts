@@ -76,6 +76,21 @@ const treeOf = (files: Map<string, Uint8Array>, owner: string): WorkspaceTree =>
         }));
         return { entries, unreadable: [], isWhole: own.length <= entriesMax };
       }),
+    room: Effect.succeed(Number.MAX_SAFE_INTEGER),
+    assemble: (path, parts) =>
+      Effect.gen(function* () {
+        const at = (name: string) => `${prefix}${name.replace(/^\/workspace\//, "")}`;
+        const pieces = yield* Stream.runCollect(Stream.mapEffect(parts, (part) => {
+          if (part instanceof Uint8Array) return Effect.succeed(part);
+          const bytes = files.get(at(part.path));
+          return bytes === undefined || versionOf(bytes) !== part.version
+            ? Effect.fail(new FileError({ path: part.path, reason: "Changed", why: "it was changed meanwhile" }))
+            : Effect.succeed(bytes.slice(part.offset, part.offset + part.length));
+        }));
+        const whole = yield* contentOf(Stream.fromIterable(pieces));
+        files.set(at(path), whole);
+        return whole.length;
+      }),
     putBack: (step) =>
       Effect.suspend(() => {
         const at = `${prefix}${step.path}`;

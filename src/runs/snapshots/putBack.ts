@@ -1,18 +1,15 @@
 /**
- * Carrying a plan out: what is to stand in the workspace is written beside it first, so that a full disk or a lost
- * sandbox takes nothing away.
+ * Carrying a plan out, step by step, each all or nothing.
  */
-import { Effect, Stream } from "effect";
-import { makeToken } from "../../domain/ids.ts";
-import { type Conflict, expectedOf, type KeptEntry, type Undoing } from "../../domain/Snapshot.ts";
+import { Effect } from "effect";
+import { type Conflict, expectedOf, type KeptEntry, type Manifest, type Undoing } from "../../domain/Snapshot.ts";
 import type { PutBack } from "../../domain/WorkspaceTree.ts";
-import { FileError, type SandboxError } from "../../services/Sandbox.ts";
-import { fullPath, type Keeping } from "./keepWorkspace.ts";
+import type { FileError, SandboxError } from "../../services/Sandbox.ts";
+import type { Keeping } from "./keepWorkspace.ts";
+import { staged } from "./staging.ts";
 
-/** Files written or put in their place at the same time. */
-const concurrency = 8;
-/** Our own folder, which belongs to no snapshot. */
-const stagingFolder = ".caisson/undo";
+/** Steps on their way at the same time: of several the answers cross the link together. */
+const stepsAtOnce = 32;
 
 /** What carrying out did. */
 export interface PutBackResult {
@@ -31,25 +28,30 @@ const attempt = (keeping: Keeping, step: PutBack): Effect.Effect<Conflict | unde
     Effect.catchTag("FileError", ({ why }) => Effect.succeed({ path: step.path, why })),
   );
 
-/** Writes the content of a file beside the workspace's own; returns where. */
-const stage = Effect.fnUntraced(
-  function* ({ handle, store, owner }: Keeping, folder: string, index: number, entry: KeptEntry) {
-    const source = `${folder}/${index}`;
-    const pieces = Stream.fromIterable(entry.chunks ?? []).pipe(
-      Stream.mapEffect((name) =>
-        Effect.mapError(
-          store.chunk(owner, name),
-          (cause) => new FileError({ path: entry.path, reason: "Other", why: cause.message }),
-        )
-      ),
-    );
-    yield* handle.writeFile(fullPath(source), pieces);
-    return source;
-  },
-);
+/** What makes room for what is to stand at a path; a file that takes the place of a file is put over it. */
+const removal = ({ path, now, target }: Undoing): PutBack | undefined =>
+  now === undefined || (target !== undefined && isDirectory(now) === isDirectory(target))
+    ? undefined
+    : { _tag: "Remove", path, expected: expectedOf(now) };
+
+/** What puts at a path what is to stand there. */
+const placing = ({ path, now, target }: Undoing, sources: ReadonlyMap<string, string>): PutBack | undefined => {
+  if (target?.kind === "directory") {
+    return isDirectory(now) ? undefined : { _tag: "Directory", path, mode: target.mode };
+  }
+  const expected = expectedOf(isDirectory(now) ? undefined : now);
+  if (target?.kind === "link") return { _tag: "Link", path, expected, target: target.target ?? "" };
+  if (target?.kind !== "file") return undefined;
+  const { mode, modifiedNs } = target;
+  return { _tag: "File", path, expected, source: sources.get(path) ?? "", mode, modifiedNs };
+};
+
+/** Groups steps by how deep their paths are, the least deep first; those of one depth do not depend on each other. */
+const byDepth = (steps: ReadonlyArray<Undoing>): ReadonlyArray<ReadonlyArray<Undoing>> =>
+  [...Map.groupBy(steps, depthOf)].sort(([left], [right]) => left - right).map(([, group]) => group);
 
 /**
- * Puts paths back as a plan says.
+ * Puts paths back as a plan says; `now` is the workspace that it was made for.
  *
  * *Details*: a step that finds something else than was planned for is a conflict and leaves it. When writing fails
  * nothing has been changed yet.
@@ -57,58 +59,31 @@ const stage = Effect.fnUntraced(
  * *Fails with* `SandboxError`, `FileError` when there is no room for what is to be written or the store
  * no longer has it.
  */
-export const putBack = Effect.fnUntraced(function* (
+export const putBack = (
   keeping: Keeping,
   steps: ReadonlyArray<Undoing>,
-): Effect.fn.Return<PutBackResult, SandboxError | FileError> {
-  const folder = `${stagingFolder}/${makeToken()}`;
-  const files = steps.filter(({ target }) => target?.kind === "file");
-  const staged = yield* Effect.forEach(
-    files,
-    ({ target, path }, index) =>
-      target === undefined ? Effect.succeed(["", ""] as const) : Effect.map(
-        stage(keeping, folder, index, target),
-        (source) => [path, source] as const,
-      ),
-    { concurrency },
-  ).pipe(Effect.onError(() => clear(keeping, folder)));
-  const sources = new Map(staged);
-  const conflicts = new Map<string, string>();
-  const run = (step: PutBack) =>
-    Effect.map(attempt(keeping, step), (conflict) => {
-      if (conflict !== undefined) conflicts.set(conflict.path, conflict.why);
-    });
-
-  const deepestFirst = steps.toSorted((left, right) => depthOf(right) - depthOf(left));
-  for (const { path, now, target } of deepestFirst) {
-    // A file that takes the place of a file is put over it; everything else makes room first.
-    const stays = now === undefined || (target !== undefined && isDirectory(now) === isDirectory(target));
-    if (!stays) yield* run({ _tag: "Remove", path, expected: expectedOf(now) });
-  }
-  for (const { path, now, target } of deepestFirst.toReversed()) {
-    if (target === undefined || conflicts.has(path)) continue;
-    const expected = isDirectory(now)
-      ? { _tag: "Nothing" as const }
-      : expectedOf(isDirectory(target) ? undefined : now);
-    if (target.kind === "directory") {
-      if (!isDirectory(now)) yield* run({ _tag: "Directory", path, mode: target.mode });
-    } else if (target.kind === "link") {
-      yield* run({ _tag: "Link", path, expected, target: target.target ?? "" });
-    } else if (target.kind === "file") {
-      const { mode, modifiedNs } = target;
-      yield* run({ _tag: "File", path, expected, source: sources.get(path) ?? "", mode, modifiedNs });
-    }
-  }
-  yield* clear(keeping, folder);
-  return {
-    done: steps.filter(({ path }) => !conflicts.has(path)),
-    conflicts: [...conflicts].map(([path, why]) => ({ path, why })),
-  };
-});
-
-/** Takes away what was written and not put in a place; what stays is passed over by every list. */
-const clear = (keeping: Keeping, folder: string): Effect.Effect<void> =>
-  keeping.handle.execute({ command: `rm -rf -- '${fullPath(folder)}'`, timeoutMs: 10_000 }).pipe(
-    Effect.catch((error) => Effect.logWarning("what an undo wrote could not be taken away", error)),
-    Effect.asVoid,
+  now: Manifest,
+): Effect.Effect<PutBackResult, SandboxError | FileError> =>
+  staged(
+    keeping,
+    steps,
+    now,
+    Effect.fnUntraced(function* (sources) {
+      const conflicts = new Map<string, string>();
+      const run = (groups: ReadonlyArray<ReadonlyArray<Undoing>>, stepOf: (step: Undoing) => PutBack | undefined) =>
+        Effect.forEach(groups, (group) =>
+          Effect.forEach(group, (planned) => {
+            const step = conflicts.has(planned.path) ? undefined : stepOf(planned);
+            return step === undefined ? Effect.void : Effect.map(attempt(keeping, step), (conflict) => {
+              if (conflict !== undefined) conflicts.set(conflict.path, conflict.why);
+            });
+          }, { concurrency: stepsAtOnce, discard: true }), { discard: true });
+      const groups = byDepth(steps);
+      yield* run(groups.toReversed(), removal);
+      yield* run(groups, (step) => placing(step, sources));
+      return {
+        done: steps.filter(({ path }) => !conflicts.has(path)),
+        conflicts: [...conflicts].map(([path, why]) => ({ path, why })),
+      };
+    }),
   );

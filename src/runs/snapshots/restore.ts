@@ -81,7 +81,7 @@ export const restore = Effect.fnUntraced(function* (
     const undoables = yield* Effect.forEach(chosen, (record) => undoableOf(store, key, record, state.records));
     const plan = planUndo(before.manifest, undoables);
     if (isDryRun) return { id: undefined, done: plan.steps, conflicts: plan.conflicts };
-    const { done, conflicts: refused } = yield* putBack(keeping, plan.steps);
+    const { done, conflicts: refused } = yield* putBack(keeping, plan.steps, before.manifest);
     const conflicts = [...plan.conflicts, ...refused];
     const placed = new Map(done.flatMap(({ path, target }) => (target === undefined ? [] : [[path, target] as const])));
     const after = yield* keeper.take(keeping, placed);

@@ -2,10 +2,10 @@
  * Cases of the Sandbox contract about the workspace as a whole.
  */
 import assert from "node:assert/strict";
-import { Effect } from "effect";
-import type { Expected, TreeEntry } from "../../../src/domain/WorkspaceTree.ts";
+import { Effect, Stream } from "effect";
+import type { CopiedRange, Expected, FilePart, TreeEntry } from "../../../src/domain/WorkspaceTree.ts";
 import { FileError, type SandboxHandle, type WorkspaceTree } from "../../../src/services/Sandbox.ts";
-import { type Cases, failureOf, ok, run, text } from "./SandboxCases.ts";
+import { type Cases, eventually, failureOf, ok, run, text } from "./SandboxCases.ts";
 
 /** More than any case makes. */
 const entriesMax = 10_000;
@@ -161,6 +161,80 @@ export const treeCases = ({ withHandle }: Cases): void => {
         assert.equal(yield* failureOf(tree.putBack({ _tag: "Remove", path: "full", expected: folder })), "IsDirectory");
         yield* tree.putBack({ _tag: "Remove", path: "bare", expected: folder });
         assert.equal(ok(yield* run(handle, "cat mine; ls")), "two\nfull\nmine\n");
+      }),
+  );
+
+  withTree(
+    "a file is put together from bytes and from ranges of files that lie there",
+    (handle) =>
+      Effect.gen(function* () {
+        const tree = yield* treeOf(handle);
+        ok(yield* run(handle, "seq 3000000 > long; printf tail > short"));
+        const { by } = yield* listed(handle);
+        const whole = entryOf(by, "long");
+        const range = (path: string, offset: number, length: number): CopiedRange => ({
+          path,
+          version: entryOf(by, path).version,
+          offset,
+          length,
+        });
+        const half = 11_000_000;
+        const written = yield* tree.assemble(
+          ".caisson/undo/t/0",
+          Stream.fromIterable<FilePart>([
+            range("long", 0, half),
+            text("-between-"),
+            new Uint8Array(300_000).fill(120),
+            range("long", half, whole.sizeBytes - half),
+            range("short", 1, 2),
+          ]),
+        );
+        assert.equal(written, whole.sizeBytes + 300_011);
+        const shown = yield* run(
+          handle,
+          `cd .caisson/undo/t; cmp -n ${half} 0 ~/long; tail -c +${half + 300_010} 0 > rest; ` +
+            `tail -c +${half + 1} ~/long > expected; printf ai >> expected; cmp rest expected; rm rest expected; ls -A`,
+        );
+        assert.equal(ok(shown), "0\n");
+        assert.ok((yield* tree.room) > 0);
+      }),
+  );
+
+  withTree(
+    "nothing is copied from a file that changed, is a link or lies elsewhere, and nothing is left of it",
+    (handle) =>
+      Effect.gen(function* () {
+        const tree = yield* treeOf(handle);
+        ok(
+          yield* run(handle, "echo one > changed; echo one > linked; mkdir d; echo x > d/x; ln -s d way; mkfifo pipe"),
+        );
+        const { by } = yield* listed(handle);
+        ok(yield* run(handle, "echo two > changed; rm linked; ln -s changed linked"));
+        const { version } = entryOf(by, "changed");
+        const of = (path: string, length = 1): CopiedRange => ({ path, version, offset: 0, length });
+        const refused = [
+          of("changed"),
+          of("linked"),
+          of("way/x"),
+          of("pipe"),
+          of("gone"),
+          of("../etc/passwd"),
+          of("/etc/passwd"),
+          of(""),
+          { ...of("d/x", 100), version: entryOf(by, "d/x").version },
+        ];
+        for (const part of refused) {
+          const parts = Stream.fromIterable<FilePart>([text("a"), part, text("b")]);
+          const error = yield* Effect.flip(tree.assemble(".caisson/undo/t/0", parts));
+          assert.ok(error instanceof FileError, part.path);
+        }
+        const failing = Stream.concat(
+          Stream.make<[FilePart]>(text("a")),
+          Stream.fail(new FileError({ path: "x", reason: "Other", why: "the store failed" })),
+        );
+        assert.equal(yield* failureOf(tree.assemble(".caisson/undo/t/0", failing)), "Other");
+        yield* eventually(Effect.map(run(handle, "ls -A .caisson/undo/t"), (shown) => ok(shown) === ""));
+        assert.equal(ok(yield* run(handle, "cat changed")), "two\n");
       }),
   );
 

@@ -16,6 +16,7 @@ import { runToEnd, spawn } from "../local/childProcess.ts";
 import { fromChild } from "./webChannel.ts";
 import { attended } from "../egress/attended.ts";
 import { measured, noteCommands, type Seen } from "../owned/looking.ts";
+import { boundedTree } from "../owned/boundedTree.ts";
 import { watchJobs, watchWorkspace } from "../owned/workspaceWatch.ts";
 import type { Workspaces } from "../local/workspaces.ts";
 
@@ -124,15 +125,14 @@ export const startBubblewrap = Effect.fnUntraced(
       ),
     );
     const served = yield* attended(link, owner);
-    const watched = yield* watchWorkspace(served, {
-      mb: shared.settings.sandboxWorkspaceMb,
-      entries: shared.settings.sandboxEntriesMax,
-    });
+    const bounds = { mb: shared.settings.sandboxWorkspaceMb, entries: shared.settings.sandboxEntriesMax };
+    const watched = yield* watchWorkspace(served, bounds);
+    const tree = boundedTree(served, bounds);
     const jobs = yield* watchJobs(watched, served.jobs);
     const { commands, ...noted } = noteCommands({ ...served, ...watched });
     const { sandboxWorkspaceMb: diskMb, sandboxEntriesMax: entries } = shared.settings;
     return {
-      handle: { ...served, ...watched, ...noted, jobs, id: makeId("bwrap") },
+      handle: { ...served, ...watched, ...noted, tree, jobs, id: makeId("bwrap") },
       isClosed: Effect.sync(link.isClosed),
       jobs,
       ...(served.egressed !== undefined && { egressed: served.egressed }),

@@ -23,6 +23,7 @@ import * as PerOwner from "../owned/PerOwner.ts";
 import { type LinkedSandbox, openReplaceable } from "../owned/replaceable.ts";
 import * as StartLine from "../owned/startLine.ts";
 import { attended } from "../egress/attended.ts";
+import { boundedTree } from "../owned/boundedTree.ts";
 import { watchJobs, watchWorkspace, type WorkspaceBounds } from "../owned/workspaceWatch.ts";
 import type { SupervisorLink } from "../supervisor/SupervisorLink.ts";
 import { type ContainerContext, type ContainerSettings, controlsOf, memorySizes } from "./container.ts";
@@ -68,7 +69,8 @@ const requireRuntime = (runtime: Option.Option<string>, info: EngineInfo): Effec
 
 const boundedLink = Effect.fnUntraced(function* (link: SupervisorLink, bounds: WorkspaceBounds) {
   const watched = yield* watchWorkspace(link, bounds);
-  return { ...link, ...watched, jobs: yield* watchJobs(watched, link.jobs) };
+  const tree = boundedTree(link, bounds);
+  return { ...link, ...watched, tree, jobs: yield* watchJobs(watched, link.jobs) };
 });
 
 /** A running container as its owner's, for the scope: its death is noted and its workspace measured. */

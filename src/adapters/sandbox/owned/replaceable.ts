@@ -70,6 +70,8 @@ export const openReplaceable = Effect.fnUntraced(function* (
     changedFiles: (sinceMs, limit) => Effect.flatMap(link, (live) => live.changedFiles(sinceMs, limit)),
     tree: {
       list: (entriesMax) => Effect.flatMap(link, (live) => live.tree.list(entriesMax)),
+      room: Effect.flatMap(link, (live) => live.tree.room),
+      assemble: (path, parts) => Effect.flatMap(link, (live) => live.tree.assemble(path, parts)),
       putBack: (step) => Effect.flatMap(link, (live) => live.tree.putBack(step)),
     },
     jobs: {

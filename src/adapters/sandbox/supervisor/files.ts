@@ -100,7 +100,7 @@ export const request = (
   });
 
 /** Sends content in pieces, as fast as the transport takes them, as long as anybody waits for the answer. */
-const sendPieces = Effect.fnUntraced(
+export const sendPieces = Effect.fnUntraced(
   function* ({ session, answerTimeout }: FilesContext, id: number, content: Uint8Array) {
     const drained = Effect.callback<void>((resume) => {
       const stop = session.whenDrained(() => resume(Effect.void));

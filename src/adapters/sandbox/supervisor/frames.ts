@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 
 /** Version of the protocol, which the supervisor's hello must name. */
-export const protocolVersion = 6;
+export const protocolVersion = 7;
 
 /** Sent first: the supervisor skips whatever an engine delivers before it. */
 export const preamble: Uint8Array = Buffer.from("\x00\xffcaisson-supervisor-1\xff\x00\n", "latin1");
@@ -43,6 +43,7 @@ export const Ask = {
   usage: 13,
   tree: 24,
   putBack: 25,
+  copy: 26,
   netData: 32,
   netCredit: 33,
   netEnd: 34,
@@ -338,16 +339,19 @@ export interface Usage {
   readonly entries: number;
   /** Bytes of memory, without cached files that would be given back. */
   readonly memoryBytes: number;
+  /** Bytes that the disk beneath its workspace has left for it. */
+  readonly freeBytes: number;
 }
 
 /** Decodes the answer to a usage frame; undefined when it is malformed. */
 export const decodeUsage = (payload: Uint8Array): Usage | undefined => {
-  if (payload.length !== 24) return undefined;
+  if (payload.length !== 32) return undefined;
   const body = asBuffer(payload);
   return {
     bytes: Number(body.readBigUInt64BE(0)),
     entries: Number(body.readBigUInt64BE(8)),
     memoryBytes: Number(body.readBigUInt64BE(16)),
+    freeBytes: Number(body.readBigUInt64BE(24)),
   };
 };
 

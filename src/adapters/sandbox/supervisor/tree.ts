@@ -3,10 +3,10 @@
  */
 import { Buffer } from "node:buffer";
 import { Effect, type Scope, Stream } from "effect";
-import type { Expected, PutBack, Tree, TreeEntry } from "../../../domain/WorkspaceTree.ts";
+import type { CopiedRange, Expected, PutBack, Tree, TreeEntry } from "../../../domain/WorkspaceTree.ts";
 import type { FileError, SandboxError, WorkspaceTree } from "../../../services/Sandbox.ts";
-import { encodePath, type FilesContext, request, wholeNumber } from "./files.ts";
-import { Ask } from "./frames.ts";
+import { encodePath, type FilesContext, request, sendPieces, usage, wholeNumber } from "./files.ts";
+import { Ask, decodeCount, encodeWrite } from "./frames.ts";
 import { lost } from "./LinkSession.ts";
 import { streamOf } from "./readBytes.ts";
 
@@ -110,6 +110,50 @@ const encodePutBack = (step: PutBack, path: Uint8Array): ReadonlyArray<Uint8Arra
   return [head, path, other];
 };
 
+/** Encodes a range to be copied to the write of an id. */
+const encodeCopy = (write: number, { version, offset, length }: CopiedRange): Uint8Array => {
+  const [size = "0", modified = "0", changed = "0", inode = "0"] = version.split(" ");
+  const head = Buffer.allocUnsafe(52);
+  head.writeUInt32BE(write, 0);
+  head.writeBigUInt64BE(BigInt(offset), 4);
+  head.writeBigUInt64BE(BigInt(length), 12);
+  head.writeBigUInt64BE(BigInt(size), 20);
+  head.writeBigInt64BE(BigInt(modified), 28);
+  head.writeBigInt64BE(BigInt(changed), 36);
+  head.writeBigUInt64BE(BigInt(inode), 44);
+  return head;
+};
+
+/** Copies a range to the end of a write, and waits for that: what comes next must stand behind it. */
+const copyRange = (context: FilesContext, write: number, range: CopiedRange) =>
+  Effect.flatMap(
+    encodePath(range.path),
+    (path) =>
+      request(
+        context,
+        range.path,
+        0,
+        (id) => void context.session.send(Ask.copy, id, encodeCopy(write, range), path),
+      ),
+  );
+
+/** Puts a file together; see the port's `assemble`. */
+const assemble = (context: FilesContext): WorkspaceTree["assemble"] => (path, parts) =>
+  Effect.gen(function* () {
+    const { session } = context;
+    const name = yield* encodePath(path);
+    const answer = yield* request(context, path, 0, (id) => {
+      session.send(Ask.write, id, ...encodeWrite(name, false));
+      const sent = Stream.runForEach(parts, (part): Effect.Effect<unknown, SandboxError | FileError> => {
+        // A write that failed is answered already; what would follow has no place.
+        if (!session.isPending(id)) return Effect.void;
+        return part instanceof Uint8Array ? sendPieces(context, id, part) : copyRange(context, id, part);
+      });
+      return Effect.andThen(sent, Effect.sync(() => void session.send(Ask.commit, id)));
+    });
+    return decodeCount(answer) ?? 0;
+  });
+
 /** What a link offers of the whole workspace. */
 export const workspaceTree = (context: FilesContext, workspace: string): WorkspaceTree => ({
   list: (entriesMax) =>
@@ -126,6 +170,8 @@ export const workspaceTree = (context: FilesContext, workspace: string): Workspa
       });
       return decodeTree(Buffer.concat(collected)) ?? (yield* lost("the list of the workspace is malformed"));
     })),
+  room: Effect.map(usage(context, workspace, lost)(0), ({ freeBytes }) => freeBytes),
+  assemble: assemble(context),
   putBack: (step) =>
     Effect.flatMap(
       encodePath(step.path),

@@ -1,11 +1,12 @@
 /** The workspace as a whole through the real supervisor, and through one that lies. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { Effect } from "effect";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { Duration, Effect } from "effect";
+import { connect } from "../../../../../src/adapters/sandbox/supervisor/SupervisorLink.ts";
 import { decodeTree } from "../../../../../src/adapters/sandbox/supervisor/tree.ts";
 import { it } from "../../../../support/it.ts";
-import { hostSupervisor } from "./hostSupervisor.ts";
+import { hostSupervisor, makeDirectories, spawnSupervisor } from "./hostSupervisor.ts";
 import { makeRandom } from "./random.ts";
 
 /** Enough that the list takes several windows. */
@@ -45,4 +46,41 @@ it.effect("a list that is cut or changed is refused or read, and never throws", 
       broken[below(broken.length)] = below(256);
       decodeTree(broken);
     }
+  }));
+
+/** A supervisor that starts in directories of a test, until it says hello. */
+const startedIn = (directories: { readonly workspace: string; readonly tools: string; readonly cgroup: string }) =>
+  Effect.scoped(Effect.gen(function* () {
+    const { channel } = yield* spawnSupervisor(directories);
+    const { workspace } = directories;
+    yield* connect(channel, { outputBytesMax: 1024, startTimeout: Duration.seconds(20), workspace });
+  }));
+
+it.live("what a server that died was about to put back is gone when the sandbox starts again", () =>
+  Effect.gen(function* () {
+    const directories = yield* makeDirectories;
+    const folder = `${directories.workspace}/.caisson/undo`;
+    mkdirSync(`${folder}/a`, { recursive: true });
+    mkdirSync(`${folder}/b`);
+    for (const name of ["a/0", "a/1", "b/.caisson-1234.part"]) writeFileSync(`${folder}/${name}`, "staged");
+    yield* startedIn(directories);
+    assert.deepEqual(readdirSync(`${directories.workspace}/.caisson`), []);
+  }));
+
+it.live("a start takes nothing away through a link, nor what a user made there", () =>
+  Effect.gen(function* () {
+    const directories = yield* makeDirectories;
+    const { workspace } = directories;
+    mkdirSync(`${workspace}/.caisson`);
+    mkdirSync(`${workspace}/mine/deep`, { recursive: true });
+    writeFileSync(`${workspace}/mine/deep/file`, "mine");
+    symlinkSync(`${workspace}/mine`, `${workspace}/.caisson/undo`);
+    yield* startedIn(directories);
+    unlinkSync(`${workspace}/.caisson/undo`);
+    mkdirSync(`${workspace}/.caisson/undo/a/b`, { recursive: true });
+    writeFileSync(`${workspace}/.caisson/undo/a/b/file`, "mine");
+    symlinkSync(`${workspace}/mine/deep`, `${workspace}/.caisson/undo/link`);
+    yield* startedIn(directories);
+    assert.equal(readFileSync(`${workspace}/mine/deep/file`, "utf8"), "mine");
+    assert.equal(readFileSync(`${workspace}/.caisson/undo/a/b/file`, "utf8"), "mine");
   }));
