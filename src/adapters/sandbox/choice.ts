@@ -4,10 +4,8 @@
 import { Effect, Layer, Option, Result } from "effect";
 import { Settings, type SettingsService, settingsTable } from "../../config.ts";
 import { RuntimeUnavailable, Sandbox, SandboxError } from "../../services/Sandbox.ts";
-import * as Docker from "./docker/Docker.ts";
 import type { EngineError } from "./docker/EngineError.ts";
 import { locate } from "./docker/probe.ts";
-import * as Embedded from "./Embedded.ts";
 
 /** Settings that name an engine or what only an engine can do, and so want one. */
 const engineWishes = (settings: Pick<SettingsService, "dockerHost" | "dockerRuntime">): ReadonlyArray<string> => [
@@ -25,6 +23,10 @@ export const passedOver = ({ kind, detail }: EngineError): ReadonlyArray<string>
   ];
 };
 
+// One of the two runs code: the other is not loaded.
+const loadDocker = Effect.promise(() => import("./docker/Docker.ts"));
+const loadEmbedded = Effect.promise(() => import("./Embedded.ts"));
+
 /**
  * Docker when the settings say so, or when they leave the choice and an engine answers; the embedded
  * sandbox otherwise.
@@ -37,10 +39,10 @@ export const passedOver = ({ kind, detail }: EngineError): ReadonlyArray<string>
 export const layer: Layer.Layer<Sandbox, SandboxError, Settings> = Layer.unwrap(
   Effect.gen(function* () {
     const settings = yield* Settings;
-    if (settings.sandbox === "docker") return Docker.layer;
-    if (settings.sandbox === "embedded") return Embedded.layer;
+    if (settings.sandbox === "docker") return (yield* loadDocker).layer;
+    if (settings.sandbox === "embedded") return (yield* loadEmbedded).layer;
     const found = yield* Effect.result(locate(settings));
-    if (Result.isSuccess(found)) return Docker.layer;
+    if (Result.isSuccess(found)) return (yield* loadDocker).layer;
     const wishes = engineWishes(settings);
     if (wishes.length > 0) {
       const refusal = new SandboxError({
@@ -51,6 +53,6 @@ export const layer: Layer.Layer<Sandbox, SandboxError, Settings> = Layer.unwrap(
       return Layer.effect(Sandbox, Effect.fail(refusal));
     }
     yield* Effect.logInfo(`no container engine: ${found.failure.detail}; code runs in the embedded sandbox`);
-    return Embedded.layerWith(passedOver(found.failure));
+    return (yield* loadEmbedded).layerWith(passedOver(found.failure));
   }),
 );

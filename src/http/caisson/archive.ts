@@ -6,7 +6,6 @@
  * ended; the last entry of the archive then names it.
  */
 import { Effect, Option, Stream } from "effect";
-import { Zip, ZipPassThrough } from "fflate";
 import type { FileEntry, FileError, SandboxError, SandboxHandle } from "../../services/Sandbox.ts";
 
 /** Bytes of an archive: what the format takes without extensions that not every reader knows, less its own records. */
@@ -15,51 +14,12 @@ export const archiveBytesMax = 4 * 1024 ** 3 - 64 * 1024 ** 2;
 /** Files of an archive, by the same reason. */
 const archiveFilesMax = 65_000;
 
-/** The entry that names what is not whole. */
-const notesName = "NOT-INCLUDED.txt";
-
-/** Times that the format can tell, in milliseconds since the epoch; a file may be given any. */
-const firstMs = Date.UTC(1980, 0, 2);
-const lastMs = Date.UTC(2099, 11, 30);
-
 /** A name as readers on every system take it: relative, and without characters that one of them gives a meaning. */
 const entryName = (path: string): string =>
   path.replace(/^\/(?:workspace\/)?/, "").replaceAll("\\", "_").toWellFormed();
 
-/** The archive under way: what the writer gave and nobody has taken. */
-class Writing {
-  readonly #zip: Zip;
-  #pieces: Array<Uint8Array> = [];
-  readonly missing: Array<string> = [];
-
-  constructor() {
-    this.#zip = new Zip((error, piece) => {
-      if (error !== null) throw error;
-      this.#pieces.push(piece);
-    });
-  }
-
-  begin(name: string, modifiedAtMs: number): ZipPassThrough {
-    const entry = new ZipPassThrough(name);
-    entry.mtime = new Date(Math.min(Math.max(modifiedAtMs, firstMs), lastMs));
-    this.#zip.add(entry);
-    return entry;
-  }
-
-  end(): void {
-    if (this.missing.length > 0) {
-      const said = `These files changed or vanished while they were read:\n${this.missing.join("\n")}\n`;
-      this.begin(notesName, 0).push(new TextEncoder().encode(said), true);
-    }
-    this.#zip.end();
-  }
-
-  take(): ReadonlyArray<Uint8Array> {
-    const pieces = this.#pieces;
-    this.#pieces = [];
-    return pieces;
-  }
-}
+// Loaded when an archive is asked for: its tables are computed as it is loaded.
+const loadWriter = Effect.promise(() => import("./ArchiveWriter.ts"));
 
 /**
  * Streams an archive of files, in the order given.
@@ -70,8 +30,8 @@ export const archiveOf = (
   readBytes: SandboxHandle["readBytes"],
   files: ReadonlyArray<FileEntry>,
 ): Stream.Stream<Uint8Array, SandboxError> =>
-  Stream.suspend(() => {
-    const writing = new Writing();
+  Stream.unwrap(Effect.map(loadWriter, ({ ArchiveWriter }) => {
+    const writing = new ArchiveWriter();
     const written = Stream.fromIterableEffect(Effect.sync(() => writing.take()));
 
     const one = (file: FileEntry): Stream.Stream<Uint8Array, SandboxError> =>
@@ -96,7 +56,7 @@ export const archiveOf = (
       Stream.flatMap(one),
       Stream.concat(Stream.fromEffectDrain(Effect.sync(() => writing.end())).pipe(Stream.concat(written))),
     );
-  });
+  }));
 
 /** Files that fit an archive, newest first; undefined when all of them do not. */
 export const fitting = (files: ReadonlyArray<FileEntry>): Option.Option<ReadonlyArray<FileEntry>> =>
