@@ -91,7 +91,7 @@ export interface Opened {
 
 /** Asks a server for a stream of the loopback provider. */
 export const open = (
-  server: Server,
+  server: Pick<Server, "model" | "port">,
   { chunks, pauseMs, writes }: Omit<Load, "streams">,
   user?: string,
   key?: string,
