@@ -11,6 +11,8 @@ export interface ToolDeclaration {
   readonly name: string;
   readonly description: string;
   readonly parameters: JsonSchema.JsonSchema;
+  /** Arguments must be exactly of the schema; a wish for providers that can hold their models to it. */
+  readonly strict?: boolean;
 }
 
 /** A file operation that was refused, for programs that work through tools; `reason` is one of `FileError`'s. */

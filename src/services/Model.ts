@@ -208,6 +208,9 @@ export interface SamplingParameters {
 }
 export type SamplingParameter = keyof SamplingParameters;
 
+/** What reaches some models only: sampling parameters, and `strict` of tools. */
+export type PartlyTaken = SamplingParameter | "strictTools";
+
 /**
  * Sampling, format and tool wishes; an adapter that cannot honour one of the latter fails with
  * `RequestRefused`.
@@ -253,8 +256,8 @@ export interface ModelInfo {
   readonly contextTokens?: number;
   /** Only where the deployment has said it. */
   readonly price?: Price;
-  /** The sampling parameters that reach this model; absent when all do. */
-  readonly takes?: ReadonlySet<SamplingParameter>;
+  /** What of sampling parameters and `strict` of tools reaches this model; absent when all does. */
+  readonly takes?: ReadonlySet<PartlyTaken>;
 }
 
 // Port -------------------------------------------------------------------------------------------

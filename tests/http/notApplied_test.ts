@@ -83,3 +83,52 @@ Deno.test("lower passes the sampling parameters that each provider takes, and no
   const anthropic = Result.getOrThrow(lowerAnthropic(sent("claude-sonnet-4-6"), traitsByName("claude-sonnet-4-6")));
   assert.deepEqual(picked(anthropic, names), {});
 });
+
+Deno.test("strict of a function reaches the providers that know it, and is named where the model's does not", async () => {
+  const tools = [
+    { name: "exact", description: "", parameters: { type: "object" }, strict: true },
+    { name: "loose", description: "", parameters: { type: "object" } },
+  ];
+  for (const sampling of ["openai", "openai-compatible"] as const) {
+    const body = lowerOpenAi({ ...sent("m"), tools }, { provider: "openai", limitField: "max_tokens", sampling });
+    const lowered: unknown = body["tools"];
+    assert.deepEqual(lowered, [
+      { type: "function", function: tools[0] },
+      { type: "function", function: tools[1] },
+    ]);
+  }
+  assert.doesNotMatch(JSON.stringify(Result.getOrThrow(lowerGemini({ ...sent("gemini-2.5-pro"), tools }))), /strict/);
+  const anthropic = lowerAnthropic({ ...sent("claude-sonnet-4-6"), tools }, traitsByName("claude-sonnet-4-6"));
+  assert.doesNotMatch(JSON.stringify(Result.getOrThrow(anthropic)), /strict/);
+
+  await withApp({ model: Offline.layer }, async (app) => {
+    const declared = (strict: boolean | null) => ({ name: "find", parameters: { type: "object" }, strict });
+    const chat = (strict: boolean | null) =>
+      app.chat({ messages, tools: [{ type: "function", function: declared(strict) }] });
+    const respond = (tools: ReadonlyArray<unknown>) =>
+      app.send(
+        new Request("http://caisson.test/v1/responses", {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ input: "Hello", tools }),
+        }),
+      );
+    const named = async (answer: Promise<Response>) => {
+      const response = await answer;
+      assert.equal(response.status, 200);
+      await response.text();
+      return response.headers.get("x-caisson-not-applied");
+    };
+    const strict = { type: "function", ...declared(true) };
+    assert.equal(await named(chat(true)), "tools[function].function.strict");
+    assert.equal(await named(respond([strict])), "tools[function].strict");
+    assert.equal(
+      await named(respond([{ type: "namespace", name: "n", tools: [strict] }])),
+      "tools[namespace].tools[function].strict",
+    );
+    for (const loose of [false, null]) {
+      assert.equal(await named(chat(loose)), null);
+      assert.equal(await named(respond([{ type: "function", ...declared(loose) }])), null);
+    }
+  });
+});

@@ -67,7 +67,10 @@ const readOperation = async (operation: Operation): Promise<OperationEntry> => {
       const row = await tryField(world, operation, field);
       const claim = isSome(row, ...seenTags) ? undefined : claimOf(operation, field);
       const state = stateOf(row, claim);
-      const depends = state === "accepted" && isEvery(row, "Asked") && /^[\w.]+$/.test(field.path) &&
+      const isAsked = field.path.endsWith(".strict")
+        ? isSome(row, "Asked")
+        : isEvery(row, "Asked") && /^[\w.]+$/.test(field.path);
+      const depends = state === "accepted" && isAsked &&
         isSome(await tryField(lesser, operation, field), "Named");
       entries.push({ field, state: depends ? "by provider" : state, seen: row.seen, claim });
     }

@@ -145,6 +145,9 @@ export const ledgerMarkdown = (ledger: ReadonlyArray<OperationEntry>): string =>
     ...Object.entries(parameterTable).filter(isPassed).map(([name, treatment]) =>
       `| \`${name}\` | ${samplingKinds.map((kind) => (takenBy[kind].has(treatment.as) ? "yes" : "–")).join(" | ")} |`
     ),
+    `| \`strict\` of a function | ${
+      samplingKinds.map((kind) => (takenBy[kind].has("strictTools") ? "yes" : "–")).join(" | ")
+    } |`,
     "",
     "`gemini-2.0` stands for Gemini models up to 2.0, `gemini` for newer ones.",
     "",

@@ -23,7 +23,7 @@ const png =
   "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 const hello: JsonObject = { role: "user", content: "Hi" };
-const functionTool: JsonObject = { type: "function", name: "find", parameters: {}, strict: true };
+const functionTool: JsonObject = { type: "function", name: "find", parameters: {} };
 const customTool: JsonObject = { type: "custom", name: "find" };
 const shellTool: JsonObject = { type: "shell", environment: { type: "container_auto" } };
 const interpreterTool: JsonObject = { type: "code_interpreter", container: { type: "auto" } };

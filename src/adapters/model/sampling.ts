@@ -3,7 +3,7 @@
  *
  * Lowering, what `ModelInfo.takes` says and `docs/ledger.md` are made from it.
  */
-import type { SamplingParameter, SamplingParameters } from "../../services/Model.ts";
+import type { PartlyTaken, SamplingParameter, SamplingParameters } from "../../services/Model.ts";
 
 /** The names under which a provider takes parameters; what is missing it does not take. */
 export type SamplingFields = ReadonlyMap<SamplingParameter, string>;
@@ -47,11 +47,11 @@ export const samplingFields = {
 export type SamplingKind = keyof typeof samplingFields;
 
 /** What models of each kind take, as `ModelInfo.takes` says it. */
-export const takenBy: Readonly<Record<SamplingKind, ReadonlySet<SamplingParameter>>> = {
+export const takenBy: Readonly<Record<SamplingKind, ReadonlySet<PartlyTaken>>> = {
   "gemini-2.0": new Set(samplingFields["gemini-2.0"].keys()),
   "gemini": new Set(samplingFields["gemini"].keys()),
-  "openai": new Set(samplingFields["openai"].keys()),
-  "openai-compatible": new Set(samplingFields["openai-compatible"].keys()),
+  "openai": new Set([...samplingFields["openai"].keys(), "strictTools"]),
+  "openai-compatible": new Set([...samplingFields["openai-compatible"].keys(), "strictTools"]),
   "anthropic": new Set(),
   "offline": new Set(),
 };

@@ -2,7 +2,7 @@
  * What of a request goes on without effect: named in a header of the answer and in the log, never ignored in silence.
  */
 import { Effect, Option } from "effect";
-import type { ModelInfo, ModelNotFound, SamplingParameter } from "../../services/Model.ts";
+import type { ModelInfo, ModelNotFound, PartlyTaken } from "../../services/Model.ts";
 
 /** The response header that names what was left out of a request. */
 export const notAppliedHeader = "x-caisson-not-applied";
@@ -21,15 +21,15 @@ const told = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
 export const notAppliedHeaders = (names: ReadonlyArray<string>): Readonly<Record<string, string>> =>
   names.length === 0 ? {} : { [notAppliedHeader]: names.join(", ") };
 
-/** A sampling parameter that a request gives. */
+/** What a request gives that reaches some models only. */
 export interface Given {
   readonly name: string;
   /** The agent's name of it. */
-  readonly as: SamplingParameter;
+  readonly as: PartlyTaken;
 }
 
 /**
- * The given parameters that the model's provider does not take.
+ * What is given that the model's provider does not take.
  *
  * *Details*: the model is looked up only when a request names one. That there is no such model is for the run to say.
  */

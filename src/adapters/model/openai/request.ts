@@ -191,12 +191,13 @@ const formatsAnswer = (format: ModelParameters["responseFormat"]): boolean =>
 
 const toolsOf = ({ tools, parameters }: ModelRequest, flavour: Flavour): Body =>
   tools.length === 0 || refusesTools(parameters, flavour) ? {} : {
-    tools: tools.map(({ name, description, parameters: schema }) => ({
+    tools: tools.map(({ name, description, parameters: schema, strict }) => ({
       type: "function",
       function: {
         name: legalName(name, historyRules),
         description: description.toWellFormed(),
         parameters: schema,
+        ...(strict === true && { strict }),
       },
     })),
     ...(parameters.toolChoice === undefined ? {} : { tool_choice: choiceOf(parameters.toolChoice) }),

@@ -28,7 +28,7 @@ const parts: Readonly<Record<string, ReadonlySet<string>>> = {
 const none: ReadonlySet<string> = new Set();
 const imageFields: ReadonlySet<string> = new Set(["url"]);
 const toolFields: ReadonlySet<string> = new Set(["type", "function"]);
-const functionFields: ReadonlySet<string> = new Set(["name", "description", "parameters"]);
+const functionFields: ReadonlySet<string> = new Set(["name", "description", "parameters", "strict"]);
 const formatFields: ReadonlySet<string> = new Set(["name", "schema", "strict"]);
 
 const partOf = (part: JsonObject, place: string): ReadonlyArray<string> => {
@@ -48,10 +48,8 @@ const messageOf = (message: JsonObject): ReadonlyArray<string> => {
   ];
 };
 
-/** `strict: false` asks for nothing. */
 const functionOf = (declared: JsonObject): ReadonlyArray<string> =>
-  others(declared, "tools[function].function", functionFields)
-    .filter((name) => !(name.endsWith(".strict") && declared["strict"] === false));
+  others(declared, "tools[function].function", functionFields);
 
 /** The places of a request that are left out of it. */
 export const leftOut = (body: JsonObject): ReadonlyArray<string> => {

@@ -8,6 +8,7 @@
 import type { SamplingParameter } from "../../../services/Model.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
 import type { Given } from "../notApplied.ts";
+import type { ChatRequest } from "./wire.ts";
 import { headOf } from "../../../domain/cutText.ts";
 
 /** How a parameter is treated. */
@@ -92,14 +93,19 @@ export const parameterTable: Readonly<Record<string, Treatment>> = {
 const includes = (values: ReadonlyArray<unknown>, value: unknown): boolean =>
   values.some((accepted) => JSON.stringify(accepted) === JSON.stringify(value));
 
-/** The given parameters that reach only some models, in the table's order. */
-export const sampled = (body: Readonly<Record<string, unknown>>): ReadonlyArray<Given> =>
-  Object.entries(parameterTable).flatMap(([name, treatment]) => {
+/** What is given that reaches only some models: parameters in the table's order, then `strict` of tools. */
+export const sampled = (
+  body: Pick<ChatRequest, "tools"> & Readonly<Record<string, unknown>>,
+): ReadonlyArray<Given> => {
+  const given = Object.entries(parameterTable).flatMap(([name, treatment]): ReadonlyArray<Given> => {
     const value = body[name];
     return treatment._tag !== "Passed" || value === undefined || value === null || includes(treatment.neutral, value)
       ? []
       : [{ name, as: treatment.as }];
   });
+  const isStrict = body.tools?.some(({ function: { strict } }) => strict === true) === true;
+  return isStrict ? [...given, { name: "tools[function].function.strict", as: "strictTools" }] : given;
+};
 
 /** Values as a person reads them: `"auto" or "default"`. */
 const listed = (values: ReadonlyArray<unknown>): string => values.map((value) => JSON.stringify(value)).join(" or ");

@@ -123,6 +123,7 @@ const readTools = Effect.fnUntraced(function* (
       name: declared.name,
       description: declared.description ?? "",
       parameters: { ...(declared.parameters ?? { type: "object", properties: {} }) },
+      ...(declared.strict === true && { strict: true }),
     });
   }
   return tools;

@@ -83,7 +83,7 @@ const withParts: ReadonlySet<string> = new Set(["function_call_output", "custom_
 
 /** What is read of each type of tool. */
 const toolFields: Readonly<Record<string, ReadonlySet<string>>> = {
-  function: new Set(["type", "name", "description", "parameters"]),
+  function: new Set(["type", "name", "description", "parameters", "strict"]),
   custom: new Set(["type", "name", "description", "format"]),
   namespace: new Set(["type", "name", "tools"]),
   code_interpreter: new Set(["type", "container"]),
@@ -110,14 +110,11 @@ const fieldsOf = (body: JsonObject): ReadonlyArray<string> =>
     return Object.hasOwn(ResponseRequest.fields, name) || !isAsking(name, value) ? [] : [name];
   });
 
-/** `strict` is what clients send; no provider is told of it, and a schema is followed as well as the model can. */
 const toolOf = (tool: JsonObject, place: string): ReadonlyArray<string> => {
   const type = typeof tool["type"] === "string" ? tool["type"] : "";
   const at = `${place}[${type}]`;
   if (isPassedOver(tool)) return [at];
-  const left = others(tool, at, toolFields[type] ?? none).filter((path) =>
-    !(path.endsWith(".strict") && tool["strict"] === false)
-  );
+  const left = others(tool, at, toolFields[type] ?? none);
   return isHosted(tool)
     ? left
     : [...left, ...objectsOf(tool["tools"]).flatMap((member) => toolOf(member, `${at}.tools`))];
@@ -171,12 +168,25 @@ const sampling: ReadonlyArray<readonly [name: string, as: SamplingParameter, neu
   ["top_p", "topP", 1],
 ];
 
-/** The sampling parameters that a request gives. */
+/** Where functions are strict; a schema is followed as well as the model can where its provider does not know of it. */
+const strictOf = (tool: JsonObject, place: string): ReadonlyArray<Given> => {
+  const at = `${place}[${String(tool["type"])}]`;
+  if (tool["type"] === "namespace") {
+    return objectsOf(tool["tools"]).flatMap((member) => strictOf(member, `${at}.tools`));
+  }
+  return tool["type"] === "function" && tool["strict"] === true ? [{ name: `${at}.strict`, as: "strictTools" }] : [];
+};
+
+/** What a request gives that reaches some models only. */
 export const sampled = (body: JsonObject): ReadonlyArray<Given> => {
   const text = body["text"];
   const verbosity = isObject(text) ? text["verbosity"] ?? "medium" : "medium";
   return [
     ...sampling.flatMap(([name, as, neutral]) => (body[name] ?? neutral) === neutral ? [] : [{ name, as }]),
     ...(verbosity === "medium" ? [] : [{ name: "text.verbosity", as: "verbosity" as const }]),
+    ...objectsOf(body["tools"]).flatMap((tool) => strictOf(tool, "tools")),
+    ...objectsOf(body["input"]).filter((item) => typeOfItem(item) === "additional_tools")
+      .flatMap((item) => objectsOf(item["tools"]))
+      .flatMap((tool) => strictOf(tool, "input[additional_tools].tools")),
   ];
 };

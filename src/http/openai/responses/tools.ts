@@ -25,6 +25,7 @@ const decodeFunction = Schema.decodeUnknownOption(Schema.Struct({
   name: Schema.String,
   description: given,
   parameters: Schema.optionalKey(Schema.NullOr(JsonObject)),
+  strict: Schema.optionalKey(Schema.Unknown),
 }));
 const decodeCustom = Schema.decodeUnknownOption(Schema.Struct({
   type: Schema.Literal("custom"),
@@ -64,11 +65,12 @@ const customText = (format: JsonObject | null | undefined): string => {
 const readTool = (tool: JsonObject, namespace: string | undefined): ReadonlyArray<ClientTool> | undefined => {
   const declared = decodeFunction(tool);
   if (Option.isSome(declared)) {
-    const { name, description, parameters } = declared.value;
+    const { name, description, parameters, strict } = declared.value;
     const declaration = {
       name: flatName(name, namespace),
       description: description ?? "",
       parameters: { ...(parameters ?? { type: "object", properties: {} }) },
+      ...(strict === true && { strict }),
     };
     return [{ kind: "function", name, namespace, declaration }];
   }
