@@ -7,6 +7,7 @@ import { HttpRouter } from "effect/http";
 import { Settings } from "../config.ts";
 import { Api } from "./api.ts";
 import { ArtifactLinks } from "./caisson/ArtifactLinks.ts";
+import * as approvals from "./caisson/approvals.ts";
 import * as artifacts from "./caisson/artifacts.ts";
 import { Bodies } from "../web/body.ts";
 import { LoopWatch } from "../web/LoopWatch.ts";
@@ -189,6 +190,7 @@ const GoingOn = HttpApiBuilder.group(
   "runs",
   Effect.fnUntraced(function* (handlers) {
     const { list, show, cancel, events } = yield* runs.make;
+    const asked = yield* approvals.make;
     const who = yield* me.make;
     const place = yield* sandbox.make;
     const looks = yield* previews.make;
@@ -197,6 +199,8 @@ const GoingOn = HttpApiBuilder.group(
       .handle("showRun", ({ params, query }) => show(params.run, query))
       .handle("cancelRun", ({ params, query }) => cancel(params.run, query))
       .handleRaw("runEvents", ({ params, query }) => events(params.run, query))
+      .handle("listApprovals", ({ query }) => asked.list(query))
+      .handleRaw("decideApproval", ({ params, query }) => asked.decide(params.approval, query))
       .handle("sandbox", ({ query }) => place.show(query))
       .handle("readJob", ({ params, query }) => place.readJob(params.job, query))
       .handle("killJob", ({ params, query }) => place.killJob(params.job, query))

@@ -14,8 +14,8 @@ const HeldCallOut = Schema.Struct({
   }),
 });
 
-/** What is asked, in the order the calls would be carried out. */
-const askedFields = {
+/** What is asked, in the order in which the calls would be carried out. */
+export const askedFields = {
   id: Schema.String,
   expires_at: Schema.Int.annotate({ description: "Seconds since the epoch; an approval then comes too late." }),
   calls: Schema.Array(HeldCallOut),

@@ -8,6 +8,8 @@ import { bodyFailures, failsWith } from "../frame/failures.ts";
 import { ArtifactDeleted, ArtifactList, ArtifactOut, ContentQuery, ListQuery, UploadQuery } from "./artifacts.ts";
 import { ChatChunk } from "../../domain/ChatChunk.ts";
 import { MeOut } from "./me.ts";
+import { ApprovalList, approvalsQuery, DecisionOut, DecisionRequest, describeDecision } from "./approvals.ts";
+import { runErrors } from "../openai/runFailures.ts";
 import { RunQuery, RunsQuery } from "./runs.ts";
 import { RunDetail, RunList, RunOut } from "./runWire.ts";
 import { ExecutionList } from "./executions.ts";
@@ -206,6 +208,19 @@ export class RunsGroup extends HttpApiGroup.make("runs")
       success: HttpApiSchema.StreamSse({ data: ChatChunk }),
       error: failsWith("RunNotFound"),
     }).annotate(OpenApi.Summary, "Hear a run from its beginning, or from behind Last-Event-ID"),
+    HttpApiEndpoint.get("listApprovals", "/approvals", {
+      query: { ...userQuery, ...approvalsQuery },
+      success: ApprovalList,
+      error: failsWith("SessionsUnavailable"),
+    }).annotate(OpenApi.Summary, "List the calls that wait for a person"),
+    HttpApiEndpoint.post("decideApproval", "/approvals/:approval", {
+      params: { approval: Schema.String },
+      query: userQuery,
+      payload: DecisionRequest,
+      success: DecisionOut,
+      error: failsWith(...runErrors, "ApprovalNotFound", "ApprovalDecided", "ApprovalExpired"),
+    }).annotate(OpenApi.Summary, "Approve or deny calls that wait, and have the run go on")
+      .annotate(OpenApi.Transform, describeDecision),
     HttpApiEndpoint.get("sandbox", "/sandbox", { query: userQuery, success: SandboxOut })
       .annotate(OpenApi.Summary, "See how the user's sandbox is, without starting one"),
     HttpApiEndpoint.get("readJob", "/sandbox/jobs/:job", {

@@ -45,6 +45,15 @@ const ownRows: Rows<OwnError> = {
   RunNotFound: invalid(404, "run_not_found", "The user has no such run, or it ended too long ago.", {
     message: ({ id }) => `No such run: ${quoted(id)}`,
   }),
+  ApprovalNotFound: invalid(404, "approval_not_found", "Nothing of the user waits for a decision under this id.", {
+    message: ({ id }) => `Nothing waits for a decision under ${quoted(id)}: see GET /v1/approvals`,
+  }),
+  ApprovalDecided: invalid(409, "approval_decided", "Somebody decided about these calls before.", {
+    message: ({ id }) => `${quoted(id)} is decided already: what came of it stands in its session`,
+  }),
+  ApprovalExpired: invalid(409, "approval_expired", "An approval comes after its time; a denial never does.", {
+    message: ({ id }) => `It is too late to approve ${quoted(id)}: deny it, or ask for the same again`,
+  }),
   JobNotFound: invalid(404, "job_not_found", "The user's sandbox has no such job, or forgot it.", {
     message: ({ id }) => `No such job: ${quoted(id)}`,
   }),

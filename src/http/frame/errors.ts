@@ -71,6 +71,17 @@ export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound"
 /** The user's sandbox has no such job, or forgot it. */
 export class JobNotFound extends Schema.TaggedError<JobNotFound>()("JobNotFound", { id: Schema.String }) {}
 
+/** Nothing of the user waits for a decision under this id. */
+export class ApprovalNotFound extends Schema.TaggedError<ApprovalNotFound>()("ApprovalNotFound", {
+  id: Schema.String,
+}) {}
+
+/** Somebody decided before. */
+export class ApprovalDecided extends Schema.TaggedError<ApprovalDecided>()("ApprovalDecided", { id: Schema.String }) {}
+
+/** An approval comes too late; a denial never does. */
+export class ApprovalExpired extends Schema.TaggedError<ApprovalExpired>()("ApprovalExpired", { id: Schema.String }) {}
+
 /** The URL is for WebSockets. */
 export class UpgradeRequired extends Schema.TaggedError<UpgradeRequired>()("UpgradeRequired", {}) {}
 
@@ -118,6 +129,9 @@ export type HttpError =
   | RangeNotSatisfiable
   | SessionNotFound
   | RunNotFound
+  | ApprovalNotFound
+  | ApprovalDecided
+  | ApprovalExpired
   | JobNotFound
   | ResponseNotFound
   | ConversationNotFound

@@ -3,7 +3,8 @@
  */
 import { failsWith, jsonFailures } from "../frame/failures.ts";
 
-const runErrors = [
+/** Names of them, for endpoints that can fail with more. */
+export const runErrors = [
   ...jsonFailures,
   "FileError",
   "FileNotFound",
