@@ -33,6 +33,7 @@ import * as WebReader from "./adapters/web/Configured.ts";
 import * as UsageLedger from "./adapters/usageLedger/Files.ts";
 import * as Agent from "./agent/Agent.ts";
 import * as LocalToolbox from "./agent/LocalToolbox.ts";
+import { previewedToolbox } from "./agent/previewedToolbox.ts";
 import * as Announce from "./announcements.ts";
 import { environment } from "./config/environment.ts";
 import { ConfigurationRefused, Settings } from "./config.ts";
@@ -41,6 +42,7 @@ import * as Api from "./http/server.ts";
 import * as Logging from "./logging.ts";
 import * as UnnamedSweep from "./runs/unnamedSweep.ts";
 import * as Runs from "./runs/Runs.ts";
+import type { Sandbox } from "./services/Sandbox.ts";
 import { layer as keptSnapshots } from "./runs/snapshots/layer.ts";
 import { watchedToolbox } from "./runs/snapshots/watchedToolbox.ts";
 import { agent as measuredAgent } from "./telemetry/agent.ts";
@@ -249,8 +251,11 @@ export const toolbox = LocalToolbox.layer.pipe(
   Layer.provide(Layer.mergeAll(Skills.layer, ToolsLibrary.layer, PromptTexts.layer, WebReader.layer)),
 );
 
+/** Links to the ports of sandboxes, beside these. */
+const previewed = <E, R>(sandboxes: Layer.Layer<Sandbox, E, R>) => Layer.provideMerge(Preview.layer, sandboxes);
+
 /** Sandboxes of this process, and links to their ports; every door of the process has the same. */
-const workplace = Layer.provideMerge(Preview.layer, measuredSandbox(sandbox));
+const workplace = previewed(measuredSandbox(sandbox));
 
 /** Tools and sandboxes behind the server at a URL; the MCP client comes with them. */
 const behindServer = (url: string) =>
@@ -260,7 +265,10 @@ const behindServer = (url: string) =>
         Promise.all([import("./adapters/sandbox/remote/Remote.ts"), import("./adapters/toolbox/McpClient.ts")])
       ),
       ([Remote, McpClient]) =>
-        Layer.merge(measuredSandbox(Remote.layer(url)), measuredToolbox(Combined.layer(McpClient.layer(url)))),
+        Layer.provideMerge(
+          measuredToolbox(Combined.layer(previewedToolbox(McpClient.layer(url)))),
+          previewed(measuredSandbox(Remote.layer(url))),
+        ),
     ),
   );
 

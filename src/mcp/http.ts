@@ -144,7 +144,8 @@ export const layerSurfaces = Layer.unwrap(Effect.gen(function* () {
   const settings = yield* Settings;
   const identity = yield* Identity;
   yield* identity.mayListen(settings.mcpHost);
-  const server = createServer({ keepAliveTimeout: keepAliveTimeoutMs });
+  // Not how long a request takes: a connection to a port lasts as long as it is used. Silence has bounds of its own.
+  const server = createServer({ keepAliveTimeout: keepAliveTimeoutMs, requestTimeout: 0, noDelay: true });
   // A client that keeps a connection open would otherwise still talk to a server that answers no more.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()));
   const listening = { disableLogger: true, disableListenLog: true };

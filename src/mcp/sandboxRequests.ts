@@ -6,9 +6,10 @@ import { ownerKey } from "../domain/ids.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { ExecutionRequest } from "../domain/Execution.ts";
 import {
-  type FileError,
+  FileError,
   type JobError,
   jobsOf,
+  noStreams,
   type SandboxError,
   type SandboxHandle,
   type SandboxJobs,
@@ -24,6 +25,7 @@ import {
 } from "../services/sandboxProtocol.ts";
 import type { JsonError } from "../web/BodyError.ts";
 import { parseJson } from "../web/body.ts";
+import { carried } from "./dialledPort.ts";
 import type { RemoteCommands } from "./remoteCommands.ts";
 
 /** What a request fails with, as its answer tells it. */
@@ -42,8 +44,8 @@ export interface SandboxRequest {
   readonly owner: Owner;
   /** The arguments as they came: JSON in UTF-8. */
   readonly arguments: Uint8Array;
-  /** What follows the arguments. */
-  readonly content: Stream.Stream<Uint8Array, RequestFailure>;
+  /** What follows the arguments, to a silence that is too long. */
+  readonly frames: Stream.Stream<Frame, unknown>;
 }
 
 /** The arguments of a request do not fit its schema; `why` says where. */
@@ -181,10 +183,10 @@ export const responders: Readonly<Record<SandboxMethodName, Responder>> = {
   writeFile: responding(
     "writeFile",
     writeFile,
-    ({ path }, { sandbox }, { owner, content }) =>
+    ({ path }, { sandbox }, { owner, frames }) =>
       result(
         Effect.flatMap(sandbox.open(owner), (handle) =>
-          Effect.map(handle.writeFile(path, content), (bytes) => ({ bytes }))),
+          Effect.map(handle.writeFile(path, contentOf(frames)), (bytes) => ({ bytes }))),
       ),
   ),
 
@@ -252,6 +254,17 @@ export const responders: Readonly<Record<SandboxMethodName, Responder>> = {
     ({ id }, parts, request) => resultOfJobs(parts, request, (jobs) => jobs.kill(id)),
   ),
 
+  dial: responding(
+    "dial",
+    sandboxMethods.dial,
+    ({ port, isOpening }, { sandbox, commands, keepAliveMs }, { owner, frames }) => {
+      const dialled = isOpening
+        ? Effect.flatMap(sandbox.open(owner), (handle) => handle.dial(port))
+        : sandbox.dial?.(owner, port) ?? noStreams(port);
+      return carried(dialled, { frames, leaving: commands.leaving, keepAliveMs });
+    },
+  ),
+
   look: responding(
     "look",
     sandboxMethods.look,
@@ -281,11 +294,10 @@ export const responders: Readonly<Record<SandboxMethodName, Responder>> = {
 /** Output is bounded by the command's own bound; all of it may wait for a slow reader. */
 const outputQueue = { bufferSize: Number.POSITIVE_INFINITY } as const;
 
+const cut = () => new FileError({ path: "", reason: "Other", why: "the content did not arrive as a whole" });
+
 /** The bytes of a file among the frames of a request; what ends too early is no whole file. */
-export const contentOf = <E>(
-  frames: Stream.Stream<Frame, E>,
-  cut: () => RequestFailure,
-): Stream.Stream<Uint8Array, RequestFailure> =>
+const contentOf = (frames: SandboxRequest["frames"]): Stream.Stream<Uint8Array, FileError> =>
   Stream.suspend(() => {
     let isWhole = false;
     const whole = Stream.fromEffect(Effect.suspend(() => isWhole ? Effect.succeed(noBytes) : Effect.fail(cut())));

@@ -6,14 +6,14 @@
 import { Context, Effect, Layer, Option, Schema, type Scope, Sink, Stream } from "effect";
 import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http";
 import { Settings } from "../config.ts";
-import { FileError, Sandbox } from "../services/Sandbox.ts";
+import { Sandbox } from "../services/Sandbox.ts";
 import { framesMediaType, framesOf } from "../services/sandboxFrames.ts";
-import { sandboxDeclaration, type SandboxMethodName, sandboxMethods } from "../services/sandboxProtocol.ts";
+import { sandboxDeclaration, type SandboxMethodName, sandboxMethods, silenceMax } from "../services/sandboxProtocol.ts";
 import type { LimitsService } from "../services/Limits.ts";
 import type { Caller } from "./callers.ts";
 import { answerOf, type Refusal } from "./errors.ts";
 import { makeRemoteCommands } from "./remoteCommands.ts";
-import { ArgumentsRefused, contentOf, type RequestParts, responders } from "./sandboxRequests.ts";
+import { ArgumentsRefused, type RequestParts, responders } from "./sandboxRequests.ts";
 
 /** Bytes of a request's arguments: a command as long as a sandbox takes, each character escaped. */
 const argumentsBytesMax = 8 * 1024 * 1024;
@@ -59,8 +59,6 @@ const refusedAnswer = (error: Refused): HttpServerResponse.HttpServerResponse =>
 /** Characters of a decoder's message that are told. */
 const whyMax = 300;
 
-const cut = () => new FileError({ path: "", reason: "Other", why: "the content did not arrive as a whole" });
-
 /** Makes both handlers; `admit` tells who calls, or refuses. */
 export const sandboxRoutes = (
   parts: RequestParts,
@@ -74,7 +72,11 @@ export const sandboxRoutes = (
     const { name } = yield* Effect.mapError(params, () => new UnknownRequest());
     if (!isMethod(name)) return yield* new UnknownRequest();
     if (sandboxMethods[name].isCounted) yield* limits.admit(owner);
-    const [first, rest] = yield* Stream.peel(framesOf(request.stream, argumentsBytesMax), Sink.head()).pipe(
+    const heard = Stream.timeoutOrElse(framesOf(request.stream, argumentsBytesMax), {
+      duration: silenceMax,
+      orElse: () => Stream.fail(new ArgumentsRefused({ why: "the request fell silent" })),
+    });
+    const [first, frames] = yield* Stream.peel(heard, Sink.head()).pipe(
       Effect.mapError(() => new ArgumentsRefused({ why: "the request could not be read" })),
     );
     if (Option.isNone(first) || first.value.kind !== "message") {
@@ -83,7 +85,7 @@ export const sandboxRoutes = (
     const answer = yield* responders[name](parts, {
       owner,
       arguments: first.value.payload,
-      content: contentOf(rest, cut),
+      frames,
     });
     return HttpServerResponse.stream(answer, { contentType: framesMediaType });
   });
@@ -91,7 +93,7 @@ export const sandboxRoutes = (
   return {
     declaration: (request: HttpServerRequest.HttpServerRequest) =>
       admit(request).pipe(
-        Effect.map(() => HttpServerResponse.jsonUnsafe(sandboxDeclaration)),
+        Effect.map(() => HttpServerResponse.jsonUnsafe(sandboxDeclaration(parts.sandbox))),
         Effect.catch((refusal) => Effect.succeed(refusedAnswer(refusal))),
       ),
     request: (request: HttpServerRequest.HttpServerRequest) =>

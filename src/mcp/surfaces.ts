@@ -6,6 +6,7 @@ import type { ServerCapabilities } from "@modelcontextprotocol/sdk/types";
 import { Settings } from "../config.ts";
 import type { Owner } from "../domain/Owner.ts";
 import { policyOf } from "../domain/toolPolicy.ts";
+import { Sandbox } from "../services/Sandbox.ts";
 import { sandboxDeclaration, sandboxProtocol } from "../services/sandboxProtocol.ts";
 import { Skills } from "../services/Skills.ts";
 import { Toolbox } from "../services/Toolbox.ts";
@@ -67,6 +68,9 @@ const layerWith = (
 export const layer = layerWith(undefined);
 
 /** The same, declaring the private requests that stand beside `/mcp`. */
-export const layerHttp = layerWith({
-  [sandboxProtocol.name]: { ...sandboxDeclaration, path: `/${sandboxProtocol.path}` },
-});
+export const layerHttp = Layer.unwrap(
+  Effect.map(Sandbox, (sandbox) =>
+    layerWith({
+      [sandboxProtocol.name]: { ...sandboxDeclaration(sandbox), path: `/${sandboxProtocol.path}` },
+    })),
+);

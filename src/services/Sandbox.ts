@@ -468,6 +468,8 @@ export interface SandboxService {
     owner: Owner,
     port: number,
   ) => Effect.Effect<SandboxStream, StreamError | SandboxError, Scope.Scope>;
+  /** Whether there are ports to {@link dial} now; absent where having `dial` says it. */
+  readonly hasPorts?: Effect.Effect<boolean>;
   /**
    * Stops the owner's sandbox under whoever uses it and keeps the workspace; absent as {@link look}.
    *

@@ -5,7 +5,7 @@
  * are private to Caisson, versioned, and go to `/sandbox/v1/NAME` beside `/mcp`, with the same credential and
  * the same name of a user as the tools.
  */
-import { Schema } from "effect";
+import { Duration, Schema } from "effect";
 import { CellOutcome } from "../domain/Cell.ts";
 import { ExecutionOutcome } from "../domain/Execution.ts";
 import { Job, JobOutput, type JobReadRequest, type JobRequest } from "../domain/Job.ts";
@@ -17,7 +17,9 @@ import {
   type ReadTextOptions,
   SandboxErrorReason,
   SandboxLook,
+  type SandboxService,
   SandboxUse,
+  StreamError,
 } from "./Sandbox.ts";
 
 /** The name under which a server declares the requests, and where they go. */
@@ -51,6 +53,9 @@ const jobWaitMsMax = 60_000;
 /** An answer about jobs: there may be no such job, or no room for one more. */
 const orRefused = <S extends Wire>(answer: S) =>
   Schema.Union([Schema.Struct({ answer }), Schema.Struct({ refused: Schema.Struct(JobError.fields) })]);
+
+/** A TCP port. */
+const Port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }));
 
 /** A name that the caller gives a command of its own, to end it by. */
 const CallId = Schema.String.check(Schema.isMaxLength(64));
@@ -178,6 +183,17 @@ export const sandboxMethods = {
     result: orRefused(Job),
     isCounted: true,
   }),
+  /**
+   * Connects to a port, in the sandbox that runs or in one that is opened for it, and carries bytes as long as the
+   * answer is read: to the program behind the arguments, from it in the answer. Either way ends on its own, the one in
+   * with `end`, the one out with `ended`; a request without its `end` gives the connection up.
+   */
+  dial: method({
+    arguments: Schema.Struct({ port: Port, isOpening: Schema.Boolean }),
+    message: Schema.Struct({ state: Schema.Literals(["connected", "ended"]) }),
+    result: Schema.Struct({ failed: Schema.optionalKey(Schema.Struct(StreamError.fields)) }),
+    isCounted: false,
+  }),
   /** What the owner's sandbox does and, where it is asked for, uses; none is started for it. */
   look: method({
     arguments: Schema.Struct({ measured: Schema.Boolean }),
@@ -211,12 +227,15 @@ export const SandboxDeclaration = Schema.Struct({
 });
 export type SandboxDeclaration = typeof SandboxDeclaration.Type;
 
-/** The declaration of this server. */
-export const sandboxDeclaration: SandboxDeclaration = {
+/** The declaration of a server; that of one whose sandboxes have no ports leaves `dial` out. */
+export const sandboxDeclaration = ({ dial }: Pick<SandboxService, "dial">): SandboxDeclaration => ({
   protocol: sandboxProtocol.name,
   versions: [sandboxProtocol.version],
-  methods: sandboxMethodNames,
-};
+  methods: sandboxMethodNames.filter((name) => name !== "dial" || dial !== undefined),
+});
+
+/** Longest silence within a request or an answer: each side says it is alive far more often. */
+export const silenceMax = Duration.minutes(2);
 
 /** How a request failed. Neither detail nor cause goes out. */
 export const SandboxFailure = Schema.Union([

@@ -39,7 +39,7 @@ sandboxSuite(
   {
     realProcesses: true,
     symbolicLinks: true,
-    streams: false,
+    streams: true,
     tree: false,
     concurrentCommands: true,
     memoryBound: true,

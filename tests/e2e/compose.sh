@@ -12,6 +12,7 @@ scratch=$(mktemp -d)
 socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
 socket=${socket#unix://}
 export CAISSON_SERVICE_IMAGE="$id:latest" CAISSON_ENGINE_SOCKET="$socket" AGENT_API_PORT="${SERVICE_PORT:-18473}"
+export CAISSON_PREVIEW_PORT="${PREVIEW_PORT:-18474}"
 CAISSON_ENGINE_GID=$(stat -c %g "$socket")
 export CAISSON_ENGINE_GID
 ! docker image inspect caisson/base:bookworm >/dev/null 2>&1 || export CAISSON_BASE=caisson/base:bookworm

@@ -13,6 +13,7 @@ import {
   FileError,
   NoCapacity,
   noStreams,
+  notRunning,
   Sandbox,
   SandboxError,
   type SandboxHandle,
@@ -338,7 +339,7 @@ it.live("a foreign tool server is told apart and served by its tools alone", () 
 it.live("a server of another version, or one that redirects, is not worked with", () =>
   Effect.gen(function* () {
     const answers: ReadonlyArray<() => Response> = [
-      () => Response.json({ ...sandboxDeclaration, versions: [99] }),
+      () => Response.json({ ...sandboxDeclaration({}), versions: [99] }),
       () => new Response(null, { status: 307, headers: { location: "http://127.0.0.1:1/sandbox" } }),
       () => new Response(null, { status: 503 }),
     ];
@@ -358,10 +359,13 @@ it.live("the private requests are declared as a capability of MCP and at their o
     const server = yield* makeServer();
     const { client } = yield* connectClient(server);
     const declared = client.getServerCapabilities()?.experimental?.["caisson/sandbox"];
-    assert.deepEqual(declared, { ...sandboxDeclaration, path: "/sandbox" });
+    const ours = sandboxDeclaration({ dial: () => notRunning });
+    assert.deepEqual(declared, { ...ours, path: "/sandbox" });
     const response = yield* Effect.promise(() => server.fetch("/sandbox"));
-    assert.deepEqual(yield* Effect.promise(() => response.json()), sandboxDeclaration);
-    assert.deepEqual(sandboxDeclaration.methods, sandboxMethodNames);
+    assert.deepEqual(yield* Effect.promise(() => response.json()), ours);
+    assert.deepEqual(ours.methods, sandboxMethodNames);
+    // Where sandboxes have no ports, nobody is told that they could be dialled.
+    assert.deepEqual(sandboxDeclaration({}).methods, sandboxMethodNames.filter((name) => name !== "dial"));
   }));
 
 it.effect("framesOf reads frames however their bytes are cut, and skips kinds it does not know", () =>

@@ -336,7 +336,7 @@ const askPrivately = (name: SandboxMethodName, json: string) =>
   Effect.runPromiseExit(
     Effect.gen(function* () {
       const parts = { sandbox: yield* Sandbox, commands: yield* makeRemoteCommands, keepAliveMs: 1_000 };
-      return yield* responders[name](parts, { owner: alone, arguments: encode(json), content: Stream.empty });
+      return yield* responders[name](parts, { owner: alone, arguments: encode(json), frames: Stream.empty });
     }).pipe(Effect.provide(fakeSandbox().layer)),
   );
 

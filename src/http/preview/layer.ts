@@ -38,10 +38,7 @@ const offReason = (settings: PreviewSettings, sandbox: SandboxService): string |
   if (Option.isNone(previewOrigin) && !(isLoopback(apiHost) && isLoopback(mcpHost))) {
     return `previews are off beyond loopback unless ${settingsTable.previewOrigin.key} names their hosts`;
   }
-  if (sandbox.dial !== undefined) return undefined;
-  return sandbox.info.kind === "remote"
-    ? "the sandboxes are another server's, whose ports cannot be reached from here"
-    : "this kind of sandbox has no ports";
+  return sandbox.dial === undefined ? "this kind of sandbox has no ports" : undefined;
 };
 
 /** The address to listen on: that of the doors. */

@@ -4,8 +4,9 @@
  * With a tool server of ours, everything is a private request in the name of the owner. A foreign one has
  * tools only: it keeps no files for this process.
  */
-import { Effect, Layer, Stream } from "effect";
+import { Effect, Layer, Option, Stream } from "effect";
 import { FetchHttpClient, HttpClient } from "effect/http";
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient";
 import { Settings } from "../../../config.ts";
 import { ownerKey } from "../../../domain/ids.ts";
 import type { Owner } from "../../../domain/Owner.ts";
@@ -19,7 +20,8 @@ import {
   unseen,
 } from "../../../services/Sandbox.ts";
 import type { sandboxMethods } from "../../../services/sandboxProtocol.ts";
-import { makeDiscovery } from "./discovery.ts";
+import { dialPort } from "./dial.ts";
+import { makeDiscovery, type Offer } from "./discovery.ts";
 import { type Exchange, type ExchangeError, unavailable } from "./exchange.ts";
 import { askHealth, askLook, askReset, askStopSandbox, handleOf, openHold } from "./handle.ts";
 
@@ -61,6 +63,8 @@ type Seen = typeof sandboxMethods.look.result.Type;
 const withoutPath = <A>(asked: Effect.Effect<A, ExchangeError>): Effect.Effect<A, SandboxError> =>
   Effect.catchTag(asked, "FileError", ({ message }) => unavailable(`what names no file was refused: ${message}`));
 
+const hasPorts = (offered: Offer): boolean => offered._tag === "Requests" && offered.hasPorts;
+
 /** Longest wait for what a sandbox does: measuring one takes two seconds at most. */
 const lookMax = "4 seconds";
 
@@ -78,7 +82,12 @@ export const layer = (url: string): Layer.Layer<Sandbox, never, Settings> =>
     Sandbox,
     Effect.gen(function* () {
       const { mcpApiKey } = yield* Settings;
-      const exchange: Exchange = { client: yield* HttpClient.HttpClient, mcpUrl: url, key: mcpApiKey };
+      const exchange: Exchange = {
+        client: yield* HttpClient.HttpClient,
+        duplex: yield* NodeHttpClient.makeNodeHttp,
+        mcpUrl: url,
+        key: mcpApiKey,
+      };
       const offer = yield* makeDiscovery(exchange);
       /** What is seen of an owner's sandbox: nothing behind a server that has tools only or does not answer. */
       const seen = (owner: Owner, measured: boolean): Effect.Effect<Seen> =>
@@ -110,8 +119,9 @@ export const layer = (url: string): Layer.Layer<Sandbox, never, Settings> =>
           ),
         ),
         open: Effect.fnUntraced(function* (owner) {
-          if ((yield* offer)._tag === "ToolsOnly") return toolsOnlyHandle(owner);
-          return handleOf(exchange, owner, yield* openHold(exchange, owner));
+          const offered = yield* offer;
+          if (offered._tag === "ToolsOnly") return toolsOnlyHandle(owner);
+          return handleOf(exchange, owner, yield* openHold(exchange, owner), offered.hasPorts);
         }),
         reset: Effect.fnUntraced(function* (owner) {
           if ((yield* offer)._tag === "ToolsOnly") return;
@@ -119,6 +129,15 @@ export const layer = (url: string): Layer.Layer<Sandbox, never, Settings> =>
         }),
         look: (owner) => Effect.map(seen(owner, false), ({ look }) => look),
         use: (owner) => Effect.map(seen(owner, true), ({ use }) => use),
+        hasPorts: Effect.map(offer, hasPorts).pipe(
+          Effect.timeoutOption(lookMax),
+          Effect.match({ onFailure: () => false, onSuccess: Option.getOrElse(() => false) }),
+        ),
+        dial: Effect.fnUntraced(function* (owner, port) {
+          return yield* hasPorts(yield* offer)
+            ? dialPort(exchange, owner, port, { isOpening: false })
+            : noStreams(port);
+        }),
         stop: Effect.fnUntraced(function* (owner) {
           if ((yield* offer)._tag === "ToolsOnly") return;
           yield* withoutPath(askStopSandbox(exchange, owner, {}));
@@ -126,6 +145,6 @@ export const layer = (url: string): Layer.Layer<Sandbox, never, Settings> =>
       });
     }),
   ).pipe(
-    Layer.provide(FetchHttpClient.layer),
+    Layer.provide([FetchHttpClient.layer, NodeHttpClient.layerAgentOptions({ keepAlive: true })]),
     Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "error" })),
   );

@@ -11,7 +11,7 @@ import { type Exchange, unavailable } from "./exchange.ts";
 
 /** What a tool server offers this process. */
 export type Offer =
-  | { readonly _tag: "Requests" }
+  | { readonly _tag: "Requests"; readonly hasPorts: boolean }
   /** It speaks MCP, and nothing of ours beside it. */
   | { readonly _tag: "ToolsOnly" };
 
@@ -46,8 +46,9 @@ const ask = Effect.fnUntraced(function* (
     yield* Effect.logWarning(`the tool server offers no ${sandboxProtocol.name} requests: its tools alone are used`);
     return toolsOnly;
   }
-  const { versions } = declared.value;
-  return versions.includes(sandboxProtocol.version) ? { _tag: "Requests" } : yield* unavailable(
+  const { versions, methods } = declared.value;
+  const hasPorts = methods.includes("dial");
+  return versions.includes(sandboxProtocol.version) ? { _tag: "Requests", hasPorts } : yield* unavailable(
     `the tool server speaks versions ${versions.join(", ")} of ${sandboxProtocol.name}, this process ` +
       `${sandboxProtocol.version}: run the same release in both`,
   );

@@ -28,6 +28,8 @@ export type ExchangeError = SandboxError | FileError;
 /** Where requests go, and with which credential. */
 export interface Exchange {
   readonly client: HttpClient.HttpClient;
+  /** For bodies that go on under their answer: no piece of one waits for what was sent before to be acknowledged. */
+  readonly duplex: HttpClient.HttpClient;
   /** The address of the MCP server; the requests stand beside it. */
   readonly mcpUrl: string;
   readonly key: Option.Option<Redacted.Redacted<string>>;
@@ -82,30 +84,70 @@ const refusal = ({ status }: HttpClientResponse.HttpClientResponse): SandboxErro
   }
 };
 
+type WithBody = (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest;
+
+/** The frames of the answer to a request in an owner's name. */
+const asked = Effect.fnUntraced(function* (
+  { mcpUrl, key }: Exchange,
+  client: HttpClient.HttpClient,
+  owner: Owner,
+  name: SandboxMethodName,
+  withBody: WithBody,
+): Effect.fn.Return<Stream.Stream<Frame, SandboxError>, HttpClientError.HttpClientError | SandboxError> {
+  const { path, version } = sandboxProtocol;
+  const request = HttpClientRequest.post(new URL(`${path}/v${version}/${name}`, mcpUrl)).pipe(
+    HttpClientRequest.setHeaders(callerHeaders(askingOwner(owner), key)),
+    withBody,
+  );
+  const response = yield* client.execute(request);
+  if (response.status !== 200) return yield* refusal(response);
+  return Stream.mapError(framesOf(response.stream), (error) => lost("an answer broke off", error.reason));
+});
+
+const streamed = <E>(body: Stream.Stream<Uint8Array, E>): WithBody =>
+  HttpClientRequest.bodyStream(body, { contentType: framesMediaType });
+
 /** The frames of an answer, from one request in an owner's name. */
-export const send = Effect.fnUntraced(function* (
-  { client, mcpUrl, key }: Exchange,
+export const send = (
+  exchange: Exchange,
   owner: Owner,
   name: SandboxMethodName,
   args: unknown,
   content?: FileContent,
-): Effect.fn.Return<Stream.Stream<Frame, SandboxError>, ExchangeError> {
-  const { path, version } = sandboxProtocol;
+): Effect.Effect<Stream.Stream<Frame, SandboxError>, ExchangeError> => {
   const head = encodeJsonFrame("message", args);
   let broken: ExchangeError | undefined;
-  const request = HttpClientRequest.post(new URL(`${path}/v${version}/${name}`, mcpUrl)).pipe(
-    HttpClientRequest.setHeaders(callerHeaders(askingOwner(owner), key)),
-    content === undefined ? HttpClientRequest.bodyUint8Array(head, framesMediaType) : HttpClientRequest.bodyStream(
-      fileBody(head, content, (error) => {
-        broken = error;
-      }),
-      { contentType: framesMediaType },
-    ),
+  const withBody = content === undefined
+    ? HttpClientRequest.bodyUint8Array(head, framesMediaType)
+    : streamed(fileBody(head, content, (error) => {
+      broken = error;
+    }));
+  return Effect.catchTag(
+    asked(exchange, exchange.client, owner, name, withBody),
+    "HttpClientError",
+    (error) => Effect.fail(broken ?? failedAt(error)),
   );
-  const response = yield* Effect.mapError(client.execute(request), (error) => broken ?? failedAt(error));
-  if (response.status !== 200) return yield* refusal(response);
-  return Stream.mapError(framesOf(response.stream), (error) => lost("an answer broke off", error.reason));
-});
+};
+
+/** The same with frames of the caller's own behind the arguments; the answer may begin before they end. */
+export const sendFrames = (
+  exchange: Exchange,
+  owner: Owner,
+  name: SandboxMethodName,
+  args: unknown,
+  frames: Stream.Stream<Uint8Array>,
+): Effect.Effect<Stream.Stream<Frame, SandboxError>, SandboxError> =>
+  Effect.catchTag(
+    asked(
+      exchange,
+      exchange.duplex,
+      owner,
+      name,
+      streamed(Stream.concat(Stream.make(encodeJsonFrame("message", args)), frames)),
+    ),
+    "HttpClientError",
+    (error) => Effect.fail(failedAt(error)),
+  );
 
 const decodeFailure = Schema.decodeUnknownEffect(Schema.fromJsonString(SandboxFailure));
 

@@ -14,11 +14,15 @@ import {
   type SandboxJobs,
 } from "../../../services/Sandbox.ts";
 import type { Frame } from "../../../services/sandboxFrames.ts";
-import { type SandboxMethod, type SandboxMethodName, sandboxMethods } from "../../../services/sandboxProtocol.ts";
+import {
+  type SandboxMethod,
+  type SandboxMethodName,
+  sandboxMethods,
+  silenceMax,
+} from "../../../services/sandboxProtocol.ts";
+import { dialPort } from "./dial.ts";
 import { answered, decoderOf, type Exchange, type ExchangeError, send, unavailable } from "./exchange.ts";
 
-/** Longest silence in an answer: the server says it is alive every few seconds; its start may take longer. */
-const silenceMax = Duration.seconds(120);
 /** Wait for the word that nothing of an interrupted command is left. */
 const stopMax = Duration.seconds(10);
 
@@ -146,7 +150,7 @@ const remoteJobs = (exchange: Exchange, owner: Owner): SandboxJobs => ({
 });
 
 /** The handle of a sandbox that is called `id`. */
-export const handleOf = (exchange: Exchange, owner: Owner, id: string): SandboxHandle => ({
+export const handleOf = (exchange: Exchange, owner: Owner, id: string, hasPorts: boolean): SandboxHandle => ({
   id,
   execute: ({ command, timeoutMs, onOutput }) =>
     endable(
@@ -187,8 +191,7 @@ export const handleOf = (exchange: Exchange, owner: Owner, id: string): SandboxH
       Effect.map(({ docstring }) => docstring),
     ),
   jobs: remoteJobs(exchange, owner),
-  // The tool server has no such request yet.
-  dial: noStreams,
+  dial: (port) => hasPorts ? dialPort(exchange, owner, port, { isOpening: true }) : noStreams(port),
   changedFiles: (sinceMs, limit) =>
     askChangedFiles(exchange, owner, { sinceMs, limit }).pipe(
       Effect.map(({ files }) => files),
