@@ -14,7 +14,6 @@ import { streamsPerOwnerMax } from "../../src/http/preview/OwnerStreams.ts";
 import { layerWith } from "../../src/http/preview/layer.ts";
 import { type VisitWaits, visitWaits } from "../../src/http/preview/visit.ts";
 import { Previews, type PreviewsService } from "../../src/services/Previews.ts";
-import { Sandbox } from "../../src/services/Sandbox.ts";
 import { withApp } from "../support/app.ts";
 import { fakeSandbox } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
@@ -544,15 +543,11 @@ Deno.test("the agent gives the link of a server that listens, and learns what to
 
 test.effect("kinds of sandboxes without ports say so by name", () =>
   Effect.gen(function* () {
-    const portless = Context.get(yield* Layer.build(fakeSandbox().layer), Sandbox);
-    const offOf = (kind: "embedded" | "remote") =>
-      Layer.build(
-        layerWith(visitWaits).pipe(
-          Layer.provide(Layer.succeed(Sandbox, { ...portless, info: { kind, why: "", controls: [], notes: [] } })),
-          Layer.provide(Settings.layerWith()),
-        ),
-      ).pipe(Effect.map((context) => Context.get(context as Context.Context<never>, Previews).off));
-    assert.equal(yield* offOf("embedded"), "this kind of sandbox has no ports");
+    const context = yield* Layer.build(
+      layerWith(visitWaits).pipe(Layer.provide(fakeSandbox().layer), Layer.provide(Settings.layerWith())),
+    );
+    const { off } = Context.get(context as Context.Context<never>, Previews);
+    assert.equal(off, "this kind of sandbox has no ports");
   }));
 
 // API --------------------------------------------------------------------------------------------
