@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Effect, Option, Redacted } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import { parseToolRules } from "../../src/domain/ToolRule.ts";
 import { withApp } from "../support/app.ts";
 import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 
@@ -60,3 +61,41 @@ Deno.test("GET executions tells every call of ours with its ending and duration,
       await refused.body?.cancel();
     }
   }));
+
+Deno.test("a call that waited for a person is an execution of the turn that approved it; a refused one is none", () => {
+  const call = (id: string, command: string) => Scripted.toolCall(id, "execute_bash", { command });
+  const script = [
+    Scripted.calls(
+      call("c1", "ls"),
+      call("c2", "rm one"),
+      call("c3", "rm two"),
+    ),
+    Scripted.answers("Done."),
+  ];
+  const asking = {
+    ...settings,
+    toolsAsk: parseToolRules("Bash(rm *)") ?? assert.fail("rules"),
+  };
+  const sandbox = fakeSandbox(({ command }) => Effect.succeed(outcome(`did ${command}`)));
+  return withApp({ steps: script, settings: asking, sandbox }, async (app) => {
+    const say = async (content: string) =>
+      await (await app.chat({
+        model: "scripted",
+        user: "u1",
+        messages: [{ role: "user", content }],
+      }, as("ann"))).text();
+    await say("Clean");
+    await say("yes 1");
+    const { data } = await (await app.get("/v1/sessions/s1/executions?user=u1", as("ann")))
+      .json();
+    const { turns } = await (await app.get("/v1/sessions/s1?user=u1", as("ann"))).json();
+    const told = data.map((
+      { id, turn, stdout }: { id: string; turn: string; stdout: string },
+    ) => [id, turn, stdout]);
+    assert.deepEqual(told, [["c1", turns[0].id, "did ls"], [
+      "c2",
+      turns[1].id,
+      "did rm one",
+    ]]);
+  });
+});

@@ -11,6 +11,7 @@ import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import * as Files from "../../src/adapters/usageLedger/Files.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { Job } from "../../src/domain/Job.ts";
+import { parseToolRules } from "../../src/domain/ToolRule.ts";
 import { noStreams, Sandbox } from "../../src/services/Sandbox.ts";
 import { type FakeSandbox, fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
@@ -147,6 +148,16 @@ const steps = () => [
   Scripted.answers(answer),
   Scripted.calls(call("c", "python3 train.py --epochs 40")),
   Scripted.answers("Trained."),
+  Scripted.calls(
+    call(
+      "d",
+      "git add report && git commit -m 'Sales of the year' && git push origin main",
+    ),
+    Scripted.toolCall("e", "write_file", {
+      file_path: "/workspace/report/done.txt",
+      content: "published\n",
+    }),
+  ),
 ];
 
 /** Looks at the screen as it is now. */
@@ -199,7 +210,11 @@ for (const width of [1440, 390]) {
             sandbox,
             usageLedger,
             previews: true,
-            settings: { previewPort: 0 },
+            settings: {
+              previewPort: 0,
+              toolsAsk: parseToolRules("Bash(git push *)") ??
+                assert.fail("rules"),
+            },
           }, look);
           yield* Effect.promise(() => walk(window, look, letGo));
         }),
@@ -259,6 +274,13 @@ const walk = async (window: Window, look: Look, letGo: () => void): Promise<void
   await shot("09-live");
   letGo();
   await shows(page, "Trained.");
+  await ask(page, "Publish the report");
+  await until(
+    page,
+    "the question",
+    async () => await page.$(".ask-buttons") !== null,
+  );
+  await shot("13-approval");
   if (isNarrow) {
     await page.click(".top [aria-label='Conversations']");
     await until(page, "the list", async () => await page.$(".with-drawer") !== null);

@@ -7,7 +7,7 @@ import { IconButton } from "./parts/Icon.tsx";
 import { SettingsDialog } from "./settings.tsx";
 import { Sidebar } from "./sidebar.tsx";
 import { SignIn } from "./signIn.tsx";
-import { here, open, running, stop, title } from "./state/conversation.ts";
+import { here, open, running, stop, title, waiting } from "./state/conversation.ts";
 import { drawer, offline, panel, preview, said, signedOut } from "./state/page.ts";
 import { plainTitle } from "./text/format.ts";
 import { Thread } from "./thread/Thread.tsx";
@@ -61,7 +61,8 @@ export const App = () => {
   const name = here.value === "" ? "New conversation" : plainTitle(title.value ?? "Conversation");
   useSignalEffect(() => {
     const shown = title.value;
-    document.title = here.value === "" || shown === undefined ? "Caisson" : `${plainTitle(shown)} · Caisson`;
+    const mark = waiting.value === undefined ? "" : "Waiting for you: ";
+    document.title = here.value === "" || shown === undefined ? "Caisson" : `${mark}${plainTitle(shown)} · Caisson`;
   });
   useEffect(() => {
     addEventListener("keydown", onKey);

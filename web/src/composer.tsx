@@ -2,7 +2,7 @@
 import { useSignal } from "npm:@preact/signals@2.11.4";
 import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { Icon, IconButton } from "./parts/Icon.tsx";
-import { ask, here, running, stop } from "./state/conversation.ts";
+import { ask, here, running, stop, waiting } from "./state/conversation.ts";
 import { model, models, said } from "./state/page.ts";
 import { attach, detach, takeUploads, type Upload, uploading, uploads } from "./state/uploads.ts";
 import { bytes, visible } from "./text/format.ts";
@@ -111,7 +111,9 @@ export const Composer = () => {
           rows={1}
           dir="auto"
           aria-label="Message"
-          placeholder="Ask for something to run"
+          placeholder={waiting.value === undefined
+            ? "Ask for something to run"
+            : "Or say something else: then it is not run"}
           value={text.value}
           onInput={(event) => write(event.currentTarget.value)}
           onPaste={(event) => {

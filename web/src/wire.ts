@@ -47,6 +47,23 @@ export interface WireMessage {
   readonly tool_call_id?: string;
 }
 
+/** A call that waits for a person; without a rule it waits for one before it. */
+export interface HeldCall {
+  readonly id: string;
+  readonly name: string;
+  /** JSON, whole: what is approved is what is read. */
+  readonly arguments: string;
+  readonly rule: string | null;
+}
+
+/** What a turn asks of a person. */
+export interface Asking {
+  readonly id: string;
+  /** Seconds since the epoch. */
+  readonly expires_at: number;
+  readonly calls: ReadonlyArray<HeldCall>;
+}
+
 /** A stored turn; turns of one parent are branches. */
 export interface TurnOut {
   readonly id: string;
@@ -60,6 +77,7 @@ export interface TurnOut {
   readonly usage: Usage;
   readonly cost_usd?: number | null;
   readonly files?: ReadonlyArray<FileOut> | null;
+  readonly approval?: Asking;
   readonly messages: ReadonlyArray<WireMessage>;
 }
 
@@ -107,6 +125,7 @@ export type CaissonEvent =
       readonly result: unknown;
       readonly duration_ms: number;
     }
+    | ({ readonly type: "approval.requested" } & Asking)
     | { readonly type: "files.changed"; readonly files: ReadonlyArray<FileOut> }
     | {
       readonly type: "run.finished";

@@ -6,7 +6,7 @@
 import { executeBash, executePython } from "../../domain/agentTools.ts";
 import { Option, Schema } from "effect";
 import { toolCallsOf, type ToolMessage } from "../../domain/Message.ts";
-import type { Turn } from "../../domain/Session.ts";
+import { heldCalls, type Turn } from "../../domain/Session.ts";
 
 /** One call of a tool of ours and what it came to. */
 export interface ExecutionRecord {
@@ -37,12 +37,19 @@ const decodeCode = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struc
 const decodeResult = Schema.decodeUnknownOption(Schema.fromJsonString(executeBash.output));
 const decodeCommand = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ command: Schema.String })));
 
-/** The calls of turns in the order they ran; a call that its client answered or nobody did is left out. */
-export const executionsOf = (turns: ReadonlyArray<Turn>): ReadonlyArray<ExecutionRecord> =>
-  turns.flatMap((turn) => {
+/**
+ * The calls of turns in the order they ran; a call that its client answered or nobody did is left out.
+ *
+ * *Details*: a call that waited for a person ran in the turn that decided about it.
+ */
+export const executionsOf = (turns: ReadonlyArray<Turn>): ReadonlyArray<ExecutionRecord> => {
+  const byId = new Map(turns.map((turn) => [turn.id, turn]));
+  return turns.flatMap((turn) => {
+    const asking = turn.decides === undefined ? undefined : byId.get(turn.decides);
+    const waited = asking === undefined ? [] : heldCalls(asking).map(({ call }) => call);
     const results = new Map<string, ToolMessage>();
     for (const message of turn.messages) if (message.role === "tool") results.set(message.callId, message);
-    return turn.messages.flatMap(toolCallsOf).flatMap((call): ReadonlyArray<ExecutionRecord> => {
+    return [...waited, ...turn.messages.flatMap(toolCallsOf)].flatMap((call): ReadonlyArray<ExecutionRecord> => {
       const result = results.get(call.id);
       if (result?.execution === undefined) return [];
       const isCommand = call.name === executeBash.name;
@@ -61,3 +68,4 @@ export const executionsOf = (turns: ReadonlyArray<Turn>): ReadonlyArray<Executio
       }];
     });
   });
+};

@@ -18,6 +18,7 @@ const paths = {
   menu: "M4 7h16M4 12h16M4 17h16",
   panel: "M4 5h16v14H4zM15 5v14",
   save: "M12 4v11M7 10l5 5 5-5M5 20h14",
+  ask: "M12 4v9M12 17.5v.5M12 2.8a9.2 9.2 0 1 0 0 18.4 9.2 9.2 0 0 0 0-18.4z",
   x: "M6 6l12 12M18 6L6 18",
   left: "M15 6l-6 6 6 6",
   gear:

@@ -33,7 +33,8 @@ let hearing = new AbortController();
 const viewOf = (turn: TurnOut): RunView => {
   const known = views.get(turn.id);
   if (known !== undefined) return known;
-  const made = storedRun(turn, executions, page.filesAreCut.peek() ? undefined : page.files.peek());
+  const asked = turns.peek().find(({ id }) => id === turn.parent)?.approval;
+  const made = storedRun(turn, executions, page.filesAreCut.peek() ? undefined : page.files.peek(), asked);
   views.set(turn.id, made);
   return made;
 };
@@ -46,6 +47,12 @@ export const runs = computed<ReadonlyArray<RunView>>(() => {
   if (going === undefined || turns.value.some(({ id }) => id === going.turn.value)) return path.map(viewOf);
   const at = going.parent === null ? 0 : path.findIndex(({ id }) => id === going.parent) + 1;
   return [...path.slice(0, at).map(viewOf), going];
+});
+
+/** The last run asks a person and nothing has answered it. */
+export const waiting = computed(() => {
+  const last = runs.value.at(-1);
+  return last !== undefined && last.asking.value !== undefined && last.status.value === "done" ? last : undefined;
 });
 
 export const running = computed(() => live.value?.status.value === "running");
@@ -201,7 +208,7 @@ const finish = (run: RunView, status: "done" | "stopped" | "failed", error: stri
   page.said.value = run.status.value === "stopped"
     ? "Stopped"
     : error === undefined
-    ? "The answer is complete"
+    ? run.asking.value === undefined ? "The answer is complete" : "Waiting for you: may this run?"
     : `Failed: ${error}`;
 };
 
@@ -247,6 +254,12 @@ export const ask = async (text: string, files: ReadonlyArray<FileOut>, parent?: 
     if (id !== undefined) tell({ type: "run", session, run: id, text, parent: after });
   });
   await hearRun(session, run, () => api.ask(question, key, stop), stop);
+};
+
+/** Answers what a run asks, in the words that every client can send: `yes`, `yes 1 3`, `always` or `no`. */
+export const decide = async (run: RunView, words: string): Promise<void> => {
+  const turn = run.turn.value;
+  if (turn !== undefined) await ask(words, [], turn);
 };
 
 /** Stops the run and the command in it; what is finished is kept. */

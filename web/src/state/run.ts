@@ -5,7 +5,7 @@
  * change is a signal, so that a piece of text draws its own part again and nothing else.
  */
 import { type Signal, signal } from "npm:@preact/signals@2.11.4";
-import type { Chunk, Execution, FileOut, TurnOut, Usage, WireMessage } from "../wire.ts";
+import type { Asking, Chunk, Execution, FileOut, TurnOut, Usage, WireMessage } from "../wire.ts";
 
 /** Part of the answer, or of what the model thought. */
 export interface TextPart {
@@ -68,6 +68,8 @@ export interface RunView {
   readonly status: Signal<"running" | "done" | "stopped" | "failed">;
   readonly error: Signal<string | undefined>;
   readonly reason: Signal<string | undefined>;
+  /** What a person is asked; what follows this run decides it. */
+  readonly asking: Signal<Asking | undefined>;
   readonly usage: Signal<Usage | undefined>;
   readonly costUsd: Signal<number | undefined>;
   readonly endedMs: Signal<number | undefined>;
@@ -120,6 +122,7 @@ export const newRun = ({ text, uploads, model, parent, startedMs }: Asked): RunV
   status: signal("running"),
   error: signal(undefined),
   reason: signal(undefined),
+  asking: signal(undefined),
   usage: signal(undefined),
   costUsd: signal(undefined),
   endedMs: signal(undefined),
@@ -200,7 +203,8 @@ export class RunReader {
   hear(chunk: Chunk): void {
     const delta = chunk.choices[0]?.delta;
     if (delta?.reasoning_content) this.#grow("thought", delta.reasoning_content);
-    if (delta?.content) this.#grow("text", delta.content);
+    // What is asked ends the run; the words that follow tell it again, to those who read nothing else.
+    if (delta?.content && this.run.asking.value === undefined) this.#grow("text", delta.content);
     const event = chunk.caisson;
     if (event === undefined || event.seq <= this.#lastSeq) return;
     this.#lastSeq = event.seq;
@@ -234,6 +238,9 @@ export class RunReader {
         step.end.value = endOf(result, event.is_error, event.duration_ms);
         break;
       }
+      case "approval.requested":
+        this.run.asking.value = { id: event.id, expires_at: event.expires_at, calls: event.calls };
+        break;
       case "files.changed":
         this.run.files.value = merged(this.run.files.value, event.files);
         break;
@@ -312,19 +319,35 @@ const filesOf = (turn: TurnOut, files: ReadonlyArray<FileOut> | undefined): Read
   return made.map((file) => now.has(file.path) ? { ...file, ...now.get(file.path) } : { ...file, isGone: true });
 };
 
-/** A stored turn as a run that has ended; `files` are all of the workspace, undefined where some are not known. */
+/** The calls that waited before a turn and that were carried out in it, as its first steps. */
+const carriedOut = (
+  turn: TurnOut,
+  asking: Asking | undefined,
+  executions: ReadonlyMap<string, Execution>,
+): ReadonlyArray<StepPart> =>
+  (asking?.calls ?? []).flatMap(({ id, name, arguments: json }) =>
+    executions.get(id)?.turn === turn.id ? [newStep(id, name, json, 0)] : []
+  );
+
+/**
+ * A stored turn as a run that has ended; `files` are all of the workspace, undefined where some are not known, and
+ * `asked` is what the turn before it asked of a person.
+ */
 export const storedRun = (
   turn: TurnOut,
   executions: ReadonlyMap<string, Execution>,
   files: ReadonlyArray<FileOut> | undefined,
+  asked?: Asking,
 ): RunView => {
   const startedMs = turn.started_at_ms ?? turn.created_at * 1000;
   const said = turn.messages.find(({ role }) => role === "user");
   const uploads = (said?.attachments ?? []).map(({ path }) => path);
   const run = newRun({ text: saidIn(turn), uploads, model: turn.model, parent: turn.parent, startedMs });
-  const parts: Array<Part> = [];
+  const first = carriedOut(turn, asked, executions);
+  const parts: Array<Part> = [...first];
   const spans: Array<Span> = [];
-  const steps = new Map<string, StepPart>();
+  const steps = new Map(first.map((step) => [step.callId, step]));
+  const waits = new Set(turn.approval?.calls.map(({ id }) => id));
   for (const message of turn.messages) {
     if (message.role === "assistant") {
       const thought = message.reasoning_content ?? "";
@@ -332,6 +355,7 @@ export const storedRun = (
       const text = textOf(message.content);
       if (text !== "") parts.push({ kind: "text", key: nextKey(), text: signal(text) });
       for (const { id, function: called } of message.tool_calls ?? []) {
+        if (waits.has(id)) continue;
         const step = newStep(id, called.name, called.arguments, 0);
         steps.set(id, step);
         parts.push(step);
@@ -347,6 +371,7 @@ export const storedRun = (
     }
   }
   run.turn.value = turn.id;
+  run.asking.value = turn.approval;
   run.parts.value = parts;
   run.spans.value = spans;
   run.files.value = filesOf(turn, files);

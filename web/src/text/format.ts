@@ -53,6 +53,14 @@ const deceiving = /[\u0000-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2060-\u2069\u
 /** A name as it is, with what would hide or reorder it made visible. */
 export const visible = (name: string): string => name.replace(deceiving, "\ufffd");
 
+/** Characters that nobody sees, or that turn a text around, but not the line breaks of code. */
+const unseen =
+  // deno-lint-ignore no-control-regex
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+/** Code as it is, with every character that nobody sees shown as its number: what is approved is what is read. */
+export const plainCode = (code: string): string =>
+  code.replace(unseen, (character) => `\\u{${character.charCodeAt(0).toString(16)}}`);
 /** A title without the marks of Markdown, which nothing draws there. */
 export const plainTitle = (title: string): string => visible(title).replace(/`|\*\*|^#{1,6} /g, "");
 

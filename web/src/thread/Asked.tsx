@@ -69,8 +69,33 @@ const Versions = ({ run }: { readonly run: RunView }) => {
   );
 };
 
-/** The question of a run. */
-export const Asked = ({ run }: { readonly run: RunView }) => {
+/** The words of the buttons that answer what was asked, as they are told afterwards; other words are words. */
+const decisions: ReadonlyArray<readonly [words: RegExp, told: string]> = [
+  [/^yes$/, "You approved"],
+  [/^yes( \d\d?){1,99}$/, "You approved a part"],
+  [/^always$/, "You approved, now and from now on"],
+  [/^no$/, "You denied"],
+];
+
+/** The question of a run; `asked` tells that it answers what the run before it asked. */
+export const Asked = (
+  { run, asked }: { readonly run: RunView; readonly asked: boolean },
+) => {
+  const decision = asked ? decisions.find(([words]) => words.test(run.text))?.[1] : undefined;
+  if (decision !== undefined) {
+    return (
+      <div class="asked">
+        <p class="decision quiet">{decision}</p>
+        <div class="actions">
+          <Versions run={run} />
+        </div>
+      </div>
+    );
+  }
+  return <Question run={run} />;
+};
+
+const Question = ({ run }: { readonly run: RunView }) => {
   const draft = useSignal<string | undefined>(undefined);
   return (
     <div class="asked">

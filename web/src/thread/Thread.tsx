@@ -92,7 +92,15 @@ export const Thread = () => {
         {openError.value !== undefined && <div class="notice bad" role="alert">{openError.value}</div>}
         {loading.value && count === 0 && <p class="quiet" role="status">Opening the conversation…</p>}
         {count === 0 && !loading.value && openError.value === undefined && <Welcome />}
-        {runs.value.map((run, index) => <Turn key={run.key} run={run} number={index + 1} />)}
+        {runs.value.map((run, index) => (
+          <Turn
+            key={run.key}
+            run={run}
+            next={runs.value[index + 1]}
+            number={index + 1}
+            answers={runs.value[index - 1]?.asking.value !== undefined}
+          />
+        ))}
       </div>
       {isAway.value && (
         <button type="button" class="to-end" aria-label="To the newest" onClick={() => toEnd("smooth")}>

@@ -7,6 +7,7 @@ import { type Part, type RunView, type TextPart, tokensOf } from "../state/run.t
 import { count, duration, money } from "../text/format.ts";
 import { Markdown } from "../text/Markdown.tsx";
 import { Diff } from "../workspace/Diff.tsx";
+import { Approval } from "./Approval.tsx";
 import { Asked } from "./Asked.tsx";
 import { Files } from "./Files.tsx";
 import { Step } from "./Step.tsx";
@@ -85,13 +86,21 @@ const Foot = ({ run }: { readonly run: RunView }) => {
 };
 
 /** A question and its answer. */
-export const Turn = ({ run, number }: { readonly run: RunView; readonly number: number }) => {
+export const Turn = ({ run, next, number, answers }: {
+  readonly run: RunView;
+  /** What follows it, which is also what answers what it asks. */
+  readonly next: RunView | undefined;
+  readonly number: number;
+  /** It answers what the run before it asked. */
+  readonly answers: boolean;
+}) => {
+  const asking = run.asking.value;
   const parts = run.parts.value;
   const isRunning = run.status.value === "running";
   const turn = run.turn.value;
   return (
     <article class="turn-block" aria-label={`Message ${number}`}>
-      <Asked run={run} />
+      <Asked run={run} asked={answers} />
       <div class="answered">
         {parts.map((part) =>
           part.kind === "step"
@@ -106,6 +115,7 @@ export const Turn = ({ run, number }: { readonly run: RunView; readonly number: 
         {!isRunning && turn !== undefined && offers("diff") && parts.some(({ kind }) => kind === "step") && (
           <Diff session={here.value} turn={turn} />
         )}
+        {!isRunning && asking !== undefined && <Approval key={asking.id} run={run} asking={asking} next={next} />}
         {!isRunning && <Foot run={run} />}
       </div>
     </article>

@@ -43,6 +43,48 @@ const toolNames: Readonly<Record<string, string>> = {
 /** The name of a tool; one that is not ours goes by its own. */
 export const nameOfTool = (tool: string): string => toolNames[tool] ?? tool;
 
+/** The argument of a tool that is text to be read as it is. */
+const mainArguments: Readonly<Record<string, string>> = {
+  execute_bash: "command",
+  execute_python: "code",
+  write_file: "content",
+};
+
+/** All that a call is given: its text as it is, in a language, and the rest as JSON. */
+export const argumentsOf = (
+  tool: string,
+  json: string,
+): {
+  readonly language: string;
+  readonly code: string;
+  readonly others: string;
+} => {
+  let fields: unknown;
+  try {
+    fields = JSON.parse(json);
+  } catch {
+    fields = undefined;
+  }
+  if (typeof fields !== "object" || fields === null) {
+    return { language: "json", code: "", others: json };
+  }
+  const main = mainArguments[tool] ?? "";
+  const { [main]: code, ...rest } = fields as Record<string, unknown>;
+  const isText = typeof code === "string";
+  const others = isText ? rest : fields;
+  const path = text((fields as Record<string, unknown>)["file_path"]);
+  const languages: Readonly<Record<string, string>> = {
+    execute_bash: "bash",
+    execute_python: "python",
+    write_file: extension(path),
+  };
+  return {
+    language: languages[tool] ?? "",
+    code: isText ? code : "",
+    others: Object.entries(others).map(([name, value]) => `${name} = ${JSON.stringify(value, null, 2)}`).join("\n"),
+  };
+};
+
 /** Tells a call. */
 export const titleOfStep = ({ tool, input }: Pick<StepPart, "tool" | "input">): StepTitle => {
   const path = short(text(input["file_path"]));

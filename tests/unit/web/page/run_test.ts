@@ -246,3 +246,73 @@ Deno.test("a stored turn has the files that it made, as they are now, and those 
   assert.deepEqual(shown(undefined), [["/workspace/a", 1, undefined], ["/workspace/b", 1, undefined]]);
   assert.deepEqual(storedRun({ ...turn, files: null }, new Map(), [now]).files.value, []);
 });
+
+Deno.test("what a run asks is data: the words that tell it again are not shown, and a stored turn asks the same", () => {
+  const held = {
+    id: "c",
+    name: "execute_bash",
+    arguments: '{"command":"git push"}',
+    rule: "Bash(git push *)",
+  };
+  const asking = { id: "appr_1", expires_at: 9, calls: [held] };
+  const run = hear([
+    chunk({ content: "I publish it." }),
+    chunk({}, { type: "approval.requested", ...asking }),
+    chunk({ content: "Waiting for you (appr_1). Answer yes, no or always." }),
+  ]);
+  assert.deepEqual(run.asking.value, asking);
+  assert.deepEqual(plain(run).parts, [{ kind: "text", text: "I publish it." }]);
+
+  const called = {
+    id: "c",
+    function: { name: held.name, arguments: held.arguments },
+  };
+  const turn: TurnOut = {
+    id: "t1",
+    parent: null,
+    status: "awaiting-approval",
+    model: "m",
+    created_at: 0,
+    finished_at: 0,
+    usage: { prompt_tokens: 0, completion_tokens: 0 },
+    approval: asking,
+    messages: [{
+      role: "assistant",
+      content: "I publish it.",
+      tool_calls: [called],
+    }],
+  };
+  const stored = storedRun(turn, new Map(), []);
+  assert.deepEqual(stored.asking.value, asking);
+  assert.deepEqual(plain(stored).parts, [{
+    kind: "text",
+    text: "I publish it.",
+  }]);
+
+  // The turn that decides carries the call out; one that only has a refusal for it shows no step.
+  const { approval: _asked, ...plainTurn } = turn;
+  const answer: TurnOut = {
+    ...plainTurn,
+    id: "t2",
+    parent: "t1",
+    status: "completed",
+    messages: [{ role: "tool", content: "{}", tool_call_id: "c" }, { role: "user", content: "yes" }],
+  };
+  const ran = {
+    id: "c",
+    turn: "t2",
+    tool: held.name,
+    exit_code: 0,
+    stdout: "pushed",
+    stderr: "",
+    flags: [],
+    result: "",
+    is_error: false,
+    started_at_ms: 0,
+    duration_ms: 3,
+  };
+  const parts = (executions: ReadonlyMap<string, typeof ran>) =>
+    storedRun(answer, executions, [], asking).parts.value.map(({ kind }) => kind);
+  assert.deepEqual(parts(new Map([["c", ran]])), ["step"]);
+  assert.deepEqual(parts(new Map()), []);
+});

@@ -1,0 +1,205 @@
+/**
+ * Calls that wait for a person, on the page: asked, read whole, approved and denied, in a real browser.
+ */
+import assert from "node:assert/strict";
+import { Effect } from "effect";
+import type { Page } from "npm:puppeteer-core@25.16.0";
+import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import { parseToolRules } from "../../src/domain/ToolRule.ts";
+import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
+import { it } from "../support/it.ts";
+import { ask, openPage, openWindow, shows, until, violationsOf, whyNoBrowser } from "./support/browser.ts";
+
+const test: typeof it.live = (title, body) => it.live(`page: ${title}`, body, { skip: whyNoBrowser() });
+
+const settings = {
+  toolsAsk: parseToolRules("Bash(git push *), Bash(rm *)") ??
+    assert.fail("rules"),
+};
+const bash = (id: string, command: string) => Scripted.toolCall(id, "execute_bash", { command, timeout: 5 });
+const sandboxOf = () => fakeSandbox(({ command }) => Effect.succeed(outcome(`did ${command}\n`)));
+
+const asks = (page: Page): Promise<void> =>
+  until(
+    page,
+    "the question",
+    async () => await page.$(".ask.open .ask-buttons") !== null,
+  );
+
+/** Presses Tab, back where told so, until what is named has the focus. */
+const reach = async (
+  page: Page,
+  name: string,
+  shift: boolean,
+): Promise<void> => {
+  const named = () =>
+    page.evaluate(
+      "document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.innerText ?? ''",
+    );
+  for (let presses = 0; presses < 80; presses++) {
+    if (String(await named()).trim() === name) return;
+    if (shift) await page.keyboard.down("Shift");
+    await page.keyboard.press("Tab");
+    if (shift) await page.keyboard.up("Shift");
+  }
+  assert.fail(`${name} was not reached by Tab`);
+};
+
+test("a call that waits is shown whole, approved with the keyboard alone, and told so after a reload; axe finds nothing", () =>
+  Effect.gen(function* () {
+    const sandbox = sandboxOf();
+    const { page, complaints } = yield* openPage({
+      steps: [
+        Scripted.calls(
+          bash("a", "ls"),
+          bash("b", "git push origin ma\u202Ein"),
+        ),
+        Scripted.answers("It is published."),
+      ],
+      sandbox,
+      settings,
+    });
+    yield* Effect.promise(async () => {
+      await page.keyboard.type("Publish it");
+      await page.keyboard.press("Enter");
+      await asks(page);
+      const card = String(
+        await page.evaluate("document.querySelector('.ask').innerText"),
+      );
+      // What hides in a command is read, and so is every argument.
+      assert.match(
+        card,
+        /May I run this\?[^]*Shell[^]*rule Bash\(git push \*\)[^]*ma\\u\{202e\}in[^]*timeout = 5/,
+      );
+      assert.equal(
+        String(await page.evaluate("document.body.innerText")).includes(
+          "Answer yes, no",
+        ),
+        false,
+      );
+      assert.match(await page.title(), /^Waiting for you: /);
+      assert.match(
+        String(
+          await page.evaluate("document.querySelector('.app > .sr').innerText"),
+        ),
+        /may this run/i,
+      );
+      assert.deepEqual(sandbox.executed, ["ls"]);
+      assert.deepEqual(await violationsOf(page), [], "the question");
+      await reach(page, "Message", false);
+      await reach(page, "Approve", true);
+      await page.keyboard.press("Enter");
+      await shows(page, "It is published.");
+      assert.equal(sandbox.executed.length, 2);
+      assert.equal(await page.evaluate("document.activeElement.id"), "message");
+      const told = async () => {
+        const read = (selector: string) =>
+          page.evaluate(
+            `[...document.querySelectorAll(${JSON.stringify(selector)})].map((one) => one.innerText).join()`,
+          );
+        return [
+          await read(".fate"),
+          await read(".decision"),
+          await read(".step .verb"),
+        ];
+      };
+      const decided = ["Approved", "You approved", "Shell,Shell"];
+      assert.deepEqual(await told(), decided);
+      assert.deepEqual(await violationsOf(page), [], "what was decided");
+      await page.reload({ waitUntil: "networkidle2" });
+      await shows(page, "It is published.");
+      await until(
+        page,
+        "all of it again",
+        async () => (await told()).join() === decided.join(),
+      );
+      assert.equal(await page.$(".ask-buttons"), null);
+      assert.deepEqual(complaints, []);
+    });
+  }));
+
+test("of several calls some are approved; a second tab sees the question, and the decision when it falls", () =>
+  Effect.gen(function* () {
+    const sandbox = sandboxOf();
+    const { page, base, complaints } = yield* openPage({
+      steps: [
+        Scripted.calls(bash("a", "git push one"), bash("b", "rm two")),
+        Scripted.answers("Half of it."),
+      ],
+      sandbox,
+      settings,
+    });
+    yield* Effect.promise(async () => {
+      await ask(page, "Publish and clean");
+      await asks(page);
+      const second = await openWindow(
+        page.browser(),
+        base,
+        undefined,
+        `/${new URL(page.url()).hash}`,
+      );
+      await asks(second.page);
+      await shows(second.page, "Approve 2 of 2");
+      await page.bringToFront();
+      await page.locator(".ask li:nth-child(2) input").click();
+      await page.locator(".ask-buttons ::-p-text(Approve 1 of 2)").click();
+      await shows(page, "Half of it.");
+      assert.deepEqual(sandbox.executed, ["git push one"]);
+      const fates = (of: Page) =>
+        of.evaluate(
+          "[...document.querySelectorAll('.fate')].map((one) => one.innerText).join()",
+        );
+      await until(
+        page,
+        "what became of them",
+        async () => await fates(page) === "Approved,Not run",
+      );
+      await second.page.bringToFront();
+      await until(
+        second.page,
+        "the same there",
+        async () => await fates(second.page) === "Approved,Not run",
+      );
+      assert.equal(await second.page.$(".ask-buttons"), null);
+      assert.deepEqual([...complaints, ...second.complaints], []);
+    });
+  }));
+
+test("a denied call is not run; one that other words answer is not run either, and the words are said", () =>
+  Effect.gen(function* () {
+    const sandbox = sandboxOf();
+    const { page, complaints } = yield* openPage({
+      steps: [
+        Scripted.calls(bash("a", "rm one")),
+        Scripted.calls(bash("b", "rm two")),
+        Scripted.answers("Then I keep both."),
+      ],
+      sandbox,
+      settings,
+    });
+    yield* Effect.promise(async () => {
+      await ask(page, "Clean");
+      await asks(page);
+      await page.locator(".ask-buttons ::-p-text(Deny)").click();
+      await until(
+        page,
+        "the second question",
+        async () => (await page.$$(".ask")).length === 2,
+      );
+      await asks(page);
+      const field = String(
+        await page.evaluate("document.querySelector('#message').placeholder"),
+      );
+      assert.match(field, /not run/);
+      await ask(page, "Yes, but make a backup first");
+      await shows(page, "Then I keep both.");
+      assert.deepEqual(sandbox.executed, []);
+      const fates = await page.evaluate(
+        "[...document.querySelectorAll('.fate')].map((one) => one.innerText).join()",
+      );
+      assert.equal(fates, "Not run,Not run");
+      await shows(page, "You denied");
+      await shows(page, "Yes, but make a backup first");
+      assert.deepEqual(complaints, []);
+    });
+  }));
