@@ -122,7 +122,8 @@ it.live("Configured.layer answers at once when a model's upstream has been down 
     assert.equal(server.received.length, 5, "the open circuit asks nobody");
     assert.ok(failed._tag === "ModelError" && failed.reason._tag === "Unavailable");
     assert.ok((failed.reason.retryAfterMs ?? 0) > 10_000);
-    assert.ok(elapsedMs < 100, `answered after ${elapsedMs} ms`);
+    // No wait and no retry; the machine may be busy.
+    assert.ok(elapsedMs < 2_000, `answered after ${elapsedMs} ms`);
   }));
 
 it.effect("Configured.layer takes DEFAULT_MODEL before its own preference", () =>
