@@ -52,6 +52,7 @@ import * as Meter from "./telemetry/Meter.ts";
 import * as Otlp from "./telemetry/endpoints.ts";
 import { model as measuredModel } from "./telemetry/model.ts";
 import { byNameOnly } from "./telemetry/propagation.ts";
+import { previews as measuredPreviews } from "./telemetry/previews.ts";
 import { sandbox as measuredSandbox } from "./telemetry/sandbox.ts";
 import { sessions as tracedSessions } from "./telemetry/sessions.ts";
 import { toolbox as measuredToolbox } from "./telemetry/toolbox.ts";
@@ -252,7 +253,8 @@ export const toolbox = LocalToolbox.layer.pipe(
 );
 
 /** Links to the ports of sandboxes, beside these. */
-const previewed = <E, R>(sandboxes: Layer.Layer<Sandbox, E, R>) => Layer.provideMerge(Preview.layer, sandboxes);
+const previewed = <E, R>(sandboxes: Layer.Layer<Sandbox, E, R>) =>
+  Layer.provideMerge(measuredPreviews(Preview.layer), sandboxes);
 
 /** Sandboxes of this process, and links to their ports; every door of the process has the same. */
 const workplace = previewed(measuredSandbox(sandbox));

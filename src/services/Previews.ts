@@ -19,12 +19,35 @@ export interface Preview {
   readonly expiresAtMs: number;
 }
 
+/** Words for why a visitor is answered here and by no program; each stands in the header `x-caisson-preview`. */
+export const previewRefusals = [
+  "expired",
+  "altered",
+  "revoked",
+  "no_server",
+  "not_running",
+  "unsupported",
+  "sandbox_lost",
+  "no_http",
+  "broken",
+  "crowded",
+  "no_answer",
+  "bad_request",
+  "too_slow",
+] as const;
+export type PreviewRefusal = typeof previewRefusals[number];
+
 /** What goes on between visitors and sandboxes, for telemetry. */
 export interface PreviewTotals {
   /** Connections of visitors that are open now. */
   readonly connections: number;
   /** Streams to programs that are open now. */
   readonly streams: number;
+  /** Bytes that visitors sent since the start, and that they were sent. */
+  readonly upBytes: number;
+  readonly downBytes: number;
+  /** Visitors since the start whom no program answered. */
+  readonly refused: Readonly<Partial<Record<PreviewRefusal, number>>>;
 }
 
 /** What makes previews. */
@@ -53,7 +76,7 @@ export const noPreviews = (why: string): PreviewsService => ({
   open: () => Effect.fail(new PreviewsOff({ why })),
   list: () => Effect.succeed([]),
   end: () => Effect.succeed(0),
-  totals: Effect.succeed({ connections: 0, streams: 0 }),
+  totals: Effect.succeed({ connections: 0, streams: 0, upBytes: 0, downBytes: 0, refused: {} }),
 });
 
 /**

@@ -56,7 +56,18 @@ export class Meter {
     this.#gauges.push({ instrument, labels, read });
   }
 
-  /** Brings the gauges up to date. */
+  /** Counts what grows elsewhere: each time the measurements are read, what came since is added. */
+  total(instrument: Instrument, labels: Labels, read: Effect.Effect<number>): void {
+    let before = 0;
+    const grown = Effect.map(read, (now) => {
+      const more = now - before;
+      before = now;
+      return more;
+    });
+    this.#gauges.push({ instrument, labels, read: grown });
+  }
+
+  /** Brings the gauges and totals up to date. */
   readonly refreshed: Effect.Effect<void> = Effect.suspend(() =>
     Effect.forEach(
       this.#gauges,

@@ -39,6 +39,7 @@ export const key = {
   limit: "caisson.limit.scope",
   verdict: "caisson.egress.verdict",
   direction: "network.io.direction",
+  refusal: "caisson.preview.refusal",
   mcpMethod: "mcp.method.name",
   version: "service.version",
   signal: "caisson.signal",
@@ -186,6 +187,30 @@ export const instruments = {
     name: "caisson.egress.connections.open",
     unit: "{connection}",
     description: "Connections of sandboxes to the world that are open.",
+  },
+  previewConnections: {
+    kind: "gauge",
+    name: "caisson.preview.connections.open",
+    unit: "{connection}",
+    description: "Connections of visitors of previews that are open.",
+  },
+  previewStreams: {
+    kind: "gauge",
+    name: "caisson.preview.streams.open",
+    unit: "{stream}",
+    description: "Streams to programs that are open for visitors of previews.",
+  },
+  previewBytes: {
+    kind: "counter",
+    name: "caisson.preview.io",
+    unit: "By",
+    description: "Bytes between visitors of previews and this process.",
+  },
+  previewRefused: {
+    kind: "counter",
+    name: "caisson.preview.refused",
+    unit: "{connection}",
+    description: "Connections of visitors of previews that no program answered, by the word that they were told.",
   },
   rejected: {
     kind: "counter",

@@ -462,6 +462,9 @@ test.live("an owner has a bounded number of streams, waits in turn for one, and 
     yield* eventually(Effect.sync(() => sandbox.streams() === streamsPerOwnerMax));
     const crowded = yield* ask(yield* opened(previews, quick), []);
     assert.deepEqual([crowded.status, /x-caisson-preview: (\w+)/i.exec(crowded.head)?.[1]], [503, "crowded"]);
+    const { refused, upBytes, downBytes } = yield* previews.totals;
+    assert.deepEqual(refused, { crowded: 1 });
+    assert.ok(upBytes > 0 && downBytes > 0);
     assert.equal((yield* ask(yield* opened(previews, quick, bob), [])).status, 200);
     const waiting = yield* Effect.forkChild(ask(yield* opened(previews, quick), []));
     yield* eventually(Effect.map(previews.totals, ({ connections }) => connections > streamsPerOwnerMax));

@@ -14,6 +14,7 @@ import { labelId, labelKey, writeLabel } from "./labels.ts";
 import { OwnerStreams } from "./OwnerStreams.ts";
 import { type PreviewEntry, PreviewTable } from "./PreviewTable.ts";
 import { visit, type VisitContext, type VisitWaits, visitWaits } from "./visit.ts";
+import { VisitCounts } from "./VisitCounts.ts";
 import { visitorOf } from "./Visitor.ts";
 
 /** How long a link opens its preview. */
@@ -87,7 +88,7 @@ const serving = Effect.fnUntraced(function* (
   const serve = (socket: Deno.TcpConn) =>
     Effect.acquireUseRelease(
       Effect.succeed(socket),
-      (open) => visit(context, visitorOf(open)),
+      (open) => visit(context, context.counts.counted(visitorOf(open))),
       (open) =>
         Effect.sync(() => {
           try {
@@ -126,6 +127,7 @@ const make = Effect.fnUntraced(function* (
   const connections = yield* FiberSet.make();
   const table = new PreviewTable();
   const streams = new OwnerStreams();
+  const counts = new VisitCounts();
   const key = labelKey(Option.match(settings.linkSecret, {
     onNone: () => Buffer.from(randomBytes(secretBytes)).toString("hex"),
     onSome: Redacted.value,
@@ -137,7 +139,16 @@ const make = Effect.fnUntraced(function* (
       suffix: "localhost",
       port: listener.addr.port,
     }));
-    const context: VisitContext = { key, table, streams, dial, origin, bodyBytesMax: settings.bodyBytesMax, waits };
+    const context: VisitContext = {
+      key,
+      table,
+      streams,
+      counts,
+      dial,
+      origin,
+      bodyBytesMax: settings.bodyBytesMax,
+      waits,
+    };
     yield* serving(listener, context, connections);
     yield* Effect.logInfo(`previews are served at ${previewUrl(origin, "*")} on port ${listener.addr.port}`);
     return { origin, context } satisfies Door;
@@ -177,7 +188,10 @@ const make = Effect.fnUntraced(function* (
         )
       ),
     end: (owner, port) => Effect.sync(() => table.end(ownerKey(owner), port)),
-    totals: Effect.map(FiberSet.size(connections), (open) => ({ connections: open, streams: streams.open })),
+    totals: Effect.map(FiberSet.size(connections), (open) => {
+      const { upBytes, downBytes, refused } = counts;
+      return { connections: open, streams: streams.open, upBytes, downBytes, refused };
+    }),
   });
 });
 

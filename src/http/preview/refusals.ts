@@ -3,13 +3,14 @@
  */
 import { Buffer } from "node:buffer";
 import { Data } from "effect";
+import type { PreviewRefusal } from "../../services/Previews.ts";
 import type { SandboxError, StreamError } from "../../services/Sandbox.ts";
 import { ownHeaders } from "./responseHead.ts";
 
 /** A visit that is answered here; `name` stands in the header `x-caisson-preview`. */
 export class VisitEnded extends Data.TaggedError("VisitEnded")<{
   readonly status: keyof typeof statusTexts;
-  readonly name: string;
+  readonly name: PreviewRefusal;
   readonly why: string;
 }> {}
 
@@ -25,7 +26,8 @@ const statusTexts = {
   504: "Gateway Timeout",
 } as const;
 
-const ended = (status: keyof typeof statusTexts, name: string, why: string) => new VisitEnded({ status, name, why });
+const ended = (status: keyof typeof statusTexts, name: PreviewRefusal, why: string) =>
+  new VisitEnded({ status, name, why });
 
 /** Labels that open nothing. */
 export const linkRefusals = {

@@ -28,6 +28,7 @@ import {
 } from "./refusals.ts";
 import { readVisit, type VisitRequest } from "./requestHead.ts";
 import { answerHeadEnd, readAnswer } from "./responseHead.ts";
+import type { VisitCounts } from "./VisitCounts.ts";
 import { type Visitor, VisitorGone } from "./Visitor.ts";
 
 /** Longest head of a request, in bytes: cookies are the most of it. */
@@ -70,6 +71,7 @@ export interface VisitContext {
   readonly key: Uint8Array;
   readonly table: PreviewTable;
   readonly streams: OwnerStreams;
+  readonly counts: VisitCounts;
   readonly dial: NonNullable<SandboxService["dial"]>;
   readonly origin: PreviewOrigin;
   readonly bodyBytesMax: number;
@@ -314,8 +316,11 @@ export const visit = (context: VisitContext, visitor: Visitor): Effect.Effect<vo
       visiting = { context, visitor, request, entry, hasBegun: false };
       yield* Effect.raceFirst(Effect.scoped(carry(visiting, rest)), untilItEnds(entry));
     });
-    const told = (ended: VisitEnded) =>
-      visiting?.hasBegun === true ? visitorGone : writeTo(visitor, waits)(answerOf(ended));
+    const told = (ended: VisitEnded) => {
+      if (visiting?.hasBegun === true) return visitorGone;
+      context.counts.refuse(ended.name);
+      return writeTo(visitor, waits)(answerOf(ended));
+    };
     yield* Effect.catchTag(work, "VisitEnded", told);
     // Closing on bytes that nobody read would take the end of the answer away.
     yield* visitor.end;
