@@ -84,8 +84,11 @@ Deno.test("a call that waited for a person is an execution of the turn that appr
         user: "u1",
         messages: [{ role: "user", content }],
       }, as("ann"))).text();
+    const asked = async () => (await (await app.get("/v1/sessions?user=u1", as("ann"))).json()).data[0].approval;
     await say("Clean");
+    assert.match(await asked(), /^appr_/);
     await say("yes 1");
+    assert.equal(await asked(), null);
     const { data } = await (await app.get("/v1/sessions/s1/executions?user=u1", as("ann")))
       .json();
     const { turns } = await (await app.get("/v1/sessions/s1?user=u1", as("ann"))).json();

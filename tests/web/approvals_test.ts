@@ -203,3 +203,75 @@ test("a denied call is not run; one that other words answer is not run either, a
       assert.deepEqual(complaints, []);
     });
   }));
+
+test("who decides after another sees what the other decided, and nothing is carried out twice", () =>
+  Effect.gen(function* () {
+    const sandbox = sandboxOf();
+    const { page } = yield* openPage({
+      steps: [Scripted.calls(bash("a", "rm one")), Scripted.answers("Then I keep it.")],
+      sandbox,
+      settings,
+    });
+    yield* Effect.promise(async () => {
+      await ask(page, "Clean");
+      await asks(page);
+      // Another client of the same user denies it, which this page has not heard of.
+      await page.evaluate(async () => {
+        const { data: [asked] } = await (await fetch("/v1/approvals?user=me")).json();
+        const { run } = await (await fetch(`/v1/approvals/${asked.id}?user=me`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ decision: "deny" }),
+        })).json();
+        await (await fetch(`/v1/runs/${run}/events?user=me`)).text();
+      });
+      await page.locator(".ask-buttons ::-p-text(Approve)").click();
+      await shows(page, "Then I keep it.");
+      await shows(page, "You denied");
+      await until(
+        page,
+        "what became of it",
+        async () => await page.evaluate("document.querySelector('.fate')?.innerText") === "Not run",
+      );
+      assert.deepEqual(sandbox.executed, []);
+      assert.equal(await page.$("[aria-label='Earlier version']"), null, "there is one decision");
+    });
+  }));
+
+test("a conversation that waits is marked in the list, also when its run was left, until it is decided; axe finds nothing", () =>
+  Effect.gen(function* () {
+    const gate = Promise.withResolvers<void>();
+    const sandbox = fakeSandbox(({ command }) =>
+      Effect.promise(async () => {
+        if (command === "make") await gate.promise;
+        return outcome("made\n");
+      })
+    );
+    const { page, complaints } = yield* openPage({
+      steps: [
+        Scripted.calls(Scripted.toolCall("m", "execute_bash", { command: "make" })),
+        Scripted.calls(bash("a", "git push")),
+        Scripted.answers("Published."),
+      ],
+      sandbox,
+      settings,
+    });
+    const marks = async () => (await page.$$(".sessions .lamp")).length;
+    yield* Effect.promise(async () => {
+      await ask(page, "Make and publish");
+      await until(page, "the command", async () => await page.$(".step.running") !== null);
+      await page.locator(".new").click();
+      await shows(page, "What should I work out?");
+      assert.equal(await marks(), 0);
+      gate.resolve();
+      await until(page, "the mark", async () => await marks() === 1);
+      await shows(page, "waits for you");
+      assert.deepEqual(await violationsOf(page), [], "the list");
+      await page.locator(".sessions li button").click();
+      await asks(page);
+      await page.locator(".ask-buttons ::-p-text(Always)").click();
+      await shows(page, "Published.");
+      await until(page, "no mark", async () => await marks() === 0);
+      assert.deepEqual(complaints.filter((said) => !said.includes("404")), []);
+    });
+  }));

@@ -108,6 +108,9 @@ export const runsOf = (id: string) => read<{ data: Array<RunOut> }>(`/v1/runs?st
 export const runHistory = (id: string) => read<{ data: Array<RunOut> }>(`/v1/runs?session=${at(id)}`);
 export const runDetail = (id: string) => read<RunDetail>(`/v1/runs/${at(id)}`);
 export const cancelRun = (id: string) => read<RunOut>(`/v1/runs/${at(id)}/cancel`, { method: "POST" });
+/** Decides about calls that wait; the answer names the run that goes on from there. */
+export const decide = (id: string, decision: Decision) =>
+  read<{ run: string }>(`/v1/approvals/${at(id)}`, jsonBody("POST", decision));
 export const diff = (session: string, turn: string) =>
   read<TurnDiff>(`/v1/sessions/${at(session)}/snapshots/${at(turn)}`);
 /** Takes back what a turn did to the workspace, as far as nobody changed it since. */
@@ -171,6 +174,12 @@ const parsed = (text: string): Record<string, unknown> => {
 /** Signs in with a key; the server keeps it in a cookie that scripts cannot read. */
 export const signIn = (key: string) => read("/ui/session", jsonBody("POST", { key }));
 export const signOut = () => read("/ui/session", { method: "DELETE" });
+
+/** What a person decides; without `calls` about all of them. */
+export interface Decision {
+  readonly decision: "approve" | "deny" | "always";
+  readonly calls?: ReadonlyArray<string>;
+}
 
 // Runs -------------------------------------------------------------------------------------------
 

@@ -57,7 +57,9 @@ const Row = ({ item }: { readonly item: SessionOut }) => {
   return (
     <li class={isHere ? "current" : ""}>
       <button type="button" aria-current={isHere ? "page" : undefined} onClick={() => void open(item.id)}>
+        {typeof item.approval === "string" && <span class="lamp busy" title="Waits for you" />}
         <bdi>{title}</bdi>
+        {typeof item.approval === "string" && <span class="sr">, waits for you</span>}
       </button>
       <span class="row-actions">
         <IconButton

@@ -29,6 +29,8 @@ export interface SessionOut {
   readonly created_at: number;
   readonly last_used_at: number;
   readonly turns: number;
+  /** The id of what it asks a person. */
+  readonly approval?: string | null;
 }
 
 /** A call of a tool as it is stored. */

@@ -7,6 +7,7 @@
 import { Effect, Schema } from "effect";
 import { HttpServerRequest } from "effect/http";
 import { Settings } from "../../config.ts";
+import { approvalId } from "../../domain/Approval.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import { type Message, textOf, toolCallsOf } from "../../domain/Message.ts";
 import { awaitsApproval, type SessionKey, titleCharsMax, type Turn, TurnStatus } from "../../domain/Session.ts";
@@ -34,7 +35,13 @@ const sessionFields = {
 };
 
 /** A session in a list. */
-export const SessionOut = Schema.Struct({ ...sessionFields, turns: Schema.Int }).annotate({ identifier: "Session" });
+export const SessionOut = Schema.Struct({
+  ...sessionFields,
+  turns: Schema.Int,
+  approval: Schema.NullOr(Schema.String).annotate({
+    description: "The id of what it asks a person; null where it waits for nobody.",
+  }),
+}).annotate({ identifier: "Session" });
 
 /** Sessions of one page of a list. */
 const listMax = 100;
@@ -211,13 +218,16 @@ interface UserQuery {
   readonly user?: string;
 }
 
-const summaryOut = ({ key, title, turns, createdAtMs, lastUsedAtMs }: SessionSummary): typeof SessionOut.Type => ({
+const summaryOut = (
+  { key, title, turns, awaiting, createdAtMs, lastUsedAtMs }: SessionSummary,
+): typeof SessionOut.Type => ({
   id: key.id,
   object: "session",
   title,
   created_at: seconds(createdAtMs),
   last_used_at: seconds(lastUsedAtMs),
   turns,
+  approval: awaiting === undefined ? null : approvalId(awaiting),
 });
 
 interface ListQuery extends UserQuery {

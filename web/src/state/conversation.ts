@@ -7,7 +7,7 @@
 import { batch, computed, signal } from "npm:@preact/signals@2.11.4";
 import * as api from "../api.ts";
 import { titleOf } from "../text/format.ts";
-import type { Execution, FileOut, RunOut, TurnOut } from "../wire.ts";
+import type { Asking, Execution, FileOut, RunOut, TurnOut } from "../wire.ts";
 import { list, refreshList } from "./conversations.ts";
 import * as page from "./page.ts";
 import { newRun, RunReader, type RunView, saidIn, storedRun } from "./run.ts";
@@ -23,6 +23,8 @@ const turns = signal<ReadonlyArray<TurnOut>>([]);
 const chosen = signal<Readonly<Record<string, string>>>({});
 /** The run that goes on here, or that ended without leaving a turn. */
 const live = signal<RunView | undefined>(undefined);
+/** Why the last decision was not taken; gone from the screen as soon as another's is seen. */
+export const decisionError = signal<string | undefined>(undefined);
 /** The runs of this conversation as the server remembers them, the oldest first. */
 export const history = signal<ReadonlyArray<RunOut>>([]);
 /** Runs by their turn, so that what is on the screen is not made again. */
@@ -96,7 +98,30 @@ const load = async (session: string): Promise<void> => {
   });
 };
 
+/** Conversations that were left while a run went on in them, and how often they are looked at. */
+const left = new Set<string>();
+const leftMs = 3_000;
+
+/** Looks until none of the runs that were left goes on; the list is read again whenever one has ended. */
+const watchLeft = async (): Promise<void> => {
+  const looked = document.visibilityState === "visible" ? [...left] : [];
+  for (const session of looked) {
+    const isGoing = await api.runsOf(session).then(({ data }) => data.length > 0, () => true);
+    if (isGoing) continue;
+    left.delete(session);
+    await refreshList();
+  }
+  if (left.size > 0) setTimeout(() => void watchLeft(), leftMs);
+};
+
+const leave = (session: string): void => {
+  const isWatched = left.size > 0;
+  left.add(session);
+  if (!isWatched) setTimeout(() => void watchLeft(), leftMs);
+};
+
 const clear = (): void => {
+  if (running.peek()) leave(here.peek());
   hearing.abort();
   hearing = new AbortController();
   views.clear();
@@ -107,6 +132,7 @@ const clear = (): void => {
     chosen.value = {};
     live.value = undefined;
     openError.value = undefined;
+    decisionError.value = undefined;
     ownTitle.value = undefined;
   });
 };
@@ -256,10 +282,39 @@ export const ask = async (text: string, files: ReadonlyArray<FileOut>, parent?: 
   await hearRun(session, run, () => api.ask(question, key, stop), stop);
 };
 
-/** Answers what a run asks, in the words that every client can send: `yes`, `yes 1 3`, `always` or `no`. */
-export const decide = async (run: RunView, words: string): Promise<void> => {
-  const turn = run.turn.value;
-  if (turn !== undefined) await ask(words, [], turn);
+/** The words of a chat that mean a decision, under which it stands in the conversation. */
+const wordsOf = ({ decision, calls }: api.Decision, asking: Asking): string => {
+  if (decision !== "approve") return decision === "deny" ? "no" : "always";
+  if (calls === undefined) return "yes";
+  return `yes ${calls.map((id) => asking.calls.findIndex((call) => call.id === id) + 1).join(" ")}`;
+};
+
+/** Decides about what a run asks, and hears the run that goes on from there; what another decided first stands. */
+export const decide = async (run: RunView, asking: Asking, decision: api.Decision): Promise<void> => {
+  const session = here.value;
+  const parent = run.turn.value ?? null;
+  if (running.value || session === "") return;
+  const text = wordsOf(decision, asking);
+  const next = newRun({ text, uploads: [], model: run.model.value, parent, startedMs: Date.now() });
+  batch(() => {
+    live.value = next;
+    decisionError.value = undefined;
+  });
+  page.said.value = "Decided";
+  const { signal: stop } = hearing;
+  try {
+    const { run: id } = await api.decide(asking.id, decision);
+    if (here.value !== session) return;
+    next.id.value = id;
+    tell({ type: "run", session, run: id, text, parent });
+    await hearRun(session, next, (lastId) => api.follow(id, lastId, stop), stop);
+  } catch (error) {
+    if (stop.aborted) return;
+    live.value = undefined;
+    decisionError.value = (error as Error).message;
+    await load(session).catch(() => undefined);
+    await resume(session);
+  }
 };
 
 /** Stops the run and the command in it; what is finished is kept. */

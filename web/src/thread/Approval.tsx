@@ -2,7 +2,8 @@
 import { type Signal, useSignal } from "npm:@preact/signals@2.11.4";
 import { useEffect } from "npm:preact@11.2.0/hooks";
 import { Icon } from "../parts/Icon.tsx";
-import { decide, running } from "../state/conversation.ts";
+import type { Decision } from "../api.ts";
+import { decide, decisionError, running } from "../state/conversation.ts";
 import { offline } from "../state/page.ts";
 import type { RunView } from "../state/run.ts";
 import { Code } from "../text/Code.tsx";
@@ -91,11 +92,10 @@ const useLate = (expiresAt: number): boolean => {
   return isLate.value;
 };
 
-/** The words that approve those which are chosen. */
-const yesTo = ({ calls }: Asking, chosen: ReadonlySet<string>): string => {
-  if (calls.every(({ id }) => chosen.has(id))) return "yes";
-  const numbers = calls.flatMap(({ id }, index) => chosen.has(id) ? [index + 1] : []);
-  return `yes ${numbers.join(" ")}`;
+/** What approves those which are chosen. */
+const approvalOf = ({ calls }: Asking, chosen: ReadonlySet<string>): Decision => {
+  const ids = calls.flatMap(({ id }) => chosen.has(id) ? [id] : []);
+  return { decision: "approve", ...(ids.length < calls.length && { calls: ids }) };
 };
 
 const Buttons = ({ run, asking, chosen }: {
@@ -109,10 +109,10 @@ const Buttons = ({ run, asking, chosen }: {
   const rules = new Set(
     asking.calls.flatMap(({ rule }) => rule === null ? [] : [plainCode(rule)]),
   );
-  const answer = (words: string) => {
+  const answer = (decision: Decision) => {
     // The buttons are about to go: the reader goes on where the conversation does.
     document.getElementById("message")?.focus();
-    void decide(run, words);
+    void decide(run, asking, decision);
   };
   return (
     <div class="ask-buttons">
@@ -128,7 +128,7 @@ const Buttons = ({ run, asking, chosen }: {
               type="button"
               class="primary"
               disabled={isShut || chosen.size === 0}
-              onClick={() => answer(yesTo(asking, chosen))}
+              onClick={() => answer(approvalOf(asking, chosen))}
             >
               Approve{several && ` ${chosen.size} of ${asking.calls.length}`}
             </button>
@@ -137,7 +137,7 @@ const Buttons = ({ run, asking, chosen }: {
               class="plain"
               disabled={isShut || chosen.size < asking.calls.length}
               title={`Approve, and ask no more for ${[...rules].join(", ")} in this conversation`}
-              onClick={() => answer("always")}
+              onClick={() => answer({ decision: "always" })}
             >
               Always
             </button>
@@ -147,7 +147,7 @@ const Buttons = ({ run, asking, chosen }: {
         type="button"
         class="plain"
         disabled={isShut}
-        onClick={() => answer("no")}
+        onClick={() => answer({ decision: "deny" })}
       >
         Deny
       </button>
@@ -192,6 +192,7 @@ export const Approval = ({ run, asking, next }: {
           />
         ))}
       </ul>
+      {isOpen && decisionError.value !== undefined && <p class="ask-error" role="alert">{decisionError.value}</p>}
       {isOpen && <Buttons run={run} asking={asking} chosen={chosen.value} />}
     </section>
   );
