@@ -3,6 +3,7 @@
  */
 import { Effect, Schema } from "effect";
 import { cutText } from "../domain/cutText.ts";
+import { EgressTally } from "../domain/EgressRecord.ts";
 import type { ToolCall } from "../domain/Message.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { ToolResult } from "../domain/Tool.ts";
@@ -14,6 +15,8 @@ import type { WebPage, WebReaderService, WebUnavailable } from "../services/WebR
 const shownMax = 20_000;
 /** Characters of a file's name that come from its URL. */
 const nameMax = 80;
+/** Connections of one page that are told: the first and every redirect. */
+const connectionsMax = 8;
 
 const decodeFetch = Schema.decodeUnknownEffect(Schema.fromJsonString(webFetch.arguments));
 const decodeSearch = Schema.decodeUnknownEffect(Schema.fromJsonString(webSearch.arguments));
@@ -100,9 +103,16 @@ export const handleWebCall = (
     return Effect.matchEffect(decodeFetch(call.argumentsJson), {
       onFailure: (error) => Effect.succeed(inWords(call)(error)),
       onSuccess: ({ url }) =>
-        Effect.flatMap(fetch(owner, url), (page) => fetched(page, acquire)).pipe(
-          Effect.catchTags({ WebUnavailable: said, FileError: said }),
-        ),
+        Effect.suspend(() => {
+          const egress = new EgressTally(connectionsMax);
+          return Effect.flatMap(fetch(owner, url, (connection) => egress.add(connection)), (page) =>
+            fetched(page, acquire)).pipe(
+              Effect.catchTags({ WebUnavailable: said, FileError: said }),
+              Effect.map((result): ToolResult =>
+                egress.summary === undefined ? result : { ...result, egress: egress.summary }
+              ),
+            );
+        }),
     });
   }
   if (call.name !== webSearch.name || reader.search === undefined) return undefined;

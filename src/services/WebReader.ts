@@ -2,6 +2,7 @@
  * The WebReader port: the web as the server reads it for a model whose sandbox need not reach anything.
  */
 import { Context, type Effect, Schema } from "effect";
+import type { EgressRecord } from "../domain/EgressRecord.ts";
 import type { Owner } from "../domain/Owner.ts";
 
 /** A page that cannot be had, in words fit for the model. */
@@ -32,10 +33,21 @@ export interface WebResult {
   readonly snippet: string;
 }
 
+/** Fetches a page. */
+export type FetchPage = (
+  owner: Owner,
+  url: string,
+  onConnection?: (connection: EgressRecord) => void,
+) => Effect.Effect<WebPage, WebUnavailable>;
+
 /** What a server reads; what is undefined is not offered. */
 export interface WebReaderService {
-  /** Fetches a page of a name that may be reached. *Fails with* `WebUnavailable`. */
-  readonly fetch: ((owner: Owner, url: string) => Effect.Effect<WebPage, WebUnavailable>) | undefined;
+  /**
+   * Fetches a page of a name that may be reached. *Fails with* `WebUnavailable`.
+   *
+   * *Details*: `onConnection` hears of each connection when it is over, refused ones too; a redirect is another one.
+   */
+  readonly fetch: FetchPage | undefined;
   /** Asks the configured search engine, for at most so many results. *Fails with* `WebUnavailable`. */
   readonly search:
     | ((query: string, count: number) => Effect.Effect<ReadonlyArray<WebResult>, WebUnavailable>)

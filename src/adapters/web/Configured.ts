@@ -5,10 +5,11 @@ import { Buffer } from "node:buffer";
 import { Clock, Duration, Effect, Layer, Option, Schema } from "effect";
 import { type ConfigurationRefused, Settings, type SettingsService } from "../../config.ts";
 import { cutText } from "../../domain/cutText.ts";
+import type { EgressRecord } from "../../domain/EgressRecord.ts";
 import { hostName, httpPort, tlsPort } from "../../domain/EgressRule.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import type { Owner } from "../../domain/Owner.ts";
-import { type WebPage, WebReader, type WebResult, WebUnavailable } from "../../services/WebReader.ts";
+import { type FetchPage, type WebPage, WebReader, type WebResult, WebUnavailable } from "../../services/WebReader.ts";
 import { Allowances } from "../egress/Allowances.ts";
 import { readCertificates } from "../egress/Configured.ts";
 import { type JudgeContext, reach } from "../egress/judge.ts";
@@ -90,14 +91,28 @@ interface FetchContext {
 }
 
 /** One request and its response, at a name and an address that were judged. */
-const exchangeOnce = Effect.fnUntraced(function* (context: FetchContext, owner: Owner, text: string) {
+const exchangeOnce = Effect.fnUntraced(function* (
+  context: FetchContext,
+  owner: Owner,
+  text: string,
+  onConnection: (connection: EgressRecord) => void,
+) {
   const target = targetOf(text);
   if (target === undefined) return yield* unavailable(`${cutText(text, snippetMax)} is no http or https URL of a name`);
   const { url, host, port } = target;
+  const carried = { upBytes: 0, downBytes: 0 };
+  const tell = (verdict: EgressRecord["verdict"], why?: string) =>
+    onConnection({ host, port, verdict, connections: 1, ...carried, ...(why !== undefined && { why }) });
+  const failed = (verdict: EgressRecord["verdict"]) => ({ why }: { readonly why: string }) => {
+    tell(verdict, why);
+    return Effect.fail(unavailable(`${host}:${port}: ${why}`));
+  };
   const share = context.allowances.enter(ownerKey(owner), yield* Clock.currentTimeMillis);
-  if (typeof share === "string") return yield* unavailable(share);
+  if (typeof share === "string") {
+    tell("refused", share);
+    return yield* unavailable(share);
+  }
   yield* Effect.addFinalizer(() => Effect.sync(share.leave));
-  const failed = ({ why }: { readonly why: string }) => Effect.fail(unavailable(`${host}:${port}: ${why}`));
   const work = Effect.gen(function* () {
     const { connection } = yield* reach(context.judge, host, port);
     const end = url.protocol === "https:" ? yield* connection.secured(host, context.certificates) : connection;
@@ -109,20 +124,30 @@ const exchangeOnce = Effect.fnUntraced(function* (context: FetchContext, owner: 
       "Accept-Encoding: identity",
       "Connection: close",
     ];
-    yield* end.write(Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"));
+    const request = Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+    yield* end.write(request);
+    carried.upBytes = request.length;
     const clock = yield* Clock.Clock;
-    return yield* readAll(end, (bytes) => share.count(bytes, clock.currentTimeMillisUnsafe()));
+    return yield* readAll(end, (bytes) => {
+      carried.downBytes += bytes;
+      return share.count(bytes, clock.currentTimeMillisUnsafe());
+    });
   });
-  const { bytes, isCut } = yield* Effect.catchTags(work, { Refused: failed, OutsideError: failed });
+  const { bytes, isCut } = yield* work.pipe(
+    Effect.onInterrupt(() => Effect.sync(() => tell("failed", "it did not come in time"))),
+    Effect.tapErrorTag("WebUnavailable", ({ why }) => Effect.sync(() => tell("allowed", why))),
+    Effect.catchTags({ Refused: failed("refused"), OutsideError: failed("failed") }),
+  );
+  tell("allowed");
   const response = readResponse(bytes);
   return response === undefined ? yield* unavailable(`${host} did not answer in HTTP/1.1`) : { url, response, isCut };
 }, Effect.scoped);
 
-const fetchPage = (context: FetchContext) => (owner: Owner, text: string): Effect.Effect<WebPage, WebUnavailable> =>
+const fetchPage = (context: FetchContext): FetchPage => (owner, text, onConnection = () => {}) =>
   Effect.gen(function* () {
     let next = text;
     for (let redirects = 0; redirects <= redirectsMax; redirects++) {
-      const { url, response, isCut } = yield* exchangeOnce(context, owner, next);
+      const { url, response, isCut } = yield* exchangeOnce(context, owner, next, onConnection);
       const location = response.headers.get("location");
       if (response.status < 300 || response.status > 308 || location === undefined) {
         return pageOf(url.href, response, isCut);

@@ -115,6 +115,26 @@ it.live("fetch refuses what the judge refuses", () =>
       assert.deepEqual([world.contacts, world.requests], [[], []]);
     })));
 
+it.live("fetch tells of every connection, of redirects and refusals too", () =>
+  Effect.gen(function* () {
+    const world = yield* egressWorld({});
+    const { fetch } = yield* Effect.provide(
+      Effect.gen(function* () {
+        return yield* WebReader;
+      }),
+      Layer.provide(layerOver(world.outside, world.certificate), Settings.layerWith(settings)),
+    );
+    const told: Array<string> = [];
+    yield* Effect.ignore(
+      fetch?.(
+        owner,
+        `https://allowed.example/to/${encodeURIComponent("https://evil.example/")}`,
+        ({ host, verdict, why }) => told.push(`${host} ${verdict} ${why ?? ""}`.trim()),
+      ) ?? Effect.die("no fetch"),
+    );
+    assert.deepEqual(told, ["allowed.example allowed", "evil.example refused it is not on the allowlist"]);
+  }));
+
 it.live("fetch counts connections of an owner", () =>
   reading({}, (fetch) =>
     Effect.gen(function* () {
@@ -203,7 +223,28 @@ it.live("the tools are offered where they are configured; a page becomes files, 
       ]);
       const refused = yield* call("web_fetch", { url: "https://evil.example/" });
       assert.deepEqual([refused.isError, refused.text], [true, "Error: evil.example:443: it is not on the allowlist"]);
-      assert.equal((yield* call("web_fetch", {})).isError, true);
+      assert.deepEqual(refused.egress, {
+        records: [{
+          host: "evil.example",
+          port: 443,
+          verdict: "refused",
+          why: "it is not on the allowlist",
+          connections: 1,
+          upBytes: 0,
+          downBytes: 0,
+        }],
+        connectionsLeftOut: 0,
+      });
+      const [reached] = read.egress?.records ?? [];
+      assert.deepEqual([reached?.host, reached?.port, reached?.verdict, reached?.connections], [
+        "allowed.example",
+        80,
+        "allowed",
+        1,
+      ]);
+      assert.ok((reached?.upBytes ?? 0) > 50 && (reached?.downBytes ?? 0) > 50_000, JSON.stringify(reached));
+      const none = yield* call("web_fetch", {});
+      assert.deepEqual([none.isError, none.egress], [true, undefined]);
     }).pipe(Effect.provide(tools), Effect.scoped);
   }));
 
