@@ -18,8 +18,20 @@ const tokensPerFrame = 8;
 /** Estimates the tokens of a text. */
 export const textTokens = (text: string): number => Buffer.byteLength(text) / bytesPerToken;
 
+/** What was counted of tools; those of this server are the same in every turn. */
+const counted = new WeakMap<ToolDeclaration, number>();
+
+const tokensOfTool = (tool: ToolDeclaration): number => {
+  const known = counted.get(tool);
+  if (known !== undefined) return known;
+  const tokens = textTokens(`${JSON.stringify(tool)},`);
+  counted.set(tool, tokens);
+  return tokens;
+};
+
 /** Estimates the tokens of tools as they are declared to a model. */
-export const toolTokens = (tools: ReadonlyArray<ToolDeclaration>): number => textTokens(JSON.stringify(tools));
+export const toolTokens = (tools: ReadonlyArray<ToolDeclaration>): number =>
+  tools.reduce((sum, tool) => sum + tokensOfTool(tool), 0);
 
 /** Estimates the tokens of a message. */
 export const messageTokens = (message: Message): number => {

@@ -10,8 +10,9 @@ import type { ModelInfo } from "../../services/Model.ts";
 import { explain } from "./anthropic/errors.ts";
 import { historyRules, lower, providerName, type Traits, traitsByName } from "./anthropic/request.ts";
 import { reading } from "./anthropic/response.ts";
-import { type Agents, fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
+import { type Agents, type Fetch, fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
+import { loadedOnce } from "./loadedOnce.ts";
 import { type AbsentProvider, isModelName, type Provider } from "./Provider.ts";
 import { withOwnNames } from "./ownNames.ts";
 import { takenBy } from "./sampling.ts";
@@ -98,10 +99,21 @@ const fetchList = async (client: AnthropicSdk, signal: AbortSignal): Promise<Rea
 
 // Provider ---------------------------------------------------------------------------------------
 
+/** What the SDK hands to its `fetch` unread: the one of a turn. A client of its own for each turn would cost more. */
+interface TurnOptions extends Pick<RequestInit, "redirect"> {
+  readonly turnFetch: Fetch;
+}
+const optionsWith = (turnFetch: Fetch): TurnOptions => ({ redirect: "error", turnFetch });
+const hasTurnFetch = (init: RequestInit): init is RequestInit & TurnOptions =>
+  "turnFetch" in init && typeof init.turnFetch === "function";
+const fetchIn = (init: RequestInit | undefined): Fetch | undefined =>
+  init !== undefined && hasTurnFetch(init) ? init.turnFetch : undefined;
+
 /** Makes the provider of Claude models; it serves every `claude-*` name, listed or not. */
 export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Effect.fn.Return<Provider> {
-  const connect = Effect.map(Effect.promise(() => import("@anthropic-ai/sdk")), ({ default: Client }) =>
-    new Client({
+  const connect = loadedOnce(async () => {
+    const { default: Client } = await import("@anthropic-ai/sdk");
+    return new Client({
       apiKey: Redacted.value(options.apiKey),
       baseURL: Option.getOrElse(options.baseUrl, () => anthropicBaseUrl),
       webhookKey: null,
@@ -109,9 +121,10 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
       maxRetries: 0,
       logLevel: "off",
       openTelemetry: false,
-      fetch: fetchWithoutRedirects,
+      fetch: (input, init) => (fetchIn(init) ?? fetchWithoutRedirects)(input, init),
       timeout: options.deadlines.connectMs + sdkTimeoutSlackMs,
-    }));
+    });
+  });
 
   /** The newest list that came; a turn does not wait for one. */
   let known: ReadonlyArray<Entry> = [];
@@ -144,7 +157,7 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
       const client = yield* connect;
       return upstream({
         open: sdkExchange(
-          (fetch) => client.withOptions({ fetch }).messages.create(body).asResponse(),
+          (fetch) => client.messages.create(body, { fetchOptions: optionsWith(fetch) }).asResponse(),
           explain,
           options.agents,
         ),

@@ -10,6 +10,7 @@ import { makeId } from "../../domain/ids.ts";
 import type { ModelInfo, ModelRequest } from "../../services/Model.ts";
 import { type Agents, fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
+import { loadedOnce } from "./loadedOnce.ts";
 import { explain } from "./gemini/errors.ts";
 import { type GeminiRequest, historyRules, lower, providerName, samplingKindOf } from "./gemini/request.ts";
 import { reading } from "./gemini/response.ts";
@@ -49,8 +50,6 @@ export interface GeminiOptions {
 }
 
 type Sdk = typeof import("@google/genai/web");
-
-const sdk = Effect.promise((): Promise<Sdk> => import("@google/genai/web"));
 
 const parameters = (
   { FunctionCallingConfigMode, ThinkingLevel }: Sdk,
@@ -115,9 +114,9 @@ const fetchList = async (client: GoogleGenAI, abortSignal: AbortSignal): Promise
 
 /** Makes the Gemini provider; it serves every `gemini-*` name, listed or not. */
 export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect.fn.Return<Provider> {
-  const connect = Effect.map(sdk, (loaded) => ({
-    loaded,
-    client: new loaded.GoogleGenAI({
+  const connect = loadedOnce(async () => {
+    const loaded: Sdk = await import("@google/genai/web");
+    const client = new loaded.GoogleGenAI({
       apiKey: Redacted.value(options.apiKey),
       ...(options.vertex ? {} : { apiVersion: options.apiVersion }),
       // Given in any case, so that a stray environment variable cannot redirect the SDK.
@@ -126,8 +125,9 @@ export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect
         fetch: fetchWithoutRedirects,
         ...(Option.isSome(options.baseUrl) ? { baseUrl: options.baseUrl.value } : {}),
       },
-    }),
-  }));
+    });
+    return { loaded, client };
+  });
 
   const known = knownModels.map((id) => info(id));
   const list = yield* connect.pipe(

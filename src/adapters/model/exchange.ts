@@ -228,18 +228,27 @@ export const exchange = (
 
 // Through an SDK ---------------------------------------------------------------------------------
 
-type Fetch = typeof globalThis.fetch;
+/** How an SDK asks. */
+export type Fetch = typeof globalThis.fetch;
 
 const headersOf = (init: RequestInit | undefined): Record<string, string> =>
-  Object.fromEntries(new Headers(init?.headers));
+  Object.fromEntries(init?.headers instanceof Headers ? init.headers : new Headers(init?.headers));
 
-/** What an SDK's call came to: the answer is kept from it when it is a good one. */
+/** What an SDK's call has come to so far. */
 interface Call {
   /** Whether the SDK got as far as sending anything. */
   wasSent: boolean;
   failure: Fault | undefined;
-  arrivals: Arrivals | undefined;
+  /** Takes a good answer, which is kept from the SDK. */
+  readonly answered: (arrivals: Arrivals) => void;
 }
+
+/** Lets the event loop do what is ready. */
+const loopTurn = (): Promise<void> => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setImmediate(resolve);
+  return promise;
+};
 
 const fetchFor = (connection: Connection, call: Call): Fetch => async (input, init) => {
   call.wasSent = true;
@@ -251,7 +260,9 @@ const fetchFor = (connection: Connection, call: Call): Fetch => async (input, in
     const status = incoming.statusCode ?? 0;
     if (isRedirect(status)) throw redirected(status);
     if (isSuccess(status)) {
-      call.arrivals = arrivalsOf(incoming);
+      call.answered(arrivalsOf(incoming));
+      // What an SDK makes of an answer without a body is nobody's wait: the first words go before it.
+      await loopTurn();
       return new Response("", { status });
     }
     const headers = new Headers();
@@ -268,8 +279,8 @@ const fetchFor = (connection: Connection, call: Call): Fetch => async (input, in
 /**
  * Lets an SDK send a request, with a `fetch` of ours, and succeeds with what arrives.
  *
- * *Details*: of a good answer the SDK sees an empty body. What an SDK throws before it sends anything is
- * the request's fault, not the provider's.
+ * *Details*: of a good answer the SDK sees an empty body, after the turn has gone on. What an SDK throws before it
+ * sends anything is the request's fault, not the provider's.
  *
  * *Fails with* what `explain` makes of what the SDK throws at an error answer; else as {@link exchange}.
  */
@@ -278,16 +289,23 @@ export const sdkExchange = (
   explain: (thrown: unknown) => Fault,
   agents: Agents = direct,
 ): Effect.Effect<Arrivals, Fault, Scope.Scope> =>
-  Effect.gen(function* () {
-    const connection = yield* connect(agents);
-    const call: Call = { wasSent: false, failure: undefined, arrivals: undefined };
-    yield* Effect.tryPromise({
-      try: () => Promise.resolve(open(fetchFor(connection, call))),
-      catch: (thrown) =>
-        call.failure ?? (call.wasSent ? explain(thrown) : fault(new RequestRefused(), describe(thrown), thrown)),
-    });
-    return call.arrivals ?? (yield* Effect.fail(lost(new Error("the SDK answered without a request"))));
-  });
+  Effect.flatMap(connect(agents), (connection) =>
+    Effect.callback<Arrivals, Fault>((resume) => {
+      const call: Call = {
+        wasSent: false,
+        failure: undefined,
+        answered: (arrivals) => resume(Effect.succeed(arrivals)),
+      };
+      const asked = async () => await open(fetchFor(connection, call));
+      // Whatever the SDK says after a good answer comes second, and is not heard.
+      asked().then(
+        () => resume(Effect.fail(lost(new Error("the SDK answered without a request")))),
+        (thrown) =>
+          resume(Effect.fail(
+            call.failure ?? (call.wasSent ? explain(thrown) : fault(new RequestRefused(), describe(thrown), thrown)),
+          )),
+      );
+    }));
 
 /** A `fetch` that refuses redirects, for what is asked of a provider beside its turns. */
 export const fetchWithoutRedirects: Fetch = (input, init) => fetch(input, { ...init, redirect: "error" });

@@ -90,6 +90,10 @@ export const parameterTable: Readonly<Record<string, Treatment>> = {
   web_search_options: refused("there is no web search; sandboxes have the network they were given"),
 };
 
+const passedParameters = Object.entries(parameterTable).flatMap(([name, treatment]) =>
+  treatment._tag === "Passed" ? [[name, treatment] as const] : []
+);
+
 const includes = (values: ReadonlyArray<unknown>, value: unknown): boolean =>
   values.some((accepted) => JSON.stringify(accepted) === JSON.stringify(value));
 
@@ -97,11 +101,9 @@ const includes = (values: ReadonlyArray<unknown>, value: unknown): boolean =>
 export const sampled = (
   body: Pick<ChatRequest, "tools"> & Readonly<Record<string, unknown>>,
 ): ReadonlyArray<Given> => {
-  const given = Object.entries(parameterTable).flatMap(([name, treatment]): ReadonlyArray<Given> => {
+  const given = passedParameters.flatMap(([name, { as, neutral }]): ReadonlyArray<Given> => {
     const value = body[name];
-    return treatment._tag !== "Passed" || value === undefined || value === null || includes(treatment.neutral, value)
-      ? []
-      : [{ name, as: treatment.as }];
+    return value === undefined || value === null || includes(neutral, value) ? [] : [{ name, as }];
   });
   const isStrict = body.tools?.some(({ function: { strict } }) => strict === true) === true;
   return isStrict ? [...given, { name: "tools[function].function.strict", as: "strictTools" }] : given;
