@@ -1,7 +1,7 @@
 /**
  * Calls that waited for a person: what the next request says of them, and carrying out what it approves, once.
  */
-import { Clock, Effect, Schema, Stream } from "effect";
+import { Clock, Duration, Effect, Schema, type Scope, Stream } from "effect";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
 import { decisionIn, type HeldCall } from "../domain/Approval.ts";
 import { type Message, type ToolCall, ToolMessage, withoutContent } from "../domain/Message.ts";
@@ -34,8 +34,14 @@ const tooLate = "Not run: the approval came too late. Call it again if it is sti
 const unknownOutcome = "Approved and started before, but its outcome is not known: it may still run, or the server " +
   "ended in the middle of it. Check before doing it again.";
 
+const cutOff = "Approved and started before, but not completed: its run was cancelled or failed in the middle of it, " +
+  "and what it had done by then stays done. Check before doing it again.";
+
 /** How long who approves a call after another waits for what comes of it, and how often it looks, in milliseconds. */
 const outcomeWait = { totalMs: 20_000, everyMs: 250 } as const;
+
+/** Time in which a run that is cut tells the others so; they are told by the time they wait otherwise. */
+const settleDeadline = Duration.seconds(5);
 
 const nameOf = (call: ToolCall): string => `approval ${call.id}`;
 
@@ -125,6 +131,37 @@ const told = <E>(hands: Hands<E>, call: ToolCall, result: ToolMessage): Readonly
   ];
 };
 
+/**
+ * Takes a call, and tells the others what came of it: with `settled` as soon as that is known, and where the run is cut
+ * or fails before that, that it was.
+ */
+const claimed = Effect.fnUntraced(
+  function* (
+    pending: Pending,
+    call: ToolCall,
+    resultOf: () => ToolMessage | undefined,
+  ): Effect.fn.Return<
+    { readonly claim: Claim; readonly settled: Effect.Effect<void, SessionsUnavailable> },
+    SessionsUnavailable,
+    Scope.Scope
+  > {
+    let isTold = false;
+    const settled = Effect.suspend(() => pending.settle(call, resultOf() ?? failed(call, cutOff))).pipe(
+      Effect.tap(() => Effect.sync(() => isTold = true)),
+    );
+    const settledAtLast = settled.pipe(
+      Effect.timeout(settleDeadline),
+      Effect.catchCause((cause) => Effect.logError("what became of an approved call could not be kept", cause)),
+    );
+    // Taken in one piece with the promise to tell: a run that is cut in between leaves nobody waiting.
+    const claim = yield* Effect.acquireRelease(
+      pending.claim(call),
+      (claim) => claim._tag === "Won" && !isTold ? settledAtLast : Effect.void,
+    );
+    return { claim, settled };
+  },
+);
+
 const carryOut = <E>(
   pending: Pending,
   hands: Hands<E>,
@@ -138,14 +175,8 @@ const carryOut = <E>(
     // The rules may have become stricter since.
     const verdict = hands.judge(call);
     if (verdict._tag === "Deny") return hands.refuse(call, verdict.rule);
-    const claim = yield* pending.claim(call);
-    if (claim._tag === "Won") {
-      const settled = Effect.suspend(() => {
-        const result = hands.resultOf(call);
-        return result === undefined ? Effect.void : pending.settle(call, result);
-      });
-      return Stream.concat(hands.execute(call), Stream.fromEffectDrain(settled));
-    }
+    const { claim, settled } = yield* claimed(pending, call, () => hands.resultOf(call));
+    if (claim._tag === "Won") return Stream.concat(hands.execute(call), Stream.fromEffectDrain(settled));
     const result = claim.outcome === undefined ? yield* outcomeElsewhere(pending, call) : decodeOutcome(claim.outcome);
     return Stream.fromArray(told(hands, call, result));
   }));
@@ -153,8 +184,8 @@ const carryOut = <E>(
 /**
  * Carries out what was approved, in the order asked, each call once whoever approves it and wherever.
  *
- * *Details*: a call that somebody carried out before has the result that came of it; one that was begun and of which
- * nothing is known says so, and is not tried again.
+ * *Details*: a call that somebody carried out before has the result that came of it. One whose run was cut in the
+ * middle of it says so, and so does one of which nothing is known because its server ended; neither is tried again.
  */
 export const resume = <E>(pending: Pending, hands: Hands<E>): Stream.Stream<AgentEvent, E | SessionsUnavailable> =>
   Stream.flatMap(Stream.fromIterable(pending.calls), (decided) => carryOut(pending, hands, decided));

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { DatabaseSync } from "node:sqlite";
 import { createInterface } from "node:readline";
-import { Deferred, Effect } from "effect";
+import { Deferred, Effect, type Scope } from "effect";
 import { createClient } from "redis";
 import OpenAI from "npm:openai@7.57.0";
-import { type InstanceOptions, slowWord, webhookSecret } from "../support/instance.ts";
+import { type InstanceOptions, pushesFile, pushingLine, slowWord, webhookSecret } from "../support/instance.ts";
 import { it } from "../support/it.ts";
 import { redisServer, redisSkip } from "../support/redisServer.ts";
 import { temporaryDirectory } from "../support/temporaryDirectory.ts";
@@ -17,6 +17,8 @@ const program = new URL("../support/instance.ts", import.meta.url).pathname;
 
 interface Instance {
   readonly url: string;
+  /** It has begun to carry out a push. */
+  readonly pushing: Promise<void>;
   readonly kill: () => Promise<void>;
 }
 
@@ -45,8 +47,10 @@ const startInstance = (options: InstanceOptions) =>
         );
         child.once("error", reject);
         child.once("exit", (code, signal) => reject(new Error(`the instance ended: ${code ?? signal}`)));
+        const pushing = Promise.withResolvers<void>();
         createInterface({ input: child.stdout }).on("line", (line) => {
-          if (line.startsWith("http://")) resolve({ url: line, kill: () => kill(child) });
+          if (line === pushingLine) pushing.resolve();
+          if (line.startsWith("http://")) resolve({ url: line, pushing: pushing.promise, kill: () => kill(child) });
         });
       })
     ),
@@ -201,6 +205,51 @@ it.live(
         await redis.close();
       });
       assert.equal(yield* statusOf(two, id), "failed");
+    }),
+  { skip: redisSkip },
+);
+
+const waitingIn = (instance: Instance) =>
+  Effect.promise(async () => (await (await fetch(`${instance.url}/v1/approvals?user=u`)).json()).data.length);
+
+/** Has a push approved at one instance, kills it in the middle of the push, and asks the next what came of it. */
+const killMidPush = Effect.fnUntraced(function* (
+  { dataPath }: InstanceOptions,
+  one: Instance,
+  next: Effect.Effect<Instance, never, Scope.Scope>,
+) {
+  const pushes = () => Deno.readTextFileSync(`${dataPath}/${pushesFile}`);
+  const asked = yield* ask(one, "git push origin main");
+  assert.match(asked, /Waiting for you \(appr_/);
+  const reply = post(one, "yes", true).then((response) => response.text()).catch(() => "");
+  yield* Effect.promise(() => one.pushing);
+  yield* Effect.promise(() => one.kill());
+  yield* Effect.promise(() => reply);
+  assert.equal(pushes(), "git push origin main\n");
+
+  const two = yield* next;
+  // Nobody knows what came of it: the reply was never heard to its end, and the question stands.
+  assert.equal(yield* waitingIn(two), 1);
+  const told = yield* ask(two, "yes");
+  assert.match(told, /Approved and started before, but its outcome is not known/);
+  assert.equal(yield* waitingIn(two), 0);
+  assert.equal(pushes(), "git push origin main\n");
+});
+
+it.live("an approved call whose server is killed in the middle of it is not carried out again after a restart", () =>
+  Effect.gen(function* () {
+    const options = { sessions: "sqlite", dataPath: yield* temporaryDirectory } as const;
+    yield* killMidPush(options, yield* startInstance(options), startInstance(options));
+  }));
+
+it.live(
+  "an approved call whose server is killed in the middle of it is not carried out by another on the same Redis",
+  () =>
+    Effect.gen(function* () {
+      const { url: redisUrl } = yield* redisServer;
+      const options = { sessions: "redis", dataPath: yield* temporaryDirectory, redisUrl } as const;
+      const [one, two] = yield* Effect.all([startInstance(options), startInstance(options)], { concurrency: 2 });
+      yield* killMidPush(options, one, Effect.succeed(two));
     }),
   { skip: redisSkip },
 );

@@ -338,7 +338,7 @@ Deno.test("a reply that is cut in the middle of the call leaves a whole history 
     })
   );
   return withApp({ steps, sandbox, settings: { ...asking } }, async (app) => {
-    await chat(app, [user("Publish it.")]);
+    const asked = await chat(app, [user("Publish it.")]);
     const reply = app.chat({ user: "u", messages: [user("yes")] });
     await Effect.runPromise(Deferred.await(started));
     const { data } = await (await app.get("/v1/runs?user=u")).json();
@@ -351,5 +351,9 @@ Deno.test("a reply that is cut in the middle of the call leaves a whole history 
     assert.match(told[2] ?? "", /^tool Not completed/);
     assert.match(told[3] ?? "", /^tool Not completed/);
     assert.equal(told.at(-1), "user What happened?");
+    // Who approves it again, in an edited conversation, is told at once, and it is not carried out again.
+    await chat(app, [user("Publish it."), asked.message, user("yes 1")]);
+    assert.deepEqual(executed, ["git push origin main"]);
+    assert.match(textOf(seen[1]?.messages[2] ?? assert.fail()), /^Approved and started before, but not completed/);
   });
 });

@@ -3,8 +3,9 @@
  *
  *   deno run tests/support/instance.ts '{"sessions":"sqlite","dataPath":"…"}'
  *
- * It prints its URL. Its model repeats what users and tools said; asked for something "slow" or "endless", it says one
- * word and then nothing more until it is killed.
+ * It prints its URL, and a line for each `git push` that it begins to carry out, once a person approved it; it is
+ * never through with one, and notes each in the file {@link pushesFile} of its data. Its model repeats what users and
+ * tools said; asked for something "slow" or "endless", it says one word and then nothing more until it is killed.
  */
 import * as ContainerStores from "../../src/adapters/containers/Configured.ts";
 import * as Containers from "../../src/runs/Containers.ts";
@@ -26,9 +27,10 @@ import { layer as agentLayer } from "../../src/agent/Agent.ts";
 import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
 import { Settings } from "../../src/config.ts";
 import { textOf } from "../../src/domain/Message.ts";
+import { parseToolRules } from "../../src/domain/ToolRule.ts";
 import * as Api from "../../src/http/server.ts";
 import * as Runs from "../../src/runs/Runs.ts";
-import { fakeSandbox } from "./fakeSandbox.ts";
+import { fakeSandbox, outcome } from "./fakeSandbox.ts";
 
 /** What a test chooses of an instance. */
 export const InstanceOptions = Schema.Struct({
@@ -45,6 +47,12 @@ export const webhookSecret = `whsec_${btoa("0123456789abcdef0123456789abcdef")}`
 
 /** The word after which a slow answer stops. */
 export const slowWord = "thinking";
+
+/** Where each push that was begun is a line, by whatever instance. */
+export const pushesFile = "pushes";
+
+/** What an instance prints when it has begun to push. */
+export const pushingLine = "pushing";
 
 /** Model turns an instance can serve. */
 const scriptLength = 1_000;
@@ -69,11 +77,21 @@ const steps: ReadonlyArray<Scripted.Step> = Array.from({ length: scriptLength },
     ];
 });
 
+const sandboxOf = ({ dataPath }: InstanceOptions) =>
+  fakeSandbox(({ command }) => {
+    if (!command.startsWith("git push")) return Effect.succeed(outcome(`ran: ${command}`));
+    return Effect.sync(() => {
+      Deno.writeTextFileSync(`${dataPath}/${pushesFile}`, `${command}\n`, { append: true });
+      console.log(pushingLine);
+    }).pipe(Effect.andThen(Effect.never));
+  });
+
 const launch = (options: InstanceOptions) => {
   const settings = Settings.layerWith({
     apiPort: 0,
     sessions: options.sessions,
     dataPath: options.dataPath,
+    toolsAsk: parseToolRules("Bash(git push *)") ?? [],
     webhookUrl: Option.fromUndefinedOr(options.webhookUrl),
     webhookSecret: Option.some(Redacted.make(webhookSecret)),
     webhookPrivate: true,
@@ -89,7 +107,7 @@ const launch = (options: InstanceOptions) => {
     Conversations.layer,
     Webhooks.layer,
     Scripted.layer(steps),
-    fakeSandbox().layer,
+    sandboxOf(options).layer,
   ).pipe(Layer.provideMerge(settings));
   const announce = Layer.effectDiscard(
     HttpServer.addressFormattedWith((address) => Effect.sync(() => console.log(address))),
