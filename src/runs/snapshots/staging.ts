@@ -36,11 +36,6 @@ const write = (
   { path }: KeptEntry,
   parts: ReadonlyArray<Part>,
 ): Effect.Effect<number, SandboxError | FileError> => {
-  const [only] = parts;
-  if (parts.length === 0) return keeping.handle.writeFile(fullPath(source), new Uint8Array());
-  if (parts.length === 1 && typeof only === "string") {
-    return Effect.flatMap(piece(keeping, path, only), (bytes) => keeping.handle.writeFile(fullPath(source), bytes));
-  }
   const content = Stream.fromIterable(parts).pipe(
     Stream.mapEffect(
       (part): Effect.Effect<FilePart, FileError> =>
