@@ -23,42 +23,48 @@ export const TreeEntry = Schema.Struct({
 export type TreeEntry = typeof TreeEntry.Type;
 
 /** What lies in a workspace. */
-export interface Tree {
-  readonly entries: ReadonlyArray<TreeEntry>;
+export const Tree = Schema.Struct({
+  entries: Schema.Array(TreeEntry),
   /** Names that are not UTF-8, as far as they can be read: such things are left alone. */
-  readonly unreadable: ReadonlyArray<string>;
+  unreadable: Schema.Array(Schema.String),
   /** Whether this is all; false when it holds more than can be listed. */
-  readonly isWhole: boolean;
-}
+  isWhole: Schema.Boolean,
+});
+export type Tree = typeof Tree.Type;
 
 /** What must stand at a place for it to be changed: nothing, a directory, or the thing of a version. */
-export type Expected =
-  | { readonly _tag: "Nothing" }
-  | { readonly _tag: "Directory" }
-  | { readonly _tag: "Version"; readonly version: string };
+export const Expected = Schema.Union([
+  Schema.Struct({ _tag: Schema.Literal("Nothing") }),
+  Schema.Struct({ _tag: Schema.Literal("Directory") }),
+  Schema.Struct({ _tag: Schema.Literal("Version"), version: Schema.String }),
+]);
+export type Expected = typeof Expected.Type;
 
 /** A range of a file that lies in the workspace, to be copied for as long as it is the one of a version. */
-export interface CopiedRange {
-  readonly path: string;
-  readonly version: string;
-  readonly offset: number;
-  readonly length: number;
-}
+export const CopiedRange = Schema.Struct({
+  path: Schema.String,
+  version: Schema.String,
+  offset: Schema.Number,
+  length: Schema.Number,
+});
+export type CopiedRange = typeof CopiedRange.Type;
 
 /** What a file is put together from, in order: bytes, and ranges of files that lie in the workspace. */
 export type FilePart = Uint8Array | CopiedRange;
 
 /** One step of putting a workspace back. */
-export type PutBack =
-  | {
-    readonly _tag: "File";
-    readonly path: string;
-    readonly expected: Expected;
+export const PutBack = Schema.Union([
+  Schema.Struct({
+    _tag: Schema.Literal("File"),
+    path: Schema.String,
+    expected: Expected,
     /** A file of the workspace, written before, that takes the place; its own is then empty. */
-    readonly source: string;
-    readonly mode: number;
-    readonly modifiedNs: string;
-  }
-  | { readonly _tag: "Link"; readonly path: string; readonly expected: Expected; readonly target: string }
-  | { readonly _tag: "Directory"; readonly path: string; readonly mode: number }
-  | { readonly _tag: "Remove"; readonly path: string; readonly expected: Expected };
+    source: Schema.String,
+    mode: Schema.Int,
+    modifiedNs: Schema.String,
+  }),
+  Schema.Struct({ _tag: Schema.Literal("Link"), path: Schema.String, expected: Expected, target: Schema.String }),
+  Schema.Struct({ _tag: Schema.Literal("Directory"), path: Schema.String, mode: Schema.Int }),
+  Schema.Struct({ _tag: Schema.Literal("Remove"), path: Schema.String, expected: Expected }),
+]);
+export type PutBack = typeof PutBack.Type;

@@ -3,6 +3,7 @@
  */
 import { Effect, Queue, Schema, type Scope, Stream } from "effect";
 import { ownerKey } from "../domain/ids.ts";
+import { CopiedRange, type FilePart } from "../domain/WorkspaceTree.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { ExecutionRequest } from "../domain/Execution.ts";
 import {
@@ -15,6 +16,7 @@ import {
   type SandboxJobs,
   type SandboxService,
   unseen,
+  type WorkspaceTree,
 } from "../services/Sandbox.ts";
 import { encodeFrame, encodeJsonFrame, type Frame } from "../services/sandboxFrames.ts";
 import {
@@ -148,12 +150,22 @@ const resultOfJobs = <A>(
     ),
   );
 
+/** An answer about the workspace of an owner as a whole. */
+const resultOfTree = <A>(
+  { sandbox }: RequestParts,
+  { owner }: SandboxRequest,
+  ask: (tree: WorkspaceTree) => Effect.Effect<A, RequestFailure>,
+): Frames =>
+  result(Effect.flatMap(sandbox.open(owner), ({ tree }) => tree === undefined ? Effect.fail(noTree) : ask(tree)));
+
+const noTree = new FileError({ path: ".", reason: "Other", why: "this sandbox has no tree" });
+
 /** The responder of every request. */
 export const responders: Readonly<Record<SandboxMethodName, Responder>> = {
   hold: responding("hold", hold, (_args, { sandbox, commands, keepAliveMs }, { owner }) =>
     Stream.unwrap(
-      Effect.map(sandbox.open(owner), ({ id }) =>
-        Stream.make(encodeJsonFrame("message", { id })).pipe(
+      Effect.map(sandbox.open(owner), ({ id, tree }) =>
+        Stream.make(encodeJsonFrame("message", { id, hasTree: tree !== undefined })).pipe(
           Stream.concat(pulse(keepAliveMs)),
           Stream.interruptWhen(commands.leaving),
           Stream.concat(Stream.make(encodeJsonFrame("end", nothing))),
@@ -227,6 +239,35 @@ export const responders: Readonly<Record<SandboxMethodName, Responder>> = {
       ),
   ),
 
+  listTree: responding(
+    "listTree",
+    sandboxMethods.listTree,
+    ({ entriesMax }, parts, request) => resultOfTree(parts, request, (tree) => tree.list(entriesMax)),
+  ),
+
+  treeRoom: responding(
+    "treeRoom",
+    sandboxMethods.treeRoom,
+    (_args, parts, request) => resultOfTree(parts, request, ({ room }) => Effect.map(room, (bytes) => ({ bytes }))),
+  ),
+
+  assemble: responding(
+    "assemble",
+    sandboxMethods.assemble,
+    ({ path }, parts, request) =>
+      resultOfTree(
+        parts,
+        request,
+        (tree) => Effect.map(tree.assemble(path, partsOf(request.frames)), (bytes) => ({ bytes })),
+      ),
+  ),
+
+  putBack: responding(
+    "putBack",
+    sandboxMethods.putBack,
+    ({ step }, parts, request) => resultOfTree(parts, request, (tree) => Effect.as(tree.putBack(step), nothing)),
+  ),
+
   startJob: responding(
     "startJob",
     startJob,
@@ -296,21 +337,43 @@ const outputQueue = { bufferSize: Number.POSITIVE_INFINITY } as const;
 
 const cut = () => new FileError({ path: "", reason: "Other", why: "the content did not arrive as a whole" });
 
-/** The bytes of a file among the frames of a request; what ends too early is no whole file. */
-const contentOf = (frames: SandboxRequest["frames"]): Stream.Stream<Uint8Array, FileError> =>
+/** The frames of a request up to its end; what ends too early is no whole file. */
+const wholeOf = (frames: SandboxRequest["frames"]): Stream.Stream<Frame, FileError> =>
   Stream.suspend(() => {
     let isWhole = false;
-    const whole = Stream.fromEffect(Effect.suspend(() => isWhole ? Effect.succeed(noBytes) : Effect.fail(cut())));
     return frames.pipe(
       Stream.mapError(cut),
       Stream.takeUntil(({ kind }) => {
         isWhole = kind === "end";
         return isWhole || kind === "malformed";
       }),
-      Stream.filter(({ kind }) => kind === "bytes"),
-      Stream.map(({ payload }) => payload),
-      Stream.concat(whole),
+      Stream.concat(Stream.suspend(() => isWhole ? Stream.empty : Stream.fail(cut()))),
     );
   });
 
-const noBytes = new Uint8Array(0);
+/** The bytes of a file among the frames of a request. */
+const contentOf = (frames: SandboxRequest["frames"]): Stream.Stream<Uint8Array, FileError> =>
+  wholeOf(frames).pipe(
+    Stream.filter(({ kind }) => kind === "bytes"),
+    Stream.map(({ payload }) => payload),
+  );
+
+const decodeRange = Schema.decodeUnknownEffect(Schema.fromJsonString(CopiedRange));
+
+/** The bytes and the ranges of a file among the frames of a request, in their order. */
+export const partsOf = (frames: SandboxRequest["frames"]): Stream.Stream<FilePart, FileError> =>
+  wholeOf(frames).pipe(
+    Stream.filter(({ kind }) => kind === "bytes" || kind === "message"),
+    Stream.mapEffect(({ kind, payload }): Effect.Effect<FilePart, FileError> =>
+      kind === "bytes"
+        ? Effect.succeed(payload)
+        : payload.length > rangeBytesMax
+        ? Effect.fail(unreadableRange)
+        : Effect.mapError(decodeRange(new TextDecoder().decode(payload)), () => unreadableRange)
+    ),
+  );
+
+/** Bytes of a range: the longest path, each byte of it escaped. */
+const rangeBytesMax = 32 * 1024;
+
+const unreadableRange = new FileError({ path: ".", reason: "Other", why: "a range cannot be read" });

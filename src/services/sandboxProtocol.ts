@@ -9,6 +9,7 @@ import { Duration, Schema } from "effect";
 import { CellOutcome } from "../domain/Cell.ts";
 import { ExecutionOutcome } from "../domain/Execution.ts";
 import { Job, JobOutput, type JobReadRequest, type JobRequest } from "../domain/Job.ts";
+import { PutBack, Tree } from "../domain/WorkspaceTree.ts";
 import {
   type FileEntry,
   FileError,
@@ -65,7 +66,8 @@ export const sandboxMethods = {
   /** Opens the owner's sandbox, says which it is, and keeps it as long as the answer is read. */
   hold: method({
     arguments: Nothing,
-    message: Schema.Struct({ id: Schema.String }),
+    // Absent from servers of before, whose workspaces could not be kept.
+    message: Schema.Struct({ id: Schema.String, hasTree: Schema.optionalKey(Schema.Boolean) }),
     result: Nothing,
     isCounted: false,
   }),
@@ -151,6 +153,34 @@ export const sandboxMethods = {
         ),
       ),
     }),
+    isCounted: false,
+  }),
+  /** Lists the workspace; this and the next three only of a sandbox that is said to have a tree. */
+  listTree: method({
+    arguments: Schema.Struct({ entriesMax: Schema.Finite }),
+    message: Nothing,
+    result: Tree,
+    isCounted: false,
+  }),
+  /** Bytes that may still be written to the workspace. */
+  treeRoom: method({
+    arguments: Nothing,
+    message: Nothing,
+    result: Schema.Struct({ bytes: Schema.Number }),
+    isCounted: false,
+  }),
+  /** Writes what follows the arguments: bytes, and messages with ranges to be copied. One restore makes many of it. */
+  assemble: method({
+    arguments: Schema.Struct({ path: Schema.String }),
+    message: Nothing,
+    result: Schema.Struct({ bytes: Schema.Number }),
+    isCounted: false,
+  }),
+  /** Puts one thing of the workspace back; one restore makes many of it. */
+  putBack: method({
+    arguments: Schema.Struct({ step: PutBack }),
+    message: Nothing,
+    result: Nothing,
     isCounted: false,
   }),
   startJob: method({

@@ -40,7 +40,7 @@ sandboxSuite(
     realProcesses: true,
     symbolicLinks: true,
     streams: true,
-    tree: false,
+    tree: true,
     concurrentCommands: true,
     memoryBound: true,
     processBound: true,

@@ -9,6 +9,7 @@ import { ownerKey } from "../../src/domain/ids.ts";
 import { cellNotRun } from "../../src/domain/Cell.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
 import { layer as serverLayer } from "../../src/mcp/http.ts";
+import { partsOf } from "../../src/mcp/sandboxRequests.ts";
 import {
   FileError,
   NoCapacity,
@@ -18,7 +19,13 @@ import {
   SandboxError,
   type SandboxHandle,
 } from "../../src/services/Sandbox.ts";
-import { encodeFrame, encodeJsonFrame, framesMediaType, framesOf } from "../../src/services/sandboxFrames.ts";
+import {
+  encodeFrame,
+  encodeJsonFrame,
+  type Frame,
+  framesMediaType,
+  framesOf,
+} from "../../src/services/sandboxFrames.ts";
 import { sandboxDeclaration, sandboxMethodNames } from "../../src/services/sandboxProtocol.ts";
 import { contentOf, outcome } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
@@ -273,6 +280,55 @@ it.live("private requests are refused to strangers, and a foreign process gets n
       yield* Effect.promise(() => response.text());
       assert.equal(response.status, 401, path);
     }
+  }));
+
+it.live("a sandbox that has no tree is opened without one, and who asks for it anyway is told", () =>
+  Effect.gen(function* () {
+    const server = yield* listen();
+    yield* remotely(server, (sandbox) =>
+      Effect.gen(function* () {
+        assert.equal((yield* sandbox.open(alice)).tree, undefined);
+      }));
+    const asked = [
+      ["listTree", { entriesMax: 1 }],
+      ["treeRoom", {}],
+      ["assemble", { path: "a" }],
+      ["putBack", { step: { _tag: "Directory", path: "d", mode: 0o755 } }],
+    ] as const;
+    for (const [name, args] of asked) {
+      const response = yield* Effect.promise(() =>
+        fetch(new URL(`sandbox/v1/${name}`, server.url), {
+          method: "POST",
+          headers: { authorization: "Bearer key-a", "content-type": framesMediaType },
+          body: new Uint8Array(encodeJsonFrame("message", args)),
+        })
+      );
+      assert.match(yield* Effect.promise(() => response.text()), /this sandbox has no tree/, name);
+    }
+  }));
+
+it.effect("the parts of a file arrive in their order, and what is cut or no range is refused", () =>
+  Effect.gen(function* () {
+    const range = { path: "f", version: "1 2 3 4", offset: 0, length: 5 };
+    const bytes = (text: string) => ({ kind: "bytes" as const, payload: new TextEncoder().encode(text) });
+    const message = (value: unknown) => ({
+      kind: "message" as const,
+      payload: new TextEncoder().encode(JSON.stringify(value)),
+    });
+    const end = { kind: "end" as const, payload: new Uint8Array() };
+    const parts = (...frames: ReadonlyArray<Frame>) => Stream.runCollect(partsOf(Stream.fromIterable(frames)));
+    assert.deepEqual(yield* parts(bytes("a"), message(range), { kind: "alive", payload: new Uint8Array() }, end), [
+      bytes("a").payload,
+      range,
+    ]);
+    const refused = [
+      [bytes("a"), message(range)],
+      [message({ ...range, offset: "0" }), end],
+      [message({ ...range, path: "x".repeat(40_000) }), end],
+      [{ kind: "message" as const, payload: new TextEncoder().encode("{no") }, end],
+      [bytes("a"), { kind: "malformed" as const, payload: new Uint8Array() }, end],
+    ];
+    for (const frames of refused) assert.equal((yield* Effect.flip(parts(...frames)))._tag, "FileError");
   }));
 
 it.live("what is no private request is refused by name, and nothing is opened for it", () =>

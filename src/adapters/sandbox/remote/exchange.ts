@@ -4,6 +4,7 @@
 import { type Duration, Effect, type Option, type Redacted, Schema, Stream } from "effect";
 import { type HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http";
 import type { Owner } from "../../../domain/Owner.ts";
+import type { FilePart } from "../../../domain/WorkspaceTree.ts";
 import {
   type FileContent,
   FileError,
@@ -50,7 +51,10 @@ const failedAt = ({ reason }: HttpClientError.HttpClientError) =>
 /** Bytes of a file in one frame. */
 const pieceBytes = 64 * 1024;
 
-const piecesOf = (content: FileContent): Stream.Stream<Uint8Array, ExchangeError> =>
+/** What follows the arguments of a request: the content of a file, or the parts that one is put together from. */
+export type Sent = FileContent | Stream.Stream<FilePart, ExchangeError>;
+
+const piecesOf = (content: Sent): Stream.Stream<FilePart, ExchangeError> =>
   content instanceof Uint8Array
     ? Stream.fromIterable(Array.from(
       { length: Math.ceil(content.length / pieceBytes) },
@@ -61,11 +65,14 @@ const piecesOf = (content: FileContent): Stream.Stream<Uint8Array, ExchangeError
 const endFrame = encodeJsonFrame("end", {});
 
 /** The body of a request with a file in it; `failed` hears of a content that broke, which HTTP cannot carry. */
-const fileBody = (args: Uint8Array, content: FileContent, failed: (error: ExchangeError) => void) =>
+const fileBody = (args: Uint8Array, content: Sent, failed: (error: ExchangeError) => void) =>
   Stream.make(args).pipe(
-    Stream.concat(Stream.map(piecesOf(content), (piece) => encodeFrame("bytes", piece))),
+    Stream.concat(Stream.map(piecesOf(content), (piece) =>
+      piece instanceof Uint8Array ? encodeFrame("bytes", piece) : encodeJsonFrame("message", piece))),
     Stream.concat(Stream.make(endFrame)),
-    Stream.tapError((error) => Effect.sync(() => failed(error))),
+    Stream.tapError((error) =>
+      Effect.sync(() => failed(error))
+    ),
   );
 
 /** A status that is no answer in frames, as an error. */
@@ -113,7 +120,7 @@ export const send = (
   owner: Owner,
   name: SandboxMethodName,
   args: unknown,
-  content?: FileContent,
+  content?: Sent,
 ): Effect.Effect<Stream.Stream<Frame, SandboxError>, ExchangeError> => {
   const head = encodeJsonFrame("message", args);
   let broken: ExchangeError | undefined;

@@ -12,6 +12,7 @@ import {
   type SandboxError,
   type SandboxHandle,
   type SandboxJobs,
+  type WorkspaceTree,
 } from "../../../services/Sandbox.ts";
 import type { Frame } from "../../../services/sandboxFrames.ts";
 import {
@@ -66,6 +67,10 @@ const askWriteFile = asking("writeFile", writeFile);
 const askReadText = asking("readText", readText);
 const askReadDocstring = asking("readDocstring", readDocstring);
 const askChangedFiles = asking("changedFiles", changedFiles);
+const askListTree = asking("listTree", sandboxMethods.listTree);
+const askTreeRoom = asking("treeRoom", sandboxMethods.treeRoom);
+const askAssemble = asking("assemble", sandboxMethods.assemble);
+const askPutBack = asking("putBack", sandboxMethods.putBack);
 const askStartJob = asking("startJob", sandboxMethods.startJob);
 const askListJobs = asking("listJobs", sandboxMethods.listJobs);
 const askReadJob = asking("readJob", sandboxMethods.readJob);
@@ -90,26 +95,29 @@ const broken = (error: ExchangeError): SandboxError =>
   error._tag === "SandboxError" ? error : unavailable(`an operation without a path was refused: ${error.message}`);
 
 /**
- * Opens an owner's sandbox and keeps it until the scope closes; yields what it is called.
+ * Opens an owner's sandbox and keeps it until the scope closes; yields what it is called, and what it has.
  *
  * *Fails with* `SandboxError`.
  */
-export const openHold = (exchange: Exchange, owner: Owner): Effect.Effect<string, SandboxError, Scope.Scope> =>
+export const openHold = (
+  exchange: Exchange,
+  owner: Owner,
+): Effect.Effect<typeof hold.message.Type, SandboxError, Scope.Scope> =>
   Effect.gen(function* () {
     const frames = answered(yield* send(exchange, owner, "hold", {}), silenceMax);
     const pull = yield* Stream.toPull(frames);
-    let id: string | undefined;
-    while (id === undefined) {
+    let held: typeof hold.message.Type | undefined;
+    while (held === undefined) {
       const next = yield* Effect.mapError(
         pull,
         (error) => Cause.isDone(error) ? unavailable("the sandbox was not opened") : error,
       );
-      for (const { kind, payload } of next) if (kind === "message") id = (yield* decodeHold(payload)).id;
+      for (const { kind, payload } of next) if (kind === "message") held = yield* decodeHold(payload);
     }
     // Read as long as the scope is open: the server keeps the sandbox for a caller who listens. When it is gone,
     // each operation opens the sandbox for itself.
     yield* Effect.forkScoped(Effect.ignore(Effect.forever(pull)));
-    return id;
+    return held;
   }).pipe(Effect.mapError(broken));
 
 /** Tells a listener what is printed. */
@@ -149,9 +157,27 @@ const remoteJobs = (exchange: Exchange, owner: Owner): SandboxJobs => ({
   kill: (id) => answeredOrRefused(askKillJob(exchange, owner, { id: id.toWellFormed() })),
 });
 
-/** The handle of a sandbox that is called `id`. */
-export const handleOf = (exchange: Exchange, owner: Owner, id: string, hasPorts: boolean): SandboxHandle => ({
+/** The workspace of an owner's sandbox as a whole. */
+const remoteTree = (exchange: Exchange, owner: Owner): WorkspaceTree => ({
+  list: (entriesMax) => askListTree(exchange, owner, { entriesMax }),
+  room: Effect.map(askTreeRoom(exchange, owner, {}), ({ bytes }) => bytes),
+  assemble: (path, parts) =>
+    sendable(path).pipe(
+      Effect.flatMap((sent) => askAssemble(exchange, owner, { path: sent }, parts)),
+      Effect.map(({ bytes }) => bytes),
+    ),
+  putBack: (step) => Effect.andThen(sendable(step.path), Effect.asVoid(askPutBack(exchange, owner, { step }))),
+});
+
+/** The handle of a sandbox that is held. */
+export const handleOf = (
+  exchange: Exchange,
+  owner: Owner,
+  { id, hasTree }: typeof hold.message.Type,
+  hasPorts: boolean,
+): SandboxHandle => ({
   id,
+  ...(hasTree === true && { tree: remoteTree(exchange, owner) }),
   execute: ({ command, timeoutMs, onOutput }) =>
     endable(
       exchange,

@@ -65,7 +65,9 @@ test.effect("a file that changes once while it is read is read once more, and ke
     const { keeping } = yield* workspace(["f"], (handle, tree) => ({
       list: (entriesMax) =>
         Effect.andThen(
-          Effect.orDie(Effect.suspend(() => ++lists === 2 ? handle.writeFile("f", text("last")) : Effect.void)),
+          Effect.orDie(
+            Effect.suspend(() => ++lists === 2 ? Effect.asVoid(handle.writeFile("f", text("last"))) : Effect.void),
+          ),
           tree.list(entriesMax),
         ),
     }));
