@@ -3,11 +3,12 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { Effect } from "effect";
+import { Effect, Layer } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import * as Files from "../../src/adapters/usageLedger/Files.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { Job } from "../../src/domain/Job.ts";
+import { FileError, noStreams, Sandbox } from "../../src/services/Sandbox.ts";
 import { type FakeSandbox, fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
 import { ask, openPage, openWindow, shows, until, violationsOf, whyNoBrowser } from "./support/browser.ts";
@@ -159,9 +160,15 @@ test("an upload that is too large is refused in words, and shows how far it is b
         /larger|too large|limit|at most/i.test(
           String(await page.evaluate("document.querySelector('.attachments [role=alert]')?.innerText ?? ''")),
         ));
-      // What was refused can be taken off, and the message goes without it.
-      await page.click(".attachments button");
-      await ask(page, "Hello");
+      // The message is not sent without it, unless it is taken off.
+      await ask(page, "Hel");
+      await until(page, "the way on", async () =>
+        /upload it again, or take it off/.test(
+          String(await page.evaluate("document.querySelector('.app > .sr').innerText")),
+        ));
+      assert.equal(await page.evaluate("document.querySelector('#message').value"), "Hel");
+      await page.click(".attachments [aria-label^='Remove']");
+      await ask(page, "lo");
       await shows(page, "Hello.");
       await Deno.remove(path);
     });
@@ -337,5 +344,195 @@ test("the timeline tells the runs of the conversation, step by step, after a rel
       );
       assert.deepEqual(await violationsOf(page), [], "the steps");
       assert.deepEqual(complaints, []);
+    });
+  }));
+
+test("a disk that is full is told on upload, nothing that was written is lost, and the same goes when there is room", () =>
+  Effect.gen(function* () {
+    const sandbox = fakeSandbox();
+    let isFull = true;
+    const full = (path: string) => new FileError({ path, reason: "NoSpace", why: "No space left on device" });
+    const layer = Layer.effect(
+      Sandbox,
+      Effect.map(Sandbox, (inner) =>
+        Sandbox.of({
+          ...inner,
+          open: (owner) =>
+            Effect.map(inner.open(owner), (handle) => ({
+              ...handle,
+              writeFile: (path, content) => isFull ? Effect.fail(full(path)) : handle.writeFile(path, content),
+            })),
+        })),
+    ).pipe(Layer.provide(sandbox.layer));
+    const { page, complaints } = yield* openPage({
+      steps: [Scripted.answers("Two rows.")],
+      sandbox: { ...sandbox, layer },
+    });
+    yield* Effect.promise(async () => {
+      const path = await Deno.makeTempFile({ suffix: "-sales.csv" });
+      await Deno.writeTextFile(path, "a,b\n1,2\n");
+      await page.type("#message", "How many rows?");
+      const [chooser] = await Promise.all([page.waitForFileChooser(), page.click("[aria-label^='Attach']")]);
+      await chooser.accept([path]);
+      const told = async () =>
+        String(await page.evaluate("document.querySelector('.attachments [role=alert]')?.innerText ?? ''"));
+      await until(page, "the refusal", async () => /disk is full|no space|no room/i.test(await told()));
+      assert.deepEqual(await violationsOf(page), [], "the refusal");
+      assert.equal(await page.evaluate("document.querySelector('#message').value"), "How many rows?");
+      assert.equal(await page.evaluate("document.querySelector('.send').disabled"), true);
+      isFull = false;
+      await page.click("[aria-label^='Upload'][aria-label$='again']");
+      await shows(page, "8 B");
+      assert.equal(await told(), "");
+      await page.focus("#message");
+      await page.keyboard.press("Enter");
+      await shows(page, "Two rows.");
+      await until(
+        page,
+        "the chip",
+        async () => String(await page.evaluate("document.querySelector('.chip')?.innerText")).includes("sales.csv"),
+      );
+      assert.deepEqual(complaints.filter((said) => !said.includes("Failed to load resource")), []);
+      await Deno.remove(path);
+    });
+  }));
+
+test("files are looked at as what they are: a picture, code, a long text by its beginning, a table of tabs, an empty one", () =>
+  Effect.gen(function* () {
+    const files = {
+      "chart.png": png,
+      "deep/er/main.py": "def main():\n    return 42\n",
+      "long.txt": "word ".repeat(20_000) + "the end",
+      "rows.tsv": Array.from({ length: 300 }, (_, row) => `${row}\tvalue ${row}`).join("\n"),
+      "empty.txt": "",
+    };
+    const { page, complaints } = yield* openPage({ steps: steps(), sandbox: leaving(files) });
+    const open = (name: string) => page.locator(`.panel .tree ::-p-text(${name})`).click();
+    const back = () => page.click("[aria-label='Back to the files']");
+    const text = async (selector: string) =>
+      String(await page.evaluate(`document.querySelector(${JSON.stringify(selector)})?.innerText ?? ""`));
+    yield* Effect.promise(async () => {
+      await ask(page, "Write");
+      await shows(page, "Here it is.");
+      await until(page, "the marks", async () => (await page.$$(".new-mark")).length > 0);
+      await open("chart.png");
+      await until(
+        page,
+        "the picture",
+        async () => Number(await page.evaluate("document.querySelector('.preview img')?.naturalWidth")) > 0,
+      );
+      assert.deepEqual(await violationsOf(page), [], "a picture");
+      await back();
+      await open("main.py");
+      await until(page, "the code", async () => (await text(".preview pre")).includes("return 42"));
+      assert.ok(await page.$(".preview .hljs-keyword"), "it is coloured");
+      await back();
+      await open("long.txt");
+      await shows(page, "The first 64 KB of 98 KB.");
+      assert.equal((await text(".preview pre")).includes("the end"), false);
+      await back();
+      await open("rows.tsv");
+      await until(page, "the rows", async () => (await text(".preview table")).includes("value 150"));
+      assert.equal(await page.evaluate("document.querySelectorAll('.preview tbody tr').length"), 200);
+      await shows(page, "The first 200 of 299 rows");
+      await back();
+      await open("empty.txt");
+      await shows(page, "This file is empty.");
+      assert.deepEqual(complaints, []);
+    });
+  }));
+
+test("the tree, a file, jobs and previews are worked with the keyboard alone, and the focus is never lost", () =>
+  Effect.gen(function* () {
+    let ended = false;
+    const job = (): Job => ({
+      id: "job-1",
+      command: "python3 -m http.server 8000",
+      status: ended ? "killed" : "running",
+      startedAtMs: 0,
+      ...(ended && { endedAtMs: 61_000 }),
+    });
+    const jobs: Array<Job> = [job()];
+    const sandbox = fakeSandbox(
+      ({ command }) =>
+        Effect.sync(() => {
+          const [owner] = sandbox.opened;
+          assert.ok(owner);
+          sandbox.files.set(`${ownerKey(owner)}:/workspace/notes.txt`, new TextEncoder().encode("words to read"));
+          return outcome(`ran ${command}`);
+        }),
+      undefined,
+      {
+        jobs,
+        ofJobs: {
+          start: () => Effect.die("not asked for"),
+          list: Effect.succeed(jobs),
+          read: () => Effect.succeed({ job: job(), text: "serving\n", offset: 0, nextOffset: 8, totalBytes: 8 }),
+          kill: () =>
+            Effect.sync(() => {
+              ended = true;
+              jobs[0] = job();
+              return job();
+            }),
+        },
+      },
+    );
+    const layer = Layer.effect(
+      Sandbox,
+      Effect.map(Sandbox, (inner) => Sandbox.of({ ...inner, dial: (_owner, port) => noStreams(port) })),
+    ).pipe(Layer.provide(sandbox.layer));
+    const { page } = yield* openPage({
+      steps: steps(),
+      sandbox: { ...sandbox, layer },
+      previews: true,
+      settings: { previewPort: 0 },
+    });
+    // The panel as a whole can have the focus too, to be scrolled: it has no name of its own here.
+    const focused = () =>
+      page.evaluate(`(({ activeElement: on }) =>
+        on.role === "tabpanel" ? "" : on.getAttribute("aria-label") ?? on.innerText)(document)`);
+    const reach = async (name: RegExp) => {
+      for (let presses = 0; presses < 80; presses++) {
+        if (name.test(String(await focused()))) return;
+        await page.keyboard.press("Tab");
+      }
+      assert.fail(`${name} was not reached by Tab`);
+    };
+    const press = (key: "Enter" | "ArrowRight") => page.keyboard.press(key);
+    yield* Effect.promise(async () => {
+      await page.keyboard.type("Draw");
+      await press("Enter");
+      await shows(page, "Here it is.");
+      await until(page, "the tree", async () => await page.$(".panel .tree button") !== null);
+      // A file is opened and left again, and its row has the focus.
+      await page.focus("#tab-files");
+      await reach(/^notes\.txt/);
+      await press("Enter");
+      await shows(page, "words to read");
+      await until(page, "the way back", async () => await focused() === "Back to the files");
+      await press("Enter");
+      await until(page, "its row", async () => /^notes\.txt/.test(String(await focused())));
+      // A job is read and ended.
+      await page.focus("#tab-files");
+      await press("ArrowRight");
+      await press("ArrowRight");
+      await shows(page, "Background jobs");
+      await reach(/http\.server 8000[^]*running/);
+      await press("Enter");
+      await shows(page, "serving");
+      await reach(/^End the job/);
+      await press("Enter");
+      await shows(page, "ended by you");
+      await until(page, "the job's row", async () => /ended by you/.test(String(await focused())));
+      // A preview is opened and ended.
+      await reach(/^Port to preview$/);
+      await page.keyboard.type("8000");
+      await press("Enter");
+      await shows(page, "Port 8000");
+      await page.focus("#tab-sandbox");
+      await reach(/^End the preview of port 8000$/);
+      await press("Enter");
+      await until(page, "its end", async () => await page.$("[aria-label^='End the preview']") === null);
+      await until(page, "the field", async () => await focused() === "Port to preview");
     });
   }));

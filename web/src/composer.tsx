@@ -4,7 +4,7 @@ import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { Icon, IconButton } from "./parts/Icon.tsx";
 import { ask, here, running, stop, waiting } from "./state/conversation.ts";
 import { model, models, said } from "./state/page.ts";
-import { attach, detach, takeUploads, type Upload, uploading, uploads } from "./state/uploads.ts";
+import { again, attach, detach, failed, takeUploads, type Upload, uploading, uploads } from "./state/uploads.ts";
 import { bytes, visible } from "./text/format.ts";
 
 const draftKey = (session: string): string => `caisson.draft.${session}`;
@@ -25,6 +25,14 @@ const UploadRow = ({ upload }: { readonly upload: Upload }) => {
           max={1}
           value={upload.part.value}
           aria-label={`Upload of ${name}`}
+        />
+      )}
+      {error !== undefined && (
+        <IconButton
+          name="redo"
+          label={`Upload ${name} again`}
+          size={13}
+          onClick={() => again(upload.key)}
         />
       )}
       <IconButton name="x" label={`Remove ${name}`} size={13} onClick={() => detach(upload.key)} />
@@ -70,10 +78,14 @@ export const Composer = () => {
   const session = here.value;
   useEffect(() => area.current?.focus({ preventScroll: true }), [session]);
   const send = () => {
-    const said = text.value.trim();
-    if (said === "" || running.value || uploading.value) return;
+    const words = text.value.trim();
+    if (words === "" || running.value || uploading.value) return;
+    if (failed.value) {
+      said.value = "A file was not uploaded: upload it again, or take it off the message";
+      return;
+    }
     write("");
-    void ask(said, takeUploads());
+    void ask(words, takeUploads());
   };
   const take = (files: FileList | null | undefined) => {
     if (files === null || files === undefined || files.length === 0) return;
@@ -155,7 +167,7 @@ export const Composer = () => {
               class="send"
               aria-label="Send"
               title="Send (Enter)"
-              disabled={text.value.trim() === "" || uploading.value}
+              disabled={text.value.trim() === "" || uploading.value || failed.value}
             >
               <Icon name="send" />
             </button>

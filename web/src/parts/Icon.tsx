@@ -1,4 +1,5 @@
 /** Line drawings of 24 by 24, and the buttons made of them. */
+import type { Ref } from "npm:preact@11.2.0";
 
 const paths = {
   send: "M12 19V5M5 12l7-7 7 7",
@@ -54,11 +55,13 @@ interface IconButtonProps {
   readonly pressed?: boolean;
   readonly disabled?: boolean;
   readonly size?: number;
+  readonly element?: Ref<HTMLButtonElement>;
 }
 
 /** A button that is only a drawing, with its name for those who do not see it. */
-export const IconButton = ({ name, label, onClick, pressed, disabled, size = 18 }: IconButtonProps) => (
+export const IconButton = ({ name, label, onClick, pressed, disabled, size = 18, element }: IconButtonProps) => (
   <button
+    ref={element}
     type="button"
     class="icon-button"
     aria-label={label}

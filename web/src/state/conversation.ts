@@ -121,6 +121,7 @@ const leave = (session: string): void => {
 };
 
 const clear = (): void => {
+  page.changedPaths.value = new Set();
   if (running.peek()) leave(here.peek());
   hearing.abort();
   hearing = new AbortController();
@@ -243,6 +244,7 @@ const settle = async (session: string, run: RunView): Promise<void> => {
   const turn = run.turn.value;
   if (turn !== undefined) views.set(turn, run);
   tell({ type: "changed", session });
+  if (here.value === session) page.changedPaths.value = new Set(run.files.value.map(({ path }) => path));
   await Promise.all([
     here.value === session ? load(session).catch(() => undefined) : undefined,
     refreshList(),

@@ -7,6 +7,7 @@ import { refreshFiles } from "./page.ts";
 /** One file; `done` when the server has it. */
 export interface Upload {
   readonly key: string;
+  readonly file: File;
   readonly name: string;
   readonly bytes: number;
   readonly part: Signal<number>;
@@ -22,11 +23,15 @@ export const uploading = computed(() =>
   uploads.value.some(({ done, error }) => done.value === undefined && error.value === undefined)
 );
 
+/** At least one file did not arrive: the message is not sent without it unless it is taken off. */
+export const failed = computed(() => uploads.value.some(({ error }) => error.value !== undefined));
+
 let keys = 0;
 
 const begin = (file: File): Upload => {
   const upload: Upload = {
     key: `upload-${++keys}`,
+    file,
     name: file.name,
     bytes: file.size,
     part: signal(0),
@@ -48,6 +53,11 @@ const begin = (file: File): Upload => {
 /** Begins to upload. */
 export const attach = (chosen: Iterable<File>): void => {
   uploads.value = [...uploads.value, ...[...chosen].map(begin)];
+};
+
+/** Sends a file again that did not arrive. */
+export const again = (key: string): void => {
+  uploads.value = uploads.value.map((upload) => upload.key === key ? begin(upload.file) : upload);
 };
 
 /** Takes a file off the message; one that is there already stays in the workspace. */

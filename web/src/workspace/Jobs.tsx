@@ -70,17 +70,19 @@ const Output = ({ job }: { readonly job: JobOut }) => {
 const Job = ({ job }: { readonly job: JobOut }) => {
   const isOpen = useSignal(false);
   const error = useSignal<string | undefined>(undefined);
+  const head = useRef<HTMLButtonElement>(null);
   const isRunning = job.status === "running";
   const end = () =>
     void endJob(job.id).then(() => {
       error.value = undefined;
     }, (failure: Error) => {
       error.value = failure.message;
-    }).then(refreshSandbox);
+    }).then(refreshSandbox).then(() => head.current?.focus());
   return (
     <li>
       <div class="job-head">
         <button
+          ref={head}
           type="button"
           aria-expanded={isOpen.value}
           onClick={() => {

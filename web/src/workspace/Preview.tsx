@@ -1,6 +1,6 @@
 /** A file, looked at: pictures, text, tables, Markdown, notebooks, PDF; anything else to download. */
 import { useSignal } from "npm:@preact/signals@2.11.4";
-import { useEffect } from "npm:preact@11.2.0/hooks";
+import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { contentPath, head, removeFile } from "../api.ts";
 import { confirmThen } from "../parts/Dialog.tsx";
 import { Icon, IconButton } from "../parts/Icon.tsx";
@@ -32,8 +32,13 @@ export const kindOf = (file: FileOut): Kind => {
   return /^text\/|json|xml|yaml|toml|shellscript|javascript/.test(file.media_type) ? "text" : "none";
 };
 
-const Table = ({ text, separator }: { readonly text: string; readonly separator: string }) => {
-  const [header, ...rows] = rowsOf(text, separator, rowsMax + 1);
+const Table = ({ text, separator, isWhole }: {
+  readonly text: string;
+  readonly separator: string;
+  readonly isWhole: boolean;
+}) => {
+  const [header, ...all] = rowsOf(text, separator, textBytesMax);
+  const rows = all.slice(0, rowsMax);
   return (
     <div class="table" tabIndex={0}>
       <table>
@@ -44,6 +49,11 @@ const Table = ({ text, separator }: { readonly text: string; readonly separator:
           {rows.map((row, index) => <tr key={index}>{row.map((cell, at) => <td key={at}>{cell}</td>)}</tr>)}
         </tbody>
       </table>
+      {all.length > rows.length && (
+        <p class="quiet">
+          The first {rowsMax} {isWhole && `of ${all.length} `}rows.
+        </p>
+      )}
     </div>
   );
 };
@@ -119,7 +129,11 @@ const Body = ({ file }: { readonly file: FileOut }) => {
   if (kind === "pdf") return <Pdf key={`${file.id} ${file.created_at}`} file={file} />;
   if (kind === "none") return <p class="quiet">There is no view of this kind of file. Download it to see it.</p>;
   if (text.value === undefined) return <p class="quiet">Reading…</p>;
-  if (kind === "table") return <Table text={text.value} separator={/\.tsv$/i.test(file.filename) ? "\t" : ","} />;
+  if (text.value === "") return <p class="quiet">This file is empty.</p>;
+  if (kind === "table") {
+    const separator = /\.tsv$/i.test(file.filename) ? "\t" : ",";
+    return <Table text={text.value} separator={separator} isWhole={file.bytes <= textBytesMax} />;
+  }
   if (kind === "markdown") return <Markdown text={text.value} />;
   if (kind === "notebook") return <Notebook text={text.value} />;
   const language = file.filename.slice(file.filename.lastIndexOf(".") + 1);
@@ -142,11 +156,14 @@ const askToRemove = (file: FileOut) =>
 export const Preview = ({ file }: { readonly file: FileOut }) => {
   const name = visible(file.filename);
   const cutAt = kindOf(file) === "notebook" ? notebookBytesMax : textBytesMax;
+  const back = useRef<HTMLButtonElement>(null);
+  useEffect(() => back.current?.focus({ preventScroll: true }), []);
   const isCut = file.bytes > cutAt && ["table", "markdown", "text"].includes(kindOf(file));
   return (
     <section class="preview" aria-label={`File ${name}`}>
       <header>
         <IconButton
+          element={back}
           name="left"
           label="Back to the files"
           size={16}

@@ -1,5 +1,6 @@
 /** Web servers in the sandbox: links that open them beside this page, and the ways to make and to end one. */
 import { useSignal } from "npm:@preact/signals@2.11.4";
+import { useRef } from "npm:preact@11.2.0/hooks";
 import { endPreview, openPreview } from "../api.ts";
 import { refreshSandbox } from "../state/page.ts";
 import { clock } from "../text/format.ts";
@@ -13,6 +14,7 @@ const isWeb = (url: string): boolean => /^https?:\/\//i.test(url);
 /** The links, and a field for a further port. */
 export const Previews = ({ previews }: { readonly previews: ReadonlyArray<PreviewOut> }) => {
   const port = useSignal("");
+  const field = useRef<HTMLInputElement>(null);
   const error = useSignal<string | undefined>(undefined);
   const act = (what: () => Promise<unknown>) =>
     void what().then(() => {
@@ -20,7 +22,7 @@ export const Previews = ({ previews }: { readonly previews: ReadonlyArray<Previe
       port.value = "";
     }, (failure: Error) => {
       error.value = failure.message;
-    }).then(refreshSandbox);
+    }).then(refreshSandbox).then(() => field.current?.focus());
   const wanted = Number(port.value);
   const isPort = Number.isInteger(wanted) && wanted >= 1 && wanted <= portMost;
   return (
@@ -56,6 +58,7 @@ export const Previews = ({ previews }: { readonly previews: ReadonlyArray<Previe
         }}
       >
         <input
+          ref={field}
           inputMode="numeric"
           aria-label="Port to preview"
           placeholder="Port, such as 8000"

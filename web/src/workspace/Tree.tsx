@@ -1,4 +1,5 @@
 /** The files of the workspace as a tree. */
+import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { archivePath } from "../api.ts";
 import { Icon } from "../parts/Icon.tsx";
 import { changedPaths, files, filesAreCut, filesError, offers, openFile, preview } from "../state/page.ts";
@@ -29,7 +30,7 @@ const treeOf = (all: ReadonlyArray<FileOut>): Folder => {
 
 const FileRow = ({ file }: { readonly file: FileOut }) => (
   <li>
-    <button type="button" onClick={() => openFile(file)}>
+    <button type="button" data-path={file.path} onClick={() => openFile(file)}>
       <Icon name="file" size={15} />
       <bdi class="name">{visible(file.filename)}</bdi>
       {changedPaths.value.has(file.path) && <span class="new-mark">new</span>}
@@ -57,9 +58,22 @@ const FolderRows = ({ folder }: { readonly folder: Folder }) => (
   </ul>
 );
 
+/** Who looked at a file with the keyboard and comes back stands where it is in the tree. */
+const useWayBack = (path: string | undefined) => {
+  const last = useRef<string | undefined>(undefined);
+  useEffect(() => {
+    const left = last.current;
+    last.current = path;
+    if (path !== undefined || left === undefined || document.activeElement !== document.body) return;
+    const rows = [...document.querySelectorAll<HTMLElement>(".tree [data-path]")];
+    rows.find((row) => row.dataset["path"] === left)?.focus({ preventScroll: true });
+  }, [path]);
+};
+
 /** The panel of files: the tree, or the file that is open. */
 export const FilesPanel = () => {
   const open = preview.value;
+  useWayBack(open?.path);
   if (open !== undefined) return <Preview file={open} />;
   if (filesError.value !== undefined) return <p class="empty quiet" role="alert">{filesError.value}</p>;
   if (files.value.length === 0) {
