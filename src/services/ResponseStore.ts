@@ -4,7 +4,7 @@
  * They have a retention of their own, because a client goes on from a response by its id days later.
  */
 import { Context, type Effect, type Option, Schema } from "effect";
-import { AgentEvent } from "../domain/AgentEvent.ts";
+import { KeptEvent } from "../domain/keptEvents.ts";
 import { Message, toolCallsOf } from "../domain/Message.ts";
 import type { OwnerKey } from "../domain/Owner.ts";
 import type { SessionsUnavailable } from "./Sessions.ts";
@@ -58,7 +58,7 @@ export const StoredResponse = Schema.Struct({
   /** The items of its input, ids included. */
   input: Schema.Array(JsonObject),
   /** What the run said, to be told again; null where that was too much to keep. */
-  events: Schema.NullOr(Schema.Array(AgentEvent)),
+  events: Schema.NullOr(Schema.Array(KeptEvent)),
   turn: ResponseTurn,
   /** A response that is not ended is believed to go on until then, in milliseconds since the epoch; 0 once it has. */
   aliveUntilMs: Schema.Number,

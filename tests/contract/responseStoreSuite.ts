@@ -25,7 +25,11 @@ export const response = (id: string, previous: string | null = null, aliveUntilM
   previous,
   body: { id, object: "response", text: 'é "quoted" 💥\u0000', nested: [1, null, { a: true }] },
   input: [{ id: `msg_${id}`, type: "message" }],
-  events: [{ _tag: "TextDelta", text: "Hi" }, { _tag: "RunFinished", reason: "Stop", usage: zero, turns: 1, atMs: 5 }],
+  events: [
+    { _tag: "TextPieces", of: "ReasoningDelta", text: "Hm.", lengths: [2, 1] },
+    { _tag: "TextDelta", text: "Hi" },
+    { _tag: "RunFinished", reason: "Stop", usage: zero, turns: 1, atMs: 5 },
+  ],
   turn: { messages: [user(`said ${id}`), assistant("Hi")], instructions: ["Be kind."] },
   aliveUntilMs,
 });

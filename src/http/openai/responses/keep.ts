@@ -4,6 +4,7 @@
  */
 import { Array as Arr, Cause, Clock, Duration, Effect, Exit, Schedule, Schema, Stream } from "effect";
 import type { AgentEvent } from "../../../domain/AgentEvent.ts";
+import { Gathered, joinedEvents } from "../../../domain/keptEvents.ts";
 import type { OwnerKey } from "../../../domain/Owner.ts";
 import { InternalError, RunCancelled, type RunError, ShuttingDown } from "../../../runs/RunError.ts";
 import type { ResponseStoreService, ResponseTurn, StoredResponse } from "../../../services/ResponseStore.ts";
@@ -24,8 +25,6 @@ const keepDeadline = Duration.seconds(5);
 
 /** Characters of what a run said that are kept to be told again. */
 const eventCharactersMax = 4 * 1024 * 1024;
-/** What an event costs beside its text. */
-const eventCharacters = 64;
 
 /** A response that is to be kept. */
 export interface Keeping {
@@ -58,34 +57,6 @@ const isObject = Schema.is(JsonObject);
 const answeredIn = ({ status, output }: JsonObject): ReadonlyArray<JsonObject> | undefined =>
   (status === "completed" || status === "incomplete") && Array.isArray(output) ? output.filter(isObject) : undefined;
 
-const charactersOf = (event: AgentEvent): number =>
-  eventCharacters + ("text" in event ? event.text.length : "call" in event ? event.call.argumentsJson.length : 0) +
-  (event._tag === "ReasoningDelta" && event.origin !== undefined ? JSON.stringify(event.origin).length : 0);
-
-/** Texts that follow one another as one: what a response comes to does not depend on how it was cut. */
-const joined = (events: ReadonlyArray<AgentEvent>): ReadonlyArray<AgentEvent> => {
-  const whole: Array<AgentEvent> = [];
-  let texts: Array<string> = [];
-  let last: AgentEvent["_tag"] | undefined;
-  const flush = () => {
-    if (texts.length === 0) return;
-    const text = texts.join("");
-    whole.push(last === "ReasoningDelta" ? { _tag: "ReasoningDelta", text } : { _tag: "TextDelta", text });
-    texts = [];
-  };
-  for (const event of events) {
-    if (event._tag !== last) flush();
-    last = event._tag;
-    if (event._tag === "ReasoningDelta" && event.origin !== undefined) {
-      // An origin is of all that was thought since the one before it.
-      whole.push({ ...event, text: texts.splice(0).join("") + event.text });
-    } else if (event._tag === "TextDelta" || event._tag === "ReasoningDelta") texts.push(event.text);
-    else whole.push(event);
-  }
-  flush();
-  return whole;
-};
-
 /** How a run that did not finish is told: as an error, or not at all when it was cancelled. */
 const errorOf = (exit: Exit.Failure<unknown, RunError>, draining: boolean): RunError => {
   const failure = exit.cause.reasons.find(Cause.isFailReason);
@@ -116,26 +87,28 @@ export const keeping =
       const id = String(begun["id"]);
       const clock = yield* Clock.Clock;
       const startedAtMs = clock.currentTimeMillisUnsafe();
-      const said: Array<AgentEvent> = [];
-      let characters = 0;
+      const said = new Gathered();
       let kept = false;
-      const recordOf = (body: JsonObject, aliveUntilMs: number): StoredResponse => ({
-        id,
-        previous,
-        body,
-        input,
-        events: characters > eventCharactersMax || aliveUntilMs > 0 ? null : said,
-        turn: keep.turn(),
-        aliveUntilMs,
-        ...(seal !== undefined && { isSealed: true }),
-      });
+      const recordOf = (body: JsonObject, aliveUntilMs: number): StoredResponse => {
+        const { events, characters } = said.whole;
+        return {
+          id,
+          previous,
+          body,
+          input,
+          events: characters > eventCharactersMax || aliveUntilMs > 0 ? null : events,
+          turn: keep.turn(),
+          aliveUntilMs,
+          ...(seal !== undefined && { isSealed: true }),
+        };
+      };
       const put = (error?: RunError) =>
         Effect.suspend(() => {
           const dialect = new ResponseDialect(begun, further, seal);
-          for (const event of joined(said)) dialect.step(event);
+          for (const event of joinedEvents(said.whole.events)) dialect.step(event);
           if (error !== undefined) tellError(dialect, error);
           kept = true;
-          const output = answeredIn(dialect.response);
+          const output = keep.join === undefined ? undefined : answeredIn(dialect.response);
           const joining = output === undefined ? undefined : keep.join?.(output, keep.turn());
           const stored = store.put(owner, recordOf(dialect.response, 0));
           const told = outbox === undefined ? stored : Effect.andThen(stored, soon(outbox, id));
@@ -158,14 +131,11 @@ export const keeping =
         Stream.mapArrayEffect((batch) => {
           const isLast = batch.some(({ _tag }) => _tag === "RunFinished");
           const heard = isLast ? Arr.map(batch, timed) : batch;
-          for (const event of heard) {
-            characters += charactersOf(event);
-            said.push(event);
-          }
+          for (const event of heard) said.add(event);
           return isLast ? Effect.as(put(), heard) : Effect.succeed(heard);
         }),
         Stream.onExit((exit) =>
-          kept || Exit.isSuccess(exit) || (said.length === 0 && !background)
+          kept || Exit.isSuccess(exit) || (said.isEmpty && !background)
             ? Effect.void
             : Effect.flatMap(keep.draining, (draining) => put(errorOf(exit, draining))).pipe(
               Effect.timeout(keepDeadline),

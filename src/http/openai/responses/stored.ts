@@ -6,6 +6,7 @@
 import { Clock, Duration, Effect, Option, Schema, Stream } from "effect";
 import { Settings } from "../../../config.ts";
 import { ownerKey } from "../../../domain/ids.ts";
+import { eventsOf } from "../../../domain/keptEvents.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import { Runs } from "../../../runs/Runs.ts";
 import { ResponseStore, type StoredResponse } from "../../../services/ResponseStore.ts";
@@ -51,7 +52,7 @@ const begunOf = (body: JsonObject): JsonObject => ({
 
 /** The events of a response that has ended; one whose events are not kept has only its end. */
 const again = (dialect: ResponseDialect, response: StoredResponse, body: JsonObject, after: number) => {
-  const told = [...dialect.begin(), ...(response.events ?? []).flatMap((event) => dialect.step(event))];
+  const told = [...dialect.begin(), ...eventsOf(response.events ?? []).flatMap((event) => dialect.step(event))];
   const failure = body["status"] === "failed" ? decodeError(body["error"]) : Option.none();
   const ending = Option.isSome(failure) ? dialect.fail(failure.value) : [];
   return sse(Stream.make(framesAfter([...told, ...ending], after)));
