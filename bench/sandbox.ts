@@ -2,11 +2,11 @@
  * What the Docker sandbox costs, as ratios within one run: against one engine exec per command, against
  * fork and exec on the host, and against the engine's own create, start and archive calls.
  *
- * Run with `deno task bench:sandbox [PART…] [IDLE]`; parts are warm, files, many, cold, crowd, burst, kernel, idle
+ * Run with `deno task bench:sandbox [PART…] [IDLE]`; parts are warm, files, cold, crowd, burst, kernel, idle
  * and pooled, all of them when none is named; IDLE idle sandboxes (20) are started for the rows of idle. It needs
  * an engine, the image and python3 on the host, and ends with 1 when a bound is missed.
  */
-import { Clock, Effect, Exit, Fiber, Layer, Schedule, Stream } from "effect";
+import { Effect, Exit, Fiber, Layer, Schedule, Stream } from "effect";
 import { Tar } from "effect/encoding";
 import { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
@@ -30,7 +30,6 @@ const crowdRuns = 400;
 /** Whoever works does not hammer: the wait before each command, in calm and in the crowd. */
 const crowdPauseMs = 5;
 const burstSize = 100;
-const manyRuns = 15;
 const mebibyte = 1024 * 1024;
 /** Large against every buffer on the way, so that one which grows with the file shows. */
 const hugeBytes = 100 * mebibyte;
@@ -348,38 +347,6 @@ const crowd = Effect.scoped(Effect.gen(function* () {
   });
 }));
 
-/** What the end of a turn with a command costs in an empty workspace and among very many files. */
-const many = Effect.gen(function* () {
-  const sandbox = yield* Sandbox;
-  const who = owner(false);
-  yield* Effect.scoped(Effect.gen(function* () {
-    const handle = yield* sandbox.open(who);
-    const turn = Effect.gen(function* () {
-      const sinceMs = yield* Clock.currentTimeMillis;
-      yield* handle.execute({ command: "echo made > made.txt", timeoutMs: 30_000 });
-      return yield* handle.changedFiles(sinceMs, 500);
-    });
-    const fill = (folder: string) =>
-      handle.execute({
-        command:
-          `mkdir ${folder}; cd ${folder}; for d in $(seq 100); do mkdir $d; (cd $d; seq 1000 | xargs touch); done`,
-        timeoutMs: 300_000,
-      });
-    const empty = yield* p50(manyRuns, turn);
-    yield* fill("node_modules");
-    const installed = yield* p50(manyRuns, turn);
-    yield* fill("data");
-    const data = yield* p50(manyRuns, turn);
-    yield* row("command and search, 100k installed files", `${ms(installed)}, no files ${ms(empty)}`, {
-      ratio: installed / empty,
-      unit: "x",
-      atMost: 1.3,
-    });
-    // Beside a model that answers at once; a search is over before a model that streams has said its last word.
-    yield* row("the same with 100k files of data beside", `${ms(data)}, no files ${ms(empty)}`);
-  })).pipe(Effect.ensuring(Effect.ignore(sandbox.reset(who))));
-});
-
 /** A hundred new users at the same moment. */
 const burst = Effect.gen(function* () {
   const [elapsed, exits] = yield* timed(Effect.scoped(newUsers(burstSize)));
@@ -488,7 +455,7 @@ const layer = (sandboxPoolSize: number) =>
     sandboxesPerPrincipalMax: 1_000,
   })));
 
-const parts = { warm, files, many, cold, crowd, burst, kernel, idle: idle(idleCount) };
+const parts = { warm, files, cold, crowd, burst, kernel, idle: idle(idleCount) };
 
 await Effect.runPromise(
   Effect.gen(function* () {

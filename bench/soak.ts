@@ -2,7 +2,7 @@
  * Memory of a server that works for a long time: `deno task bench:soak [MINUTES]`.
  *
  * The server is the one that users start, with its stores on disk. Twenty users come back again and again at a low
- * rate, with streams of a loopback provider; every tenth client leaves in mid-stream. Resident memory is printed each
+ * rate, each with one stream of a loopback provider at a time; every tenth client leaves in mid-stream. Resident memory is printed each
  * minute. It is flat when the last quarter stands where the second did: the first fills caches. The slope is of all
  * minutes but the first quarter's.
  */
@@ -80,24 +80,30 @@ const { child, port } = await startServer(upstream.url, folder);
 const server = { model: "gemini-bench", port };
 const seen: Array<Minute> = [];
 let [asked, failed] = [0, 0];
+/** Users who have a stream: a machine that is busy elsewhere gets no more to do, so that no queue is measured. */
+const busy = new Set<number>();
 
-/** One client; whoever stays must get the whole answer. */
-const ask = async (): Promise<void> => {
+/** One stream of a user; whoever stays must get the whole answer. */
+const ask = async (user: number): Promise<void> => {
+  busy.add(user);
   const leaves = asked % leavesEvery === leavesEvery - 1;
-  const { end, close } = open(server, load, `soak-${asked++ % usersCount}`);
+  asked += 1;
+  const { end, close } = open(server, load, `soak-${user}`);
   if (leaves) {
     await rest(leavesAfterMs);
     close();
   }
   const { isDone } = await end;
   if (!isDone && !leaves) failed += 1;
+  busy.delete(user);
 };
 
 try {
   for (let minute = 1; minute <= minutes; minute++) {
     const untilMs = performance.now() + 60_000;
-    while (performance.now() < untilMs) {
-      void ask();
+    for (let turn = 0; performance.now() < untilMs; turn++) {
+      const user = turn % usersCount;
+      if (!busy.has(user)) void ask(user);
       await rest(pauseMs);
     }
     const megabytes = await residentMegabytes(child.pid);
