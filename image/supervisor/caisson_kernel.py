@@ -13,7 +13,7 @@ import _ast
 import _thread
 import builtins
 import os
-import signal
+import _signal as signal
 import struct
 import sys
 import types

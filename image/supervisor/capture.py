@@ -5,7 +5,7 @@ bound at the end. Memory stays within twice the bound however much a command pri
 """
 
 import os
-from collections import deque
+from _collections import deque
 
 # Bytes of one stream saved in the workspace; a program that prints for ever must not fill the disk.
 SAVED_BYTES_MAX = 32 << 20

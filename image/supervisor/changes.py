@@ -4,12 +4,12 @@ The search yields now and then, so that the loop serves others in between, and i
 a workspace of a hundred thousand files must not hold up the end of a turn.
 """
 
-import heapq
+import _heapq as heapq
 import os
 import stat
 import struct
 import time
-from collections import deque
+from _collections import deque
 
 import files
 import wire

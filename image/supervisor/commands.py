@@ -6,9 +6,9 @@ later one for a runner that user code stopped or wedged.
 
 import errno
 import os
-import signal
+import _signal as signal
 import time
-from collections import deque
+from _collections import deque
 
 import files
 import processes

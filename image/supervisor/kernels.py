@@ -7,11 +7,11 @@ said to be kept only where the process that holds them has answered.
 import errno
 import fcntl
 import os
-import signal
+import _signal as signal
 import struct
 import sys
 import time
-from collections import deque
+from _collections import deque
 
 import caisson_kernel
 import processes
@@ -113,9 +113,9 @@ def _raise_oom_score():
     """Lets the kernel of the system take this process before its keepers."""
     path = "/proc/self/oom_score_adj"
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="utf-8") as file:
             score = int(file.read())
-        with open(path, "w", encoding="ascii") as file:
+        with open(path, "w", encoding="utf-8") as file:
             file.write(str(min(1000, score + runners.OOM_SCORE_ABOVE_OURS)))
     except OSError:
         pass  # Then it is one among equals.

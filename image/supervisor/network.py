@@ -11,7 +11,7 @@ import _socket
 import errno
 import select
 import time
-from collections import deque
+from _collections import deque
 
 import wire
 

@@ -3,15 +3,15 @@
 Runners are used in turn, the one that rested longest first: its shell has had the time to get ready.
 """
 
-# The module of C alone: the one around it costs milliseconds of every start and a megabyte.
+# The modules of C alone, here and elsewhere: those around them cost milliseconds of every start and a megabyte.
 import _socket
 import errno
 import fcntl
 import os
-import signal
+import _signal as signal
 import struct
 import time
-from collections import deque
+from _collections import deque
 
 import runner as runners
 

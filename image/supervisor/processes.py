@@ -6,7 +6,7 @@ subreaper becomes that subreaper's child. That is what makes "the whole tree is 
 
 import ctypes
 import os
-import signal
+import _signal as signal
 import time
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36

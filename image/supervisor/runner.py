@@ -8,7 +8,7 @@ A runner whose shell did not end by itself ends as well: nothing of such a comma
 """
 
 import os
-import signal
+import _signal as signal
 import struct
 import sys
 
@@ -49,7 +49,7 @@ _AWAITED = {signal.SIGCHLD, signal.SIGTERM}
 def waiting_shell():
     """Returns the argv of a bash that waits for its command."""
     try:
-        with open("/proc/self/oom_score_adj", encoding="ascii") as file:
+        with open("/proc/self/oom_score_adj", encoding="utf-8") as file:
             score = min(1000, int(file.read()) + OOM_SCORE_ABOVE_OURS)
     except OSError:
         score = OOM_SCORE_ABOVE_OURS

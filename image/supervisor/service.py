@@ -4,11 +4,11 @@ import errno
 import os
 import resource
 import select
-import signal
+import _signal as signal
 import struct
 import sys
 import time
-from collections import deque
+from _collections import deque
 
 import changes
 import docstrings

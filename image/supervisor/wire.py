@@ -8,7 +8,7 @@ in TypeScript is src/adapters/sandbox/supervisor/frames.ts; the two change toget
 import fcntl
 import os
 import struct
-from collections import deque
+from _collections import deque
 
 VERSION = 7
 PREAMBLE = b"\x00\xffcaisson-supervisor-1\xff\x00\n"

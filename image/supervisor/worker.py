@@ -1,7 +1,7 @@
 """Work that may take long or much: done in a forked child that harms nobody when it does."""
 
 import os
-import signal
+import _signal as signal
 import struct
 
 import processes

@@ -70,7 +70,7 @@ const limits = (settings: BubblewrapSettings): string => {
 export const bubblewrapArgs = (
   settings: BubblewrapSettings,
   places: BubblewrapPlaces,
-  command = `exec /usr/bin/python3 -ISB ${program} --tools /tools`,
+  command = `exec /usr/bin/python3 -ISB ${program}/__main__.py --tools /tools`,
 ): Array<string> => [
   "--unshare-all",
   "--unshare-user",

@@ -56,7 +56,7 @@ export const spawnSupervisor = (directories: Directories, more: ReadonlyArray<st
     Effect.sync(() => {
       const child = spawn("/usr/bin/python3", [
         "-ISB",
-        program,
+        `${program}/__main__.py`,
         "--workspace",
         directories.workspace,
         "--tools",
