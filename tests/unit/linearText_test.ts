@@ -5,7 +5,7 @@
  * text has a row below, one that no stranger's text reaches is left out with a reason.
  */
 import assert from "node:assert/strict";
-import { Effect, Stream } from "effect";
+import { Context, Effect, Stream } from "effect";
 import { BodyReader } from "../../src/adapters/model/bodyReader.ts";
 import { understand, understoodCharsMax } from "../../src/adapters/model/offline/understand.ts";
 import { align } from "../../src/domain/alignment.ts";
@@ -129,6 +129,12 @@ type AnyFunction = (...values: ReadonlyArray<unknown>) => unknown;
 const nameRules = { nameIllegal: /[^a-z]/g, nameLengthMax: 64, nameBeginsAnyhow: false };
 const ownKeys = conversationKeys("secret");
 
+/** Carries out what a function makes, however it ends. */
+const carriedOut = (made: unknown): Promise<unknown> => {
+  assert.ok(Effect.isEffect(made));
+  return Effect.runPromiseExitWith(Context.makeUnsafe<unknown>(new Map()))(made);
+};
+
 /** How functions are called that need more than a text in the first place. */
 const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>> = {
   "src/adapters/egress/requestHead.ts readOriginHead": (f, text) =>
@@ -172,6 +178,27 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
   "src/http/openai/responses/ids.ts itemId": (f, text) => f("msg", text, 1),
   "src/http/openai/responses/readInput.ts listed": (f, text) => f([{ role: "user", content: text }], text),
   "src/http/caisson/byteRange.ts readRange": (f, text) => f(text, 1_000),
+  "src/http/openai/containers/skills.ts readSkills": (f, text) =>
+    carriedOut(f(
+      [{
+        type: "inline",
+        name: text,
+        description: text,
+        source: { type: "base64", media_type: "application/zip", data: text },
+      }],
+      "environment",
+      {},
+    )),
+  "src/http/openai/contentParts.ts readParts": (f, text) =>
+    carriedOut(f([{ type: "text", text }, { type: "image_url", image_url: { url: text } }], "messages", {})),
+  "src/http/openai/responses/inputContent.ts readUser": (f, text) =>
+    carriedOut(
+      f([{ type: "input_text", text }, { type: "input_image", image_url: text }], "input", { keepsFiles: false }),
+    ),
+  "src/http/openai/responses/inputContent.ts readOutput": (f, text) =>
+    carriedOut(f("call_1", [{ type: "input_text", text }, { type: "input_image", image_url: text }], "input", {
+      keepsFiles: false,
+    })),
 };
 
 /** Functions, files and folders that no stranger's text reaches, each with the reason. */
