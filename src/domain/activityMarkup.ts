@@ -144,7 +144,8 @@ const wholeCall = ({ name, argumentsJson }: ToolCall): string => {
   return [name, ...lines].join("\n");
 };
 
-const askedCall = ({ call, rule }: HeldCall, index: number, count: number): string => {
+/** A call as a person is asked about it: whole, and what hides in it made visible; its place is told among several. */
+export const askedCall = ({ call, rule }: HeldCall, index = 0, count = 1): string => {
   const [name = "", ...lines] = visible(wholeCall(call)).split("\n");
   const why = rule === undefined ? "waits for the one before" : `rule: ${visible(rule)}`;
   // The bar says what belongs to the call, so that its text cannot speak for the rest of the block.

@@ -92,6 +92,10 @@ export const unaskableText = (rule: string): string =>
   `Error: this needs a person's approval (rule ${rule}), and nobody can be asked here. Do not try it in another way; ` +
   "say that a chat completion which names its user or a session can be asked.";
 
+/** What whoever called a tool reads of a call that a person refused. */
+export const refusedText = (rule: string): string =>
+  `Error: not run, the user refused this call (rule ${rule}). Do not try it in another way; ask what they want instead.`;
+
 /** What whoever called a tool reads of a call that a rule denies. */
 export const deniedText = (rule: string): string =>
   `Error: not allowed here (rule ${rule}). Do not try it in another way; say what you would have done.`;

@@ -26,6 +26,8 @@ export interface McpCall {
   readonly notify: (notification: ServerNotification) => Effect.Effect<void>;
   /** Writes to the client's log, if the client's level lets it through. */
   readonly log: (level: LoggingLevel, data: string) => Effect.Effect<void>;
+  /** The client can put a form before its user. */
+  readonly showsForms: boolean;
   /** The SDK's own view of the request, for requests towards the client. */
   readonly extra: RequestHandlerExtra<ServerRequest, ServerNotification>;
 }

@@ -100,6 +100,7 @@ export const connect: (surface: Surface, connection: Connection) => Effect.Effec
           levels.indexOf(at) < levels.indexOf(level)
             ? Effect.void
             : notify({ method: "notifications/message", params: { level: at, logger: "caisson", data } }),
+        showsForms: server.getClientCapabilities()?.elicitation?.form !== undefined,
         extra,
       };
     };
@@ -129,9 +130,7 @@ export const connect: (surface: Surface, connection: Connection) => Effect.Effec
           ),
         { signal: extra.signal },
       ).catch((error) => Promise.reject(isEnding && !(error instanceof RpcFailure) ? sessionEnded : error));
-    server.onerror = (error) => {
-      report(Effect.logDebug("MCP protocol", error.message));
-    };
+    server.onerror = (error) => void report(Effect.logDebug("MCP protocol", error.message));
     yield* Effect.acquireRelease(
       Effect.promise(() => server.connect(transport)),
       () => Effect.promise(() => server.close()),

@@ -6,10 +6,12 @@ import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types";
 import { agentTools, jsonSchemaOf } from "../domain/agentTools.ts";
 import { previewPort } from "../domain/previewTool.ts";
 import { webTools } from "../domain/webTools.ts";
+import type { ToolCall } from "../domain/Message.ts";
 import type { ToolDeclaration, ToolResult } from "../domain/Tool.ts";
-import { deniedText, judge, type ToolPolicy, unaskableText } from "../domain/toolPolicy.ts";
+import { deniedText, judge, refusedText, type ToolPolicy, unaskableText } from "../domain/toolPolicy.ts";
 import { failureMeta, resultMeta } from "../services/toolResultMeta.ts";
 import type { ToolboxError, Tools } from "../services/Toolbox.ts";
+import { askPerson } from "./askPerson.ts";
 import { internalError, invalidParams, toolboxFailureText } from "./errors.ts";
 import { makeProgress } from "./progress.ts";
 import type { McpCall, MethodHandler } from "./Surface.ts";
@@ -89,10 +91,33 @@ const failed = (error: ToolboxError, call: McpCall) => {
   );
 };
 
-/** Makes the two methods over an owner's tools, for calls that a policy allows. */
+/**
+ * Says why a call is not carried out; undefined where it is: a rule allows it, or a person does who is asked.
+ *
+ * *Details*: `grants` takes the rules that a person grants for the rest of the session.
+ */
+const refusalOf = Effect.fnUntraced(function* (
+  policy: ToolPolicy,
+  grants: Set<string>,
+  asked: ToolCall,
+  call: McpCall,
+) {
+  const verdict = judge(policy, [asked], grants);
+  if (verdict._tag === "Allow") return undefined;
+  const { rule } = verdict;
+  if (verdict._tag === "Deny") return deniedText(rule);
+  // A call that claims to be approved would be the model's own word: only the client's answer counts.
+  const answer = yield* askPerson(call, asked, rule);
+  if (answer === "always") grants.add(rule);
+  if (answer === "no") return refusedText(rule);
+  return answer === "none" ? unaskableText(rule) : undefined;
+});
+
+/** Makes the two methods over an owner's tools, for calls of one session that a policy or a person allows. */
 export const toolMethods = (
   withTools: WithTools,
   policy: ToolPolicy,
+  grants: Set<string> = new Set(),
 ): ReadonlyArray<readonly [string, MethodHandler]> => [
   [
     "tools/list",
@@ -122,10 +147,8 @@ export const toolMethods = (
         const refused = unknownArguments(declared, given ?? {});
         if (refused !== undefined) return refused;
         const asked = { id: String(call.extra.requestId), name, argumentsJson: JSON.stringify(given ?? {}) };
-        const verdict = judge(policy, [asked]);
-        if (verdict._tag === "Deny") return answered({ text: deniedText(verdict.rule), isError: true });
-        // Nobody is asked at this door, and a call that claims to be approved would be the model's own word.
-        if (verdict._tag === "Ask") return answered({ text: unaskableText(verdict.rule), isError: true });
+        const refusal = yield* refusalOf(policy, grants, asked, call);
+        if (refusal !== undefined) return answered({ text: refusal, isError: true });
         const onOutput = call.progressToken === undefined ? undefined : yield* makeProgress(call, call.progressToken);
         const result = yield* tools.call(asked, onOutput === undefined ? {} : { onOutput });
         return answered(result);

@@ -12,7 +12,7 @@ import { align } from "../../src/domain/alignment.ts";
 import { conversationKeys, conversationOfHistory } from "../../src/domain/conversationIds.ts";
 import { assistant, user } from "../../src/domain/Message.ts";
 import { zero } from "../../src/domain/Usage.ts";
-import { renderCallBlock, renderResultBlock } from "../../src/domain/activityMarkup.ts";
+import { askedCall, renderCallBlock, renderResultBlock } from "../../src/domain/activityMarkup.ts";
 import { readRange } from "../../src/http/caisson/byteRange.ts";
 import { linkKeys, openPlace } from "../../src/http/caisson/sealedLinks.ts";
 import { decodeRequest } from "../../src/http/openai/decode.ts";
@@ -245,6 +245,7 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/http/caisson/sealedLinks.ts": "tried as a decoder below",
   "src/http/caisson/uploads.ts readUpload": "a stream; its form is tried as a decoder below",
   "src/http/openai/contentParts.ts readUserMessage": "tried as a decoder below",
+  "src/mcp/askPerson.ts askPerson": "asks a client; its question is tried below",
   "src/web/body.ts parseJson": "tried as a chat request's body below",
   "src/http/openai/decode.ts decodeRequest": "tried as a decoder below",
   "src/http/openai/notApplied.ts others": "looks through an object's fields, as a chat request's keys below",
@@ -398,6 +399,8 @@ const decoders: Readonly<Record<string, Call>> = {
   "ids in a resent answer": (text) => conversationOfHistory(ownKeys, "p", [user(text), assistant(text)]),
   "a stored answer": (text) => align([turnWith(text)], [user("hi"), assistant(`${text} `), user("more")]),
   "a call's arguments": (text) => renderCallBlock({ id: text, name: text, argumentsJson: `{"a":${json(text)}}` }),
+  "a call that a person is asked about": (text) =>
+    askedCall({ call: { id: "c", name: text, argumentsJson: JSON.stringify({ [text]: text }) }, rule: text }),
   "a call's command": (text) =>
     renderCallBlock({ id: "c", name: "execute_bash", argumentsJson: JSON.stringify({ command: text }) }),
   "a command's result": (text) => renderResultBlock({ text, isError: false }, "c"),

@@ -89,10 +89,13 @@ export const makeServer = (options: Options = {}): Effect.Effect<TestServer, nev
   });
 
 /** Connects the SDK's client under the given headers. */
-export const connectClient = (server: TestServer, headers: Record<string, string> = {}) =>
+export const connectClient = (
+  server: TestServer,
+  headers: Record<string, string> = {},
+  client = new Client({ name: "test", version: "1" }),
+) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const client = new Client({ name: "test", version: "1" });
       const transport = new StreamableHTTPClientTransport(new URL("http://127.0.0.1:8989/mcp"), {
         fetch: (_url, init) => server.fetch("/mcp", init),
         requestInit: { headers },
