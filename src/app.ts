@@ -29,6 +29,7 @@ import * as Skills from "./adapters/skills/Disk.ts";
 import * as SnapshotStore from "./adapters/snapshots/Disk.ts";
 import * as Combined from "./adapters/toolbox/Combined.ts";
 import * as ToolsLibrary from "./adapters/toolsLibrary/Disk.ts";
+import { attended } from "./adapters/web/attended.ts";
 import * as WebReader from "./adapters/web/Configured.ts";
 import * as UsageLedger from "./adapters/usageLedger/Files.ts";
 import * as Agent from "./agent/Agent.ts";
@@ -137,7 +138,7 @@ export const egress = measuredEgress(Egress.layer);
  * *Fails with* `SandboxError` when the chosen runtime cannot be used, or an engine that is named;
  * `ConfigurationRefused` when the certificates of egress cannot be read.
  */
-export const sandbox = Layer.provide(SandboxChoice.layer, egress);
+export const sandbox = attended(SandboxChoice.layer).pipe(Layer.provide([egress, WebReader.layer]));
 
 /**
  * The Sessions port over the configured store. *Fails with* `SessionsUnavailable` when it cannot be

@@ -3,7 +3,7 @@
  */
 import { Effect, Schema } from "effect";
 import { cutText } from "../domain/cutText.ts";
-import { EgressTally } from "../domain/EgressRecord.ts";
+import { type EgressRecord, EgressTally } from "../domain/EgressRecord.ts";
 import type { ToolCall } from "../domain/Message.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { ToolResult } from "../domain/Tool.ts";
@@ -13,10 +13,10 @@ import type { WebPage, WebReaderService, WebUnavailable } from "../services/WebR
 
 /** Characters of a page that the model reads at once; the file has the rest. */
 const shownMax = 20_000;
+/** Kinds of connections that the record of one call has; its redirects are fewer. */
+const recordsMax = 8;
 /** Characters of a file's name that come from its URL. */
 const nameMax = 80;
-/** Connections of one page that are told: the first and every redirect. */
-const connectionsMax = 8;
 
 const decodeFetch = Schema.decodeUnknownEffect(Schema.fromJsonString(webFetch.arguments));
 const decodeSearch = Schema.decodeUnknownEffect(Schema.fromJsonString(webSearch.arguments));
@@ -98,21 +98,21 @@ export const handleWebCall = (
   acquire: Acquire,
 ): Effect.Effect<ToolResult, SandboxError> | undefined => {
   const said = (error: WebUnavailable | FileError) => Effect.succeed(failed(error.message));
+  const tally = new EgressTally(recordsMax);
+  const note = (record: EgressRecord) => tally.add(record);
+  const recorded = Effect.map((result: ToolResult): ToolResult => {
+    const { summary: egress } = tally;
+    return egress === undefined ? result : { ...result, egress };
+  });
   if (call.name === webFetch.name && reader.fetch !== undefined) {
     const { fetch } = reader;
     return Effect.matchEffect(decodeFetch(call.argumentsJson), {
       onFailure: (error) => Effect.succeed(inWords(call)(error)),
       onSuccess: ({ url }) =>
-        Effect.suspend(() => {
-          const egress = new EgressTally(connectionsMax);
-          return Effect.flatMap(fetch(owner, url, (connection) => egress.add(connection)), (page) =>
-            fetched(page, acquire)).pipe(
-              Effect.catchTags({ WebUnavailable: said, FileError: said }),
-              Effect.map((result): ToolResult =>
-                egress.summary === undefined ? result : { ...result, egress: egress.summary }
-              ),
-            );
-        }),
+        Effect.flatMap(fetch(owner, url, note), (page) => fetched(page, acquire)).pipe(
+          Effect.catchTags({ WebUnavailable: said, FileError: said }),
+          recorded,
+        ),
     });
   }
   if (call.name !== webSearch.name || reader.search === undefined) return undefined;
@@ -120,12 +120,12 @@ export const handleWebCall = (
   return Effect.matchEffect(decodeSearch(call.argumentsJson), {
     onFailure: (error) => Effect.succeed(inWords(call)(error)),
     onSuccess: ({ query, count = searchResults.default }) =>
-      Effect.map(search(query, count), (results): ToolResult => ({
+      Effect.map(search(owner, query, count, note), (results): ToolResult => ({
         text: results.length === 0
           ? "No results."
           : results.map(({ title, url, snippet }, at) => `${at + 1}. ${title}\n   ${url}\n   ${snippet}`).join("\n"),
         isError: false,
         structured: { results: results.map((result) => ({ ...result })) },
-      })).pipe(Effect.catchTag("WebUnavailable", said)),
+      })).pipe(Effect.catchTag("WebUnavailable", said), recorded),
   });
 };

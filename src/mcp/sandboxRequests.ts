@@ -309,11 +309,12 @@ export const responders: Readonly<Record<SandboxMethodName, Responder>> = {
   look: responding(
     "look",
     sandboxMethods.look,
-    ({ measured }, { sandbox }, { owner }) =>
+    ({ measured, withEgress = false }, { sandbox }, { owner }) =>
       result(Effect.gen(function* () {
         const look = yield* sandbox.look?.(owner) ?? Effect.succeed(unseen);
         const use = measured ? yield* sandbox.use?.(owner) ?? Effect.undefined : undefined;
-        return { look, ...(use !== undefined && { use }) };
+        const egress = withEgress ? yield* sandbox.egress?.(owner) ?? Effect.undefined : undefined;
+        return { look, ...(use !== undefined && { use }), ...(egress !== undefined && { egress }) };
       })),
   ),
 

@@ -2,7 +2,7 @@
  * The WebReader port: the web as the server reads it for a model whose sandbox need not reach anything.
  */
 import { Context, type Effect, Schema } from "effect";
-import type { EgressRecord } from "../domain/EgressRecord.ts";
+import type { EgressRecord, EgressSummary } from "../domain/EgressRecord.ts";
 import type { Owner } from "../domain/Owner.ts";
 
 /** A page that cannot be had, in words fit for the model. */
@@ -33,26 +33,31 @@ export interface WebResult {
   readonly snippet: string;
 }
 
-/** Fetches a page. */
-export type FetchPage = (
-  owner: Owner,
-  url: string,
-  onConnection?: (connection: EgressRecord) => void,
-) => Effect.Effect<WebPage, WebUnavailable>;
-
 /** What a server reads; what is undefined is not offered. */
 export interface WebReaderService {
-  /**
-   * Fetches a page of a name that may be reached. *Fails with* `WebUnavailable`.
-   *
-   * *Details*: `onConnection` hears of each connection when it is over, refused ones too; a redirect is another one.
-   */
-  readonly fetch: FetchPage | undefined;
+  /** Fetches a page of a name that may be reached. *Fails with* `WebUnavailable`. */
+  readonly fetch:
+    | ((owner: Owner, url: string, onConnection?: OnConnection) => Effect.Effect<WebPage, WebUnavailable>)
+    | undefined;
   /** Asks the configured search engine, for at most so many results. *Fails with* `WebUnavailable`. */
   readonly search:
-    | ((query: string, count: number) => Effect.Effect<ReadonlyArray<WebResult>, WebUnavailable>)
+    | ((
+      owner: Owner,
+      query: string,
+      count: number,
+      onConnection?: OnConnection,
+    ) => Effect.Effect<ReadonlyArray<WebResult>, WebUnavailable>)
     | undefined;
+  /** What was asked for owners, in memory and bounded; absent where nothing is read or nobody counts. */
+  readonly asked?: {
+    /** Undefined when nothing was asked since the start of this process. */
+    readonly of: (owner: Owner) => Effect.Effect<EgressSummary | undefined>;
+    readonly forget: (owner: Owner) => Effect.Effect<void>;
+  };
 }
+
+/** Called with each connection that was made or refused, when it is over, also where the whole fails. */
+export type OnConnection = (record: EgressRecord) => void;
 
 /**
  * The WebReader port; a program that provides none reads nothing.
@@ -66,9 +71,12 @@ export interface WebReaderService {
  *
  * const mine = Layer.succeed(WebReader.WebReader, {
  *   fetch: undefined,
- *   search: (query) => Effect.succeed([{ title: query, url: "https://wiki.example/", snippet: "" }]),
+ *   search: (_owner, query) => Effect.succeed([{ title: query, url: "https://wiki.example/", snippet: "" }]),
  * });
- * const program = Effect.flatMap(WebReader.WebReader, ({ search }) => search?.("tides", 1) ?? Effect.succeed([]));
+ * const program = Effect.flatMap(
+ *   WebReader.WebReader,
+ *   ({ search }) => search?.({ principal: "example", user: "ada", ephemeral: true }, "tides", 1) ?? Effect.succeed([]),
+ * );
  * const [first] = await Effect.runPromise(Effect.provide(program, mine));
  * assert.equal(first?.title, "tides");
  * ```

@@ -7,6 +7,7 @@
  */
 import { Duration, Schema } from "effect";
 import { CellOutcome } from "../domain/Cell.ts";
+import { EgressSummary } from "../domain/EgressRecord.ts";
 import { ExecutionOutcome } from "../domain/Execution.ts";
 import { Job, JobOutput, type JobReadRequest, type JobRequest } from "../domain/Job.ts";
 import { PutBack, Tree } from "../domain/WorkspaceTree.ts";
@@ -226,9 +227,14 @@ export const sandboxMethods = {
   }),
   /** What the owner's sandbox does and, where it is asked for, uses; none is started for it. */
   look: method({
-    arguments: Schema.Struct({ measured: Schema.Boolean }),
+    arguments: Schema.Struct({ measured: Schema.Boolean, withEgress: Schema.optionalKey(Schema.Boolean) }),
     message: Nothing,
-    result: Schema.Struct({ look: SandboxLook, use: Schema.optionalKey(SandboxUse) }),
+    result: Schema.Struct({
+      look: SandboxLook,
+      use: Schema.optionalKey(SandboxUse),
+      /** What was asked of the network, where that is asked for and there was anything. */
+      egress: Schema.optionalKey(EgressSummary),
+    }),
     isCounted: false,
   }),
   /** Stops the owner's sandbox and keeps its files. */

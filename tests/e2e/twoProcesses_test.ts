@@ -31,7 +31,22 @@ const chat = (port: string, content: string, mark = "", seen = Deferred.makeUnsa
     return { status: response.status, text };
   });
 
-const health = (port: string) => Effect.promise(async () => (await fetch(`http://127.0.0.1:${port}/health`)).json());
+const json = (port: string, path: string) =>
+  Effect.promise(async () => (await fetch(`http://127.0.0.1:${port}${path}`)).json());
+
+const health = (port: string) => json(port, "/health");
+
+interface Asked {
+  readonly egress: ReadonlyArray<
+    { readonly host: string; readonly port: number; readonly verdict: string; readonly reason: string } & {
+      readonly connections: number;
+    }
+  >;
+}
+
+/** What a run or a sandbox tells of the network. */
+const asked = ({ egress }: Asked) =>
+  egress.map(({ host, port, verdict, reason, connections }) => [host, port, verdict, reason, connections]);
 
 const scenario = (sandbox: "embedded" | "docker") => () =>
   Effect.gen(function* () {
@@ -44,6 +59,8 @@ const scenario = (sandbox: "embedded" | "docker") => () =>
           CAISSON_SANDBOX: sandbox,
           CAISSON_DATA_PATH: toolsPath,
           CAISSON_API_KEYS: "agent-api:a-key-for-the-test",
+          CAISSON_EGRESS: "allowlist",
+          CAISSON_EGRESS_ALLOW: "api.example.com",
           ...(sandbox === "docker" && engine !== undefined && { DOCKER_HOST: engine }),
         });
         const [listening = ""] = yield* running.line(/MCP server listens on http:\/\/127\.0\.0\.1:(\d+)/);
@@ -64,6 +81,16 @@ const scenario = (sandbox: "embedded" | "docker") => () =>
     assert.equal(first.status, 200);
     assert.match(contentOf(readStream(first.text)), /42/);
     assert.equal((yield* health(port)).mcp_server_connected, true);
+
+    // The way out is the tool server's; what was asked of it is told here, with the run and with the sandbox.
+    yield* chat(port, "Execute this bash command: curl -s https://evil.example/");
+    const refused = [["evil.example", 443, "refused", "it is not on the allowlist", 1]];
+    const { data: [latest] } = yield* json(port, "/v1/runs?user=ada&limit=1");
+    const ofRun = asked(yield* json(port, `/v1/runs/${latest.id}?user=ada`));
+    // The embedded sandbox may be one without sockets, whose programs ask nothing.
+    if (sandbox === "docker") assert.deepEqual(ofRun, refused);
+    assert.deepEqual(asked(yield* json(port, "/v1/sandbox?user=ada")), ofRun);
+    assert.deepEqual(asked(yield* json(port, "/v1/sandbox?user=bob")), []);
 
     const running = yield* Deferred.make<void>();
     const cut = yield* Effect.forkScoped(chat(port, "Execute this bash command: sleep 60", "sleep 60", running));

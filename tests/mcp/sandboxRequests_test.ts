@@ -7,6 +7,7 @@ import { layer as remoteLayer } from "../../src/adapters/sandbox/remote/Remote.t
 import { Settings, type SettingsService } from "../../src/config.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import { cellNotRun } from "../../src/domain/Cell.ts";
+import type { EgressSummary } from "../../src/domain/EgressRecord.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
 import { layer as serverLayer } from "../../src/mcp/http.ts";
 import { partsOf } from "../../src/mcp/sandboxRequests.ts";
@@ -46,6 +47,15 @@ interface Scripted {
 
 /** A file of this many pieces is read from it without being held anywhere. */
 const endless = "/workspace/endless";
+
+/** What the scripted sandbox of alice asked of the network. */
+const reached: EgressSummary = {
+  records: [
+    { host: "pypi.org", port: 443, verdict: "allowed", connections: 2, upBytes: 7, downBytes: 900 },
+    { host: "évil", port: 80, verdict: "refused", why: "no name", connections: 1, upBytes: 0, downBytes: 0 },
+  ],
+  connectionsLeftOut: 4,
+};
 
 const makeScripted = Effect.gen(function* () {
   const [opened, released]: [Array<Owner>, Array<Owner>] = [[], []];
@@ -109,6 +119,7 @@ const makeScripted = Effect.gen(function* () {
         Effect.sync(() => {
           files.clear();
         }),
+      egress: ({ user }) => Effect.succeed(user.includes(ownerKey(alice)) ? reached : undefined),
     }),
   );
   return { opened, released, files, hanging, interrupted, layer } satisfies Scripted;
@@ -161,6 +172,8 @@ it.live("the remote sandbox carries every operation of the port, in the name of 
     yield* remotely(server, (sandbox) =>
       Effect.gen(function* () {
         assert.deepEqual(yield* sandbox.health, { healthy: true, detail: "scripted", open: 3 });
+        assert.deepEqual(yield* sandbox.egress?.(alice) ?? Effect.undefined, reached);
+        assert.equal(yield* sandbox.egress?.({ ...alice, user: "bob" }) ?? Effect.undefined, undefined);
         yield* Effect.scoped(Effect.gen(function* () {
           const handle = yield* sandbox.open(alice);
           assert.equal(handle.id, "scripted-1");

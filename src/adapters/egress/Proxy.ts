@@ -2,7 +2,7 @@
  * The proxy's end in the server: one request of a program, judged, and its connection to the end.
  */
 import { Buffer } from "node:buffer";
-import { Clock, Effect, References, type Scope } from "effect";
+import { Clock, Effect, type Scope } from "effect";
 import { ownerKey } from "../../domain/ids.ts";
 import { hostName, tlsPort } from "../../domain/EgressRule.ts";
 import type { Owner, OwnerKey } from "../../domain/Owner.ts";
@@ -13,6 +13,7 @@ import { readHello } from "./clientHello.ts";
 import { answer, type Connection, linger, readUntil } from "./conversation.ts";
 import { exchange, type Failure } from "./exchange.ts";
 import { type JudgeContext, reach, Refused } from "./judge.ts";
+import { logged } from "./logged.ts";
 import { type Interception, sendWithSecrets } from "./interception.ts";
 import type { OwnerLimits } from "./OwnerLimits.ts";
 import { type Head, headBytesMax, readHead } from "./requestHead.ts";
@@ -120,19 +121,6 @@ const allowed = ({ totals, onDecided }: ConnectionContext, connection: Connectio
   onDecided(connection);
 };
 
-const logged = (key: string, { host, port, verdict, address, why, upBytes, downBytes, durationMs }: EgressConnection) =>
-  // Not what the line would inherit: of the request that opened the sandbox, which may be long over.
-  Effect.logInfo(`egress ${verdict}: ${host}:${port}`).pipe(
-    Effect.provideService(References.CurrentLogAnnotations, {
-      owner: key.slice(0, 12),
-      upBytes,
-      downBytes,
-      durationMs,
-      ...(address !== undefined && { address }),
-      ...(why !== undefined && { why }),
-    }),
-  );
-
 /** Serves one connection; see the port's `serve`. */
 export const serve = (shared: ProxyContext) =>
   Effect.fnUntraced(function* (
@@ -190,7 +178,7 @@ export const serve = (shared: ProxyContext) =>
         totals.open -= 1;
         totals.upBytes += connection.upBytes;
         totals.downBytes += connection.downBytes;
-        return isNothing() ? Effect.void : logged(key, over());
+        return isNothing() ? Effect.void : logged("egress", key, over());
       })),
     );
     return isNothing() ? undefined : over();

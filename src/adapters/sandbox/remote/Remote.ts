@@ -59,6 +59,7 @@ const nobody: Owner = { principal: "caisson", user: "health", ephemeral: false }
 
 /** What a server of ours tells of a sandbox. */
 type Seen = typeof sandboxMethods.look.result.Type;
+type Asked = typeof sandboxMethods.look.arguments.Type;
 
 const withoutPath = <A>(asked: Effect.Effect<A, ExchangeError>): Effect.Effect<A, SandboxError> =>
   Effect.catchTag(asked, "FileError", ({ message }) => unavailable(`what names no file was refused: ${message}`));
@@ -90,10 +91,10 @@ export const layer = (url: string): Layer.Layer<Sandbox, never, Settings> =>
       };
       const offer = yield* makeDiscovery(exchange);
       /** What is seen of an owner's sandbox: nothing behind a server that has tools only or does not answer. */
-      const seen = (owner: Owner, measured: boolean): Effect.Effect<Seen> =>
+      const seen = (owner: Owner, asked: Asked): Effect.Effect<Seen> =>
         offer.pipe(
           Effect.flatMap(({ _tag }) =>
-            _tag === "ToolsOnly" ? Effect.succeed<Seen>({ look: unseen }) : askLook(exchange, owner, { measured })
+            _tag === "ToolsOnly" ? Effect.succeed<Seen>({ look: unseen }) : askLook(exchange, owner, asked)
           ),
           Effect.timeout(lookMax),
           Effect.catch((error) =>
@@ -127,8 +128,9 @@ export const layer = (url: string): Layer.Layer<Sandbox, never, Settings> =>
           if ((yield* offer)._tag === "ToolsOnly") return;
           yield* withoutPath(askReset(exchange, owner, {}));
         }),
-        look: (owner) => Effect.map(seen(owner, false), ({ look }) => look),
-        use: (owner) => Effect.map(seen(owner, true), ({ use }) => use),
+        look: (owner) => Effect.map(seen(owner, { measured: false }), ({ look }) => look),
+        use: (owner) => Effect.map(seen(owner, { measured: true }), ({ use }) => use),
+        egress: (owner) => Effect.map(seen(owner, { measured: false, withEgress: true }), ({ egress }) => egress),
         hasPorts: Effect.map(offer, hasPorts).pipe(
           Effect.timeoutOption(lookMax),
           Effect.match({ onFailure: () => false, onSuccess: Option.getOrElse(() => false) }),

@@ -1,8 +1,9 @@
 /** The web as the server reads it. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { Effect, Layer, Option, Stream } from "effect";
+import { Deferred, Effect, Fiber, Layer, Option, Stream } from "effect";
 import { machine, type Outside } from "../../../../src/adapters/egress/Outside.ts";
+import { attended } from "../../../../src/adapters/web/attended.ts";
 import { layerOver } from "../../../../src/adapters/web/Configured.ts";
 import { markdownOf } from "../../../../src/adapters/web/markdown.ts";
 import { readResponse } from "../../../../src/adapters/web/response.ts";
@@ -89,8 +90,8 @@ it.live("fetch reads what may be reached, over TLS and plain, and follows redire
       const to = (url: string) => fetch(`https://allowed.example/to/${encodeURIComponent(url)}`);
       assert.match(yield* to("http://allowed.example/x"), /^200 http:\/\/allowed\.example\/x/);
       assert.match(yield* to("https://evil.example/"), /^evil\.example:443: it is not on the allowlist$/);
-      assert.match(yield* to("http://169.254.169.254/"), /is no http or https URL of a name$/);
-      assert.match(yield* to("file:///etc/passwd"), /is no http or https URL of a name$/);
+      assert.match(yield* to("http://169.254.169.254/"), /it is no http or https URL of a name$/);
+      assert.match(yield* to("file:///etc/passwd"), /it is no http or https URL of a name$/);
       assert.deepEqual(new Set(world.requests.map(({ host }) => host)), new Set(["allowed.example"]));
     })));
 
@@ -245,7 +246,87 @@ it.live("the tools are offered where they are configured; a page becomes files, 
       assert.ok((reached?.upBytes ?? 0) > 50 && (reached?.downBytes ?? 0) > 50_000, JSON.stringify(reached));
       const none = yield* call("web_fetch", {});
       assert.deepEqual([none.isError, none.egress], [true, undefined]);
+      const seen = [found, read, refused].map(({ egress }) =>
+        egress?.records.map(({ host, port, verdict, why, downBytes }) => [host, port, verdict, why, downBytes > 0])
+      );
+      assert.deepEqual(seen, [
+        [["127.0.0.1", server.addr.port, "allowed", undefined, true]],
+        [["allowed.example", 80, "allowed", undefined, true]],
+        [["evil.example", 443, "refused", "it is not on the allowlist", false]],
+      ]);
     }).pipe(Effect.provide(tools), Effect.scoped);
+  }));
+
+it.live("what was read of the web stands with the sandbox of its owner, each redirect by itself, until a reset", () =>
+  Effect.gen(function* () {
+    const world = yield* egressWorld({ "bad.example": ["127.0.0.1"] });
+    const web = Layer.provide(layerOver(world.outside, world.certificate), Settings.layerWith(settings));
+    let resets = 0;
+    const ofSandbox = { host: "pypi.org", port: 443, verdict: "allowed" as const, connections: 1 };
+    const sandboxes = Layer.mock(Sandbox, {
+      info: { kind: "scripted", why: "a test", controls: [], notes: [] },
+      egress: () => Effect.succeed({ records: [{ ...ofSandbox, upBytes: 1, downBytes: 2 }], connectionsLeftOut: 3 }),
+      reset: () => Effect.sync(() => void resets++),
+    });
+    yield* Effect.gen(function* () {
+      const { fetch } = yield* WebReader;
+      const sandbox = yield* Sandbox;
+      const other: Owner = { ...owner, user: "another" };
+      const shown = (whose: Owner) =>
+        Effect.map(sandbox.egress?.(whose) ?? Effect.undefined, (summary) => [
+          summary?.connectionsLeftOut,
+          ...summary?.records.map(({ host, port, verdict, connections }) =>
+            `${connections} ${verdict} ${host}:${port}`
+          ) ?? [],
+        ]);
+      assert.ok(fetch !== undefined);
+      const get = (url: string) => Effect.ignore(fetch(owner, url));
+      yield* get(`https://allowed.example/to/${encodeURIComponent("https://evil.example/?secret=in-a-path")}`);
+      yield* get("https://bad.example/");
+      yield* get("https://bad.example/");
+      yield* get("http://169.254.169.254/latest");
+      assert.deepEqual(yield* shown(owner), [
+        3,
+        "1 allowed pypi.org:443",
+        "1 allowed allowed.example:443",
+        "1 refused evil.example:443",
+        "2 refused bad.example:443",
+        "1 refused ?:0",
+      ]);
+      assert.deepEqual(yield* shown(other), [3, "1 allowed pypi.org:443"]);
+      for (let at = 0; at < 200; at++) yield* get(`https://n${at}.example/`);
+      const many = yield* shown(owner);
+      assert.deepEqual([many.length, many[0]], [129, 3 + 205 - 128]);
+      assert.doesNotMatch(JSON.stringify(yield* sandbox.egress?.(owner) ?? Effect.undefined), /in-a-path|latest/);
+      yield* sandbox.reset(owner);
+      assert.deepEqual([yield* shown(owner), resets], [[3, "1 allowed pypi.org:443"], 1]);
+    }).pipe(Effect.provide(Layer.provideMerge(attended(sandboxes), web)));
+  }));
+
+it.live("a page that nobody waits for any more is recorded as not answered", () =>
+  Effect.gen(function* () {
+    const asking = yield* Deferred.make<void>();
+    const outside: Outside = {
+      resolve: () => Effect.andThen(Deferred.succeed(asking, undefined), Effect.never),
+      connect: () => Effect.never,
+    };
+    const web = Layer.provide(layerOver(outside), Settings.layerWith(settings));
+    yield* Effect.gen(function* () {
+      const { fetch, asked } = yield* WebReader;
+      assert.ok(fetch !== undefined && asked !== undefined);
+      const fetching = yield* Effect.forkChild(fetch(owner, "https://allowed.example/"));
+      yield* Deferred.await(asking);
+      yield* Fiber.interrupt(fetching);
+      assert.deepEqual((yield* asked.of(owner))?.records, [{
+        host: "allowed.example",
+        port: 443,
+        verdict: "failed",
+        connections: 1,
+        upBytes: 0,
+        downBytes: 0,
+        why: "no answer in time",
+      }]);
+    }).pipe(Effect.provide(web));
   }));
 
 it.effect("without settings neither tool is there", () =>
