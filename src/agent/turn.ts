@@ -62,9 +62,9 @@ const notHandedOver =
 /** What a model reads of a call that was one too many. */
 const callTooMany = (most: number): string => `Not carried out: this request allows ${most} tool calls in all.`;
 
-/** What a model reads that cannot be shown an image, and one that was shown enough of them. */
 /** Stands in a result for what it shows, where the model cannot be shown it. */
 export const blind = "(This model cannot be shown images.)";
+/** What a model reads that was shown enough of them. */
 const tooManyImages = "(It is not shown: the images of this run are as many as a model takes.)";
 
 /** Stands for an answer that a model ended without giving: an empty reply reads as a failure. */
