@@ -10,46 +10,62 @@ import { createHash } from "node:crypto";
 const web = new URL("../web/", import.meta.url);
 const source = new URL("src/", web);
 const target = new URL("dist/", web);
-/** Says of which sources a build is. */
-const mark = new URL("sources.sha256", target);
+/** A script to bundle; the bundler drops the notices of what is in it, so they stand here. */
+interface Script {
+  readonly from: string;
+  readonly to: string;
+  readonly format: "esm" | "iife";
+  readonly notice: string;
+}
 
-/** Files that are served as they are, under the names on the right. */
-const copied = [
-  ["index.html", "index.html"],
-  ["style.css", "style.css"],
-  ["icon.svg", "icon.svg"],
-  ["pdf/frame.html", "pdf.html"],
-  ["pdf/frame.css", "pdf.css"],
-] as const;
+/** A part of the page, which is built anew when its own sources changed. */
+interface Part {
+  /** Says of which sources a build is. */
+  readonly mark: URL;
+  /** Whether a file below `web/src` is a source of it. */
+  readonly has: (path: string) => boolean;
+  /** Files that are served as they are, under the names on the right. */
+  readonly copied: ReadonlyArray<readonly [from: string, to: string]>;
+  readonly bundled: ReadonlyArray<Script>;
+}
 
 const pdfNotice = "pdf.js, Copyright Mozilla Foundation, Apache-2.0, https://mozilla.github.io/pdf.js";
 
-/**
- * What is bundled: the page, and what it loads only to show a PDF, in the form that is no module. The bundler drops the
- * notices of what is in it, so they stand here.
- */
-const bundled = [
+/** The page, and what it loads only to show a PDF, which takes longer to bundle and seldom changes. */
+const parts: ReadonlyArray<Part> = [
   {
-    from: "main.tsx",
-    to: "app.js",
-    format: "esm",
-    notice:
-      "Preact, signals, marked and lowlight (MIT), highlight.js (BSD-3-Clause), of their authors; see their packages",
+    mark: new URL("page.sha256", target),
+    has: (path) => !path.startsWith("pdf/") || path === "pdf/messages.ts",
+    copied: [["index.html", "index.html"], ["style.css", "style.css"], ["icon.svg", "icon.svg"]],
+    bundled: [{
+      from: "main.tsx",
+      to: "app.js",
+      format: "esm",
+      notice:
+        "Preact, signals, marked and lowlight (MIT), highlight.js (BSD-3-Clause), of their authors; see their packages",
+    }],
   },
-  { from: "pdf/frame.ts", to: "pdf.js", format: "iife", notice: pdfNotice },
-  { from: "pdf/worker.ts", to: "pdfWorker.js", format: "iife", notice: pdfNotice },
-] as const;
+  {
+    mark: new URL("pdf.sha256", target),
+    has: (path) => path.startsWith("pdf/"),
+    copied: [["pdf/frame.html", "pdf.html"], ["pdf/frame.css", "pdf.css"]],
+    bundled: [
+      { from: "pdf/frame.ts", to: "pdf.js", format: "iife", notice: pdfNotice },
+      { from: "pdf/worker.ts", to: "pdfWorker.js", format: "iife", notice: pdfNotice },
+    ],
+  },
+];
 
 const filesBelow = (folder: URL): ReadonlyArray<URL> =>
   [...Deno.readDirSync(folder)].toSorted((a, b) => a.name < b.name ? -1 : 1).flatMap(({ name, isDirectory }) =>
     isDirectory ? filesBelow(new URL(`${name}/`, folder)) : [new URL(name, folder)]
   );
 
-/** A hash of everything that the page is made of. */
-const hashOfSources = (): string => {
+/** A hash of everything that a part is made of. */
+const hashOf = ({ has }: Part, files: ReadonlyArray<URL>): string => {
   const hash = createHash("sha256");
   const ours = [new URL(import.meta.url), new URL("deno.json", web), new URL("deno.lock", web)];
-  for (const file of [...filesBelow(source), ...ours]) {
+  for (const file of [...files.filter(({ pathname }) => has(pathname.slice(source.pathname.length))), ...ours]) {
     const content = Deno.readFileSync(file);
     hash.update(`${file.pathname.slice(file.pathname.lastIndexOf("/"))}:${content.length}:`).update(content);
   }
@@ -69,7 +85,7 @@ const read = (file: URL): string | undefined => {
 class NotBuilt extends Error {}
 
 /** Makes the folder; a checkout that is not ours to write stays as it is. */
-const makeFolder = (): void => {
+const makeFolder = ({ mark }: Part): void => {
   try {
     Deno.mkdirSync(target, { recursive: true });
     Deno.writeTextFileSync(mark, "");
@@ -79,7 +95,7 @@ const makeFolder = (): void => {
 };
 
 /** Bundles one script; *throws* `NotBuilt`. */
-const bundle = async ({ from, to, format, notice }: typeof bundled[number]): Promise<void> => {
+const bundle = async ({ from, to, format, notice }: Script): Promise<void> => {
   const { success, stderr } = await new Deno.Command("deno", {
     args: [
       "bundle",
@@ -105,20 +121,28 @@ const bundle = async ({ from, to, format, notice }: typeof bundled[number]): Pro
   Deno.writeTextFileSync(file, `/*! ${notice} */\n${Deno.readTextFileSync(file)}`);
 };
 
-/** Builds the page of the given sources; *throws* `NotBuilt`. */
-const build = async (wanted: string): Promise<void> => {
+/** Builds a part of the given sources; *throws* `NotBuilt`. */
+const build = async (part: Part, wanted: string): Promise<void> => {
+  makeFolder(part);
+  await Promise.all(part.bundled.map(bundle));
+  for (const [from, to] of part.copied) Deno.copyFileSync(new URL(from, source), new URL(to, target));
+  Deno.writeTextFileSync(part.mark, wanted);
+};
+
+/** Builds what is not of these sources; *throws* `NotBuilt`. */
+const buildStale = async (): Promise<void> => {
   const started = performance.now();
-  makeFolder();
-  await Promise.all(bundled.map(bundle));
-  for (const [from, to] of copied) Deno.copyFileSync(new URL(from, source), new URL(to, target));
-  Deno.writeTextFileSync(mark, wanted);
+  const files = filesBelow(source);
+  const stale = parts.map((part) => ({ part, wanted: hashOf(part, files) }))
+    .filter(({ part, wanted }) => read(part.mark) !== wanted);
+  if (stale.length === 0) return;
+  await Promise.all(stale.map(({ part, wanted }) => build(part, wanted)));
   console.error(`built the page in ${Math.round(performance.now() - started)} ms`);
 };
 
 if (import.meta.main) {
   try {
-    const wanted = hashOfSources();
-    if (read(mark) !== wanted) await build(wanted);
+    await buildStale();
   } catch (error) {
     const isAbsent = error instanceof Deno.errors.NotFound;
     if (!(error instanceof NotBuilt || isAbsent)) throw error;

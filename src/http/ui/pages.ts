@@ -67,7 +67,8 @@ const pdfHeaders = {
   "cross-origin-resource-policy": "cross-origin",
 } as const;
 
-const isOfFrame = (name: AssetName): boolean => name.startsWith("pdf");
+/** The headers of a file, built or not. */
+const headersOf = (name: AssetName) => name.startsWith("pdf") ? pdfHeaders : safeHeaders;
 
 const notBuilt = `Caisson's API works. Its page is not built here:
 
@@ -81,7 +82,7 @@ const send = (
   asset: Asset,
   request: HttpServerRequest.HttpServerRequest,
 ): HttpServerResponse.HttpServerResponse => {
-  const headers = { ...(isOfFrame(name) ? pdfHeaders : safeHeaders), etag: asset.etag, vary: "accept-encoding" };
+  const headers = { ...headersOf(name), etag: asset.etag, vary: "accept-encoding" };
   if (request.headers["if-none-match"]?.includes(asset.etag) === true) {
     return HttpServerResponse.empty({ status: 304, headers });
   }
@@ -112,7 +113,8 @@ export const layer = Layer.unwrap(Effect.gen(function* () {
     Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest;
       return Option.match(yield* assetOf(name), {
-        onNone: () => HttpServerResponse.text(notBuilt, { status: name === "index.html" ? 200 : 404 }),
+        onNone: () =>
+          HttpServerResponse.text(notBuilt, { status: name === "index.html" ? 200 : 404, headers: headersOf(name) }),
         onSome: (asset) => send(name, asset, request),
       });
     });
