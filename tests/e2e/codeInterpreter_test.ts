@@ -33,28 +33,41 @@ const steps = [
   Scripted.answers("Seen: sandbox:/mnt/data/chart.png."),
 ];
 
+/** A user of the whole application over real containers, whose model plays these steps. */
+const userOver = Effect.fnUntraced(function* (steps: ReadonlyArray<Scripted.Step>) {
+  const user = makeId("user");
+  const sandbox = yield* Layer.build(Layer.orDie(dockerLayer.pipe(Layer.provide(engineSettings()))));
+  const app: App = makeApp({ steps, sandbox: { ...fakeSandbox(), layer: Layer.succeedContext(sandbox) } });
+  yield* Effect.addFinalizer(() => Effect.promise(() => app.dispose()));
+  const ask = async (method: string, path: string, body?: Json | FormData): Promise<Response> =>
+    await app.send(
+      new Request(`http://caisson.test/v1${path}`, {
+        method,
+        headers: { "x-user-id": user, ...(body instanceof FormData ? {} : { "content-type": "application/json" }) },
+        ...(body === undefined ? {} : { body: body instanceof FormData ? body : JSON.stringify(body) }),
+      }),
+    );
+  const read = async (method: string, path: string, body?: Json | FormData): Promise<Json> =>
+    await (await ask(method, path, body)).json();
+  return { ask, read };
+});
+
+/** A form with one file. */
+const formOf = (text: string, name: string, fields: Readonly<Record<string, string>> = {}): FormData => {
+  const form = new FormData();
+  for (const [field, value] of Object.entries(fields)) form.set(field, value);
+  form.set("file", new File([text], name));
+  return form;
+};
+
 it.live(
   "a container keeps files and variables from response to response, and what is cited can be fetched",
   () =>
     Effect.gen(function* () {
-      const user = makeId("user");
-      const sandbox = yield* Layer.build(Layer.orDie(dockerLayer.pipe(Layer.provide(engineSettings()))));
-      const app: App = makeApp({ steps, sandbox: { ...fakeSandbox(), layer: Layer.succeedContext(sandbox) } });
-      yield* Effect.addFinalizer(() => Effect.promise(() => app.dispose()));
-      const ask = async (method: string, path: string, body?: Json | FormData): Promise<Response> =>
-        await app.send(
-          new Request(`http://caisson.test/v1${path}`, {
-            method,
-            headers: { "x-user-id": user, ...(body instanceof FormData ? {} : { "content-type": "application/json" }) },
-            ...(body === undefined ? {} : { body: body instanceof FormData ? body : JSON.stringify(body) }),
-          }),
-        );
-      const read = async (method: string, path: string, body?: Json | FormData): Promise<Json> =>
-        await (await ask(method, path, body)).json();
+      const { ask, read } = yield* userOver(steps);
       yield* Effect.promise(async () => {
         const { id } = await read("POST", "/containers", { name: "analysis" });
-        const form = new FormData();
-        form.set("file", new File(["month,total\nJan,12\nFeb,30\n"], "sales.csv"));
+        const form = formOf("month,total\nJan,12\nFeb,30\n", "sales.csv");
         assert.equal((await read("POST", `/containers/${id}/files`, form))["path"], "/mnt/data/sales.csv");
         const tools = [{ type: "code_interpreter", container: id }];
 
@@ -90,6 +103,44 @@ it.live(
         const [{ annotations: [earlier] }] = seen["content"] as [{ annotations: [Json] }];
         assert.equal(earlier["file_id"], citation["file_id"], "a file of an earlier response is cited as well");
         assert.equal((await read("DELETE", `/containers/${id}`))["deleted"], true);
+      });
+    }),
+  { skip: skipWithoutEngine },
+);
+
+const reading = (name: string) => `print(open('/mnt/data/${name}').read(), end='')`;
+
+it.live(
+  "code reads the files that were sent to /v1/files, in a container that was made with them and in one made by itself",
+  () =>
+    Effect.gen(function* () {
+      const { read } = yield* userOver([
+        python("c1", reading("sales.csv")),
+        Scripted.answers("Read."),
+        python("c2", reading("notes.txt")),
+        Scripted.answers("Read too."),
+      ]);
+      yield* Effect.promise(async () => {
+        const upload = async (text: string, name: string) =>
+          (await read("POST", "/files", formOf(text, name, { purpose: "user_data" })))["id"];
+        const [sales, notes] = [
+          await upload("month,total\nJan,12\n", "sales.csv"),
+          await upload("hello\n", "notes.txt"),
+        ];
+        const logsOf = async (container: unknown) => {
+          const tools = [{ type: "code_interpreter", container }];
+          const response = await read("POST", "/responses", {
+            model: "scripted",
+            input: "Read it",
+            tools,
+            include: ["code_interpreter_call.outputs"],
+          });
+          const [call] = response["output"] as [Json];
+          return call["outputs"];
+        };
+        const { id } = await read("POST", "/containers", { name: "analysis", file_ids: [sales] });
+        assert.deepEqual(await logsOf(id), [{ type: "logs", logs: "month,total\nJan,12" }]);
+        assert.deepEqual(await logsOf({ type: "auto", file_ids: [notes] }), [{ type: "logs", logs: "hello" }]);
       });
     }),
   { skip: skipWithoutEngine },
