@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { Effect, Schema } from "effect";
 import { it } from "../support/it.ts";
 import { finish, text, turn } from "../support/openaiWire.ts";
+import { connected } from "../support/responsesSocket.ts";
 import { serveWire } from "../support/wireServer.ts";
 import { type RunningTask, userCheckout } from "./support/userCheckout.ts";
 
@@ -107,6 +108,27 @@ it.live("serve takes the provider of .env as its default, keys count at once, an
     assert.match((yield* user.run("keys", ["list"])).stdout, / me$/m);
     assert.ok(Deno.statSync(`${user.dataPath}/keys.json`).isFile);
 
+    yield* server.signal("SIGTERM");
+    assert.equal(yield* server.ended, 0, server.output());
+  }));
+
+it.live("serve speaks Responses over a WebSocket with the permissions that it has, and code runs in it", () =>
+  Effect.gen(function* () {
+    const user = yield* userCheckout(usual);
+    const server = yield* user.start("serve");
+    const base = yield* address(server, "agent API");
+    const socket = yield* connected(base, { "x-user-id": "ada" });
+    const frames = yield* Effect.promise(() =>
+      socket.turn({
+        type: "response.create",
+        input: "Run python: print(6 * 7)",
+        tools: [{ type: "code_interpreter", container: { type: "auto" } }],
+        include: ["code_interpreter_call.outputs"],
+      })
+    );
+    const done = JSON.stringify(frames.at(-1));
+    assert.match(done, /"type":"response.completed"/);
+    assert.match(done, /"type":"logs","logs":"42"/);
     yield* server.signal("SIGTERM");
     assert.equal(yield* server.ended, 0, server.output());
   }));
