@@ -208,6 +208,7 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/adapters/identity/keyFile.ts": "an operator's own command",
   "src/http/caisson/removeFile.ts": "passes a path on, quoted by shellQuoted of src/domain",
   "src/agent/fileEdits.ts": "passes a path on; the edit itself is a function of src/domain/textEdit.ts",
+  "src/adapters/egress/logged.ts": "names that hostName of src/domain/EgressRule.ts has bounded, and sentences of ours",
   "src/adapters/egress/conversation.ts answer": "sentences of ours, and a host that is cut",
   "src/adapters/egress/judge.ts reach": "a name that hostName of src/domain/EgressRule.ts has bounded",
   "src/adapters/model/Scripted.ts": "a script of the test's own",
