@@ -7,6 +7,7 @@
  * turns, so that a busy machine slows all of them. The bounds are the bundle's.
  */
 import { buildPackage } from "../scripts/package.ts";
+import { freePort, residentMegabytes } from "./serverProcess.ts";
 
 const rounds = 7;
 /** Starts that are not counted: they fill Deno's cache of compiled code. */
@@ -24,18 +25,6 @@ interface Figure {
 }
 
 const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
-
-const freePort = (): number => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
-};
-
-const residentMegabytes = async (pid: number): Promise<number> => {
-  const { stdout } = await new Deno.Command("ps", { args: ["-o", "rss=", "-p", String(pid)] }).output();
-  return Number(new TextDecoder().decode(stdout)) / 1024;
-};
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 

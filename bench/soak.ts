@@ -7,6 +7,7 @@
  * minutes but the first quarter's.
  */
 import { agent, median, open, rest, startUpstream } from "./providersClient.ts";
+import { freePort, residentMegabytes } from "./serverProcess.ts";
 
 const minutes = Number(Deno.args[0] ?? 20);
 const pauseMs = 250;
@@ -34,18 +35,6 @@ const slope = (points: ReadonlyArray<Minute>): number => {
   const y = mean(points.map(({ megabytes }) => megabytes));
   const rise = points.reduce((sum, { minute, megabytes }) => sum + (minute - x) * (megabytes - y), 0);
   return rise / points.reduce((sum, { minute }) => sum + (minute - x) ** 2, 0);
-};
-
-const freePort = (): number => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
-};
-
-const residentMegabytes = async (pid: number): Promise<number> => {
-  const { stdout } = await new Deno.Command("ps", { args: ["-o", "rss=", "-p", String(pid)] }).output();
-  return Number(new TextDecoder().decode(stdout)) / 1024;
 };
 
 /** The server as a process, when it answers. */

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { Effect } from "effect";
-import puppeteer, { type Page } from "npm:puppeteer-core@25.16.0";
+import type { Page } from "npm:puppeteer-core@25.16.0";
 import { Client } from "@modelcontextprotocol/sdk/client";
 // @ts-types="@modelcontextprotocol/sdk/client/streamableHttp"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
@@ -12,13 +12,7 @@ import { dataDirectory } from "../support/dataDirectory.ts";
 import { skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
 import { start } from "./processes.ts";
-
-/** Where Debian puts the browser. */
-const executablePath = "/usr/bin/chromium";
-
-const withoutBrowser = existsSync(executablePath) || Deno.env.get("CAISSON_TEST_REQUIRE_BROWSER") === "1"
-  ? undefined
-  : `no browser at ${executablePath}`;
+import { chromium, withoutBrowser } from "./support/chromium.ts";
 
 const withoutBubblewrap = existsSync("/usr/bin/bwrap") ? undefined : "no bubblewrap: WebAssembly has no ports";
 
@@ -85,16 +79,7 @@ for (const [sandbox, skip] of [["embedded", withoutBubblewrap], ["docker", skipW
         });
         const [port] = yield* running.line(/MCP server listens on http:\/\/127\.0\.0\.1:(\d+)/);
         const clients = yield* Effect.forEach(users, (user) => connect(`http://127.0.0.1:${port}/mcp`, user));
-        const browser = yield* Effect.acquireRelease(
-          Effect.promise(() =>
-            puppeteer.launch({
-              executablePath,
-              headless: true,
-              args: ["--no-sandbox", "--disable-gpu", "--no-first-run"],
-            })
-          ),
-          (open) => Effect.promise(() => open.close()),
-        );
+        const browser = yield* chromium;
         const links = yield* Effect.promise(() =>
           Promise.all(clients.map((client, at) => publish(client, users[at] ?? "")))
         );

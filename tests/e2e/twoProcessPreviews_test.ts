@@ -4,21 +4,13 @@
  * The tool server has no door for visitors; what they see and say, over WebSockets too, goes through both processes.
  */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { Effect } from "effect";
-import puppeteer from "npm:puppeteer-core@25.16.0";
 import { dataDirectory } from "../support/dataDirectory.ts";
 import { skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
 import { calls, finish, fragment, text, turn } from "../support/openaiWire.ts";
 import { start } from "./processes.ts";
-
-/** Where Debian puts the browser. */
-const executablePath = "/usr/bin/chromium";
-
-const withoutBrowser = existsSync(executablePath) || Deno.env.get("CAISSON_TEST_REQUIRE_BROWSER") === "1"
-  ? undefined
-  : `no browser at ${executablePath}`;
+import { chromium, withoutBrowser } from "./support/chromium.ts";
 
 const users = ["ada", "bob", "cleo"] as const;
 
@@ -137,16 +129,7 @@ it.live(
         /nothing listens on that port/,
       );
       const links = yield* Effect.promise(() => Promise.all(users.map(publish)));
-      const browser = yield* Effect.acquireRelease(
-        Effect.promise(() =>
-          puppeteer.launch({
-            executablePath,
-            headless: true,
-            args: ["--no-sandbox", "--disable-gpu", "--no-first-run"],
-          })
-        ),
-        (open) => Effect.promise(() => open.close()),
-      );
+      const browser = yield* chromium;
       yield* Effect.promise(async () => {
         assert.equal(new Set(links.map((link) => new URL(link).host)).size, users.length);
         await Promise.all(links.map(async (link, at) => {

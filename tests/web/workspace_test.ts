@@ -8,7 +8,7 @@ import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import * as Files from "../../src/adapters/usageLedger/Files.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { Job } from "../../src/domain/Job.ts";
-import { FileError, noStreams, Sandbox } from "../../src/services/Sandbox.ts";
+import { FileError, noStreams, Sandbox, type SandboxJobs } from "../../src/services/Sandbox.ts";
 import { type FakeSandbox, fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
 import { ask, openPage, openWindow, shows, until, violationsOf, whyNoBrowser } from "./support/browser.ts";
@@ -217,40 +217,35 @@ test("what a turn changed is read and taken back, and what stays is named", () =
     });
   }));
 
+/** A job that has printed something and runs until it is ended. */
+const oneJob = (printed: string): { readonly jobs: ReadonlyArray<Job>; readonly ofJobs: SandboxJobs } => {
+  const job: Job = { id: "job-1", command: "python3 -m http.server 8000", status: "running", startedAtMs: 0 };
+  const jobs = [job];
+  const now = () => jobs[0] ?? job;
+  return {
+    jobs,
+    ofJobs: {
+      start: () => Effect.die("not asked for"),
+      list: Effect.succeed(jobs),
+      read: (_id, { offset = 0 }) =>
+        Effect.sync(() => ({
+          job: now(),
+          text: printed.slice(offset),
+          offset,
+          nextOffset: printed.length,
+          totalBytes: printed.length,
+        })),
+      kill: () => Effect.sync(() => jobs[0] = { ...job, status: "killed", endedAtMs: 61_000 }),
+    },
+  };
+};
+
 test("the panel tells what the sandbox uses and runs; a job is read and ended there; axe finds nothing", () =>
   Effect.gen(function* () {
-    let ended = false;
-    const job = (): Job => ({
-      id: "job-1",
-      command: "python3 -m http.server 8000",
-      status: ended ? "killed" : "running",
-      startedAtMs: 0,
-      ...(ended && { endedAtMs: 61_000 }),
-    });
-    const jobs: Array<Job> = [job()];
-    const printed = "serving <b>all</b>\n";
     const sandbox = fakeSandbox(undefined, undefined, {
       use: { memoryBytes: 96 << 20, memoryBytesMax: 512 << 20, diskBytes: 3 << 20 },
       commands: [{ kind: "shell", command: "pytest -q", startedAtMs: 0 }],
-      jobs,
-      ofJobs: {
-        start: () => Effect.die("not asked for"),
-        list: Effect.succeed(jobs),
-        read: (_id, { offset = 0 }) =>
-          Effect.sync(() => ({
-            job: job(),
-            text: printed.slice(offset),
-            offset,
-            nextOffset: printed.length,
-            totalBytes: printed.length,
-          })),
-        kill: () =>
-          Effect.sync(() => {
-            ended = true;
-            jobs[0] = job();
-            return job();
-          }),
-      },
+      ...oneJob("serving <b>all</b>\n"),
     });
     const { page, complaints } = yield* openPage({ steps: [], sandbox });
     yield* Effect.promise(async () => {
@@ -444,15 +439,6 @@ test("files are looked at as what they are: a picture, code, a long text by its 
 
 test("the tree, a file, jobs and previews are worked with the keyboard alone, and the focus is never lost", () =>
   Effect.gen(function* () {
-    let ended = false;
-    const job = (): Job => ({
-      id: "job-1",
-      command: "python3 -m http.server 8000",
-      status: ended ? "killed" : "running",
-      startedAtMs: 0,
-      ...(ended && { endedAtMs: 61_000 }),
-    });
-    const jobs: Array<Job> = [job()];
     const sandbox = fakeSandbox(
       ({ command }) =>
         Effect.sync(() => {
@@ -462,20 +448,7 @@ test("the tree, a file, jobs and previews are worked with the keyboard alone, an
           return outcome(`ran ${command}`);
         }),
       undefined,
-      {
-        jobs,
-        ofJobs: {
-          start: () => Effect.die("not asked for"),
-          list: Effect.succeed(jobs),
-          read: () => Effect.succeed({ job: job(), text: "serving\n", offset: 0, nextOffset: 8, totalBytes: 8 }),
-          kill: () =>
-            Effect.sync(() => {
-              ended = true;
-              jobs[0] = job();
-              return job();
-            }),
-        },
-      },
+      oneJob("serving\n"),
     );
     const layer = Layer.effect(
       Sandbox,
