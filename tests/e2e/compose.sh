@@ -25,7 +25,7 @@ printf 'CAISSON_API_KEYS=me:of-the-client\nCAISSON_MCP_API_KEY=between-the-two\n
 
 if docker compose version >/dev/null 2>&1; then compose=(docker compose); else compose=(docker-compose); fi
 compose+=(--project-name "$id" --env-file "$scratch/.env" -f docker-compose.yml -f docker-compose.override.yml -f "$scratch/network.yml")
-"${compose[@]}" version | head -n 1
+"${compose[@]}" version | sed -n 1p
 
 cleanup() {
   "${compose[@]}" down --volumes --timeout 1 >/dev/null 2>&1 || true
@@ -37,7 +37,8 @@ fail() { printf 'FAILED: %s\n' "$*" >&2; "${compose[@]}" logs --tail 20 >&2 || t
 
 "${compose[@]}" up --build --detach >"$scratch/up.log" 2>&1 || { tail -n 40 "$scratch/up.log" >&2; fail "up"; }
 docker inspect "$CAISSON_SERVICE_IMAGE" --format '{{index .Config.Labels "org.opencontainers.image.title"}} from {{index .Config.Labels "org.opencontainers.image.base.name"}}'
-docker run --rm --entrypoint cat "$CAISSON_SERVICE_IMAGE" /usr/share/caisson.cdx.json | grep -q '"pkg:npm/effect@' || fail "the SBOM does not name effect"
+docker run --rm --entrypoint cat "$CAISSON_SERVICE_IMAGE" /usr/share/caisson.cdx.json >"$scratch/sbom.json"
+grep -q '"pkg:npm/effect@' "$scratch/sbom.json" || fail "the SBOM does not name effect"
 
 api=$("${compose[@]}" ps -q agent-api)
 mcp=$("${compose[@]}" ps -q mcp-server)
