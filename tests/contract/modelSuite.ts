@@ -5,13 +5,14 @@
  * is the same for all.
  */
 import assert from "node:assert/strict";
-import { Effect, Fiber, Result, Stream } from "effect";
+import { Duration, Effect, Fiber, Result, Stream } from "effect";
 import type { Provider } from "../../src/adapters/model/Provider.ts";
 import type { Deadlines } from "../../src/adapters/model/upstream.ts";
 import { user } from "../../src/domain/Message.ts";
 import type { ToolDeclaration } from "../../src/domain/Tool.ts";
 import type { ModelError, ModelEvent, ModelNotFound, ModelRequest } from "../../src/services/Model.ts";
 import { it } from "../support/it.ts";
+import { isPrompt } from "../support/timing.ts";
 import { type Reply, serveWire } from "../support/wireServer.ts";
 
 /** How an upstream says what the contract is about. */
@@ -288,24 +289,29 @@ export const modelSuite = (name: string, dialect: Dialect): void => {
   ];
   for (const [when, reply] of leaving) {
     it.live(`${name} cancels the upstream request within ${departureMsMax} ms when interrupted ${when}`, () =>
-      Effect.gen(function* () {
-        const { server, provider } = yield* against(reply);
-        const fiber = yield* Effect.forkChild(outcome(provider, request));
-        yield* soon(server.stalled);
-        yield* Effect.gen(function* () {
-          yield* Fiber.interrupt(fiber);
-          yield* server.departure;
-        }).pipe(Effect.timeout(departureMsMax));
-        assert.equal(server.openCount(), 0);
-      }));
+      isPrompt(
+        departureMsMax,
+        Effect.scoped(Effect.gen(function* () {
+          const { server, provider } = yield* against(reply);
+          const fiber = yield* Effect.forkChild(outcome(provider, request));
+          yield* soon(server.stalled);
+          const [took] = yield* soon(Effect.timed(Effect.andThen(Fiber.interrupt(fiber), server.departure)));
+          assert.equal(server.openCount(), 0);
+          return Duration.toMillis(took);
+        })),
+      ));
   }
 
   it.live(`${name} cancels the upstream request when the reader has had enough`, () =>
-    Effect.gen(function* () {
-      const { server, provider } = yield* against(dialect.stallAfterText);
-      const taken = yield* provider.stream(request).pipe(Stream.take(1), Stream.runCollect);
-      assert.equal(textOf(taken), "Hello");
-      yield* server.departure.pipe(Effect.timeout(departureMsMax));
-      assert.equal(server.openCount(), 0);
-    }));
+    isPrompt(
+      departureMsMax,
+      Effect.scoped(Effect.gen(function* () {
+        const { server, provider } = yield* against(dialect.stallAfterText);
+        const taken = yield* provider.stream(request).pipe(Stream.take(1), Stream.runCollect);
+        assert.equal(textOf(taken), "Hello");
+        const [took] = yield* soon(Effect.timed(server.departure));
+        assert.equal(server.openCount(), 0);
+        return Duration.toMillis(took);
+      })),
+    ));
 };

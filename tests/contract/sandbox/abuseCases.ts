@@ -11,12 +11,22 @@ import { type CaseOptions, type Cases, cleaned, freshOwner, ok, run, text, using
 
 /** What the next command must come back within after an abuse, on a machine that is not idle. */
 const recoveryMsMax = 1_000;
+const abusesMax = 3;
 
-/** Runs an abuse and asserts that both its owner and another one can work again at once. */
+/**
+ * Runs an abuse and asserts that both its owner and another one can work again at once; a second and third time
+ * where a busy machine made them wait.
+ */
 const recovers = <A, E>(abuse: (handle: SandboxHandle) => Effect.Effect<A, E, Scope.Scope>) =>
   Effect.gen(function* () {
-    const [owner, other] = [freshOwner(), freshOwner()];
-    return yield* cleaned([owner, other], recoversBetween(owner, other, abuse));
+    const waitedMs: Array<number> = [];
+    while (waitedMs.length < abusesMax) {
+      const [owner, other] = [freshOwner(), freshOwner()];
+      const { result, longestMs } = yield* cleaned([owner, other], recoversBetween(owner, other, abuse));
+      if (longestMs <= recoveryMsMax) return result;
+      waitedMs.push(Math.round(longestMs));
+    }
+    return assert.fail(`the next commands took ${waitedMs.join(", ")} ms`);
   });
 
 const recoversBetween = <A, E>(
@@ -27,16 +37,16 @@ const recoversBetween = <A, E>(
   Effect.gen(function* () {
     yield* using(other, (handle) => run(handle, "echo up"));
     const result = yield* using(owner, abuse);
+    let longestMs = 0;
     for (const who of [owner, other]) {
       const [elapsed, stdout] = yield* using(who, (handle) => run(handle, "echo back")).pipe(
         Effect.map(ok),
         Effect.timed,
       );
       assert.equal(stdout, "back\n");
-      const elapsedMs = Duration.toMillis(elapsed);
-      assert.ok(elapsedMs <= recoveryMsMax, `the next command took ${Math.round(elapsedMs)} ms`);
+      longestMs = Math.max(longestMs, Duration.toMillis(elapsed));
     }
-    return result;
+    return { result, longestMs };
   });
 
 /** Registers them for one adapter. */

@@ -6,6 +6,7 @@ import { placeAttachments } from "../../../src/runs/attachments.ts";
 import { Sandbox } from "../../../src/services/Sandbox.ts";
 import { fakeSandbox } from "../../support/fakeSandbox.ts";
 import { it } from "../../support/it.ts";
+import { fastestMs } from "../../support/timing.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const owner = { principal: "p", user: "u", ephemeral: false };
@@ -101,11 +102,10 @@ Deno.test("attachment() keeps the end of a long name within what file systems ta
 Deno.test("attachment() reads a name of any length in a time that does not depend on it", () => {
   const time = (length: number) => {
     const name = "a/\\ ".repeat(length / 4);
-    const startedMs = performance.now();
-    for (let n = 0; n < 20; n++) attachment(name, bytes("x"));
-    return performance.now() - startedMs;
+    return fastestMs(() => {
+      for (let n = 0; n < 20; n++) attachment(name, bytes("x"));
+    });
   };
-  time(1_000);
   assert.ok(time(4_000_000) < 50 * Math.max(1, time(40_000)));
 });
 

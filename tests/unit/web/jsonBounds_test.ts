@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { depthMax, jsonTooComplex, valuesMax } from "../../../src/web/jsonBounds.ts";
+import { fastestMs } from "../../support/timing.ts";
 
 const nested = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
 
@@ -30,14 +31,7 @@ Deno.test("jsonTooComplex takes time in proportion to the text", () => {
     (n) => "]".repeat(n),
     (n) => '""'.repeat(n / 2),
   ];
-  const timeMs = (text: string) => {
-    const runs = Array.from({ length: 5 }, () => {
-      const startedMs = performance.now();
-      jsonTooComplex(text);
-      return performance.now() - startedMs;
-    });
-    return Math.min(...runs);
-  };
+  const timeMs = (text: string) => fastestMs(() => jsonTooComplex(text));
   for (const shape of shapes) {
     const [once, twice] = [timeMs(shape(1_000_000)), timeMs(shape(2_000_000))];
     assert.ok(twice < 4 * once + 5, `${shape(8)}: ${once} ms, doubled ${twice} ms`);
