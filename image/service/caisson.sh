@@ -7,7 +7,7 @@ name=${1:-serve}
 [ $# -eq 0 ] || shift
 grant() { $run --ignore-env --allow-env=CAISSON_*,DOCKER_HOST,HOME,XDG_RUNTIME_DIR --allow-read /app/scripts/grants.js "$1"; }
 case $name in
-  serve) set -- --allow-net "$(grant write)" "$(grant run)" /app/server.js "$@" ;;
+  serve) set -- --allow-net --allow-sys=statfs "$(grant write)" "$(grant run)" /app/server.js "$@" ;;
   mcp) set -- --allow-net "$(grant write)" "$(grant run)" /app/mcp.js "$@" ;;
   erase) set -- --allow-net "$(grant write)" "$(grant run)" /app/scripts/erase.js "$@" ;;
   doctor | image) set -- "$(grant write)" "$(grant sockets)" "/app/scripts/$name.js" "$@" ;;

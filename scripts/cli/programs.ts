@@ -26,7 +26,8 @@ const engineFlags = [settingsEnv, "--allow-read"];
 export const programs = {
   serve: {
     entry: "server",
-    flags: serverFlags,
+    // How full the disk is on which snapshots are kept.
+    flags: [...serverFlags, "--allow-sys=statfs"],
     granted: ["write", "run"],
     areas: ["doors", "identity", "limits", "agent", "models", "sandbox", "egress", "sessions", "webhooks", "telemetry"],
   },

@@ -151,11 +151,12 @@ const isRestorable = (entry: KeptEntry | undefined): boolean =>
  * Plans how the changes of turns are taken back, the newest turn first.
  *
  * *Details*: a path that somebody changed after a turn stays, and so does one whose former content is not kept, or
- * that another run changed at the same time; each is told as a conflict. What such a path was before is then left
- * to older turns as little.
+ * that another run changed at the same time, or of which what it is now is not kept, so that it would be lost; each
+ * is told as a conflict. What such a path was before is then left to older turns as little.
  */
 export const planUndo = (now: Manifest, newestFirst: ReadonlyArray<Undoable>): UndoPlan => {
-  const standing = new Map(byPath(now));
+  const is = byPath(now);
+  const standing = new Map(is);
   const conflicts = new Map<string, string>();
   const touched = new Set<string>();
   for (const { changes, contested } of newestFirst) {
@@ -166,14 +167,15 @@ export const planUndo = (now: Manifest, newestFirst: ReadonlyArray<Undoable>): U
         if (isSame(standing.get(path), before)) continue;
         conflicts.set(path, "it was changed after this turn");
       } else if (!isRestorable(before)) conflicts.set(path, "what it was before is not kept");
-      else {
+      else if (is.get(path)?.kind === "file" && !isRestorable(is.get(path))) {
+        conflicts.set(path, "what it is now is not kept, and would be lost");
+      } else {
         touched.add(path);
         if (before === undefined) standing.delete(path);
         else standing.set(path, before);
       }
     }
   }
-  const is = byPath(now);
   const steps = [...touched].filter((path) => !conflicts.has(path) && !isSame(is.get(path), standing.get(path)))
     .map((path) => ({ path, now: is.get(path), target: standing.get(path) }))
     .sort((left, right) => (left.path < right.path ? -1 : 1));

@@ -32,6 +32,8 @@ export interface SnapshotStoreService {
   readonly putChunk: (owner: OwnerKey, bytes: Uint8Array) => Effect.Effect<string, SnapshotsUnavailable>;
   /** Returns a piece; one that is missing, or is not what its name says, is `Damaged`. */
   readonly chunk: (owner: OwnerKey, name: string) => Effect.Effect<Uint8Array, SnapshotsUnavailable>;
+  /** Bytes that pieces may still take here, of everybody's; `Infinity` where that cannot be told. */
+  readonly room: Effect.Effect<number, SnapshotsUnavailable>;
   /** Keeps a manifest and returns its name: the same has the same. */
   readonly putManifest: (owner: OwnerKey, manifest: Manifest) => Effect.Effect<string, SnapshotsUnavailable>;
   /** Returns a manifest, as `chunk` does a piece. */
@@ -73,6 +75,7 @@ export const SnapshotStore: Context.Reference<SnapshotStoreService> = Context.Re
     defaultValue: (): SnapshotStoreService => ({
       putChunk: () => none,
       chunk: () => none,
+      room: Effect.succeed(0),
       putManifest: () => none,
       manifest: () => none,
       load: () => Effect.succeed(noSnapshots),

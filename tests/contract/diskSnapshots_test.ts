@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { statfs } from "node:fs/promises";
 import { Effect } from "effect";
 import * as Disk from "../../src/adapters/snapshots/Disk.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
@@ -29,4 +30,14 @@ it.live("Disk: what cannot be written fails and leaves what was there", () =>
     const store = Disk.make(path);
     assert.equal((yield* Effect.flip(store.putChunk(owner, bytes))).reason, "Failed");
     assert.equal(yield* Effect.promise(() => Deno.readTextFile(`${path}/${owner}`)), "a file stands here");
+  }));
+
+it.live("Disk: the room that it tells leaves a twentieth of the disk, or a gibibyte, to others", () =>
+  Effect.gen(function* () {
+    const path = yield* temporaryDirectory;
+    const room = yield* Disk.make(`${path}/snapshots`).room;
+    const { bavail, blocks, bsize } = yield* Effect.promise(() => statfs(path));
+    const left = Math.min(1024 ** 3, blocks * bsize / 20);
+    // Others write to the same disk meanwhile: half of what is left to them is theirs to do that.
+    assert.ok(room === 0 || Math.abs(bavail * bsize - left - room) < left / 2, `${room} of ${bavail * bsize}`);
   }));

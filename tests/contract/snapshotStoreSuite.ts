@@ -107,6 +107,13 @@ export const snapshotStoreSuite = (
       assert.equal(yield* store.sweep(bob), 0);
     }));
 
+  test("there is room before anything is kept, and the same room for everybody", (store) =>
+    Effect.gen(function* () {
+      assert.ok((yield* store.room) > 0);
+      yield* store.putChunk(ada, bytes("one"));
+      assert.ok((yield* store.room) > 0);
+    }));
+
   test("nothing is left of an owner that was erased, and others keep theirs", (store) =>
     Effect.gen(function* () {
       const mine = yield* store.putChunk(ada, bytes("mine"));

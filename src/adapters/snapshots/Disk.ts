@@ -4,6 +4,7 @@
  * Everything is written beside its place and takes it whole; a crash leaves pieces that nothing leads to, which the
  * next sweep removes. Readable by the server's own user only.
  */
+import { statfs } from "node:fs/promises";
 import { Effect, Layer, Schema } from "effect";
 import { Settings } from "../../config.ts";
 import { makeToken } from "../../domain/ids.ts";
@@ -17,6 +18,9 @@ const folderMode = 0o700;
 const fileMode = 0o600;
 /** Files that are looked at or removed at the same time. */
 const concurrency = 16;
+/** Of the disk what snapshots leave free, for sessions, runs and logs: a twentieth, at most a gibibyte. */
+const reservedShare = 1 / 20;
+const reservedBytesMax = 1024 * 1024 * 1024;
 
 const decodeState = Schema.decodeUnknownEffect(Schema.fromJsonString(SnapshotState));
 const isOwnerKey = Schema.is(OwnerKey);
@@ -52,6 +56,20 @@ const writeWhole = (directory: string, name: string, bytes: Uint8Array) =>
       await Deno.rename(part, `${directory}/${name}`);
     } catch (problem) {
       await Deno.remove(part).catch(() => undefined); // What could not be written may not be there.
+      throw problem;
+    }
+  });
+
+/** Bytes of the disk that snapshots may take, without those that are left to others. */
+const roomOn = (root: string) =>
+  attempt(async () => {
+    await Deno.mkdir(root, { recursive: true, mode: folderMode });
+    try {
+      const { bavail, blocks, bsize } = await statfs(root);
+      return Math.max(0, bavail * bsize - Math.min(reservedBytesMax, blocks * bsize * reservedShare));
+    } catch (problem) {
+      // A program that may not ask for it learns of a full disk by writing to it.
+      if (problem instanceof Deno.errors.NotCapable) return Number.POSITIVE_INFINITY;
       throw problem;
     }
   });
@@ -105,6 +123,7 @@ export const make = (root: string): SnapshotStoreService => {
   return {
     putChunk: (owner, bytes) => put((name) => chunksAt(owner, name), bytes),
     chunk: (owner, name) => read(chunksAt(owner, name), name),
+    room: roomOn(root),
     putManifest: (owner, made) => put(() => manifestsAt(owner), encode(made)),
     manifest,
     load,

@@ -38,6 +38,7 @@ export const make = (): SnapshotStoreService => {
   return {
     putChunk: (owner, bytes) => put(({ chunks }) => chunks, owner, bytes.slice()),
     chunk: (owner, name) => find(({ chunks }) => chunks, owner, name),
+    room: Effect.succeed(Number.POSITIVE_INFINITY),
     putManifest: (owner, made) => put(({ manifests }) => manifests, owner, encode(made)),
     manifest,
     load: (owner) => Effect.sync(() => places.get(owner)?.state ?? noSnapshots),

@@ -173,7 +173,10 @@ const ownRows: Rows<OwnError> = {
     message: () => "The usage ledger cannot be read at the moment. Please try again later.",
   }),
   SnapshotsUnavailable: server(503, "snapshots_unavailable", true, "The store of snapshots cannot be used.", {
-    message: () => "The store of snapshots is not available at the moment. Please try again later.",
+    message: ({ reason }) =>
+      reason === "NoSpace"
+        ? "The server has no space left to keep the workspace, which is done before anything is put back."
+        : "The store of snapshots is not available at the moment. Please try again later.",
   }),
   FilesUnavailable: server(503, "files_unavailable", true, "Bytes of files cannot be written or read.", {
     codeOf: ({ reason }) => reason === "NoSpace" ? "no_space" : "files_unavailable",

@@ -13,6 +13,24 @@ import type { Taken } from "./TurnWatch.ts";
 /** Wait of a command for the workspace to be kept before it; then it goes on and the turn is not kept. */
 export const toolWait = "5 seconds";
 
+/** Lets go of what was written for a snapshot that found no room to its end: nothing leads to it. */
+const letGo = ({ store, owner }: Keeping, error: SandboxError | FileError | SnapshotsUnavailable) =>
+  error._tag === "SnapshotsUnavailable" && error.reason === "NoSpace"
+    ? Effect.catch(store.sweep(owner), (problem) => Effect.logWarning("a full disk could not be swept", problem))
+    : Effect.void;
+
+/** What was taken; whatever failed is why nothing was. */
+export const orNotKept = (
+  taking: Effect.Effect<Taken, SandboxError | FileError | SnapshotsUnavailable>,
+): Effect.Effect<Taken> =>
+  Effect.catch(taking, (error) =>
+    Effect.as(
+      Effect.logWarning("a workspace could not be kept", error),
+      {
+        notKept: error._tag === "SnapshotsUnavailable" && error.reason === "NoSpace" ? "no_space" : "failed",
+      } as const,
+    ));
+
 /** A run at work. */
 export interface Working {
   readonly turn: string;
@@ -87,7 +105,10 @@ export class Keeper {
     const previous = state.latest === null
       ? undefined
       : yield* Effect.orElseSucceed(store.manifest(owner, state.latest), () => undefined);
-    const kept = yield* keepWorkspace(keeping, previous, placed);
+    const kept = yield* Effect.tapError(
+      keepWorkspace(keeping, previous, placed),
+      (error) => letGo(keeping, error),
+    );
     if ("notKept" in kept) return kept;
     const id = yield* store.putManifest(owner, kept.manifest);
     if (id !== state.latest) yield* store.save(owner, { ...state, latest: id });
@@ -96,17 +117,9 @@ export class Keeper {
 
   /** Keeps the workspace of an owner; whatever fails is why it is not kept. */
   takeOf(owner: Owner): Effect.Effect<Taken> {
-    return Effect.scoped(Effect.gen({ self: this }, function* () {
+    return orNotKept(Effect.scoped(Effect.gen({ self: this }, function* () {
       const keeping = yield* this.open(owner);
       return keeping === undefined ? { notKept: "unsupported" as const } : yield* this.take(keeping);
-    })).pipe(
-      Effect.catch((error) =>
-        Effect.as(Effect.logWarning("a workspace could not be kept", error), {
-          notKept: error._tag === "SnapshotsUnavailable" && error.reason === "NoSpace"
-            ? "no_space" as const
-            : "failed" as const,
-        })
-      ),
-    );
+    })));
   }
 }

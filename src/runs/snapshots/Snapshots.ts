@@ -39,7 +39,7 @@ export type RestoreError =
 
 /** What was taken back, or would be. */
 export interface Restored {
-  /** The record of it, by which it is taken back itself; undefined when nothing was changed. */
+  /** The record of it, by which it is taken back itself; undefined when nothing was changed, or it is not kept. */
   readonly id: string | undefined;
   readonly done: ReadonlyArray<Undoing>;
   readonly conflicts: ReadonlyArray<Conflict>;

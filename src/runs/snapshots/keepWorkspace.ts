@@ -64,23 +64,30 @@ const readPieces = Effect.fnUntraced(function* ({ handle, store, owner }: Keepin
   return chunks;
 });
 
-/** The files of a list whose content is to be read, and those for which there is no room. */
-const chosen = (tree: Tree, known: ReadonlyMap<string, ReadonlyArray<string>>, bytesMax: number) => {
+/** The files of a list whose content is to be read, and why that of others is not. */
+const chosen = (
+  tree: Tree,
+  known: ReadonlyMap<string, ReadonlyArray<string>>,
+  { bytesMax, roomBytes }: { readonly bytesMax: number; readonly roomBytes: number },
+) => {
   const files = tree.entries.filter(({ kind }) => kind === "file");
-  let room = bytesMax;
-  for (const file of files) if (known.has(keyOf(file))) room -= file.sizeBytes;
+  let allowed = bytesMax;
+  for (const file of files) if (known.has(keyOf(file))) allowed -= file.sizeBytes;
+  let room = roomBytes;
   const wanted: Array<TreeEntry> = [];
-  const tooLarge = new Set<string>();
+  const refused = new Map<string, NotKept>();
   // The smaller ones first: they are what people write.
   const unknown = files.filter((file) => !known.has(keyOf(file))).sort((a, b) => a.sizeBytes - b.sizeBytes);
   for (const file of unknown) {
-    if (file.sizeBytes > room) tooLarge.add(keyOf(file));
+    if (file.sizeBytes > allowed) refused.set(keyOf(file), "too_large");
+    else if (file.sizeBytes > room) refused.set(keyOf(file), "no_space");
     else {
+      allowed -= file.sizeBytes;
       room -= file.sizeBytes;
       wanted.push(file);
     }
   }
-  return { wanted, tooLarge };
+  return { wanted, refused };
 };
 
 const manifestOf = (
@@ -120,7 +127,7 @@ const recognize = (
  *
  * *Details*: files are known again by the manifest before, or because they were `placed` by it, and the others read
  * until a list finds nothing new; what changed through three of them is told as changing. Nothing that runs in the
- * sandbox is held up.
+ * sandbox is held up. Where there are too many bytes, or no room for them, the smaller files are kept.
  *
  * *Fails with* `SandboxError`, `FileError` when the sandbox cannot list it, `SnapshotsUnavailable`.
  */
@@ -136,11 +143,12 @@ export const keepWorkspace = Effect.fnUntraced(function* (
     const tree = yield* keeping.tree.list(entriesMax);
     if (!tree.isWhole) return { notKept: "too_many_files" };
     if (lists === 1) recognize(known, tree, placed);
-    const { wanted, tooLarge } = chosen(tree, known, keeping.bytesMax);
+    const roomBytes = yield* keeping.store.room;
+    const { wanted, refused } = chosen(tree, known, { bytesMax: keeping.bytesMax, roomBytes });
     const missing = wanted.filter((file) => !unreadable.has(keyOf(file)));
     if (missing.length === 0 || lists === listsMax) {
       const whyNot = (entry: TreeEntry): NotKept =>
-        tooLarge.has(keyOf(entry)) ? "too_large" : unreadable.has(keyOf(entry)) ? "failed" : "changing";
+        refused.get(keyOf(entry)) ?? (unreadable.has(keyOf(entry)) ? "failed" : "changing");
       return { manifest: manifestOf(tree, known, whyNot) };
     }
     yield* Effect.forEach(missing, (file) =>

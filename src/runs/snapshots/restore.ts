@@ -14,7 +14,7 @@ import {
   whyNotKept,
 } from "../../domain/Snapshot.ts";
 import type { SnapshotStoreService } from "../../services/SnapshotStore.ts";
-import type { Keeper, Workspace } from "./Keeper.ts";
+import { type Keeper, orNotKept, type Workspace } from "./Keeper.ts";
 import { remember } from "./keepTurn.ts";
 import { putBack } from "./putBack.ts";
 import {
@@ -84,9 +84,10 @@ export const restore = Effect.fnUntraced(function* (
     const { done, conflicts: refused } = yield* putBack(keeping, plan.steps, before.manifest);
     const conflicts = [...plan.conflicts, ...refused];
     const placed = new Map(done.flatMap(({ path, target }) => (target === undefined ? [] : [[path, target] as const])));
-    const after = yield* keeper.take(keeping, placed);
+    // From here on files are back, whatever fails: it is told as done, and at worst cannot be taken back itself.
+    const after = yield* orNotKept(keeper.take(keeping, placed));
     const id = makeId("snap");
-    yield* remember(keeper, owner, {
+    const remembering = remember(keeper, owner, {
       id,
       session,
       kind: "restore",
@@ -96,6 +97,10 @@ export const restore = Effect.fnUntraced(function* (
       undoes: chosen.map((record) => record.id),
       conflicts: conflicts.slice(0, conflictsMax),
     }, [before, after]);
-    return { id: done.length === 0 ? undefined : id, done, conflicts };
+    const isKept = yield* Effect.catch(
+      remembering,
+      (error) => Effect.as(Effect.logWarning("what was taken back could not be remembered", error), false),
+    );
+    return { id: done.length === 0 || !isKept ? undefined : id, done, conflicts };
   }));
 });
