@@ -4,7 +4,7 @@
  * Admitted by the limits, placed in its session, with the files of its new messages in the workspace, run
  * by the agent, counted, its changed files told, and found again by a try that repeats it.
  */
-import { Context, type Duration, Effect, Layer, Option, type Scope, Stream } from "effect";
+import { Clock, Context, type Duration, Effect, Layer, Option, type Scope, Stream } from "effect";
 import { Agent } from "../agent/Agent.ts";
 import type { OwnConversation } from "../agent/OwnConversation.ts";
 import * as Conversation from "../agent/Conversation.ts";
@@ -223,7 +223,7 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
         if (unanswered !== undefined) return yield* unanswered;
         const placed = startOf(opened, model, kit);
         const restored = yield* undoReplaced({ snapshots, sessions }, request, opened);
-        const deliverables = makeDeliverables(sandbox, owner);
+        const deliverables = makeDeliverables(sandbox, owner, yield* Clock.currentTimeMillis);
         const answered = agent.run({
           owner,
           conversation: opened.saying(yield* placeAttachments(sandbox, workplace, opened.fresh, request.storedFiles)),

@@ -5,8 +5,8 @@ import { workspaceFolder } from "../domain/workspacePaths.ts";
 
 /** Characters of an answer that are looked through, from its end, where files are named. */
 const answerCharactersMax = 64 * 1024;
-/** Files of one answer that are looked at. */
-const namedMax = 10;
+/** Files of one answer that are looked at: as many as a run's files are told. */
+const namedMax = 20;
 /** Characters of a path that is looked at. */
 const pathCharactersMax = 400;
 
@@ -22,9 +22,10 @@ export interface NamedFile {
   readonly fullPath: string;
   /**
    * What it means that there is no such file: `exact`, that it is missing; `anywhere`, that it may be in another folder
-   * of the workspace; `perhaps`, nothing, because the words may be more than a path.
+   * of the workspace; `perhaps`, nothing, because the words may be more than a path; `made`, nothing either, and one
+   * that lies there is meant only if the run changed it.
    */
-  readonly place: "exact" | "anywhere" | "perhaps";
+  readonly place: "exact" | "anywhere" | "perhaps" | "made";
 }
 
 const tokensOf = (text: string): ReadonlyArray<string> => [
@@ -43,17 +44,18 @@ const trimmed = (token: string): string => {
 const namedBy = (path: string, callArguments: ReadonlyArray<string>): NamedFile | undefined => {
   if (!path.isWellFormed() || path.includes("/../") || !hasEnding.test(path)) return undefined;
   if (absolute.test(path)) return { path, fullPath: path, place: path.includes(" ") ? "perhaps" : "exact" };
-  const isSpokenOf = !path.startsWith("/") && !path.startsWith("../") && !path.includes(":") && readable.test(path) &&
-    callArguments.some((text) => text.includes(path));
+  if (path.startsWith("/") || path.startsWith("../") || path.includes(":") || !readable.test(path)) return undefined;
   const name = path.startsWith("./") ? path.slice(2) : path;
-  return isSpokenOf ? { path, fullPath: `${workspaceFolder}/${name}`, place: "anywhere" } : undefined;
+  const isSpokenOf = callArguments.some((text) => text.includes(path));
+  return { path, fullPath: `${workspaceFolder}/${name}`, place: isSpokenOf ? "anywhere" : "made" };
 };
 
 /**
  * The files that an answer names, each once.
  *
  * *Details*: those named by an absolute path in the workspace, and those of a readable kind that are named by a
- * relative one if the run's calls spoke of them too, so that a file that an explanation mentions is not looked for.
+ * relative one. Of a name that the run's calls did not speak of only a file that the run made is meant, so that one
+ * that an explanation mentions is not missed.
  * Linear in the answer's length, which is bounded.
  */
 export const filesNamedIn = (answer: string, callArguments: ReadonlyArray<string>): ReadonlyArray<NamedFile> => {

@@ -25,8 +25,8 @@ export interface Deliverables {
   readonly isFaulty: (fullPath: string) => boolean;
 }
 
-/** Makes the deliverables of one run. */
-export const makeDeliverables = (sandbox: SandboxService, owner: Owner): Deliverables => {
+/** Makes the deliverables of one run, which began at a time. */
+export const makeDeliverables = (sandbox: SandboxService, owner: Owner, startedAtMs: number): Deliverables => {
   let faulty: ReadonlySet<string> = new Set();
   return {
     isFaulty: (fullPath) => faulty.has(fullPath),
@@ -35,7 +35,7 @@ export const makeDeliverables = (sandbox: SandboxService, owner: Owner): Deliver
         const named = filesNamedIn(answer, callArguments);
         if (named.length === 0) return [];
         const handle = yield* sandbox.open(owner);
-        const command = readersCommand(named);
+        const command = readersCommand(named, startedAtMs);
         const { stdout } = yield* handle.execute({ command, timeoutMs: readersMs });
         const faults = readersFound(stdout).flatMap(({ index, why, at }) => {
           const file = named[index];

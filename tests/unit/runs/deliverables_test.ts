@@ -6,7 +6,7 @@ import * as app from "../../../src/app.ts";
 import { Settings } from "../../../src/config.ts";
 import { user } from "../../../src/domain/Message.ts";
 import { makeDeliverables } from "../../../src/runs/deliverables.ts";
-import { filesNamedIn } from "../../../src/runs/deliverableNames.ts";
+import { filesNamedIn, type NamedFile } from "../../../src/runs/deliverableNames.ts";
 import { readersCommand, readersFound } from "../../../src/runs/deliverableReaders.ts";
 import { Runs } from "../../../src/runs/Runs.ts";
 import { Sandbox } from "../../../src/services/Sandbox.ts";
@@ -17,10 +17,12 @@ const owner = { principal: "p", user: "u", ephemeral: false };
 
 const names: ReadonlyArray<readonly [name: string, answer: string, calls: string, expected: ReadonlyArray<string>]> = [
   ["an absolute path at the end of a sentence", "See /workspace/a.pdf.", "", ["/workspace/a.pdf"]],
-  ["a path in code with a space", "It is `/workspace/my plan.docx`", "", ["/workspace/my plan.docx"]],
+  ["a path in code with a space, and what its last word could be", "It is `/workspace/my plan.docx`", "", [
+    "/workspace/my plan.docx",
+    "/workspace/plan.docx",
+  ]],
   ["a link's target", "[chart](sandbox:/workspace/c.png)", "", ["/workspace/c.png"]],
   ["a relative name that a call spoke of", "**chart.png** is done", "savefig('chart.png')", ["/workspace/chart.png"]],
-  ["no name that only the answer speaks of", "put it into package.json", "ls", []],
   ["no address", "https://example.com/a.pdf", "https://example.com/a.pdf", []],
   ["each file of a command in code", "`cat /workspace/a.csv /workspace/b.csv`", "", [
     "/workspace/a.csv",
@@ -36,9 +38,14 @@ for (const [name, answer, calls, expected] of names) {
   });
 }
 
+Deno.test("filesNamedIn takes a name that only the answer speaks of for a file that the run made", () => {
+  assert.deepEqual(filesNamedIn("put it into ./package.json", ["ls"]).map(({ place }) => place), ["made"]);
+  assert.deepEqual(filesNamedIn("It is in report.xlsx", ["'report.xlsx'"]).map(({ place }) => place), ["anywhere"]);
+});
+
 Deno.test("filesNamedIn is bounded when an answer is nothing but names", () => {
   const answer = Array.from({ length: 500_000 }, (_, at) => `/workspace/${at}.csv`).join(" ");
-  assert.equal(filesNamedIn(answer, []).length, 10);
+  assert.equal(filesNamedIn(answer, []).length, 20);
   assert.deepEqual(filesNamedIn("`".repeat(1_000_000), []), []);
 });
 
@@ -46,6 +53,8 @@ Deno.test("readersFound takes only its own lines, bounded", () => {
   const found = readersFound(`warning\n{"index":1,"why":"${"x".repeat(500)}","at":"/a"}\n{"index":"no"}\n`);
   assert.deepEqual(found.map(({ index, why }) => [index, why.length]), [[1, 120]]);
 });
+
+const exact = (fullPath: string): NamedFile => ({ path: fullPath, fullPath, place: "exact" });
 
 Deno.test("readersCommand's readers tell missing, empty and broken files from whole ones", async () => {
   const folder = await Deno.makeTempDir();
@@ -60,7 +69,7 @@ Deno.test("readersCommand's readers tell missing, empty and broken files from wh
   await file("bad.csv", "a,b\0\n");
   const paths = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort().concat("missing.pdf");
   const { stdout } = await new Deno.Command("bash", {
-    args: ["-c", readersCommand(paths.map((name) => ({ fullPath: `${folder}/${name}`, place: "exact" })))],
+    args: ["-c", readersCommand(paths.map((name) => exact(`${folder}/${name}`)), 0)],
   }).output();
   const found = readersFound(new TextDecoder().decode(stdout)).map(({ index, why }) => `${paths[index]}: ${why}`);
   assert.deepEqual(found, [
@@ -70,7 +79,7 @@ Deno.test("readersCommand's readers tell missing, empty and broken files from wh
     "empty.txt: it is empty",
     "missing.pdf: it is not there",
   ]);
-  const perhaps = readersCommand([{ fullPath: `${folder}/good.csv --all.csv`, place: "perhaps" }]);
+  const perhaps = readersCommand([{ ...exact(`${folder}/good.csv --all.csv`), place: "perhaps" }], 0);
   assert.equal((await new Deno.Command("bash", { args: ["-c", perhaps] }).output()).stdout.length, 0);
   await Deno.remove(folder, { recursive: true });
 });
@@ -78,7 +87,7 @@ Deno.test("readersCommand's readers tell missing, empty and broken files from wh
 it.effect("Deliverables.check opens no sandbox when no file is named", () => {
   const { layer, opened } = fakeSandbox();
   return Effect.gen(function* () {
-    assert.deepEqual(yield* makeDeliverables(yield* Sandbox, owner).check("All done.", ["ls"]), []);
+    assert.deepEqual(yield* makeDeliverables(yield* Sandbox, owner, 0).check("All done.", ["ls"]), []);
     assert.equal(opened.length, 0);
   }).pipe(Effect.provide(layer));
 });
