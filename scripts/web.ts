@@ -49,10 +49,7 @@ const parts: ReadonlyArray<Part> = [
     mark: new URL("pdf.sha256", target),
     has: (path) => path.startsWith("pdf/"),
     copied: [["pdf/frame.html", "pdf.html"], ["pdf/frame.css", "pdf.css"]],
-    bundled: [
-      { from: "pdf/frame.ts", to: "pdf.js", format: "iife", notice: pdfNotice },
-      { from: "pdf/worker.ts", to: "pdfWorker.js", format: "iife", notice: pdfNotice },
-    ],
+    bundled: [{ from: "pdf/frame.ts", to: "pdf.js", format: "iife", notice: pdfNotice }],
   },
 ];
 

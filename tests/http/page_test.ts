@@ -195,7 +195,7 @@ Deno.test("GET /v1/models?views=false lists each model once", async () => {
 Deno.test("the frame that draws PDF files has no origin and no network, and only it may be loaded from elsewhere", async () => {
   await withApp({}, async (app) => {
     const policyOf = async (path: string) => (await app.get(path)).headers.get("content-security-policy") ?? "";
-    for (const name of ["pdf.html", "pdf.js", "pdfWorker.js", "pdf.css"]) {
+    for (const name of ["pdf.html", "pdf.js", "pdf.css"]) {
       assert.match(
         await policyOf(`/ui/${name}`),
         /^sandbox allow-scripts; default-src 'none'; (?!.*connect-src)/,

@@ -204,6 +204,49 @@ test("a denied call is not run; one that other words answer is not run either, a
     });
   }));
 
+test("a denial says why: the note is no consent, and stands in both tabs and after a reload; axe finds nothing", () =>
+  Effect.gen(function* () {
+    const sandbox = sandboxOf();
+    const { page, base, complaints } = yield* openPage({
+      steps: [Scripted.calls(bash("a", "rm one")), Scripted.answers("I keep it.")],
+      sandbox,
+      settings,
+    });
+    yield* Effect.promise(async () => {
+      await ask(page, "Clean");
+      await asks(page);
+      const second = await openWindow(page.browser(), base, undefined, `/${new URL(page.url()).hash}`);
+      await asks(second.page);
+      await page.bringToFront();
+      await page.locator(".ask-buttons .copy").click();
+      await until(
+        page,
+        "the field",
+        async () => Boolean(await page.evaluate("document.activeElement.matches('.note textarea')")),
+      );
+      assert.deepEqual(await violationsOf(page), [], "the field");
+      await page.keyboard.type("  Yes, but move it to /tmp\nfirst  ");
+      await page.locator(".note [type=submit]").click();
+      const told = (of: Page) =>
+        of.evaluate(
+          "[...document.querySelectorAll('.decision, .decision + .bubble')].map((one) => one.innerText).join('|')",
+        );
+      const wanted = "You denied, and said|Yes, but move it to /tmp\nfirst";
+      for (const each of [page, second.page]) {
+        await each.bringToFront();
+        await shows(each, "I keep it.");
+        await until(each, "what was said", async () => String(await told(each)).trim() === wanted);
+        assert.equal(await each.$(".ask-buttons"), null);
+      }
+      await page.bringToFront();
+      await page.reload({ waitUntil: "networkidle2" });
+      await shows(page, "I keep it.");
+      await until(page, "what was said", async () => String(await told(page)).trim() === wanted);
+      assert.deepEqual(sandbox.executed, []);
+      assert.deepEqual([...complaints, ...second.complaints], []);
+    });
+  }));
+
 test("who decides after another sees what the other decided, and nothing is carried out twice", () =>
   Effect.gen(function* () {
     const sandbox = sandboxOf();

@@ -2,6 +2,7 @@
  * Reading and steering the page in a real browser: scrolling, the keyboard alone, a server that goes away, and speed.
  */
 import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
 import { Effect } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
@@ -245,6 +246,16 @@ test("the first paint comes soon, under a policy that lets nothing in", () =>
       // The figure is half a second on a quiet machine; a busy one is given four times that.
       assert.ok(best < 2_000);
     });
+  }));
+
+test("the script of the page stays small: 75 KB as it is sent", () =>
+  Effect.gen(function* () {
+    const { base } = yield* openPage({});
+    const sent = yield* Effect.promise(async () =>
+      gzipSync(new Uint8Array(await (await fetch(`${base}/ui/app.js`)).arrayBuffer()), { level: 9 }).length
+    );
+    console.log(`the script: ${sent} bytes`);
+    assert.ok(sent <= 75_000, `${sent} bytes`);
   }));
 
 test("axe finds nothing in the list of a phone, in the settings, and where something failed", () =>

@@ -28,6 +28,11 @@ export class ApiError extends Error {
   }
 }
 
+/** What was to be deleted and is gone already is deleted. */
+const orGone = (error: unknown): void => {
+  if (!(error instanceof ApiError && error.status === 404)) throw error;
+};
+
 const userKey = "caisson.user";
 
 /** The name this browser goes by; only a server without keys takes it from the page. */
@@ -101,7 +106,7 @@ export const sessions = (query: string, after?: string) =>
   );
 export const session = (id: string) => read<{ title?: string | null; turns: Array<TurnOut> }>(`/v1/sessions/${at(id)}`);
 export const renameSession = (id: string, title: string) => read(`/v1/sessions/${at(id)}`, jsonBody("POST", { title }));
-export const removeSession = (id: string) => read(`/v1/sessions/${at(id)}`, { method: "DELETE" });
+export const removeSession = (id: string) => read(`/v1/sessions/${at(id)}`, { method: "DELETE" }).catch(orGone);
 export const executions = (id: string) => read<{ data: Array<Execution> }>(`/v1/sessions/${at(id)}/executions`);
 export const runsOf = (id: string) => read<{ data: Array<RunOut> }>(`/v1/runs?status=in_progress&session=${at(id)}`);
 /** The runs of a conversation, the oldest first. */
@@ -119,7 +124,7 @@ export const restoreTurn = (session: string, turn: string) =>
 
 export const files = (start: boolean) =>
   read<{ data: Array<FileOut>; has_more: boolean }>(`/v1/artifacts?limit=1000${start ? "" : "&start=false"}`);
-export const removeFile = (id: string) => read(`/v1/artifacts/${at(id)}`, { method: "DELETE" });
+export const removeFile = (id: string) => read(`/v1/artifacts/${at(id)}`, { method: "DELETE" }).catch(orGone);
 /** Where all files are as one; a link carries no header, so it names the user. */
 export const archivePath = () => `/v1/artifacts/archive?user=${at(userName())}`;
 
@@ -175,10 +180,11 @@ const parsed = (text: string): Record<string, unknown> => {
 export const signIn = (key: string) => read("/ui/session", jsonBody("POST", { key }));
 export const signOut = () => read("/ui/session", { method: "DELETE" });
 
-/** What a person decides; without `calls` about all of them. */
+/** What a person decides; without `calls` about all of them. The note goes with a denial, for the model to read. */
 export interface Decision {
   readonly decision: "approve" | "deny" | "always";
   readonly calls?: ReadonlyArray<string>;
+  readonly note?: string;
 }
 
 // Runs -------------------------------------------------------------------------------------------

@@ -1,28 +1,55 @@
 /** The frame of the page: the conversations, the conversation, and what stands beside it. */
 import { useSignalEffect } from "npm:@preact/signals@2.11.4";
-import { useEffect } from "npm:preact@11.2.0/hooks";
+import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { Composer } from "./composer.tsx";
 import { Confirm } from "./parts/Dialog.tsx";
+import { useGiveBack } from "./parts/focus.ts";
 import { IconButton } from "./parts/Icon.tsx";
 import { SettingsDialog } from "./settings.tsx";
 import { Sidebar } from "./sidebar.tsx";
 import { SignIn } from "./signIn.tsx";
 import { here, open, running, stop, title, waiting } from "./state/conversation.ts";
-import { drawer, offline, panel, preview, said, signedOut } from "./state/page.ts";
+import { closeInPanel, drawer, offline, panel, said, signedOut } from "./state/page.ts";
 import { plainTitle } from "./text/format.ts";
 import { Thread } from "./thread/Thread.tsx";
 import { Panel } from "./workspace/Panel.tsx";
 
-/** Escape stops the run, or closes what lies over the conversation; Control-K begins a new one. */
+/** Escape closes what is worked with, or what lies over the conversation, or stops the run. */
+const onEscape = () => {
+  if (drawer.value) {
+    drawer.value = false;
+    return;
+  }
+  const isInPanel = document.querySelector(".panel")?.contains(document.activeElement) === true;
+  if ((isInPanel || !running.value) && closeInPanel()) return;
+  void stop();
+};
+
+/** Escape as above; Control-K begins a new conversation. A dialog has its keys for itself. */
 const onKey = (event: KeyboardEvent) => {
-  if (event.key === "Escape" && !event.defaultPrevented && document.querySelector("dialog[open]") === null) {
-    if (drawer.value) drawer.value = false;
-    else if (running.value) void stop();
-    else preview.value = undefined;
-  } else if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
+  if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]") !== null) return;
+  if (event.key === "Escape") onEscape();
+  else if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     void open("");
   }
+};
+
+/** What lies between the list and the conversation on a phone; the list has the focus as long. */
+const Veil = () => {
+  const list = useRef(document.querySelector<HTMLElement>(".sidebar"));
+  useGiveBack(list);
+  useEffect(() => list.current?.querySelector<HTMLElement>(".new")?.focus(), []);
+  return (
+    <button
+      type="button"
+      class="veil"
+      aria-label="Close the list"
+      onClick={() => {
+        drawer.value = false;
+      }}
+    />
+  );
 };
 
 const Top = ({ name }: { readonly name: string }) => (
@@ -41,6 +68,7 @@ const Top = ({ name }: { readonly name: string }) => (
     </h1>
     <span class="space" />
     <IconButton
+      id="workspace"
       name="panel"
       label="Workspace"
       pressed={panel.value !== undefined}
@@ -73,16 +101,7 @@ export const App = () => {
     <div class={`app ${panel.value === undefined ? "" : "with-panel"} ${drawer.value ? "with-drawer" : ""}`}>
       <a class="skip" href="#message" onClick={skip}>To the message field</a>
       <Sidebar />
-      {drawer.value && (
-        <button
-          type="button"
-          class="veil"
-          aria-label="Close the list"
-          onClick={() => {
-            drawer.value = false;
-          }}
-        />
-      )}
+      {drawer.value && <Veil />}
       <main>
         <Top name={name} />
         {offline.value && (

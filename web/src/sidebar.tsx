@@ -2,10 +2,11 @@
 import { useSignal } from "npm:@preact/signals@2.11.4";
 import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { confirmThen } from "./parts/Dialog.tsx";
+import { focusAfter } from "./parts/focus.ts";
 import { Icon, IconButton } from "./parts/Icon.tsx";
 import { here, open, remove } from "./state/conversation.ts";
 import { hasMore, list, listError, loadMore, query, refreshList, rename } from "./state/conversations.ts";
-import { health, offline, panel, sandbox, settingsOpen, usage } from "./state/page.ts";
+import { health, offline, openPanel, sandbox, settingsOpen, usage } from "./state/page.ts";
 import { count, dayGroup, money, plainTitle } from "./text/format.ts";
 import type { SessionOut } from "./wire.ts";
 
@@ -27,36 +28,48 @@ const askToRemove = (id: string, title: string) =>
     title: "Delete this conversation?",
     text: `“${title}” is deleted. Its files stay in the workspace.`,
     verb: "Delete",
-    act: () => void remove(id),
+    act: () => remove(id),
   });
 
 const Row = ({ item }: { readonly item: SessionOut }) => {
   const isEditing = useSignal(false);
+  const row = useRef<HTMLLIElement>(null);
+  const end = () => {
+    isEditing.value = false;
+    focusAfter(() => row.current?.querySelector(".row-actions button"));
+  };
   const title = plainTitle(item.title ?? "Conversation");
   const isHere = item.id === here.value;
   if (isEditing.value) {
     return (
-      <li>
+      <li ref={row}>
         <input
           aria-label="Title"
           value={title}
           maxLength={200}
           ref={(element) => element?.focus()}
           onBlur={(event) => {
-            isEditing.value = false;
             void rename(item.id, event.currentTarget.value);
+            end();
           }}
           onKeyDown={(event) => {
+            if (event.isComposing) return;
             if (event.key === "Escape") event.currentTarget.value = title;
-            if (event.key === "Enter" || event.key === "Escape") event.currentTarget.blur();
+            if (event.key !== "Enter" && event.key !== "Escape") return;
+            event.preventDefault();
+            event.currentTarget.blur();
           }}
         />
       </li>
     );
   }
   return (
-    <li class={isHere ? "current" : ""}>
-      <button type="button" aria-current={isHere ? "page" : undefined} onClick={() => void open(item.id)}>
+    <li ref={row} class={isHere ? "current" : ""}>
+      <button
+        type="button"
+        aria-current={isHere ? "page" : undefined}
+        onClick={() => void open(item.id)}
+      >
         {typeof item.approval === "string" && <span class="lamp busy" title="Waits for you" />}
         <bdi>{title}</bdi>
         {typeof item.approval === "string" && <span class="sr">, waits for you</span>}
@@ -112,6 +125,10 @@ const Search = () => {
       <input
         type="search"
         placeholder="Search"
+        onKeyDown={(event) => {
+          // Here it empties the field, and stops no run.
+          if (event.key === "Escape" && query.value !== "") event.stopPropagation();
+        }}
         value={query.value}
         onInput={(event) => {
           query.value = event.currentTarget.value;
@@ -160,7 +177,7 @@ export const Sidebar = () => {
           type="button"
           class="state"
           onClick={() => {
-            panel.value = "sandbox";
+            openPanel("sandbox");
           }}
         >
           <span class={`lamp ${lamp}`} />
@@ -171,7 +188,7 @@ export const Sidebar = () => {
             type="button"
             class="state quiet tabular"
             onClick={() => {
-              panel.value = "usage";
+              openPanel("usage");
             }}
           >
             {count(used.usage.total_tokens)} tokens · {money(used.cost_usd)}

@@ -25,7 +25,6 @@ const contentTypes = {
   "pdf.html": "text/html; charset=utf-8",
   "pdf.css": "text/css; charset=utf-8",
   "pdf.js": "text/javascript; charset=utf-8",
-  "pdfWorker.js": "text/javascript; charset=utf-8",
 } as const;
 
 /** The name of a file of the page. */

@@ -49,6 +49,7 @@ export const Icon = ({ name, size = 18 }: { readonly name: IconName; readonly si
 );
 
 interface IconButtonProps {
+  readonly id?: string;
   readonly name: IconName;
   readonly label: string;
   readonly onClick: () => void;
@@ -59,9 +60,10 @@ interface IconButtonProps {
 }
 
 /** A button that is only a drawing, with its name for those who do not see it. */
-export const IconButton = ({ name, label, onClick, pressed, disabled, size = 18, element }: IconButtonProps) => (
+export const IconButton = ({ id, name, label, onClick, pressed, disabled, size = 18, element }: IconButtonProps) => (
   <button
     ref={element}
+    id={id}
     type="button"
     class="icon-button"
     aria-label={label}

@@ -5,6 +5,8 @@
  * only what it draws, and its words to select and to be read aloud.
  */
 import { AnnotationMode, getDocument, PasswordException, PDFWorker, TextLayer } from "npm:pdfjs-dist@6.5.438";
+// As text: its makers have made it short already, and a bundler that reads it again takes longer than for all the rest.
+import reader from "npm:pdfjs-dist@6.5.438/build/pdf.worker.min.mjs" with { type: "text" };
 import type { Said, Sent } from "./messages.ts";
 
 /** Pages that are shown of one file, and pixels of the canvas of one page. */
@@ -22,12 +24,12 @@ type Page = Awaited<ReturnType<Document["getPage"]>>;
 
 const say = (said: Said): void => parent.postMessage(said, "*");
 
-/** A worker of a frame without an origin may only be begun from within; the policy lets it load our script alone. */
-const startWorker = (): Worker => {
-  const script = new URL("/ui/pdfWorker.js", location.href).href;
-  const start = URL.createObjectURL(new Blob([`importScripts(${JSON.stringify(script)})`]));
-  return new Worker(start);
-};
+/** What reads a file, as a script that is no module: a frame without an origin may begin no other from within. */
+const script = (): string =>
+  `"use strict";${reader.replaceAll("import.meta.url", '""').replace(/export\{\w+\};?\s*$/, "")}`;
+
+/** Reads the file beside the frame, so that a large one holds nothing up. */
+const startWorker = (): Worker => new Worker(URL.createObjectURL(new Blob([script()])));
 
 /** A page of the file on the screen: its drawing is there while it is near, its words from then on. */
 class Sheet {

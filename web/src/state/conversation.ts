@@ -285,8 +285,9 @@ export const ask = async (text: string, files: ReadonlyArray<FileOut>, parent?: 
 };
 
 /** The words of a chat that mean a decision, under which it stands in the conversation. */
-const wordsOf = ({ decision, calls }: api.Decision, asking: Asking): string => {
-  if (decision !== "approve") return decision === "deny" ? "no" : "always";
+const wordsOf = ({ decision, calls, note }: api.Decision, asking: Asking): string => {
+  if (decision === "always") return "always";
+  if (decision === "deny") return note === undefined ? "no" : `No, not this. ${note}`;
   if (calls === undefined) return "yes";
   return `yes ${calls.map((id) => asking.calls.findIndex((call) => call.id === id) + 1).join(" ")}`;
 };
@@ -340,9 +341,7 @@ export const stop = async (): Promise<void> => {
 /** Deletes a conversation; its files stay in the workspace. */
 export const remove = async (session: string): Promise<void> => {
   if (here.value === session && running.value) await stop();
-  await api.removeSession(session).catch((error) => {
-    if (!(error instanceof api.ApiError && error.status === 404)) throw error;
-  });
+  await api.removeSession(session);
   tell({ type: "deleted", session });
   if (here.value === session) await open("");
   await refreshList();

@@ -10,7 +10,9 @@ const remembered = (key: string, fallback: string) => {
   return value;
 };
 
+/** Pixels of a window in which the panel stands beside the conversation and not over it. */
 const wideLeast = 1101;
+export const isPanelOver = (): boolean => innerWidth < wideLeast;
 
 export type PanelName = "files" | "timeline" | "sandbox" | "usage";
 
@@ -26,7 +28,7 @@ export const filesAreCut = signal(false);
 export const filesError = signal<string | undefined>(undefined);
 export const changedPaths = signal<ReadonlySet<string>>(new Set());
 export const preview = signal<FileOut | undefined>(undefined);
-export const panel = signal<PanelName | undefined>(innerWidth >= wideLeast ? "files" : undefined);
+export const panel = signal<PanelName | undefined>(isPanelOver() ? undefined : "files");
 export const drawer = signal(false);
 export const settingsOpen = signal(false);
 export const signedOut = signal(false);
@@ -89,8 +91,26 @@ export const refreshMe = async (): Promise<void> => {
   model.value = wanted.find((id) => models.value.includes(id)) ?? "";
 };
 
+/** Shows a side of the workspace; the list, where it lies over everything, gives way. */
+export const openPanel = (name: PanelName): void => {
+  drawer.value = false;
+  panel.value = name;
+  if (name === "sandbox") void refreshSandbox();
+  if (name === "usage") void refreshUsage();
+};
+
 /** Opens a file beside the conversation. */
 export const openFile = (file: FileOut): void => {
   preview.value = file;
   panel.value = "files";
+};
+
+/** Closes what is open in the panel, or the panel where it lies over the conversation; false when there is nothing. */
+export const closeInPanel = (): boolean => {
+  if (panel.value === "files" && preview.value !== undefined) {
+    preview.value = undefined;
+  } else if (panel.value !== undefined && isPanelOver()) {
+    panel.value = undefined;
+  } else return false;
+  return true;
 };

@@ -1,6 +1,7 @@
 /** Calls that wait for a person: what each would do, whole, and the way to decide. */
 import { type Signal, useSignal } from "npm:@preact/signals@2.11.4";
-import { useEffect } from "npm:preact@11.2.0/hooks";
+import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
+import { focusAfter } from "../parts/focus.ts";
 import { Icon } from "../parts/Icon.tsx";
 import type { Decision } from "../api.ts";
 import { decide, decisionError, running } from "../state/conversation.ts";
@@ -98,11 +99,57 @@ const approvalOf = ({ calls }: Asking, chosen: ReadonlySet<string>): Decision =>
   return { decision: "approve", ...(ids.length < calls.length && { calls: ids }) };
 };
 
-const Buttons = ({ run, asking, chosen }: {
+/** Characters that the server takes of a note. */
+const noteCharactersMax = 2_000;
+
+/** What the model is told beside a denial; undefined while nobody writes it. */
+type Note = Signal<string | undefined>;
+
+const NoteField = ({ note, isShut, onDeny, onCancel }: {
+  readonly note: Note;
+  readonly isShut: boolean;
+  readonly onDeny: () => void;
+  readonly onCancel: () => void;
+}) => (
+  <form
+    class="edit note"
+    onSubmit={(event) => {
+      event.preventDefault();
+      if (!isShut) onDeny();
+    }}
+    onKeyDown={(event) => {
+      if (event.key !== "Escape" || event.isComposing) return;
+      event.preventDefault();
+      onCancel();
+    }}
+  >
+    <textarea
+      aria-label="Why not, or what to do instead"
+      placeholder="Why not, or what to do instead"
+      dir="auto"
+      maxLength={noteCharactersMax}
+      value={note.value}
+      ref={(element) => element?.focus()}
+      onInput={(event) => {
+        note.value = event.currentTarget.value;
+      }}
+    />
+    <div>
+      <button type="button" class="plain" onClick={onCancel}>Cancel</button>
+      <button type="submit" class="primary" disabled={isShut}>
+        Deny and say so
+      </button>
+    </div>
+  </form>
+);
+
+const Buttons = ({ run, asking, chosen, note }: {
   readonly run: RunView;
   readonly asking: Asking;
   readonly chosen: ReadonlySet<string>;
+  readonly note: Note;
 }) => {
+  const opensNote = useRef<HTMLButtonElement>(null);
   const isLate = useLate(asking.expires_at);
   const isShut = running.value || offline.value;
   const several = asking.calls.length > 1;
@@ -114,6 +161,17 @@ const Buttons = ({ run, asking, chosen }: {
     document.getElementById("message")?.focus();
     void decide(run, asking, decision);
   };
+  const deny = () => {
+    const words = note.value?.trim() ?? "";
+    answer({ decision: "deny", ...(words !== "" && { note: words }) });
+  };
+  if (note.value !== undefined) {
+    const cancel = () => {
+      note.value = undefined;
+      focusAfter(() => opensNote.current);
+    };
+    return <NoteField note={note} isShut={isShut} onDeny={deny} onCancel={cancel} />;
+  }
   return (
     <div class="ask-buttons">
       {isLate
@@ -147,9 +205,20 @@ const Buttons = ({ run, asking, chosen }: {
         type="button"
         class="plain"
         disabled={isShut}
-        onClick={() => answer({ decision: "deny" })}
+        onClick={deny}
       >
         Deny
+      </button>
+      <button
+        ref={opensNote}
+        type="button"
+        class="copy"
+        aria-expanded={false}
+        onClick={() => {
+          note.value = "";
+        }}
+      >
+        Say why…
       </button>
       <span class="space" />
       {!isLate && (
@@ -169,6 +238,7 @@ export const Approval = ({ run, asking, next }: {
 }) => {
   const all = new Set(asking.calls.map(({ id }) => id));
   const chosen = useSignal<ReadonlySet<string>>(all);
+  const note = useSignal<string | undefined>(undefined);
   const several = asking.calls.length > 1;
   const isOpen = next === undefined;
   return (
@@ -193,7 +263,7 @@ export const Approval = ({ run, asking, next }: {
         ))}
       </ul>
       {isOpen && decisionError.value !== undefined && <p class="ask-error" role="alert">{decisionError.value}</p>}
-      {isOpen && <Buttons run={run} asking={asking} chosen={chosen.value} />}
+      {isOpen && <Buttons run={run} asking={asking} chosen={chosen.value} note={note} />}
     </section>
   );
 };

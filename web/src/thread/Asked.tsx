@@ -1,12 +1,18 @@
 /** A question: what was said, with its files, its versions and the way to change it. */
 import { type Signal, useSignal } from "npm:@preact/signals@2.11.4";
+import { useRef } from "npm:preact@11.2.0/hooks";
+import { focusAfter, focusFirst } from "../parts/focus.ts";
 import { Icon, IconButton } from "../parts/Icon.tsx";
 import { ask, choose, running, versionsOf } from "../state/conversation.ts";
 import type { RunView } from "../state/run.ts";
 import { visible } from "../text/format.ts";
 import { Markdown } from "../text/Markdown.tsx";
 
-const Edit = ({ run, draft }: { readonly run: RunView; readonly draft: Signal<string | undefined> }) => (
+const Edit = ({ run, draft, onCancel }: {
+  readonly run: RunView;
+  readonly draft: Signal<string | undefined>;
+  readonly onCancel: () => void;
+}) => (
   <form
     class="edit"
     onSubmit={(event) => {
@@ -14,12 +20,13 @@ const Edit = ({ run, draft }: { readonly run: RunView; readonly draft: Signal<st
       const text = draft.value ?? "";
       if (text.trim() === "") return;
       draft.value = undefined;
+      focusFirst();
       void ask(text, [], run.parent);
     }}
     onKeyDown={(event) => {
-      if (event.key !== "Escape") return;
-      event.stopPropagation();
-      draft.value = undefined;
+      if (event.key !== "Escape" || event.isComposing) return;
+      event.preventDefault();
+      onCancel();
     }}
   >
     <textarea
@@ -31,15 +38,7 @@ const Edit = ({ run, draft }: { readonly run: RunView; readonly draft: Signal<st
       }}
     />
     <div>
-      <button
-        type="button"
-        class="plain"
-        onClick={() => {
-          draft.value = undefined;
-        }}
-      >
-        Cancel
-      </button>
+      <button type="button" class="plain" onClick={onCancel}>Cancel</button>
       <button type="submit" class="primary">Send again</button>
     </div>
   </form>
@@ -77,15 +76,24 @@ const decisions: ReadonlyArray<readonly [words: RegExp, told: string]> = [
   [/^no$/, "You denied"],
 ];
 
+/** A note that went with a denial. */
+const noteIn = /^No, not this\. ([^]+)$/;
+
 /** The question of a run; `asked` tells that it answers what the run before it asked. */
 export const Asked = (
   { run, asked }: { readonly run: RunView; readonly asked: boolean },
 ) => {
   const decision = asked ? decisions.find(([words]) => words.test(run.text))?.[1] : undefined;
-  if (decision !== undefined) {
+  const note = asked ? noteIn.exec(run.text)?.[1] : undefined;
+  if (decision !== undefined || note !== undefined) {
     return (
       <div class="asked">
-        <p class="decision quiet">{decision}</p>
+        <p class="decision quiet">{decision ?? "You denied, and said"}</p>
+        {note !== undefined && (
+          <div class="bubble">
+            <Markdown text={note} />
+          </div>
+        )}
         <div class="actions">
           <Versions run={run} />
         </div>
@@ -97,6 +105,11 @@ export const Asked = (
 
 const Question = ({ run }: { readonly run: RunView }) => {
   const draft = useSignal<string | undefined>(undefined);
+  const pencil = useRef<HTMLButtonElement>(null);
+  const cancel = () => {
+    draft.value = undefined;
+    focusAfter(() => pencil.current);
+  };
   return (
     <div class="asked">
       {draft.value === undefined
@@ -111,10 +124,11 @@ const Question = ({ run }: { readonly run: RunView }) => {
             ))}
           </div>
         )
-        : <Edit run={run} draft={draft} />}
+        : <Edit run={run} draft={draft} onCancel={cancel} />}
       <div class="actions">
         <Versions run={run} />
         <IconButton
+          element={pencil}
           name="edit"
           label="Edit the message"
           size={15}

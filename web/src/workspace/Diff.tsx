@@ -50,11 +50,9 @@ export const Diff = (
       title: "Take these changes back?",
       text: "The files become what they were before this turn. What was changed since stays, and is named.",
       verb: "Take back",
-      act: () => {
-        void restoreTurn(session, turn).then(saidOf, (error: Error) => error.message).then((text) => {
-          said.value = text;
-          return refreshFiles();
-        });
+      act: async () => {
+        said.value = saidOf(await restoreTurn(session, turn));
+        await refreshFiles();
       },
     });
   const shown = changes.value;

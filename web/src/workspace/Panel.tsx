@@ -1,6 +1,8 @@
 /** What stands beside the conversation: files, runs, the sandbox. */
+import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
+import { useGiveBack } from "../parts/focus.ts";
 import { IconButton } from "../parts/Icon.tsx";
-import { panel, type PanelName, refreshSandbox, refreshUsage } from "../state/page.ts";
+import { isPanelOver, openPanel, panel, type PanelName } from "../state/page.ts";
 import { SandboxPanel } from "./Sandbox.tsx";
 import { Timeline } from "./Timeline.tsx";
 import { FilesPanel } from "./Tree.tsx";
@@ -13,12 +15,6 @@ const tabs: ReadonlyArray<{ readonly id: PanelName; readonly label: string }> = 
   { id: "usage", label: "Usage" },
 ];
 
-const show = (id: PanelName) => {
-  panel.value = id;
-  if (id === "sandbox") void refreshSandbox();
-  if (id === "usage") void refreshUsage();
-};
-
 const moves: Readonly<Record<string, number>> = { ArrowRight: 1, ArrowLeft: -1 };
 
 const onTabKey = (event: KeyboardEvent, index: number) => {
@@ -27,19 +23,27 @@ const onTabKey = (event: KeyboardEvent, index: number) => {
   const next = tabs[(index + move + tabs.length) % tabs.length];
   if (next === undefined) return;
   event.preventDefault();
-  show(next.id);
+  openPanel(next.id);
   document.getElementById(`tab-${next.id}`)?.focus();
 };
 
 const bodies = { files: FilesPanel, timeline: Timeline, sandbox: SandboxPanel, usage: UsagePanel } as const;
 
 /** The right side, when it is open. */
-export const Panel = () => {
-  const shown = panel.value;
-  if (shown === undefined) return null;
+export const Panel = () => panel.value === undefined ? null : <Shown name={panel.value} />;
+
+const Shown = ({ name: shown }: { readonly name: PanelName }) => {
   const Body = bodies[shown];
+  const element = useRef<HTMLElement>(null);
+  useGiveBack(element, "#workspace");
+  useEffect(() => {
+    // What lies over the conversation is what is worked with.
+    if (isPanelOver() && !element.current?.contains(document.activeElement)) {
+      document.getElementById(`tab-${shown}`)?.focus();
+    }
+  }, []);
   return (
-    <aside class="panel" aria-label="Workspace">
+    <aside class="panel" aria-label="Workspace" ref={element}>
       <header>
         <div role="tablist" aria-label="Workspace">
           {tabs.map(({ id, label }, index) => (
@@ -52,7 +56,7 @@ export const Panel = () => {
               aria-selected={shown === id}
               tabIndex={shown === id ? 0 : -1}
               onKeyDown={(event) => onTabKey(event, index)}
-              onClick={() => show(id)}
+              onClick={() => openPanel(id)}
             >
               {label}
             </button>

@@ -145,10 +145,10 @@ const askToRemove = (file: FileOut) =>
     title: "Delete this file?",
     text: `“${visible(file.filename)}” is deleted from the workspace.`,
     verb: "Delete",
-    act: () => {
-      void removeFile(file.id).then(() => {
-        preview.value = undefined;
-      }, () => undefined).then(() => refreshFiles());
+    act: async () => {
+      await removeFile(file.id);
+      preview.value = undefined;
+      await refreshFiles();
     },
   });
 

@@ -90,11 +90,15 @@ const Controls = () => {
 
 const Buttons = () => {
   const error = useSignal<string | undefined>(undefined);
-  const act = (what: () => Promise<unknown>) => {
+  const act = async (what: () => Promise<unknown>) => {
+    await what();
+    await Promise.all([refreshFiles(), refreshSandbox()]);
+  };
+  const stopIt = () => {
     error.value = undefined;
-    void what().catch((failure: Error) => {
+    void act(stopSandbox).catch((failure: Error) => {
       error.value = failure.message;
-    }).then(() => Promise.all([refreshFiles(), refreshSandbox()]));
+    });
   };
   const askToReset = () =>
     confirmThen({
@@ -115,7 +119,7 @@ const Buttons = () => {
             type="button"
             class="plain"
             disabled={!isThere}
-            onClick={() => act(stopSandbox)}
+            onClick={stopIt}
           >
             <Icon name="box" size={15} />Stop the sandbox
           </button>

@@ -1,6 +1,7 @@
 /** The files of the workspace as a tree. */
 import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { archivePath } from "../api.ts";
+import { focusFirst, isFocusLost } from "../parts/focus.ts";
 import { Icon } from "../parts/Icon.tsx";
 import { changedPaths, files, filesAreCut, filesError, offers, openFile, preview } from "../state/page.ts";
 import { bytes, visible } from "../text/format.ts";
@@ -58,15 +59,18 @@ const FolderRows = ({ folder }: { readonly folder: Folder }) => (
   </ul>
 );
 
-/** Who looked at a file with the keyboard and comes back stands where it is in the tree. */
+/** Who looked at a file and comes back stands at what opened it, or where it is in the tree. */
 const useWayBack = (path: string | undefined) => {
   const last = useRef<string | undefined>(undefined);
+  const opener = useRef<Element | null>(null);
+  if (path !== undefined && path !== last.current) opener.current = document.activeElement;
   useEffect(() => {
     const left = last.current;
     last.current = path;
-    if (path !== undefined || left === undefined || document.activeElement !== document.body) return;
+    if (path !== undefined || left === undefined || !isFocusLost()) return;
     const rows = [...document.querySelectorAll<HTMLElement>(".tree [data-path]")];
-    rows.find((row) => row.dataset["path"] === left)?.focus({ preventScroll: true });
+    const row = rows.find((each) => each.dataset["path"] === left);
+    focusFirst(opener.current, row, document.getElementById("tab-files"));
   }, [path]);
 };
 
