@@ -18,6 +18,7 @@ import * as FileBytes from "./adapters/files/Disk.ts";
 import * as FileStores from "./adapters/files/Configured.ts";
 import * as RunLedger from "./adapters/runs/Configured.ts";
 import * as SandboxChoice from "./adapters/sandbox/choice.ts";
+import { granted } from "./adapters/sandbox/egress/granted.ts";
 import * as ContainerStores from "./adapters/containers/Configured.ts";
 import * as Responses from "./adapters/responses/Configured.ts";
 import * as Webhooks from "./adapters/responses/webhooks/Configured.ts";
@@ -138,7 +139,7 @@ export const egress = measuredEgress(Egress.layer);
  * *Fails with* `SandboxError` when the chosen runtime cannot be used, or an engine that is named;
  * `ConfigurationRefused` when the certificates of egress cannot be read.
  */
-export const sandbox = attended(SandboxChoice.layer).pipe(Layer.provide([egress, WebReader.layer]));
+export const sandbox = granted(attended(SandboxChoice.layer)).pipe(Layer.provide([egress, WebReader.layer]));
 
 /**
  * The Sessions port over the configured store. *Fails with* `SessionsUnavailable` when it cannot be
@@ -250,7 +251,7 @@ export const converter = OpenAiChunks.layer;
  * ```
  */
 export const toolbox = LocalToolbox.layer.pipe(
-  Layer.provide(Layer.mergeAll(Skills.layer, ToolsLibrary.layer, PromptTexts.layer, WebReader.layer)),
+  Layer.provide(Layer.mergeAll(Skills.layer, ToolsLibrary.layer, PromptTexts.layer, WebReader.layer, egress)),
 );
 
 /** Links to the ports of sandboxes, beside these. */

@@ -7,6 +7,7 @@
 import { Cause, Context, Duration, Effect, Exit, Layer, Stream } from "effect";
 import { Settings } from "../config.ts";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
+import { requestAccess } from "../domain/accessRequest.ts";
 import { viewImage } from "../domain/agentTools.ts";
 import { sessionDigest } from "../domain/ids.ts";
 import { inWords, isDecision, type Message } from "../domain/Message.ts";
@@ -102,8 +103,12 @@ const equipped = Effect.fnUntraced(function* (
 });
 
 /** Says what the rules say of calls: of each by itself, and of what it comes to. */
-const judgeOf = (settings: PolicySettings, { ask, conversation, toolKit }: AgentRequest): Run["judge"] => {
-  const policy = policyOf(settings, ask);
+const judgeOf = (
+  settings: PolicySettings,
+  { ask, conversation, toolKit }: AgentRequest,
+  { declarations }: Tools,
+): Run["judge"] => {
+  const policy = policyOf(settings, ask, declarations.some(({ name }) => name === requestAccess.name));
   const { pending, grants } = conversation;
   const granted = pending === undefined ? grants : new Set([...grants, ...pending.grants]);
   return (call) => judge(policy, toolKit === undefined ? [call] : [call, ...toolKit.comesTo(call)], granted);
@@ -181,7 +186,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
         record: new RunRecord(settings.runOutputBytesMax, price, owedBy(request)),
         sees: vision,
         isClientTool: (name) => clientToolNames.has(name),
-        judge: judgeOf(settings, request),
+        judge: judgeOf(settings, request, tools),
         approvalMs: settings.approvalSeconds * 1000,
         asked: undefined,
         stored: false,

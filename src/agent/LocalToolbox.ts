@@ -4,15 +4,18 @@
 import { Effect, Layer, Scope } from "effect";
 import { Settings } from "../config.ts";
 import type { Owner } from "../domain/Owner.ts";
+import { Egress } from "../services/Egress.ts";
 import { PromptTexts } from "../services/PromptTexts.ts";
 import { Sandbox } from "../services/Sandbox.ts";
 import { Skills } from "../services/Skills.ts";
 import { Toolbox } from "../services/Toolbox.ts";
 import { ToolsLibrary } from "../services/ToolsLibrary.ts";
 import { systemPrompt } from "./systemPrompt.ts";
+import { handleAccessCall } from "./accessHandler.ts";
 import { handlePreviewCall } from "./previewHandler.ts";
 import { makeToolCalls } from "./toolHandlers.ts";
 import { handleWebCall } from "./webHandlers.ts";
+import { accessDeclaration } from "../domain/accessRequest.ts";
 import { declarations } from "../domain/agentTools.ts";
 import { previewDeclaration } from "../domain/previewTool.ts";
 import { declarationOf, webFetch, webSearch } from "../domain/webTools.ts";
@@ -37,11 +40,13 @@ export const layer: Layer.Layer<Toolbox, never, Sandbox | Settings> = Layer.effe
     const handleToolCall = makeToolCalls();
     const web = yield* WebReader;
     const previews = yield* Previews;
+    const access = sandbox.info.hasEgress === true ? (yield* Egress).access : undefined;
     const offered = [
       ...declarations,
       ...(previews.off === undefined ? [previewDeclaration] : []),
       ...(web.fetch === undefined ? [] : [declarationOf(webFetch)]),
       ...(web.search === undefined ? [] : [declarationOf(webSearch)]),
+      ...(access === undefined ? [] : [accessDeclaration]),
     ];
     /** The prompt last composed: composing it anew for every run would cost more than all other set-up. */
     let composed: { readonly of: ReadonlyArray<unknown>; readonly prompt: string } | undefined;
@@ -61,7 +66,8 @@ export const layer: Layer.Layer<Toolbox, never, Sandbox | Settings> = Layer.effe
               Effect.flatMap(Effect.scope, (callScope) => {
                 const ownAcquire = Scope.provide(acquire, callScope);
                 return handleWebCall(call, owner, web, ownAcquire) ??
-                  handlePreviewCall(call, owner, previews, ownAcquire) ?? handleToolCall(call, ownAcquire, options);
+                  handlePreviewCall(call, owner, previews, ownAcquire) ??
+                  handleAccessCall(call, owner, access, options) ?? handleToolCall(call, ownAcquire, options);
               }),
             ),
         };

@@ -43,7 +43,8 @@ const outcomeWait = { totalMs: 20_000, everyMs: 250 } as const;
 /** Time in which a run that is cut tells the others so; they are told by the time they wait otherwise. */
 const settleDeadline = Duration.seconds(5);
 
-const nameOf = (call: ToolCall): string => `approval ${call.id}`;
+/** The name of a claim: some providers count their calls anew in every turn, so the turn that asked belongs to it. */
+const nameOf = (turn: string, call: ToolCall): string => `approval ${turn} ${call.id}`;
 
 const encodeOutcome = (outcome: ToolMessage): string => JSON.stringify(withoutContent(outcome));
 const decodeOutcome = Schema.decodeUnknownSync(Schema.fromJsonString(ToolMessage));
@@ -81,8 +82,8 @@ export const replyTo = Effect.fnUntraced(function* (
       turn: before.id,
       calls: held.map(({ call }, index) => ({ call, refusal: refusalOf(index) })),
       grants: [...new Set(rules)],
-      claim: (call) => sessions.claim(key, nameOf(call)),
-      settle: (call, outcome) => sessions.settle(key, nameOf(call), encodeOutcome(outcome)),
+      claim: (call) => sessions.claim(key, nameOf(before.id, call)),
+      settle: (call, outcome) => sessions.settle(key, nameOf(before.id, call), encodeOutcome(outcome)),
     },
     said: decision === undefined
       ? said
@@ -96,7 +97,7 @@ export const replyTo = Effect.fnUntraced(function* (
 /** What a run offers to carry out calls with. */
 export interface Hands<E> {
   readonly judge: (call: ToolCall) => Verdict;
-  readonly execute: (call: ToolCall) => Stream.Stream<AgentEvent, E>;
+  readonly execute: (call: ToolCall, isApproved: boolean) => Stream.Stream<AgentEvent, E>;
   readonly refuse: (call: ToolCall, rule: string) => Stream.Stream<AgentEvent>;
   readonly addResult: (message: ToolMessage) => void;
   /** The result of a call that was carried out just now. */
@@ -162,6 +163,9 @@ const claimed = Effect.fnUntraced(
   },
 );
 
+/** Whether a person said of this call that it may be, and not only of one that it waited for. */
+const isApproved = (verdict: Verdict): boolean => verdict._tag === "Ask" || "approved" in verdict;
+
 const carryOut = <E>(
   pending: Pending,
   hands: Hands<E>,
@@ -176,7 +180,9 @@ const carryOut = <E>(
     const verdict = hands.judge(call);
     if (verdict._tag === "Deny") return hands.refuse(call, verdict.rule);
     const { claim, settled } = yield* claimed(pending, call, () => hands.resultOf(call));
-    if (claim._tag === "Won") return Stream.concat(hands.execute(call), Stream.fromEffectDrain(settled));
+    if (claim._tag === "Won") {
+      return Stream.concat(hands.execute(call, isApproved(verdict)), Stream.fromEffectDrain(settled));
+    }
     const result = claim.outcome === undefined ? yield* outcomeElsewhere(pending, call) : decodeOutcome(claim.outcome);
     return Stream.fromArray(told(hands, call, result));
   }));

@@ -228,7 +228,7 @@ const modelTurn = (run: Run, phase: "work" | "format", hideText: boolean): Strea
   });
 
 /** Runs a call; while it runs, what it prints is told live. */
-const execute = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxError> => {
+const execute = (run: Run, call: ToolCall, approved: boolean): Stream.Stream<AgentEvent, ToolboxError> => {
   const started: AgentEvent = { _tag: "ToolCallStarted", call };
   const finished = (onOutput: LiveOutput["take"]) =>
     Effect.gen(function* () {
@@ -236,6 +236,7 @@ const execute = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxErr
       const result = yield* run.tools.call(call, {
         onOutput,
         ...(run.cacheKey !== undefined && { kernel: run.cacheKey }),
+        ...(approved && { approved }),
       });
       const durationMs = (yield* Clock.currentTimeMillis) - startedAtMs;
       // The images are for the model; people see the files.
@@ -266,10 +267,10 @@ const refuse = (run: Run, call: ToolCall, why: string): Stream.Stream<AgentEvent
 };
 
 /** Runs a call that may be carried out, or where it is one too many leaves it out and tells the model. */
-const executeWithin = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxError> =>
+const executeWithin = (run: Run, call: ToolCall, approved: boolean): Stream.Stream<AgentEvent, ToolboxError> =>
   Stream.suspend(() => {
     const { ownCallsMax = Number.POSITIVE_INFINITY } = run.request;
-    if (run.record.executed < ownCallsMax) return execute(run, call);
+    if (run.record.executed < ownCallsMax) return execute(run, call, approved);
     const { id: callId, name } = call;
     run.record.addResult({ role: "tool", callId, name, content: callTooMany(ownCallsMax), isError: true });
     return Stream.empty;
@@ -279,7 +280,7 @@ const executeWithin = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, Tool
 const judged = (run: Run, call: ToolCall): Stream.Stream<AgentEvent, ToolboxError> =>
   Stream.suspend(() => {
     const verdict = run.judge(call);
-    if (verdict._tag === "Allow") return executeWithin(run, call);
+    if (verdict._tag === "Allow") return executeWithin(run, call, verdict.approved === true);
     return refuse(run, call, verdict._tag === "Deny" ? deniedText(verdict.rule) : unaskableText(verdict.rule));
   });
 
@@ -305,7 +306,7 @@ export const carryOn = (run: Run, pending: Pending): Stream.Stream<AgentEvent, A
   return Stream.concat(
     resume(pending, {
       judge: run.judge,
-      execute: (call) => executeWithin(run, call),
+      execute: (call, approved) => executeWithin(run, call, approved),
       refuse: (call, rule) => refuse(run, call, deniedText(rule)),
       addResult: (message) => record.addResult(message),
       resultOf: ({ id }) => record.resultOf(id),

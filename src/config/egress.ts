@@ -2,8 +2,9 @@
  * What programs in sandboxes may reach of the world.
  */
 import { parseEgressEntry, presetNames } from "../domain/EgressRule.ts";
+import { parseAskEntry, parseDenyEntry } from "../domain/HostPattern.ts";
 import { parseRange } from "../domain/IpAddress.ts";
-import { choice, domainSecrets, integer, list, optionalText, optionalUrl, type Row } from "./rows.ts";
+import { choice, domainSecrets, integer, list, number, optionalText, optionalUrl, type Row } from "./rows.ts";
 
 /** The rows of this area, by the name the code uses. */
 export const egressRows = {
@@ -20,6 +21,27 @@ export const egressRows = {
     why:
       "Names that allowlist lets be reached, with commas; without a port that of TLS. *. means what lies below a name " +
       "and not the name itself.",
+  }),
+  egressAsk: list("CAISSON_EGRESS_ASK", {
+    expected: `names such as api.example.com, *.example.org:8443, *, or ${presetNames.join(", ")}`,
+    parseEntry: parseAskEntry,
+    why:
+      "Names beyond those of CAISSON_EGRESS_ALLOW for which the model may ask a person, with commas; without a port " +
+      "that of TLS. * means every public name.",
+  }),
+  egressDeny: list("CAISSON_EGRESS_DENY", {
+    expected: "names such as evil.example or *.evil.example:8443",
+    parseEntry: parseDenyEntry,
+    why:
+      "Names that are never reached and never asked for, whatever else allows them, with commas; without a port at " +
+      "every port.",
+  }),
+  egressGrantSeconds: number("CAISSON_EGRESS_GRANT_SECONDS", {
+    default: 600,
+    least: 1,
+    most: 86_400,
+    unit: "seconds",
+    why: "How long a host is reached that a person granted.",
   }),
   egressPrivate: list("CAISSON_EGRESS_PRIVATE", {
     expected: "addresses or blocks of them such as 10.1.2.3 or 10.9.0.0/16",

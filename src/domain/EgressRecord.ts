@@ -3,8 +3,11 @@
  */
 import { Schema } from "effect";
 
-/** What became of a connection: it was let through, it was refused, or nothing answered where it was to go. */
-export const EgressVerdict = Schema.Literals(["allowed", "refused", "failed"]);
+/**
+ * What became of a connection: it was let through, it was refused, or nothing answered where it was to go. `granted` is
+ * none: a person let a host be reached for a while.
+ */
+export const EgressVerdict = Schema.Literals(["allowed", "refused", "failed", "granted"]);
 export type EgressVerdict = typeof EgressVerdict.Type;
 
 /** Connections to one host and port that came to the same. */
@@ -21,10 +24,16 @@ export const EgressRecord = Schema.Struct({
 });
 export type EgressRecord = typeof EgressRecord.Type;
 
+/** A host that a person let a sandbox reach for a while. */
+export const EgressGrant = Schema.Struct({ host: Schema.String, port: Schema.Int, expiresAtMs: Schema.Number });
+export type EgressGrant = typeof EgressGrant.Type;
+
 /** Records in the order in which they first appeared, and how many connections have no place among them. */
 export const EgressSummary = Schema.Struct({
   records: Schema.Array(EgressRecord),
   connectionsLeftOut: Schema.Int,
+  /** What a person granted the sandbox, the newest last; told of a whole sandbox, and only where there is something. */
+  granted: Schema.optionalKey(Schema.Array(EgressGrant)),
 });
 export type EgressSummary = typeof EgressSummary.Type;
 

@@ -13,6 +13,7 @@ import {
   writeFile,
 } from "./agentTools.ts";
 import { Option, Schema } from "effect";
+import { accessTarget, requestAccess, targetText } from "./accessRequest.ts";
 import type { ToolCall } from "./Message.ts";
 import { readShellScript, type ShellScript } from "./shellScript.ts";
 import { webFetch, webSearch } from "./webTools.ts";
@@ -131,6 +132,12 @@ const decodeArguments = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.
 
 /** Reads what a call is about. */
 export const subjectOf = ({ name, argumentsJson }: ToolCall): CallSubject => {
+  const target = name === requestAccess.name ? accessTarget(argumentsJson) : undefined;
+  if (target !== undefined) {
+    // However it was spelt: with the port, or as the name alone.
+    const whole = targetText(target);
+    return { _tag: "Texts", texts: [whole, target.host], whole };
+  }
   const decoded = decodeArguments(argumentsJson);
   if (Option.isNone(decoded)) return { _tag: "Texts", texts: [argumentsJson], whole: argumentsJson };
   const [argument, kind] = Object.hasOwn(subjects, name) ? subjects[name] ?? [] : [];

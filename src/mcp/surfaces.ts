@@ -34,7 +34,7 @@ const layerWith = (
     Effect.gen(function* () {
       const toolbox = yield* Toolbox;
       const skills = yield* Skills;
-      const policy = policyOf(yield* Settings);
+      const policy = policyOf(yield* Settings, [], true);
 
       const perCall = (owner: Owner): WithTools => (use) => Effect.scoped(Effect.flatMap(toolbox.open(owner), use));
 

@@ -3,13 +3,14 @@
  */
 import { Effect, Schema } from "effect";
 import type { CallToolResult, Tool } from "@modelcontextprotocol/sdk/types";
+import { requestAccess } from "../domain/accessRequest.ts";
 import { agentTools, jsonSchemaOf } from "../domain/agentTools.ts";
 import { previewPort } from "../domain/previewTool.ts";
 import { webTools } from "../domain/webTools.ts";
 import type { ToolCall } from "../domain/Message.ts";
 import type { ToolDeclaration, ToolResult } from "../domain/Tool.ts";
 import { deniedText, judge, refusedText, type ToolPolicy, unaskableText } from "../domain/toolPolicy.ts";
-import { failureMeta, resultMeta } from "../services/toolResultMeta.ts";
+import { failureMeta, resultMeta, saysApproved } from "../services/toolResultMeta.ts";
 import type { ToolboxError, Tools } from "../services/Toolbox.ts";
 import { askPerson } from "./askPerson.ts";
 import { internalError, invalidParams, toolboxFailureText } from "./errors.ts";
@@ -19,9 +20,9 @@ import type { McpCall, MethodHandler } from "./Surface.ts";
 /** How the tools of an owner are reached for one call; the scope around it is the call's. */
 export type WithTools = <A, E>(use: (tools: Tools) => Effect.Effect<A, E>) => Effect.Effect<A, E | ToolboxError>;
 
-const openWorld: ReadonlySet<string> = new Set(webTools.map(({ name }) => name));
+const openWorld: ReadonlySet<string> = new Set([...webTools, requestAccess].map(({ name }) => name));
 
-const ours = new Map([...agentTools, previewPort, ...webTools].map((tool) => [tool.name as string, {
+const ours = new Map([...agentTools, previewPort, ...webTools, requestAccess].map((tool) => [tool.name as string, {
   title: tool.title,
   annotations: {
     title: tool.title,
@@ -91,26 +92,31 @@ const failed = (error: ToolboxError, call: McpCall) => {
   );
 };
 
+/** What is decided about a call: why it is not carried out, or whether a person approved it. */
+type Decision = { readonly refusal: string } | { readonly refusal?: never; readonly approved: boolean };
+
 /**
- * Says why a call is not carried out; undefined where it is: a rule allows it, or a person does who is asked.
+ * Decides about a call: a rule allows it, or a person does who is asked.
  *
- * *Details*: `grants` takes the rules that a person grants for the rest of the session.
+ * *Details*: `grants` takes the rules that a person grants for the rest of the session. An agent of ours that calls has
+ * asked the person, and says so beside the arguments.
  */
-const refusalOf = Effect.fnUntraced(function* (
+const decide = Effect.fnUntraced(function* (
   policy: ToolPolicy,
   grants: Set<string>,
   asked: ToolCall,
   call: McpCall,
-) {
+): Effect.fn.Return<Decision> {
   const verdict = judge(policy, [asked], grants);
-  if (verdict._tag === "Allow") return undefined;
+  if (verdict._tag === "Allow") return { approved: verdict.approved === true };
   const { rule } = verdict;
-  if (verdict._tag === "Deny") return deniedText(rule);
+  if (verdict._tag === "Deny") return { refusal: deniedText(rule) };
+  if (asked.name === requestAccess.name && saysApproved(call.extra._meta)) return { approved: true };
   // A call that claims to be approved would be the model's own word: only the client's answer counts.
   const answer = yield* askPerson(call, asked, rule);
   if (answer === "always") grants.add(rule);
-  if (answer === "no") return refusedText(rule);
-  return answer === "none" ? unaskableText(rule) : undefined;
+  if (answer === "no") return { refusal: refusedText(rule) };
+  return answer === "none" ? { refusal: unaskableText(rule) } : { approved: true };
 });
 
 /** Makes the two methods over an owner's tools, for calls of one session that a policy or a person allows. */
@@ -147,10 +153,13 @@ export const toolMethods = (
         const refused = unknownArguments(declared, given ?? {});
         if (refused !== undefined) return refused;
         const asked = { id: String(call.extra.requestId), name, argumentsJson: JSON.stringify(given ?? {}) };
-        const refusal = yield* refusalOf(policy, grants, asked, call);
-        if (refusal !== undefined) return answered({ text: refusal, isError: true });
+        const decision = yield* decide(policy, grants, asked, call);
+        if (decision.refusal !== undefined) return answered({ text: decision.refusal, isError: true });
         const onOutput = call.progressToken === undefined ? undefined : yield* makeProgress(call, call.progressToken);
-        const result = yield* tools.call(asked, onOutput === undefined ? {} : { onOutput });
+        const result = yield* tools.call(asked, {
+          ...(onOutput !== undefined && { onOutput }),
+          ...(decision.approved && { approved: true }),
+        });
         return answered(result);
       }, Effect.scoped)).pipe(
         Effect.catchTags({

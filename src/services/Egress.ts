@@ -6,7 +6,8 @@
  */
 import { Context, Effect } from "effect";
 import type { DomainSecret } from "../domain/DomainSecret.ts";
-import type { EgressVerdict } from "../domain/EgressRecord.ts";
+import type { Access, AccessTarget } from "../domain/accessRequest.ts";
+import type { EgressGrant, EgressVerdict } from "../domain/EgressRecord.ts";
 import { type EgressRule, egressRuleText } from "../domain/EgressRule.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { SandboxStream } from "./Sandbox.ts";
@@ -62,6 +63,26 @@ export interface EgressOffer {
   readonly variables: Readonly<Record<string, string>>;
 }
 
+/** Hosts that a person lets an owner's sandbox reach for a while. */
+export interface EgressAccess {
+  /** How long a grant is good. */
+  readonly seconds: number;
+  /** What is to be said of a host for an owner; one that is held to a limit is not asked for anything more. */
+  readonly to: (owner: Owner, target: AccessTarget) => Effect.Effect<Access>;
+  /**
+   * Lets an owner's programs reach a host for {@link seconds}, which begin anew where it was granted before; undefined,
+   * and nothing is granted, where {@link to} does not say that it may be asked for, or the owner has too many grants.
+   *
+   * *Details*: whoever calls it must have a person's word. Addresses that are not public stay out of reach, those of
+   * `CAISSON_EGRESS_PRIVATE` too. Connections are cut when the time is over. Kept in memory; see {@link forget}.
+   */
+  readonly grant: (owner: Owner, target: AccessTarget) => Effect.Effect<EgressGrant | undefined>;
+  /** What an owner was granted, the newest last; those that are over stay for a while, to be told. */
+  readonly granted: (owner: Owner) => Effect.Effect<ReadonlyArray<EgressGrant>>;
+  /** Takes back what an owner was granted, as is done when its sandbox ends. */
+  readonly forget: (owner: Owner) => Effect.Effect<void>;
+}
+
 /** What decides about connections. */
 export interface EgressService {
   /** Undefined where nothing may be reached: sandboxes then have no proxy at all. */
@@ -90,6 +111,8 @@ export interface EgressService {
    * are then: who needs a limit there must refuse.
    */
   readonly limit: (owner: Owner, limit: EgressLimit | undefined) => Effect.Effect<void>;
+  /** Undefined where nobody is asked. */
+  readonly access?: EgressAccess;
   readonly totals: Effect.Effect<EgressTotals>;
 }
 

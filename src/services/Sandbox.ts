@@ -157,6 +157,8 @@ export interface SandboxInfo {
   readonly notes: ReadonlyArray<string>;
   /** Wishes of the operator that are not met, a sentence each: which setting, and why. */
   readonly warnings?: ReadonlyArray<string>;
+  /** Programs reach the world through the Egress port. */
+  readonly hasEgress?: boolean;
 }
 
 /** The state of the sandboxes for `/health`. */

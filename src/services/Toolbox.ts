@@ -29,12 +29,14 @@ export class ToolServerUnavailable extends Schema.TaggedError<ToolServerUnavaila
 /** Everything the machinery behind the tools fails with. */
 export type ToolboxError = SandboxError | ToolServerUnavailable;
 
-/** What a listener may see of a call while it runs. */
+/** What a call comes with beside its arguments, from whoever makes it and never from a model. */
 export interface ToolCallOptions {
   /** Called with a command's live output, where it can be told; it must not block. */
   readonly onOutput?: (stream: "stdout" | "stderr", text: string) => void;
   /** The Python kernel of the run, whose variables its calls share; the owner's default when absent. */
   readonly kernel?: string;
+  /** A person approved this very call, or what it asks for in its session: what only a person may grant is granted. */
+  readonly approved?: boolean;
 }
 
 /** One owner's tools, valid while the scope that opened them is open. */

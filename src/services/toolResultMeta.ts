@@ -1,5 +1,5 @@
 /**
- * What our own agent reads beside the standard fields of an MCP tool result, under `_meta`.
+ * What our own agent says and reads beside the standard fields of an MCP tool result, under `_meta`.
  *
  * Both ends of the wire are here: the MCP server encodes, the client behind the Toolbox port decodes.
  * Other clients ignore it.
@@ -16,6 +16,7 @@ const outcomeKey = "caisson/outcome";
 const failureKey = "caisson/failure";
 const refusedFileKey = "caisson/refused-file";
 const egressKey = "caisson/egress";
+const approvedKey = "caisson/approved";
 
 /** The outcome without its output, which the result's structured content holds already. */
 const OutcomeRest = ExecutionOutcome.mapFields(Struct.omit(["stdout", "stderr", "egress"]));
@@ -31,6 +32,19 @@ const Meta = Schema.Struct({
 const encodeReason = Schema.encodeSync(Reason);
 const decodeMeta = Schema.decodeUnknownOption(Meta);
 const decodeOutput = Schema.decodeUnknownOption(Output);
+
+/** The `_meta` of a call that a person approved. */
+export const approvedMeta: Readonly<Record<string, unknown>> = { [approvedKey]: true };
+
+const isApprovedMeta = Schema.is(Schema.Struct({ [approvedKey]: Schema.Literal(true) }));
+
+/**
+ * Whether a call says that a person approved it.
+ *
+ * *Details*: it is the word of whoever holds the credential, as the answer to a question put to an MCP client is. A
+ * model writes arguments, never this.
+ */
+export const saysApproved = (meta: unknown): boolean => isApprovedMeta(meta);
 
 /** The `_meta` of a result: a command's outcome and egress, or the file operation that was refused. */
 export const resultMeta = ({ outcome, refusedFile, egress }: ToolResult): Record<string, unknown> | undefined => {

@@ -7,6 +7,7 @@ import { layerBubblewrap } from "../../src/adapters/sandbox/Embedded.ts";
 import { Settings } from "../../src/config.ts";
 import { engineSettings, skipWithoutEngine } from "../support/engine.ts";
 import { temporaryDirectory } from "../support/temporaryDirectory.ts";
+import { accessSuite } from "./accessSuite.ts";
 import { egressSuite, type SandboxForm } from "./egressSuite.ts";
 
 const bubblewrap: SandboxForm = (changes) =>
@@ -23,7 +24,9 @@ const skipWithoutBubblewrap = await Effect.runPromise(
   ),
 );
 
+const container: SandboxForm = (changes) => Layer.provide(docker, engineSettings(changes));
+
 egressSuite("Egress (bubblewrap)", bubblewrap, { skip: skipWithoutBubblewrap });
-egressSuite("Egress (Docker)", (changes) => Layer.provide(docker, engineSettings(changes)), {
-  skip: skipWithoutEngine,
-});
+egressSuite("Egress (Docker)", container, { skip: skipWithoutEngine });
+accessSuite("Egress (bubblewrap)", bubblewrap, { skip: skipWithoutBubblewrap });
+accessSuite("Egress (Docker)", container, { skip: skipWithoutEngine });

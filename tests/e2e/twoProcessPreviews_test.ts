@@ -8,9 +8,9 @@ import { Effect } from "effect";
 import { dataDirectory } from "../support/dataDirectory.ts";
 import { skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
-import { calls, finish, fragment, text, turn } from "../support/openaiWire.ts";
 import { start } from "./processes.ts";
 import { chromium, withoutBrowser } from "./support/chromium.ts";
+import { obedientModel } from "./support/obedientModel.ts";
 
 const users = ["ada", "bob", "cleo"] as const;
 
@@ -49,27 +49,6 @@ class Site(http.server.BaseHTTPRequestHandler):
             say(bytes(byte ^ mask[at % 4] for at, byte in enumerate(self.rfile.read(head[1] & 127))))
 http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Site).serve_forever()
 `;
-
-/** A provider whose model makes the call that the question spells out, and then repeats its result. */
-const obedientModel = Effect.acquireRelease(
-  Effect.sync(() =>
-    Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (request) => {
-      if (request.method === "GET") {
-        return Response.json({ object: "list", data: [{ id: "test-model", object: "model" }] });
-      }
-      const { messages } = await request.json();
-      const { role, content } = messages.at(-1);
-      const said = typeof content === "string" ? content : content.map((part: { text?: string }) => part.text).join("");
-      const asked = role === "tool" ? undefined : JSON.parse(said);
-      const { body } = asked === undefined ? turn(text(said), finish()) : turn(
-        calls(fragment({ index: 0, id: "call-1", name: asked.name, arguments: JSON.stringify(asked.arguments) })),
-        finish("tool_calls"),
-      );
-      return new Response(body.join(""), { headers: { "content-type": "text/event-stream" } });
-    })
-  ),
-  (server) => Effect.promise(() => server.shutdown()),
-);
 
 /** Has the agent call a tool for a user; yields what the tool answered. */
 const call = async (port: string, user: string, name: string, args: Record<string, unknown>): Promise<string> => {

@@ -105,6 +105,22 @@ Deno.test("a client that sends only what is new is asked and answers the same wa
   });
 });
 
+Deno.test("a call that is asked for later under an id of before is carried out, not told as the one before", () => {
+  const seen: Array<ModelRequest> = [];
+  const answer: Scripted.Step = (request) => {
+    seen.push(request);
+    return [Scripted.text("done"), Scripted.finished()];
+  };
+  // As of providers that count their calls anew in every turn.
+  const steps = [Scripted.calls(push), answer, Scripted.calls(bash("c1", "rm a")), answer];
+  const sandbox = sandboxOf();
+  return withApp({ steps, sandbox, settings: asking }, async (app) => {
+    for (const content of ["Publish it.", "yes", "Clean up.", "yes"]) await chat(app, [user(content)]);
+    assert.deepEqual(sandbox.executed, ["git push origin main", "rm a"]);
+    assert.match(textOf(seen[1]?.messages.at(-1) ?? assert.fail()), /did rm a/);
+  });
+});
+
 const replies: ReadonlyArray<readonly [said: string, ran: ReadonlyArray<string>, reads: RegExp]> = [
   ["no", [], /^Not run: the user refused/],
   ["Reject.", [], /^Not run: the user refused/],

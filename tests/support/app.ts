@@ -20,6 +20,7 @@ import * as MemoryConversations from "../../src/adapters/responses/conversations
 import * as MemoryRuns from "../../src/adapters/runStore/Memory.ts";
 import * as Memory from "../../src/adapters/sessions/Memory.ts";
 import * as MemorySnapshots from "../../src/adapters/snapshots/Memory.ts";
+import { granted } from "../../src/adapters/sandbox/egress/granted.ts";
 import { layer as agentLayer } from "../../src/agent/Agent.ts";
 import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
@@ -76,6 +77,8 @@ export const services = (
     skills,
   }: AppOptions,
 ) => {
+  // One for all that ask it.
+  const wayOut = Layer.orDie(egress);
   const configured = Settings.layerWith({ keepAliveSeconds: 15, ...settings });
   const ports = Layer.mergeAll(
     OpenAiChunks.layer,
@@ -88,17 +91,17 @@ export const services = (
     MemoryConversations.layer,
     isObserved ? observedModel(model) : model,
     MemoryWebhooks.layer,
-    sandbox.layer,
+    Layer.provide(granted(sandbox.layer), wayOut),
     usageLedger === undefined ? Layer.empty : Layer.succeed(UsageLedger, usageLedger),
     skills === undefined ? Layer.empty : Layer.succeed(Skills, skills),
   ).pipe(Layer.provideMerge(configured));
   return Layer.mergeAll(
     Runs.layer,
-    Containers.layer.pipe(Layer.provide(MemoryContainers.layer), Layer.provide(Layer.orDie(egress))),
+    Containers.layer.pipe(Layer.provide(MemoryContainers.layer), Layer.provide(wayOut)),
     Files.layer.pipe(Layer.provide([MemoryFiles.layer, FileBytes.layer])),
   ).pipe(
     Layer.provideMerge(isObserved ? observedAgent(agentLayer) : agentLayer),
-    Layer.provideMerge(watchedToolbox(LocalToolbox.layer)),
+    Layer.provideMerge(watchedToolbox(Layer.provide(LocalToolbox.layer, wayOut))),
     Layer.provideMerge(previews ? Layer.orDie(Preview.layer) : Layer.empty),
     Layer.provideMerge(snapshots),
     Layer.provideMerge(MemorySnapshots.layer),

@@ -210,6 +210,7 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/agent/fileEdits.ts": "passes a path on; the edit itself is a function of src/domain/textEdit.ts",
   "src/adapters/egress/logged.ts": "names that hostName of src/domain/EgressRule.ts has bounded, and sentences of ours",
   "src/adapters/egress/conversation.ts answer": "sentences of ours, and a host that is cut",
+  "src/domain/HostPattern.ts meansHost": "a name that hostName of src/domain/EgressRule.ts has bounded",
   "src/adapters/egress/judge.ts reach": "a name that hostName of src/domain/EgressRule.ts has bounded",
   "src/adapters/model/Scripted.ts": "a script of the test's own",
   "src/adapters/model/fault.ts toFailure": "names of a provider and a model, checked at the door",

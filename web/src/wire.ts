@@ -200,6 +200,13 @@ export interface EgressOut {
   readonly down_bytes: number;
 }
 
+/** A host that a person let the sandbox reach for a while. */
+export interface GrantOut {
+  readonly host: string;
+  readonly port: number;
+  readonly expires_at_ms: number;
+}
+
 /** A run and what happened in it. */
 export interface RunDetail extends RunOut {
   readonly timeline: ReadonlyArray<RunStepOut>;
@@ -268,6 +275,7 @@ export interface SandboxOut {
   readonly commands?: ReadonlyArray<CommandOut>;
   readonly jobs?: ReadonlyArray<JobOut>;
   readonly egress?: ReadonlyArray<EgressOut>;
+  readonly egress_granted?: ReadonlyArray<GrantOut>;
   readonly previews?: ReadonlyArray<PreviewOut>;
 }
 

@@ -2,14 +2,19 @@
  * The Egress port as the settings say.
  */
 import { Clock, Effect, Layer, Option } from "effect";
+import { type Access, type AccessTarget, accessTo, requestAccess, targetText } from "../../domain/accessRequest.ts";
 import { ConfigurationRefused, Settings, type SettingsService, settingsTable } from "../../config.ts";
 import { type EgressRule, egressRuleText, httpPort, isCovered, tlsPort } from "../../domain/EgressRule.ts";
+import { hostPatternText, meansHost } from "../../domain/HostPattern.ts";
 import { ownerKey } from "../../domain/ids.ts";
-import { Egress, type EgressOffer } from "../../services/Egress.ts";
+import type { OwnerKey } from "../../domain/Owner.ts";
+import { Egress, type EgressAccess, type EgressOffer } from "../../services/Egress.ts";
 import { Allowances } from "./Allowances.ts";
 import { type Authority, makeAuthority } from "./certificates.ts";
+import { Grants } from "./Grants.ts";
 import type { Interception } from "./interception.ts";
 import type { EgressPolicy } from "./judge.ts";
+import { loggedGrant } from "./logged.ts";
 import { machine, type Outside } from "./Outside.ts";
 import { OwnerLimits } from "./OwnerLimits.ts";
 import { serve } from "./Proxy.ts";
@@ -25,9 +30,10 @@ const mib = 1024 * 1024;
 const policyOf = ({ egress, egressAllow }: SettingsService): EgressPolicy | undefined =>
   egress === "off" ? undefined : egress === "open" ? { _tag: "Open" } : { _tag: "Allowlist", rules: egressAllow };
 
-/** Whether the operator allows all that a rule does. */
-const mayBe = (policy: EgressPolicy, rule: EgressRule): boolean =>
-  policy._tag === "Open" ? rule.port === tlsPort || rule.port === httpPort : isCovered(rule, policy.rules);
+/** Whether the operator allows all that a rule does; of names below one, some may be denied still. */
+const mayBe = (policy: EgressPolicy, { egressDeny }: SettingsService, rule: EgressRule): boolean =>
+  !(meansHost(egressDeny, rule.name, rule.port) && !rule.subdomains) &&
+  (policy._tag === "Open" ? rule.port === tlsPort || rule.port === httpPort : isCovered(rule, policy.rules));
 
 /** Certificates of the operator in PEM, "" for none. *Fails with* `ConfigurationRefused`. */
 export const readCertificates = Effect.fnUntraced(function* ({ egressCaFile }: SettingsService) {
@@ -44,14 +50,23 @@ export const readCertificates = Effect.fnUntraced(function* ({ egressCaFile }: S
 });
 
 /** Refuses secrets for hosts that may not be reached. *Fails with* `ConfigurationRefused`. */
-const checkSecrets = ({ egressSecrets }: SettingsService, policy: EgressPolicy) => {
-  const beyond = egressSecrets.filter(({ domain: name }) => !mayBe(policy, { name, subdomains: false, port: tlsPort }));
+const checkSecrets = (settings: SettingsService, policy: EgressPolicy) => {
+  const beyond = settings.egressSecrets.filter(({ domain: name }) =>
+    !mayBe(policy, settings, { name, subdomains: false, port: tlsPort })
+  );
   const { key } = settingsTable.egressSecrets;
   return beyond.length === 0 ? Effect.void : Effect.fail(
     new ConfigurationRefused({
       problems: beyond.map(({ domain, name }) => `${key} has ${name} for ${domain}, which may not be reached`),
     }),
   );
+};
+
+/** Refuses hosts to ask for where no sandbox has a way out. *Fails with* `ConfigurationRefused`. */
+const checkAsk = ({ egressAsk }: SettingsService) => {
+  const { egressAsk: ask, egress } = settingsTable;
+  const problem = `${ask.key} names hosts to ask for, while ${egress.key} is off: allowlist lets a sandbox ask`;
+  return egressAsk.length === 0 ? Effect.void : Effect.fail(new ConfigurationRefused({ problems: [problem] }));
 };
 
 /** How secrets get into requests; the authority is made when somebody has one. */
@@ -62,6 +77,14 @@ const interceptionOf = ({ egressSecrets }: SettingsService, certificates: string
     authority: () => authority ??= makeAuthority(now()),
     certificates,
   };
+};
+
+/** What the model is told of hosts that it may ask for; nothing where there are none. */
+const askedOf = ({ egressAsk }: SettingsService): ReadonlyArray<string> => {
+  if (egressAsk.length === 0) return [];
+  const listed = egressAsk.slice(0, namesShownMax).map(hostPatternText).join(", ");
+  const rest = egressAsk.length > namesShownMax ? ` and ${egressAsk.length - namesShownMax} more` : "";
+  return [`What ${requestAccess.name} may ask the user for beyond that: ${listed}${rest} (* is any name).`];
 };
 
 const toldOf = (policy: EgressPolicy, more: ReadonlyArray<string>): Pick<EgressOffer, "promise" | "notes"> => {
@@ -79,7 +102,8 @@ const toldOf = (policy: EgressPolicy, more: ReadonlyArray<string>): Pick<EgressO
   };
 };
 
-const offerOf = (policy: EgressPolicy, interception: Interception, secrets = interception.secrets): EgressOffer => {
+const offerOf = (settings: SettingsService, policy: EgressPolicy, interception: Interception): EgressOffer => {
+  const { secrets } = interception;
   const certificates = secrets === undefined ? "" : interception.authority().certificate;
   const variables = secrets?.variables ?? {};
   const names = Object.keys(variables);
@@ -90,7 +114,7 @@ const offerOf = (policy: EgressPolicy, interception: Interception, secrets = int
   const exact = policy._tag === "Open" ? undefined : policy.rules.find(({ subdomains }) => !subdomains);
   const sample = exact && `${exact.name}:${exact.port}`;
   return {
-    ...toldOf(policy, secret),
+    ...toldOf(policy, [...askedOf(settings), ...secret]),
     certificates: `${interception.certificates}${certificates}`,
     variables,
     sample,
@@ -104,6 +128,32 @@ const ownOfferOf = (offer: EgressOffer, interception: Interception, own: Secrets
   variables: { ...offer.variables, ...own.variables },
 });
 
+/** What persons grant, of what the operator lets them be asked for; undefined where nobody is asked. */
+const granting = (settings: SettingsService, limits: OwnerLimits) => {
+  if (settings.egressAsk.length === 0) return undefined;
+  const grants = new Grants();
+  const to = (owner: OwnerKey, target: AccessTarget): Access =>
+    limits.of(owner) === undefined
+      ? accessTo(settings, target)
+      : { _tag: "Never", why: "this sandbox has a network of its own" };
+  const access: EgressAccess = {
+    seconds: settings.egressGrantSeconds,
+    to: (owner, target) => Effect.sync(() => to(ownerKey(owner), target)),
+    grant: Effect.fnUntraced(function* (owner, target) {
+      const key = ownerKey(owner);
+      const nowMs = yield* Clock.currentTimeMillis;
+      const grant = { ...target, expiresAtMs: nowMs + settings.egressGrantSeconds * 1000 };
+      if (to(key, target)._tag !== "Askable" || !grants.add(key, grant, nowMs)) return undefined;
+      yield* loggedGrant(key, targetText(target), settings.egressGrantSeconds);
+      return grant;
+    }),
+    granted: (owner) => Effect.sync(() => grants.of(ownerKey(owner))),
+    forget: (owner) => Effect.sync(() => grants.forget(ownerKey(owner))),
+  };
+  const isAskable = (owner: OwnerKey, host: string, port: number) => to(owner, { host, port })._tag === "Askable";
+  return { access, granting: { grants, isAskable } };
+};
+
 /** The port over a network that is given, for tests of what no network here has. */
 export const layerOver = (outside: Outside): Layer.Layer<never, ConfigurationRefused, Settings> =>
   Layer.effect(
@@ -111,7 +161,7 @@ export const layerOver = (outside: Outside): Layer.Layer<never, ConfigurationRef
     Effect.gen(function* () {
       const settings = yield* Settings;
       const policy = policyOf(settings);
-      if (policy === undefined) return Egress.defaultValue();
+      if (policy === undefined) return yield* Effect.as(checkAsk(settings), Egress.defaultValue());
       const certificates = yield* readCertificates(settings);
       yield* checkSecrets(settings, policy);
       const clock = yield* Clock.Clock;
@@ -124,18 +174,20 @@ export const layerOver = (outside: Outside): Layer.Layer<never, ConfigurationRef
         bytesPerConnection: settings.egressMbPerConnection * mib,
         bytesPerDay: settings.egressMbPerDay * mib,
       });
-      const offer = offerOf(policy, interception);
-      const { egressPrivate: privateRanges } = settings;
+      const offer = offerOf(settings, policy, interception);
+      const { egressPrivate: privateRanges, egressDeny: deny } = settings;
+      const { access, ...persons } = granting(settings, limits) ?? {};
       return {
         offer,
-        serve: serve({ outside, policy, limits, interception, privateRanges, allowances, totals }),
+        serve: serve({ outside, policy, limits, interception, privateRanges, deny, allowances, totals, ...persons }),
         ownOffer: (owner) =>
           Effect.sync(() => {
             const own = limits.of(ownerKey(owner))?.secrets;
             return own && ownOfferOf(offer, interception, own);
           }),
-        beyond: (rules) => rules.filter((rule) => !mayBe(policy, rule)).map(egressRuleText),
+        beyond: (rules) => rules.filter((rule) => !mayBe(policy, settings, rule)).map(egressRuleText),
         limit: (owner, limit) => Effect.sync(() => limits.set(ownerKey(owner), limit)),
+        ...(access !== undefined && { access }),
         totals: Effect.sync(() => ({ ...totals })),
       };
     }),

@@ -2,7 +2,7 @@
  * The proxy's end in the server: one request of a program, judged, and its connection to the end.
  */
 import { Buffer } from "node:buffer";
-import { Clock, Effect, type Scope } from "effect";
+import { Clock, Duration, Effect, type Scope } from "effect";
 import { ownerKey } from "../../domain/ids.ts";
 import { hostName, tlsPort } from "../../domain/EgressRule.ts";
 import type { Owner, OwnerKey } from "../../domain/Owner.ts";
@@ -12,7 +12,9 @@ import type { Allowances, Share } from "./Allowances.ts";
 import { readHello } from "./clientHello.ts";
 import { answer, type Connection, linger, readUntil } from "./conversation.ts";
 import { exchange, type Failure } from "./exchange.ts";
-import { type JudgeContext, reach, Refused } from "./judge.ts";
+import { OutsideError } from "./Outside.ts";
+import type { Grants } from "./Grants.ts";
+import { type JudgeContext, reach, type Reached, Refused } from "./judge.ts";
 import { logged } from "./logged.ts";
 import { type Interception, sendWithSecrets } from "./interception.ts";
 import type { OwnerLimits } from "./OwnerLimits.ts";
@@ -21,7 +23,12 @@ import { headEnd } from "../../domain/httpHead.ts";
 import { together } from "./secrets.ts";
 
 /** What the proxies of one server share. */
-export interface ProxyContext extends JudgeContext {
+export interface ProxyContext extends Omit<JudgeContext, "access"> {
+  /** What persons granted; absent where nobody is asked. */
+  readonly granting?: {
+    readonly isAskable: (owner: OwnerKey, host: string, port: number) => boolean;
+    readonly grants: Grants;
+  };
   /** Owners who may reach less than the policy allows, and have secrets of their own. */
   readonly limits: OwnerLimits;
   readonly allowances: Allowances;
@@ -31,7 +38,7 @@ export interface ProxyContext extends JudgeContext {
 }
 
 /** What one connection is served with. */
-interface ConnectionContext extends ProxyContext {
+interface ConnectionContext extends ProxyContext, JudgeContext {
   readonly owner: OwnerKey;
   readonly onDecided: (connection: DecidedConnection) => void;
 }
@@ -54,6 +61,14 @@ const request = Effect.fnUntraced(function* (
   if (head._tag === "Refused") return yield* new Refused(head);
   return { head, rest: read.bytes.subarray(read.found) };
 });
+
+/** Ends what is carried when the time that a person granted is over. */
+const withinGrant = <A>({ untilMs }: Reached, carried: Effect.Effect<A, Failure>): Effect.Effect<A, Failure> =>
+  untilMs === undefined ? carried : Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
+    Effect.timeoutOrElse(carried, {
+      duration: Duration.millis(Math.max(0, untilMs - nowMs)),
+      orElse: () => Effect.fail(new OutsideError({ why: "the time for which it was granted is over" })),
+    }));
 
 /** A tunnel that carries TLS to the name it was asked for, and nothing else. */
 const tunnel = Effect.fnUntraced(function* (
@@ -87,7 +102,10 @@ const tunnel = Effect.fnUntraced(function* (
     : undefined;
   if (substitute === undefined) {
     onAllowed();
-    return yield* exchange(stream, reached.connection, { share, carried: connection, first: bytes });
+    return yield* withinGrant(
+      reached,
+      exchange(stream, reached.connection, { share, carried: connection, first: bytes }),
+    );
   }
   yield* sendWithSecrets(interception, substitute, {
     stream,
@@ -111,7 +129,10 @@ const plain = Effect.fnUntraced(function* (
   const reached = yield* reach(context, connection.host, connection.port);
   connection.address = reached.address;
   allowed(context, connection);
-  yield* exchange(stream, reached.connection, { share, carried: connection, head, first: rest, body });
+  yield* withinGrant(
+    reached,
+    exchange(stream, reached.connection, { share, carried: connection, head, first: rest, body }),
+  );
   yield* linger(stream);
 });
 
@@ -133,7 +154,19 @@ export const serve = (shared: ProxyContext) =>
     const now = () => clock.currentTimeMillisUnsafe();
     const [key, startedAtMs] = [ownerKey(owner), now()];
     const limit = shared.limits.of(key)?.rules;
-    const context: ConnectionContext = { ...shared, owner: key, onDecided, ...(limit !== undefined && { limit }) };
+    const { granting } = shared;
+    const context: ConnectionContext = {
+      ...shared,
+      owner: key,
+      onDecided,
+      ...(limit !== undefined && { limit }),
+      ...(granting !== undefined && {
+        access: {
+          isAskable: (host, port) => granting.isAskable(key, host, port),
+          untilMs: (host, port) => granting.grants.untilMs(key, { host, port }, now()),
+        },
+      }),
+    };
     const connection: Connection = {
       host: "?",
       port: 0,

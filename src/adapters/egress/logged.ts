@@ -1,5 +1,5 @@
 /**
- * The line of the log that each connection to the world is.
+ * The lines of the log that connections to the world are, and what persons granted of it.
  */
 import { Effect, References } from "effect";
 import type { OwnerKey } from "../../domain/Owner.ts";
@@ -24,4 +24,10 @@ export const logged = (
       ...(address !== undefined && { address }),
       ...(why !== undefined && { why }),
     }),
+  );
+
+/** Tells what a person granted an owner's sandbox. */
+export const loggedGrant = (key: OwnerKey, target: string, seconds: number): Effect.Effect<void> =>
+  Effect.logInfo(`egress granted: ${target}`).pipe(
+    Effect.annotateLogs({ owner: key.slice(0, keyShown), seconds }),
   );

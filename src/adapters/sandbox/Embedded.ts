@@ -187,6 +187,7 @@ export const layerBubblewrap = (
           controls: bubblewrapControls(settings, asRoot, egress),
           notes: bubblewrapNotes(settings, egress),
           warnings: [...warnings, ...unheeded(settings), ...shown.warnings],
+          hasEgress: egress !== undefined,
         },
         workspaces,
         hasPorts: true,

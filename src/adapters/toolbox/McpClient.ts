@@ -49,9 +49,9 @@ const toolsOf = (
   run: (use: Use) => Effect.Effect<ToolResult, ConnectionError | SandboxError>,
 ): Tools => ({
   declarations: declarationsOf(connection),
-  call: (call: ToolCall, { onOutput, kernel }: ToolCallOptions = {}) => {
+  call: (call: ToolCall, { onOutput, ...of }: ToolCallOptions = {}) => {
     const onProgress = onOutput === undefined ? undefined : (text: string) => onOutput("stdout", text);
-    return run((live) => callOn(live, call.name, call, onProgress, kernel)).pipe(
+    return run((live) => callOn(live, call.name, call, onProgress, of)).pipe(
       Effect.catchTags({ SessionLost: forgotten, RequestRefused: refused }),
     );
   },

@@ -56,7 +56,8 @@ export interface Connection {
   /** Succeeds when the server answers and still knows this session. */
   readonly alive: Effect.Effect<void, ToolServerUnavailable | SessionLost>;
   /**
-   * Calls a tool; `onProgress` gets the message of each progress notification.
+   * Calls a tool; `onProgress` gets the message of each progress notification, and the server `meta` beside the
+   * arguments.
    *
    * *Details*: interruption cancels the call on the server.
    */
@@ -64,6 +65,7 @@ export interface Connection {
     name: string,
     args: Readonly<Record<string, unknown>>,
     onProgress?: (message: string) => void,
+    meta?: Readonly<Record<string, unknown>>,
   ) => Effect.Effect<CallToolResult, ConnectionError>;
   /** The text of a prompt that takes no arguments. */
   readonly prompt: (name: string) => Effect.Effect<string, ConnectionError>;
@@ -171,9 +173,10 @@ export const connect: (endpoint: Endpoint) => Effect.Effect<Connection, ToolServ
     return {
       tools,
       alive: ping,
-      call: Effect.fnUntraced(function* (name, args, onProgress) {
+      call: Effect.fnUntraced(function* (name, args, onProgress, said) {
         const span = yield* CurrentSpan;
-        const meta = tellsSpans && span !== undefined && { _meta: { traceparent: traceparentOf(span) } };
+        const spanned = tellsSpans && span !== undefined && { traceparent: traceparentOf(span) };
+        const meta = (said !== undefined || spanned !== false) && { _meta: { ...said, ...spanned } };
         return yield* attempt((signal) =>
           client.request(
             { method: "tools/call", params: { name, arguments: { ...args }, ...meta } },

@@ -6,7 +6,8 @@ import { executePython } from "../../domain/agentTools.ts";
 import type { ToolCall } from "../../domain/Message.ts";
 import type { ToolResult } from "../../domain/Tool.ts";
 import { SandboxError } from "../../services/Sandbox.ts";
-import { failureFrom } from "../../services/toolResultMeta.ts";
+import type { ToolCallOptions } from "../../services/Toolbox.ts";
+import { approvedMeta, failureFrom } from "../../services/toolResultMeta.ts";
 import type { Connection, ConnectionError } from "./McpConnection.ts";
 import { toolResultOf } from "./resultText.ts";
 
@@ -30,13 +31,14 @@ export const callOn = Effect.fnUntraced(function* (
   name: string,
   { argumentsJson }: ToolCall,
   onProgress?: (message: string) => void,
-  kernel?: string,
+  { kernel, approved = false }: Pick<ToolCallOptions, "kernel" | "approved"> = {},
 ): Effect.fn.Return<ToolResult, ConnectionError | SandboxError> {
   const args = yield* Effect.option(decodeArguments(argumentsJson.trim() === "" ? "{}" : argumentsJson));
   if (Option.isNone(args)) {
     return { text: `Error: Invalid arguments for ${name}: they are not a JSON object`, isError: true };
   }
-  const result = yield* connection.call(name, inKernel(connection, name, args.value, kernel), onProgress);
+  const inRun = inKernel(connection, name, args.value, kernel);
+  const result = yield* connection.call(name, inRun, onProgress, approved ? approvedMeta : undefined);
   const failure = failureFrom(result._meta);
   if (Option.isSome(failure)) {
     return yield* new SandboxError({ reason: failure.value, detail: "the sandbox of the tool server failed" });

@@ -268,6 +268,7 @@ const contextOf = (outside: Outside, settings: SettingsService, certificates: st
     outside,
     policy: settings.webFetch === "open" ? { _tag: "Open" } : { _tag: "Allowlist", rules: settings.egressAllow },
     privateRanges: settings.egressPrivate,
+    deny: settings.egressDeny,
   },
   certificates,
   allowances: new Allowances({

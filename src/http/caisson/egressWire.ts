@@ -23,6 +23,24 @@ export const egressFields = {
   egress_left_out: Schema.Int.annotate({ description: "Connections without a place there: the hosts were too many." }),
 };
 
+/** The member by which a sandbox tells what persons granted it. */
+export const grantedField = {
+  egress_granted: Schema.Array(
+    Schema.Struct({ host: Schema.String, port: Schema.Int, expires_at_ms: Schema.Number }).annotate({
+      identifier: "EgressGrant",
+    }),
+  ).annotate({
+    description: "Hosts that a person let its programs reach for a while, the newest last; some may be over.",
+  }),
+};
+
+/** What is told of the grants in a summary. */
+export const grantedOut = (summary: EgressSummary | undefined) => ({
+  egress_granted:
+    summary?.granted?.map(({ host, port, expiresAtMs }) => ({ host, port, expires_at_ms: expiresAtMs })) ??
+      [],
+});
+
 const recordOut = (
   { host, port, verdict, why, connections, upBytes, downBytes }: EgressRecord,
 ): typeof EgressOut.Type => ({

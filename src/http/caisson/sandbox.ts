@@ -19,7 +19,7 @@ import { SnapshotStore } from "../../services/SnapshotStore.ts";
 import { Previews } from "../../services/Previews.ts";
 import { Caller, UserName } from "../frame/Caller.ts";
 import { JobNotFound } from "../frame/errors.ts";
-import { egressFields, egressOut } from "./egressWire.ts";
+import { egressFields, egressOut, grantedField, grantedOut } from "./egressWire.ts";
 import { PreviewOut, previewsOf } from "./previews.ts";
 
 /** A command in the background of a sandbox. */
@@ -99,6 +99,7 @@ export const SandboxOut = Schema.Struct({
   }),
   previews: Schema.Array(PreviewOut).annotate({ description: "Links to ports that have not expired, by port." }),
   ...egressFields,
+  ...grantedField,
 }).annotate({ identifier: "Sandbox" });
 
 interface UserQuery {
@@ -113,7 +114,7 @@ const sandboxOut = (
   kind: (typeof SandboxOut.Type)["kind"],
   { state, commands, jobs }: SandboxLook,
   use: SandboxUse | undefined,
-): Omit<typeof SandboxOut.Type, "previews" | keyof typeof egressFields> => ({
+): Omit<typeof SandboxOut.Type, "previews" | keyof typeof egressFields | keyof typeof grantedField> => ({
   object: "sandbox",
   state: state ?? null,
   kind,
@@ -142,6 +143,7 @@ export const make = Effect.gen(function* () {
         ...sandboxOut(sandbox.info.kind, look, use),
         previews: links,
         ...egressOut(egress),
+        ...grantedOut(egress),
       })),
     );
 

@@ -38,6 +38,7 @@ const toolNames: Readonly<Record<string, string>> = {
   kill_job: "End job",
   web_fetch: "Fetch",
   web_search: "Search",
+  request_access: "Ask for a host",
 };
 
 /** The name of a tool; one that is not ours goes by its own. */
@@ -101,6 +102,8 @@ export const titleOfStep = ({ tool, input }: Pick<StepPart, "tool" | "input">): 
       return { verb: "Ended job", what: text(input["job_id"]), language: "", code: "" };
     case "web_fetch":
       return { verb: "Fetched", what: text(input["url"]), language: "", code: "" };
+    case "request_access":
+      return { verb: "Asked for", what: text(input["host"]), language: "", code: "" };
     case "web_search":
       return { verb: "Searched", what: text(input["query"]), language: "", code: "" };
     case "execute_python": {

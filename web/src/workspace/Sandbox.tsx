@@ -6,7 +6,7 @@ import { Icon } from "../parts/Icon.tsx";
 import { running, stop } from "../state/conversation.ts";
 import { health, offers, refreshFiles, refreshSandbox, sandbox } from "../state/page.ts";
 import { bytes, duration, visible } from "../text/format.ts";
-import type { CommandOut, MeasureOut, SandboxOut } from "../wire.ts";
+import type { CommandOut, GrantOut, MeasureOut, SandboxOut } from "../wire.ts";
 import { Jobs } from "./Jobs.tsx";
 import { Previews } from "./Previews.tsx";
 import { Egress } from "./RunSteps.tsx";
@@ -133,6 +133,25 @@ const Buttons = () => {
   );
 };
 
+/** Hosts that the user granted, and until when. */
+const Granted = ({ granted }: { readonly granted: ReadonlyArray<GrantOut> }) =>
+  granted.length === 0 ? null : (
+    <>
+      <h3>Hosts that you granted</h3>
+      <ul class="granted">
+        {granted.map(({ host, port, expires_at_ms: expiresMs }) => (
+          <li key={`${host}:${port}`}>
+            <bdi>{visible(host)}</bdi>
+            {port === 443 ? "" : `:${port}`}{" "}
+            <span class="quiet">
+              {expiresMs > Date.now() ? "until" : "over since"} {new Date(expiresMs).toLocaleTimeString()}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+
 /** The panel of the sandbox. */
 export const SandboxPanel = () => {
   const service = health.value?.sandbox;
@@ -158,6 +177,7 @@ export const SandboxPanel = () => {
           <Commands commands={state.commands ?? []} />
           <Jobs jobs={state.jobs ?? []} />
           {offers("previews") && <Previews previews={state.previews ?? []} />}
+          <Granted granted={state.egress_granted ?? []} />
           {state.egress !== undefined && state.egress.length > 0 && (
             <>
               <h3>Network since it started</h3>

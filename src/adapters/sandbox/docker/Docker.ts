@@ -142,6 +142,7 @@ const infoOf = (context: ContainerContext, engine: EngineService, warnings: Read
   controls: controlsOf(context),
   notes: notesOf(context),
   warnings: [...warnings, ...networkWarnings(context)],
+  hasEgress: context.egress !== undefined,
 });
 
 const make = Effect.gen(function* (): Effect.gen.Return<

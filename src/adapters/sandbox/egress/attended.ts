@@ -115,6 +115,8 @@ export const attended = Effect.fnUntraced(function* (
   const egress = yield* Egress;
   if (egress.offer === undefined) return link;
   const ofSandbox = new Seen(recordsOfSandboxMax);
+  // What a person granted was for this sandbox: the next one asks anew.
+  if (egress.access !== undefined) yield* Effect.addFinalizer(() => egress.access?.forget(owner) ?? Effect.void);
   const running = new Set<Watch>();
   yield* link.attend((stream) => {
     let decided: DecidedConnection | undefined;

@@ -1,0 +1,85 @@
+/**
+ * A host that a person grants in the two services: the agent asks, and the tool server lets its sandbox reach it.
+ */
+import assert from "node:assert/strict";
+import { Effect } from "effect";
+import { dataDirectory } from "../support/dataDirectory.ts";
+import { skipWithoutEngine } from "../support/engine.ts";
+import { it } from "../support/it.ts";
+import { start } from "./processes.ts";
+import { obedientModel } from "./support/obedientModel.ts";
+
+/** Names of nobody: they are refused, or, once granted, have no address. */
+const [asked, denied] = ["caisson-asked.example", "caisson-denied.example"];
+
+const say = async (port: string, user: string, content: string): Promise<string> => {
+  const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-caisson-view": "none" },
+    body: JSON.stringify({ model: "test-model", user, messages: [{ role: "user", content }] }),
+  });
+  const { choices, error } = await response.json();
+  assert.equal(error, undefined, JSON.stringify(error));
+  return choices[0].message.content;
+};
+
+const call = (port: string, user: string, name: string, args: Record<string, unknown>) =>
+  say(port, user, JSON.stringify({ name, arguments: args }));
+
+const reach = (port: string, user: string, host: string) =>
+  call(port, user, "execute_bash", { command: `curl -sS https://${host}/` });
+
+const request = (port: string, user: string, host: string) =>
+  call(port, user, "request_access", { host, reason: "for the test" });
+
+it.live(
+  "two processes ask a person for a host and let the sandbox of that user reach it, whichever of them knows the hosts",
+  () =>
+    Effect.gen(function* () {
+      const [toolsPath, apiPath] = [yield* dataDirectory, yield* dataDirectory];
+      const engine = Deno.env.get("DOCKER_HOST");
+      const tools = yield* start("mcp.ts", {
+        CAISSON_MCP_PORT: "0",
+        CAISSON_SANDBOX: "docker",
+        CAISSON_DATA_PATH: toolsPath,
+        CAISSON_API_KEYS: "agent-api:a-key-for-the-test",
+        CAISSON_EGRESS: "allowlist",
+        CAISSON_EGRESS_ASK: "*",
+        CAISSON_EGRESS_DENY: denied,
+        ...(engine !== undefined && { DOCKER_HOST: engine }),
+      });
+      const [mcpPort] = yield* tools.line(/MCP server listens on http:\/\/127\.0\.0\.1:(\d+)/);
+      const provider = yield* obedientModel;
+      const api = yield* start("server.ts", {
+        AGENT_API_PORT: "0",
+        CAISSON_PREVIEW: "off",
+        CAISSON_DATA_PATH: apiPath,
+        DOCKER_HOST: "unix:///nonexistent/engine.sock",
+        MCP_SERVER_URL: `http://127.0.0.1:${mcpPort}/mcp`,
+        CAISSON_MCP_API_KEY: "a-key-for-the-test",
+        OPENAI_API_KEY: "a-key",
+        OPENAI_BASE_URL: `http://127.0.0.1:${provider.addr.port}/v1`,
+      });
+      const [port = ""] = yield* api.line(/agent API listens on http:\/\/127\.0\.0\.1:(\d+)/);
+      yield* Effect.promise(async () => {
+        const hint = new RegExp(`refused ${asked}:443, .*request_access asks the user for it`);
+        assert.match(await reach(port, "ada", asked), hint);
+        assert.match(await request(port, "ada", asked), /Waiting for you/);
+        assert.match(await say(port, "ada", "yes"), new RegExp(`^Granted: .* ${asked}:443`));
+        // It passes the judge, and there is nobody of that name.
+        assert.match(await reach(port, "ada", asked), new RegExp(`failed ${asked}:443`));
+        assert.match(await reach(port, "bob", asked), hint);
+        const of = async (user: string) =>
+          (await (await fetch(`http://127.0.0.1:${port}/v1/sandbox?user=${user}`)).json()).egress_granted;
+        assert.deepEqual((await of("ada")).map(({ host }: { readonly host: string }) => host), [asked]);
+        assert.deepEqual(await of("bob"), []);
+        // This process does not know what is denied, so it asks; the tool server grants nothing.
+        assert.match(await request(port, "ada", denied), /Waiting for you/);
+        assert.match(await say(port, "ada", "yes"), /cannot be asked for: it is never reached from here/);
+        assert.match(await request(port, "bob", asked), /Waiting for you/);
+        assert.match(await say(port, "bob", "no"), /Not run: the user refused/);
+        assert.match(await reach(port, "bob", asked), hint);
+      });
+    }).pipe(Effect.timeout("100 seconds")),
+  { skip: skipWithoutEngine },
+);
