@@ -1,5 +1,6 @@
 /**
- * A host that a person grants in the two services: the agent asks, and the tool server lets its sandbox reach it.
+ * A host that a person grants, in the processes that people start: one that does all, and the two services, of which
+ * the agent asks and the tool server lets its sandbox reach it.
  */
 import assert from "node:assert/strict";
 import { Effect } from "effect";
@@ -79,6 +80,39 @@ it.live(
         assert.match(await request(port, "bob", asked), /Waiting for you/);
         assert.match(await say(port, "bob", "no"), /Not run: the user refused/);
         assert.match(await reach(port, "bob", asked), hint);
+      });
+    }).pipe(Effect.timeout("100 seconds")),
+  { skip: skipWithoutEngine },
+);
+
+it.live(
+  "one process asks a person for a host and lets the sandbox of that user reach it",
+  () =>
+    Effect.gen(function* () {
+      const dataPath = yield* dataDirectory;
+      const engine = Deno.env.get("DOCKER_HOST");
+      const provider = yield* obedientModel;
+      const api = yield* start("server.ts", {
+        AGENT_API_PORT: "0",
+        CAISSON_PREVIEW: "off",
+        CAISSON_SANDBOX: "docker",
+        CAISSON_DATA_PATH: dataPath,
+        CAISSON_EGRESS: "allowlist",
+        CAISSON_EGRESS_ASK: "*",
+        CAISSON_EGRESS_DENY: denied,
+        OPENAI_API_KEY: "a-key",
+        OPENAI_BASE_URL: `http://127.0.0.1:${provider.addr.port}/v1`,
+        ...(engine !== undefined && { DOCKER_HOST: engine }),
+      });
+      const [port = ""] = yield* api.line(/agent API listens on http:\/\/127\.0\.0\.1:(\d+)/);
+      yield* Effect.promise(async () => {
+        assert.match(await reach(port, "ada", asked), new RegExp(`refused ${asked}:443`));
+        // What could not be granted is not asked for.
+        assert.match(await request(port, "ada", denied), /cannot be asked for: it is never reached from here/);
+        assert.match(await request(port, "ada", asked), /Waiting for you/);
+        assert.match(await say(port, "ada", "yes"), new RegExp(`^Granted: .* ${asked}:443`));
+        assert.match(await reach(port, "ada", asked), new RegExp(`failed ${asked}:443`));
+        assert.match(await reach(port, "bob", asked), new RegExp(`refused ${asked}:443`));
       });
     }).pipe(Effect.timeout("100 seconds")),
   { skip: skipWithoutEngine },
