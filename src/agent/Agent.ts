@@ -116,7 +116,9 @@ const judgeOf = (
 
 /** What a run that replies to a question owes first. */
 const owedBy = ({ conversation: { fresh, pending } }: AgentRequest): Owed | undefined =>
-  pending === undefined ? undefined : { calls: pending.calls.map(({ call }) => call), said: fresh };
+  pending === undefined
+    ? undefined
+    : { calls: pending.calls.map(({ call }) => call), said: fresh.slice(pending.before) };
 
 /** Remembers what a run completed before it was cancelled or failed. */
 const storeUnfinished = (run: Run, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
@@ -181,7 +183,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
           : withIssuedIds(model, request.ownConversation.issueCallId),
         tools,
         system: systemOf(prompt, request.instructions),
-        before: [...readBy(vision, history), ...pending === undefined ? readBy(vision, fresh) : []],
+        before: readBy(vision, [...history, ...fresh.slice(0, pending?.before)]),
         cacheKey: request.owner.ephemeral ? undefined : sessionDigest(request.conversation.key),
         record: new RunRecord(settings.runOutputBytesMax, price, owedBy(request)),
         sees: vision,

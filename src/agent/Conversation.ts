@@ -12,7 +12,7 @@ import { type Message, toolCallsOf, withoutContent } from "../domain/Message.ts"
 import type { Owner } from "../domain/Owner.ts";
 import { pathTo, type SessionKey, type Turn, type TurnParent, type TurnStatus } from "../domain/Session.ts";
 import type { Usage } from "../domain/Usage.ts";
-import { type Pending, type Reply, replyTo } from "./held.ts";
+import { type OwnWaiting, type Pending, pendingThere, type Reply, replyTo } from "./held.ts";
 import type { OwnConversation } from "./OwnConversation.ts";
 import { Sessions, type SessionsService, type SessionsUnavailable } from "../services/Sessions.ts";
 import { defaultSession, findSession, resendsHistory, type SessionPlace } from "./unnamedSession.ts";
@@ -66,8 +66,12 @@ export interface OwnPlace {
   readonly parent: string | null;
   /** What was said before, in full. */
   readonly history: ReadonlyArray<Message>;
+  /** A person can be asked there; absent, nobody is. */
+  readonly canAsk?: boolean;
+  /** Calls that wait for a person there; absent, none do. */
+  readonly waiting?: OwnWaiting;
   /** Takes the turn when the run has come to its end, or was cut. */
-  readonly keep: (turn: Turn) => Effect.Effect<void>;
+  readonly keep: (turn: Turn) => Effect.Effect<void, SessionsUnavailable>;
 }
 
 /** Where a request wants to speak, and what it says. */
@@ -126,10 +130,10 @@ const placeOf = Effect.fnUntraced(function* (
 });
 
 /** The place of a reply: behind the turn that asked, whose calls get their results from this run. */
-const replying = ({ history }: Alignment, { pending, said }: Reply): Alignment => {
+const replying = ({ history }: Alignment, { turn, pending, said }: Reply): Alignment => {
   const waiting = new Set(pending.calls.map(({ call }) => call.id));
   return {
-    parent: { _tag: "After", turn: pending.turn },
+    parent: { _tag: "After", turn },
     // What stands there says that nobody answered them.
     history: history.filter((message) => message.role !== "tool" || !waiting.has(message.callId)),
     fresh: said,
@@ -141,7 +145,7 @@ const parentIn = (turns: ReadonlyArray<Turn>, parent: TurnParent): string | null
   parent._tag === "After" ? parent.turn : parent._tag === "Root" ? null : turns.at(-1)?.id ?? null;
 
 /** What a turn remembers of being a reply. */
-const decidedIn = ({ pending: { grants, turn } }: Reply): Pick<Turn, "decides" | "grants"> => ({
+const decidedIn = ({ turn, pending: { grants } }: Reply): Pick<Turn, "decides" | "grants"> => ({
   decides: turn,
   ...(grants.length > 0 && { grants }),
 });
@@ -149,18 +153,25 @@ const decidedIn = ({ pending: { grants, turn } }: Reply): Pick<Turn, "decides" |
 /** A conversation in a place that whoever asks keeps: nothing is loaded, aligned or appended. */
 const openOwn = Effect.fnUntraced(function* (owner: Owner, place: OwnPlace, said: ReadonlyArray<Message>) {
   const startedAtMs = yield* Clock.currentTimeMillis;
-  const { session, turn: id, parent, history, keep } = place;
+  const { session, turn: id, parent, history, keep, canAsk = false, waiting } = place;
+  const pending = waiting === undefined ? undefined : pendingThere(waiting, startedAtMs);
   const saying = (fresh: ReadonlyArray<Message>): Conversation => ({
     key: { owner: ownerKey(owner), id: session },
     turn: id,
     parent,
     history,
     fresh,
+    ...(pending !== undefined && { pending }),
     grants: new Set(),
-    canAsk: false,
+    canAsk,
     saying,
     store: Effect.fnUntraced(function* ({ produced, ...outcome }: TurnOutcome) {
-      const messages = [...fresh.map(withoutContent), ...produced];
+      // What was said in reply stands among what was produced, behind the results of the calls.
+      const before = pending === undefined ? fresh : fresh.slice(0, pending.before);
+      const messages = [
+        ...before.map(withoutContent),
+        ...produced.map((message) => message.role === "user" ? withoutContent(message) : message),
+      ];
       const finishedAtMs = yield* Clock.currentTimeMillis;
       const turn: Turn = { ...outcome, id, parent, messages, startedAtMs, finishedAtMs };
       yield* keep(turn);

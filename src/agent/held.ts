@@ -3,7 +3,7 @@
  */
 import { Clock, Duration, Effect, Schema, type Scope, Stream } from "effect";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
-import { decisionIn, type HeldCall } from "../domain/Approval.ts";
+import { decisionIn, type HeldCall, notRun, refusedBecause } from "../domain/Approval.ts";
 import { type Message, type ToolCall, ToolMessage, withoutContent } from "../domain/Message.ts";
 import { heldCalls, type SessionKey, type Turn } from "../domain/Session.ts";
 import type { Verdict } from "../domain/toolPolicy.ts";
@@ -17,8 +17,8 @@ export interface DecidedCall {
 
 /** The calls that waited in the turn before, as this request decides about them. */
 export interface Pending {
-  /** The turn that asked. */
-  readonly turn: string;
+  /** How many of this request's messages stand before the calls; what was said in reply comes after them. */
+  readonly before: number;
   readonly calls: ReadonlyArray<DecidedCall>;
   /** Rules that this request grants for the rest of the session. */
   readonly grants: ReadonlyArray<string>;
@@ -28,9 +28,6 @@ export interface Pending {
   readonly settle: (call: ToolCall, outcome: ToolMessage) => Effect.Effect<void, SessionsUnavailable>;
 }
 
-const refused = "Not run: the user refused this call. Do not try it in another way; ask what they want instead.";
-const unanswered = "Not run: the user did not approve this call and said something else; see their next message.";
-const tooLate = "Not run: the approval came too late. Call it again if it is still wanted.";
 const unknownOutcome = "Approved and started before, but its outcome is not known: it may still run, or the server " +
   "ended in the middle of it. Check before doing it again.";
 
@@ -51,6 +48,8 @@ const decodeOutcome = Schema.decodeUnknownSync(Schema.fromJsonString(ToolMessage
 
 /** What a request says, and what that means for the calls of the turn that it follows. */
 export interface Reply {
+  /** The turn that asked. */
+  readonly turn: string;
   readonly pending: Pending;
   /** What was said as it is stored: a bare decision is marked, so that no model reads it. */
   readonly said: ReadonlyArray<Message>;
@@ -70,16 +69,17 @@ export const replyTo = Effect.fnUntraced(function* (
   const decision = decisionIn(said, held.length);
   const isLate = (yield* Clock.currentTimeMillis) > (before.asked?.expiresAtMs ?? 0);
   const refusalOf = (index: number): string | undefined => {
-    if (decision === undefined) return unanswered;
-    if (!decision.approved.has(index)) return refused;
-    return isLate ? tooLate : undefined;
+    if (decision === undefined) return notRun.unanswered;
+    if (!decision.approved.has(index)) return notRun.refused;
+    return isLate ? notRun.tooLate : undefined;
   };
   const rules = decision?.always === true && !isLate
     ? held.flatMap(({ rule }) => rule === undefined ? [] : [rule])
     : [];
   const reply: Reply = {
+    turn: before.id,
     pending: {
-      turn: before.id,
+      before: 0,
       calls: held.map(({ call }, index) => ({ call, refusal: refusalOf(index) })),
       grants: [...new Set(rules)],
       claim: (call) => sessions.claim(key, nameOf(before.id, call)),
@@ -91,6 +91,48 @@ export const replyTo = Effect.fnUntraced(function* (
   };
   return reply;
 });
+
+/** A call that waits in a place of its own, and what this request says of it. */
+export interface WaitingThere {
+  /** Under which it is claimed. */
+  readonly id: string;
+  readonly call: ToolCall;
+  readonly expiresAtMs: number;
+  readonly decision: "approved" | "refused" | "unanswered";
+  /** Why a person refused it, in their words. */
+  readonly reason?: string;
+}
+
+/** The calls that wait in a place of its own, and how they are claimed there. */
+export interface OwnWaiting extends Pick<Pending, "before"> {
+  readonly calls: ReadonlyArray<WaitingThere>;
+  readonly claim: (id: string) => Effect.Effect<Claim, SessionsUnavailable>;
+  readonly settle: (id: string, outcome: string) => Effect.Effect<void, SessionsUnavailable>;
+}
+
+const refusalOf = ({ decision, expiresAtMs, reason }: WaitingThere, nowMs: number): string | undefined => {
+  switch (decision) {
+    case "approved":
+      return nowMs > expiresAtMs ? notRun.tooLate : undefined;
+    case "refused":
+      return refusedBecause(reason);
+    case "unanswered":
+      return notRun.unanswered;
+  }
+};
+
+/** What waits in a place of its own, as it is decided at a time. */
+export const pendingThere = ({ before, calls, claim, settle }: OwnWaiting, nowMs: number): Pending => {
+  const ids = new Map(calls.map(({ id, call }) => [call.id, id]));
+  const idOf = (call: ToolCall): string => ids.get(call.id) ?? "";
+  return {
+    before,
+    calls: calls.map((waiting) => ({ call: waiting.call, refusal: refusalOf(waiting, nowMs) })),
+    grants: [],
+    claim: (call) => claim(idOf(call)),
+    settle: (call, outcome) => settle(idOf(call), encodeOutcome(outcome)),
+  };
+};
 
 // Carrying out -----------------------------------------------------------------------------------
 

@@ -19,6 +19,17 @@ export type Asked = typeof Asked.Type;
 /** The name of what a turn asks, from the turn's own. */
 export const approvalId = (turn: string): string => `appr_${turn.slice(turn.indexOf("-") + 1)}`;
 
+/** What a model reads of a call that was not carried out, by why it was not. */
+export const notRun = {
+  refused: "Not run: the user refused this call. Do not try it in another way; ask what they want instead.",
+  unanswered: "Not run: the user did not approve this call and said something else; see their next message.",
+  tooLate: "Not run: the approval came too late. Call it again if it is still wanted.",
+} as const;
+
+/** What a model reads of a call that was refused for a reason. */
+export const refusedBecause = (reason: string | undefined): string =>
+  reason === undefined || reason === "" ? notRun.refused : `${notRun.refused} They said: ${reason}`;
+
 /** What a person decided about calls that wait. */
 export interface Decision {
   /** Places of the approved calls, counted from 0. */

@@ -127,7 +127,7 @@ export const judge = (
 /** What a model reads of a call that is asked for where no person can answer. */
 export const unaskableText = (rule: string): string =>
   `Error: this needs a person's approval (rule ${rule}), and nobody can be asked here. Do not try it in another way; ` +
-  "say that a chat completion which names its user or a session can be asked.";
+  "say that a chat completion which names its user or a session, or a response, can be asked.";
 
 /** What whoever called a tool reads of a call that a person refused. */
 export const refusedText = (rule: string): string =>

@@ -5,11 +5,23 @@
  */
 import { Context, type Effect, type Option, Schema } from "effect";
 import { KeptEvent } from "../domain/keptEvents.ts";
-import { Message, toolCallsOf } from "../domain/Message.ts";
+import { Message, ToolCall, toolCallsOf } from "../domain/Message.ts";
 import type { OwnerKey } from "../domain/Owner.ts";
-import type { SessionsUnavailable } from "./Sessions.ts";
+import type { Claim, SessionsUnavailable } from "./Sessions.ts";
 
 const JsonObject = Schema.Record(Schema.String, Schema.Json);
+
+/** What a response asks a person, in the order asked; the calls themselves stand in its messages, without results. */
+export const AskedOfClient = Schema.Struct({
+  calls: Schema.Array(Schema.Struct({
+    /** Under which the client reads and answers it. */
+    id: Schema.String,
+    callId: Schema.String,
+  })),
+  /** When an approval comes too late. */
+  expiresAtMs: Schema.Number,
+});
+export type AskedOfClient = typeof AskedOfClient.Type;
 
 /** What a response adds to what the next one remembers. */
 export const ResponseTurn = Schema.Struct({
@@ -17,6 +29,7 @@ export const ResponseTurn = Schema.Struct({
   messages: Schema.Array(Message),
   /** System and developer texts among the input; `instructions` are not, they hold for their response only. */
   instructions: Schema.Array(Schema.String),
+  asked: Schema.optionalKey(AskedOfClient),
 });
 export type ResponseTurn = typeof ResponseTurn.Type;
 
@@ -26,6 +39,8 @@ export interface Chain {
   readonly instructions: ReadonlyArray<string>;
   /** Ids of calls that have no result yet. */
   readonly openCalls: ReadonlySet<string>;
+  /** What waits for a person; absent, nothing does. */
+  readonly asked?: AskedOfClient;
 }
 
 /** Nothing was said before. */
@@ -41,12 +56,42 @@ export const openAfter = (before: ReadonlySet<string>, { messages }: ResponseTur
   return open;
 };
 
+/** What waits for a person after a turn: what it asks itself, or what was asked before and has no result yet. */
+export const askedAfter = (
+  before: AskedOfClient | undefined,
+  { asked }: ResponseTurn,
+  open: ReadonlySet<string>,
+): Pick<Chain, "asked"> => {
+  const waiting = asked ?? before;
+  return waiting?.calls.some(({ callId }) => open.has(callId)) === true ? { asked: waiting } : {};
+};
+
 /** A chain with one more turn at its end. */
-export const chainAfter = (chain: Chain, turn: ResponseTurn): Chain => ({
-  messages: [...chain.messages, ...turn.messages],
-  instructions: turn.instructions.length === 0 ? chain.instructions : [...chain.instructions, ...turn.instructions],
-  openCalls: openAfter(chain.openCalls, turn),
+export const chainAfter = (chain: Chain, turn: ResponseTurn): Chain => {
+  const openCalls = openAfter(chain.openCalls, turn);
+  return {
+    messages: [...chain.messages, ...turn.messages],
+    instructions: turn.instructions.length === 0 ? chain.instructions : [...chain.instructions, ...turn.instructions],
+    openCalls,
+    ...askedAfter(chain.asked, turn, openCalls),
+  };
+};
+
+/** A call that a response asks a person about, as it is kept until it is decided. */
+export const WaitingCall = Schema.Struct({
+  /** The response that asks. */
+  response: Schema.String,
+  call: ToolCall,
+  /** When an approval comes too late. */
+  expiresAtMs: Schema.Number,
 });
+export type WaitingCall = typeof WaitingCall.Type;
+
+/**
+ * Time for which a call that waits is kept after it is too late to approve it, in milliseconds: what was approved at
+ * the last moment may still run, and who approves it again is told what came of it.
+ */
+export const waitingKeptMs = 600_000;
 
 /** A response as it is kept. */
 export const StoredResponse = Schema.Struct({
@@ -88,12 +133,33 @@ export interface ResponseStoreService {
    * turns. What it costs does not grow with the turns where the chain was read or made in this process before.
    */
   readonly chain: (owner: OwnerKey, id: string) => Effect.Effect<Option.Option<Chain>, SessionsUnavailable>;
-  /** Removes a response and says whether there was one. */
+  /**
+   * Keeps a call that waits for a person under the id by which it is asked, whether its response is stored or not.
+   *
+   * *Details*: it is kept until {@link waitingKeptMs} after its time, and goes with its response. Keeping another under
+   * the same id changes nothing.
+   */
+  readonly hold: (owner: OwnerKey, id: string, waiting: WaitingCall) => Effect.Effect<void, SessionsUnavailable>;
+  /** A call that waits or waited; none where it is not kept. */
+  readonly held: (owner: OwnerKey, id: string) => Effect.Effect<Option.Option<WaitingCall>, SessionsUnavailable>;
+  /**
+   * Takes a call to carry it out: of all who ask, on every instance, one wins.
+   *
+   * *Details*: who is told that it is taken hears the outcome that the winner settled, undefined before that and for
+   * ever when the winner died. A call that is not kept is taken.
+   */
+  readonly claim: (owner: OwnerKey, id: string) => Effect.Effect<Claim, SessionsUnavailable>;
+  /** Says what has become of a call that was won; the first word counts. */
+  readonly settle: (owner: OwnerKey, id: string, outcome: string) => Effect.Effect<void, SessionsUnavailable>;
+  /** Removes a response, with what waits in it, and says whether there was one. */
   readonly remove: (owner: OwnerKey, id: string) => Effect.Effect<boolean, SessionsUnavailable>;
-  /** Removes every response of an owner. */
+  /** Removes every response of an owner, and all that waits. */
   readonly erase: (owner: OwnerKey) => Effect.Effect<void, SessionsUnavailable>;
 }
 
 /** The ResponseStore port. */
 export class ResponseStore
   extends Context.Service<ResponseStore, ResponseStoreService>()("caisson/services/ResponseStore") {}
+
+/** What a store does with calls that wait for a person. */
+export type WaitingCalls = Pick<ResponseStoreService, "hold" | "held" | "claim" | "settle">;

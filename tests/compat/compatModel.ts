@@ -19,6 +19,7 @@ export const markers = {
   "memory": "You said: Remember blue.",
   "code interpreter": "The python tool says 42",
   "shell": "The shell says 42",
+  "approval": "You approved, and it says 42",
 } as const;
 
 const call = (name: string, args: Record<string, unknown>): ReadonlyArray<ModelEvent> => [
@@ -65,6 +66,12 @@ const inShell = (results: ReadonlyArray<Message>): ReadonlyArray<ModelEvent> =>
     ? call("shell", { commands: ["cd /mnt/data && echo $((6 * 7)) | tee number.txt", "cat number.txt; exit 3"] })
     : answer("The shell says ", seen(results), ".");
 
+/** A call that the suite's server asks a person about. */
+const approved = (results: ReadonlyArray<Message>): ReadonlyArray<ModelEvent> =>
+  results.length === 0
+    ? call("shell", { commands: ["echo published $((6 * 7))"] })
+    : answer("You approved, and it says ", seen(results), ".");
+
 /** Reads the skill that it was told of, where it was told that it is. */
 const taught = ({ system }: ModelRequest, results: ReadonlyArray<Message>): ReadonlyArray<ModelEvent> => {
   const location = /^- greet: .{1,200} \((\/[^)]{1,200})\)$/m.exec(system)?.[1];
@@ -87,6 +94,7 @@ const turn = (request: ModelRequest): ReadonlyArray<ModelEvent> => {
   const asked = request.messages.slice(lastUser, lastUser + 1).map(textOf).join("");
   if (asked.includes("your skill")) return taught(request, results);
   if (asked.includes("python tool")) return interpreted(results);
+  if (asked.includes("my approval")) return approved(results);
   if (asked.includes("the shell")) return inShell(results);
   if (asked.includes("three tools")) return threeTools[results.length] ?? answer("I used three tools.");
   const own = request.tools.find(({ name }) =>

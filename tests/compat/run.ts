@@ -8,6 +8,7 @@
  */
 import { Effect, Layer, Option, Redacted } from "effect";
 import { layer as dockerLayer } from "../../src/adapters/sandbox/docker/Docker.ts";
+import { parseToolRules } from "../../src/domain/ToolRule.ts";
 import { engineSettings, skipWithoutEngine } from "../support/engine.ts";
 import { fakeSandbox } from "../support/fakeSandbox.ts";
 import { run as runEffect } from "../support/it.ts";
@@ -107,6 +108,7 @@ const serve = Effect.gen(function* () {
     model: compatModel,
     sandbox: { ...fakeSandbox(), layer: Layer.succeedContext(containers) },
     settings: {
+      toolsAsk: parseToolRules("Bash(echo published *)") ?? [],
       webhookUrl: Option.some(`http://127.0.0.1:${webhookPort}/hook`),
       webhookSecret: Option.some(Redacted.make(webhookSecret)),
       webhookPrivate: true,

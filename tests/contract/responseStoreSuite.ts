@@ -2,11 +2,11 @@
  * The contract of the ResponseStore port, run on every store.
  */
 import assert from "node:assert/strict";
-import { Effect, type Layer, Option } from "effect";
+import { Clock, Effect, type Layer, Option } from "effect";
 import { assistant, type Message, textOf, user } from "../../src/domain/Message.ts";
 import { OwnerKey } from "../../src/domain/Owner.ts";
 import { zero } from "../../src/domain/Usage.ts";
-import { ResponseStore, type StoredResponse } from "../../src/services/ResponseStore.ts";
+import { ResponseStore, type StoredResponse, waitingKeptMs } from "../../src/services/ResponseStore.ts";
 import { it } from "../support/it.ts";
 
 interface Options<R> {
@@ -101,6 +101,83 @@ export const responseStoreSuite = <R = never>(
       yield* answering(0, [result]);
       assert.deepEqual(yield* open("answers"), []);
       assert.deepEqual(yield* open("asks"), ["call_1"]);
+    }),
+  );
+
+  test(
+    "a chain says what waits for a person until it has its results",
+    Effect.gen(function* () {
+      const store = yield* ResponseStore;
+      const call: Message = {
+        role: "assistant",
+        parts: [{ _tag: "ToolCall", call: { id: "call_1", name: "python", argumentsJson: "{}" } }],
+      };
+      const result: Message = { role: "tool", callId: "call_1", name: "python", content: "x", isError: false };
+      const asked = { calls: [{ id: "mcpr_1", callId: "call_1" }], expiresAtMs: 5 };
+      yield* store.put(ada, { ...response("asks"), turn: { messages: [call], instructions: [], asked } });
+      yield* store.put(ada, { ...response("fails", "asks"), turn: { messages: [], instructions: [] } });
+      yield* store.put(ada, { ...response("decides", "fails"), turn: { messages: [result], instructions: [] } });
+      const waits = (id: string) => Effect.map(store.chain(ada, id), (chain) => Option.getOrThrow(chain).asked);
+      for (const id of ["asks", "fails"]) assert.deepEqual(yield* waits(id), asked);
+      assert.equal(yield* waits("decides"), undefined);
+      // Read anew, and made of what was read before.
+      yield* store.put(ada, response("gone"));
+      yield* store.remove(ada, "gone");
+      assert.equal(yield* waits("decides"), undefined);
+      assert.deepEqual(yield* waits("fails"), asked);
+    }),
+  );
+
+  test(
+    "a call that waits is taken once of all who ask, and the others are told what was settled",
+    Effect.gen(function* () {
+      const store = yield* ResponseStore;
+      const expiresAtMs = (yield* Clock.currentTimeMillis) + retentionMs;
+      const call = { id: "call_é", name: "python", argumentsJson: '{"code":"1 💥"}' };
+      const held = { response: "r", call, expiresAtMs };
+      const taken = { _tag: "Taken", outcome: undefined };
+      assert.deepEqual(yield* store.claim(ada, "a"), taken);
+      yield* store.hold(ada, "a", held);
+      yield* store.hold(ada, "a", { ...held, response: "another" });
+      assert.deepEqual(Option.getOrNull(yield* store.held(ada, "a")), held);
+      assert.ok(Option.isNone(yield* store.held(eve, "a")));
+      assert.deepEqual(yield* store.claim(eve, "a"), taken);
+      yield* store.settle(ada, "a", "nobody's");
+      const claims = yield* Effect.all(Array.from({ length: 20 }, () => store.claim(ada, "a")), {
+        concurrency: "unbounded",
+      });
+      assert.equal(claims.filter(({ _tag }) => _tag === "Won").length, 1);
+      assert.equal(claims.filter((claim) => claim._tag === "Taken" && claim.outcome === undefined).length, 19);
+      yield* store.settle(ada, "a", 'it "was" 💥');
+      yield* store.settle(ada, "a", "a second word");
+      assert.deepEqual(yield* store.claim(ada, "a"), { _tag: "Taken", outcome: 'it "was" 💥' });
+    }),
+  );
+
+  test(
+    "calls that wait go with their response, their owner and their time",
+    Effect.gen(function* () {
+      const store = yield* ResponseStore;
+      const nowMs = yield* Clock.currentTimeMillis;
+      const call = { id: "call_1", name: "python", argumentsJson: "{}" };
+      const hold = (owner: OwnerKey, id: string, response: string, forMs: number) =>
+        store.hold(owner, id, { response, call, expiresAtMs: nowMs + forMs });
+      const isHeld = (owner: OwnerKey, id: string) => Effect.map(store.held(owner, id), Option.isSome);
+      yield* hold(ada, "of1", "r1", retentionMs * 2);
+      yield* hold(ada, "of2", "r2", retentionMs * 2);
+      yield* hold(ada, "soon", "r2", retentionMs / 4 - waitingKeptMs);
+      yield* hold(eve, "hers", "r1", retentionMs * 2);
+      yield* store.remove(ada, "r1");
+      assert.deepEqual([yield* isHeld(ada, "of1"), yield* isHeld(ada, "of2"), yield* isHeld(ada, "soon")], [
+        false,
+        true,
+        true,
+      ]);
+      yield* pass(retentionMs / 2);
+      assert.deepEqual([yield* isHeld(ada, "of2"), yield* isHeld(ada, "soon")], [true, false]);
+      assert.deepEqual(yield* store.claim(ada, "soon"), { _tag: "Taken", outcome: undefined });
+      yield* store.erase(ada);
+      assert.deepEqual([yield* isHeld(ada, "of2"), yield* isHeld(eve, "hers")], [false, true]);
     }),
   );
 

@@ -15,10 +15,13 @@ const kills = Number(Deno.env.get("CAISSON_TEST_KILLS") ?? "5");
 
 const program = new URL("../support/instance.ts", import.meta.url).pathname;
 
+/** Pushes of one instance that a test can wait for. */
+const pushesMax = 2;
+
 interface Instance {
   readonly url: string;
-  /** It has begun to carry out a push. */
-  readonly pushing: Promise<void>;
+  /** It has begun to carry out so many pushes. */
+  readonly pushing: (count: number) => Promise<void>;
   readonly kill: () => Promise<void>;
 }
 
@@ -47,10 +50,12 @@ const startInstance = (options: InstanceOptions) =>
         );
         child.once("error", reject);
         child.once("exit", (code, signal) => reject(new Error(`the instance ended: ${code ?? signal}`)));
-        const pushing = Promise.withResolvers<void>();
+        const pushes = Array.from({ length: pushesMax }, () => Promise.withResolvers<void>());
+        let begun = 0;
+        const pushing = (count: number) => pushes[count - 1]?.promise ?? assert.fail(`${count} pushes`);
         createInterface({ input: child.stdout }).on("line", (line) => {
-          if (line === pushingLine) pushing.resolve();
-          if (line.startsWith("http://")) resolve({ url: line, pushing: pushing.promise, kill: () => kill(child) });
+          if (line === pushingLine) pushes[begun++]?.resolve();
+          if (line.startsWith("http://")) resolve({ url: line, pushing, kill: () => kill(child) });
         });
       })
     ),
@@ -212,28 +217,60 @@ it.live(
 const waitingIn = (instance: Instance) =>
   Effect.promise(async () => (await (await fetch(`${instance.url}/v1/approvals?user=u`)).json()).data.length);
 
-/** Has a push approved at one instance, kills it in the middle of the push, and asks the next what came of it. */
+const push = "git push origin main";
+
+/** Makes a response with a shell. */
+const respond = async (instance: Instance, body: Record<string, unknown>) => {
+  const tools = [{ type: "shell", environment: { type: "container_auto" } }];
+  const response = await fetch(`${instance.url}/v1/responses`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ user: "u", tools, ...body }),
+  });
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  return JSON.parse(text);
+};
+
+/** The request that approves what a response asks. */
+const approvalOf = (asked: { readonly id: string; readonly output: ReadonlyArray<Record<string, unknown>> }) => {
+  const [request] = asked.output.filter(({ type }) => type === "mcp_approval_request");
+  assert.ok(request, JSON.stringify(asked));
+  const input = [{ type: "mcp_approval_response", approval_request_id: request["id"], approve: true }];
+  return { input, previous_response_id: asked.id };
+};
+
+/**
+ * Has two pushes approved at one instance, over chat and as a response, kills it in the middle of both, and asks the
+ * next what came of them.
+ */
 const killMidPush = Effect.fnUntraced(function* (
   { dataPath }: InstanceOptions,
   one: Instance,
   next: Effect.Effect<Instance, never, Scope.Scope>,
 ) {
   const pushes = () => Deno.readTextFileSync(`${dataPath}/${pushesFile}`);
-  const asked = yield* ask(one, "git push origin main");
+  const asked = yield* ask(one, push);
   assert.match(asked, /Waiting for you \(appr_/);
+  const approval = approvalOf(yield* Effect.promise(() => respond(one, { input: push })));
   const reply = post(one, "yes", true).then((response) => response.text()).catch(() => "");
-  yield* Effect.promise(() => one.pushing);
+  const decision = respond(one, approval).catch(() => "");
+  yield* Effect.promise(() => one.pushing(2));
   yield* Effect.promise(() => one.kill());
-  yield* Effect.promise(() => reply);
-  assert.equal(pushes(), "git push origin main\n");
+  yield* Effect.promise(() => Promise.all([reply, decision]));
+  assert.equal(pushes(), `${push}\n${push}\n`);
 
   const two = yield* next;
   // Nobody knows what came of it: the reply was never heard to its end, and the question stands.
   assert.equal(yield* waitingIn(two), 1);
-  const told = yield* ask(two, "yes");
+  const [told, answered] = yield* Effect.all(
+    [ask(two, "yes"), Effect.promise(() => respond(two, approval))],
+    { concurrency: 2 },
+  );
   assert.match(told, /Approved and started before, but its outcome is not known/);
   assert.equal(yield* waitingIn(two), 0);
-  assert.equal(pushes(), "git push origin main\n");
+  assert.match(JSON.stringify(answered.output), /Approved and started before, but its outcome is not known/);
+  assert.equal(pushes(), `${push}\n${push}\n`);
 });
 
 it.live("an approved call whose server is killed in the middle of it is not carried out again after a restart", () =>

@@ -107,6 +107,15 @@ export const claims: ReadonlyArray<Claim> = [
   { operation: create, path: /^tools\[custom\]\.format(\[text\])?$/, how: default_ },
   {
     operation: create,
+    path: /^input\[mcp_approval_request\]\.server_label$/,
+    how: "always `caisson`: what is carried out is what was kept under the id",
+    test: [
+      "tests/http/responsesApprovals_test.ts",
+      "bad answers are refused by name, and what a client makes up runs nothing",
+    ],
+  },
+  {
+    operation: create,
     path: /^input\[\w+\]\.(id|status|role|phase|caller.*)$/,
     how: "describes the item; nothing depends on it",
   },

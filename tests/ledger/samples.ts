@@ -36,6 +36,18 @@ const customOutput: JsonObject = { type: "custom_tool_call_output", call_id: "ca
 const shellCall: JsonObject = { type: "shell_call", call_id: "call_1", action: { commands: ["ls"] } };
 const shellOutcome: JsonObject = { outcome: { type: "exit", exit_code: 0 }, stdout: "found", stderr: "" };
 const shellOutput: JsonObject = { type: "shell_call_output", call_id: "call_1", output: [shellOutcome] };
+const approvalRequest: JsonObject = {
+  type: "mcp_approval_request",
+  id: "mcpr_1",
+  name: "shell",
+  arguments: "{}",
+  server_label: "caisson",
+};
+const approvalResponse: JsonObject = {
+  type: "mcp_approval_response",
+  approval_request_id: "mcpr_1",
+  approve: false,
+};
 const chatCall: JsonObject = { id: "call_1", type: "function", function: { name: "find", arguments: "{}" } };
 const chatResult: JsonObject = { role: "tool", tool_call_id: "call_1", content: "found" };
 
@@ -139,6 +151,10 @@ const responses: Readonly<Record<string, Json>> = {
   "input[shell_call_output]": [shellOutput],
   "input[shell_call_output].call_id": "call_1",
   "input[shell_call_output].output": [shellOutcome],
+  "input[mcp_approval_request]": [approvalRequest],
+  "input[mcp_approval_request].arguments": '{"a":1}',
+  "input[mcp_approval_response]": [approvalResponse],
+  "input[mcp_approval_response].approval_request_id": "mcpr_1",
   "input[item_reference]": [{ type: "item_reference", id: "{answer}" }],
   "input[item_reference].id": "{answer}",
   "input[reasoning].content[]": [{ type: "reasoning_text", text: "Hm" }],
@@ -242,6 +258,7 @@ export const around = (
   if (path.startsWith("input[custom_tool_call]")) return [[], [customOutput, hello]];
   if (path.startsWith("input[custom_tool_call_output]")) return [[customCall], [hello]];
   if (path.startsWith("input[shell_call]")) return [[], [shellOutput, hello]];
+  if (path.startsWith("input[mcp_approval_response]")) return [[approvalRequest], [hello]];
   if (path.startsWith("input[shell_call_output]")) return [[shellCall], [hello]];
   return [[], [hello]];
 };

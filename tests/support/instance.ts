@@ -57,15 +57,18 @@ export const pushingLine = "pushing";
 /** Model turns an instance can serve. */
 const scriptLength = 1_000;
 
-const steps: ReadonlyArray<Scripted.Step> = Array.from({ length: scriptLength }, (_, n) => ({ messages }) => {
+const steps: ReadonlyArray<Scripted.Step> = Array.from({ length: scriptLength }, (_, n) => ({ messages, tools }) => {
   const last = messages.at(-1);
   const said = last === undefined ? "" : textOf(last);
   if (last?.role === "user" && said.includes("endless")) {
     return Stream.concat(Stream.make(Scripted.text(slowWord)), Stream.fromEffect(Effect.never));
   }
   if (last?.role === "user") {
+    const id = `call-${crypto.randomUUID()}-${n}`;
     return [
-      Scripted.toolCall(`call-${crypto.randomUUID()}-${n}`, "execute_bash", { command: said }),
+      tools.some(({ name }) => name === "shell")
+        ? Scripted.toolCall(id, "shell", { commands: [said] })
+        : Scripted.toolCall(id, "execute_bash", { command: said }),
       Scripted.finished("ToolCalls"),
     ];
   }

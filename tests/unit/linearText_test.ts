@@ -234,6 +234,7 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/config/": "settings of the operator",
   "src/adapters/model/Offline.ts estimateUsage": "counts characters",
   "src/domain/Session.ts placeTurn": "ids of ours",
+  "src/http/openai/responses/approvals.ts requestItem": "passes on what a call is",
   "src/mcp/errors.ts": "sentences of ours, in which names are cut",
   "src/runs/snapshots/keepTurn.ts": "ids of ours",
   "src/runs/snapshots/restore.ts": "ids of ours",

@@ -7,6 +7,7 @@ import type { OwnerKey } from "../../domain/Owner.ts";
 import { type Chain, chainMax, ResponseStore, type StoredResponse } from "../../services/ResponseStore.ts";
 import { dayMs } from "./bounds.ts";
 import { chainOf, Chains, knownChain, type Link } from "./chains.ts";
+import { MemoryWaiting } from "./waiting/Memory.ts";
 
 /** Characters of responses kept at once, a quarter of a gigabyte of strings; those kept for longest go first. */
 const charactersMax = 128 * 1024 * 1024;
@@ -82,6 +83,7 @@ class Entries {
 const make = Effect.gen(function* () {
   const { responseRetentionDays } = yield* Settings;
   const entries = new Entries();
+  const waiting = new MemoryWaiting();
   const at = <A>(work: (nowMs: number) => A) => Effect.map(Clock.currentTimeMillis, work);
 
   const chain = (owner: OwnerKey, id: string, nowMs: number): Option.Option<Chain> => {
@@ -115,13 +117,22 @@ const make = Effect.gen(function* () {
       }),
     find: (owner, id) => at((nowMs) => Option.fromUndefinedOr(entries.find(owner, id, nowMs)?.response)),
     chain: (owner, id) => at((nowMs) => chain(owner, id, nowMs)),
+    hold: (owner, id, call) => at((nowMs) => waiting.hold(owner, id, call, nowMs)),
+    held: (owner, id) => at((nowMs) => Option.fromUndefinedOr(waiting.find(owner, id, nowMs)?.waiting)),
+    claim: (owner, id) => at((nowMs) => waiting.claim(owner, id, nowMs)),
+    settle: (owner, id, outcome) => at((nowMs) => waiting.settle(owner, id, outcome, nowMs)),
     remove: (owner, id) =>
       at((nowMs) => {
+        waiting.remove(owner, (call) => call.response === id);
         const isThere = entries.find(owner, id, nowMs) !== undefined;
         entries.remove(owner, id);
         return isThere;
       }),
-    erase: (owner) => Effect.sync(() => entries.erase(owner)),
+    erase: (owner) =>
+      Effect.sync(() => {
+        entries.erase(owner);
+        waiting.remove(owner, () => true);
+      }),
   });
 });
 

@@ -15,6 +15,7 @@ import { readerOf } from "../redis/answers.ts";
 import * as RedisConnection from "../redis/RedisConnection.ts";
 import { dayMs, decodeBody, decodeTurn, encoded } from "./bounds.ts";
 import { Chains, knownChain, type Link } from "./chains.ts";
+import { eraseWaitingScript, removeWaitingScript, waitingOn } from "./waiting/Redis.ts";
 
 const prefixOf = (owner: OwnerKey): string => `caisson:{${owner}}:response:`;
 const indexOf = (owner: OwnerKey): string => `caisson:{${owner}}:responses`;
@@ -125,6 +126,7 @@ const make = Effect.gen(function* () {
   const chains = new Chains();
   const [put, renew, chain] = [redis.eval(putScript), redis.eval(renewScript), redis.eval(chainScript)];
   const [remove, erase] = [redis.eval(removeScript), redis.eval(eraseScript)];
+  const [removeWaiting, eraseWaiting] = [redis.eval(removeWaitingScript), redis.eval(eraseWaitingScript)];
 
   /** Reads an answer; both it and its reading can show that Redis does not work as it should. */
 
@@ -172,8 +174,17 @@ const make = Effect.gen(function* () {
     find: (owner, id) =>
       run("find", redis.send<unknown>("HMGET", `${prefixOf(owner)}${id}`, "alive", "turn", "body"), found),
     chain: readChain,
-    remove: (owner, id) => run("remove", remove(owner, id, makeToken(), keptMs), (answer) => answer === 1),
-    erase: (owner) => run("erase", erase(owner, makeToken(), keptMs), () => undefined),
+    ...waitingOn(redis),
+    remove: (owner, id) =>
+      Effect.andThen(
+        run("remove", removeWaiting(owner, id), () => undefined),
+        run("remove", remove(owner, id, makeToken(), keptMs), (answer) => answer === 1),
+      ),
+    erase: (owner) =>
+      Effect.andThen(
+        run("erase", eraseWaiting(owner), () => undefined),
+        run("erase", erase(owner, makeToken(), keptMs), () => undefined),
+      ),
   });
 });
 

@@ -10,6 +10,7 @@ import { type Chain, chainMax, ResponseStore, type StoredResponse } from "../../
 import { type Database, makeSqliteFile } from "../sqlite/sqliteFile.ts";
 import { dayMs, decodeBody, decodeTurn, encoded } from "./bounds.ts";
 import { chainOf, Chains, knownChain, type Link } from "./chains.ts";
+import { eraseWaiting, removeWaiting, sweepWaiting, waitingIn, waitingSchema } from "./waiting/Sqlite.ts";
 
 const fileName = "responses.sqlite";
 
@@ -27,6 +28,7 @@ const migrations: ReadonlyArray<string> = [
   ) STRICT;
   CREATE INDEX responses_by_expiry ON responses (expires_ms);
   `,
+  waitingSchema,
 ];
 
 const chainSql = `
@@ -130,10 +132,13 @@ const make = Effect.gen(function* () {
     every: "1 minute",
     batch: 20,
     removeSome: (database, nowMs, limit) =>
-      database.run(
-        "DELETE FROM responses WHERE rowid IN (SELECT rowid FROM responses WHERE expires_ms <= ? LIMIT ?)",
-        nowMs,
-        limit,
+      Math.max(
+        sweepWaiting(database, nowMs, limit),
+        database.run(
+          "DELETE FROM responses WHERE rowid IN (SELECT rowid FROM responses WHERE expires_ms <= ? LIMIT ?)",
+          nowMs,
+          limit,
+        ),
       ),
   });
 
@@ -151,9 +156,11 @@ const make = Effect.gen(function* () {
       }),
     find: (owner, id) => at("find", (database, nowMs) => find(database, owner, id, nowMs)),
     chain: (owner, id) => at("chain", (database, nowMs) => chains.read(database, owner, id, nowMs)),
+    ...waitingIn(file),
     remove: (owner, id) =>
       at("remove", (database, nowMs) => {
         chains.forget(owner);
+        removeWaiting(database, owner, id);
         return database.run("DELETE FROM responses WHERE owner = ? AND id = ? AND expires_ms > ?", owner, id, nowMs) >
           0;
       }),
@@ -161,6 +168,7 @@ const make = Effect.gen(function* () {
       at("erase", (database) => {
         chains.forget(owner);
         database.run("DELETE FROM responses WHERE owner = ?", owner);
+        eraseWaiting(database, owner);
       }),
   });
 });

@@ -2,7 +2,7 @@
  * What every store of responses shares: units, and how a response is written.
  */
 import { Schema } from "effect";
-import { ResponseTurn, StoredResponse } from "../../services/ResponseStore.ts";
+import { ResponseTurn, StoredResponse, WaitingCall } from "../../services/ResponseStore.ts";
 
 /** A day, in milliseconds. */
 export const dayMs = 24 * 60 * 60 * 1000;
@@ -14,6 +14,9 @@ export const decodeBody = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.
 
 /** Reads back a response's turn; throws where the store holds something else. */
 export const decodeTurn = Schema.decodeUnknownSync(Schema.fromJsonString(ResponseTurn));
+
+/** Reads back a call that waits for a person; throws where the store holds something else. */
+export const decodeWaiting = Schema.decodeUnknownSync(Schema.fromJsonString(WaitingCall));
 
 /** A response as two texts: its turn, which chains read, and the rest. */
 export const encoded = ({ turn, aliveUntilMs: _, ...body }: StoredResponse) => ({

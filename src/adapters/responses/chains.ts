@@ -6,6 +6,7 @@
  */
 import type { OwnerKey } from "../../domain/Owner.ts";
 import {
+  askedAfter,
   type Chain,
   chainAfter,
   chainMax,
@@ -38,11 +39,19 @@ export interface Link {
 }
 
 /** The chain of turns in their order. */
-export const chainOf = (turns: ReadonlyArray<ResponseTurn>): Chain => ({
-  messages: turns.flatMap(({ messages }) => messages),
-  instructions: turns.flatMap(({ instructions }) => instructions),
-  openCalls: turns.reduce(openAfter, noChain.openCalls),
-});
+export const chainOf = (turns: ReadonlyArray<ResponseTurn>): Chain => {
+  let { openCalls, asked }: Chain = noChain;
+  for (const turn of turns) {
+    openCalls = openAfter(openCalls, turn);
+    ({ asked } = askedAfter(asked, turn, openCalls));
+  }
+  return {
+    messages: turns.flatMap(({ messages }) => messages),
+    instructions: turns.flatMap(({ instructions }) => instructions),
+    openCalls,
+    ...(asked !== undefined && { asked }),
+  };
+};
 
 /** The chain of links in their order, none of which goes on any more. */
 export const knownChain = (links: ReadonlyArray<Link>, version: string): KnownChain => ({

@@ -163,6 +163,21 @@ if (!(await own.files.delete(upload.id)).deleted) throw new Error("not deleted")
 const shell = { type: "shell" as const, environment: { type: "container_auto" as const } };
 report("shell, create", (await client.responses.create({ model, input: useShell, tools: [shell] })).output_text);
 
+// A call that a person must approve: with what is kept, and with the items sent again.
+const publish = { model, input: "Publish the number, with my approval.", tools: [shell] };
+const waits = await client.responses.create(publish);
+const decision = (response: OpenAI.Responses.Response) => {
+  const [request] = response.output.flatMap((item) => item.type === "mcp_approval_request" ? [item] : []);
+  if (request?.server_label !== "caisson") throw new Error(`nothing is asked: ${JSON.stringify(response.output)}`);
+  return { type: "mcp_approval_response" as const, approval_request_id: request.id, approve: true };
+};
+const published = { model, tools: [shell], input: [decision(waits)], previous_response_id: waits.id };
+report("approval, create", (await client.responses.create(published)).output_text);
+const unkept = await client.responses.stream({ ...publish, store: false }).finalResponse();
+const resent = [{ role: "user" as const, content: publish.input }, ...unkept.output, decision(unkept)];
+const streamedOn = client.responses.stream({ model, tools: [shell], store: false, input: resent });
+report("approval, .stream() with resent items", (await streamedOn.finalResponse()).output_text);
+
 // A skill that is sent along, and one that nobody knows.
 const greet = {
   type: "inline" as const,

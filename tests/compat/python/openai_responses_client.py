@@ -136,6 +136,31 @@ assert own.files.delete(upload.id).deleted
 
 shell = {"type": "shell", "environment": {"type": "container_auto"}}
 report("shell, create", client.responses.create(model=MODEL, input=USE_SHELL, tools=[shell]).output_text)
+
+# A call that a person must approve: with what is kept, and with the items sent again.
+PUBLISH = "Publish the number, with my approval."
+
+
+def decision(response):
+    (request,) = [item for item in response.output if item.type == "mcp_approval_request"]
+    assert (request.name, request.server_label) == ("shell", "caisson"), request
+    return {"type": "mcp_approval_response", "approval_request_id": request.id, "approve": True}
+
+
+waits = client.responses.create(model=MODEL, input=PUBLISH, tools=[shell])
+published = client.responses.create(
+    model=MODEL, input=[decision(waits)], previous_response_id=waits.id, tools=[shell]
+)
+report("approval, create", published.output_text)
+with client.responses.stream(model=MODEL, input=PUBLISH, tools=[shell], store=False) as stream:
+    for event in stream:
+        pass
+    unkept = stream.get_final_response()
+resent = [{"role": "user", "content": PUBLISH}, *unkept.output, decision(unkept)]
+with client.responses.stream(model=MODEL, input=resent, tools=[shell], store=False) as stream:
+    for event in stream:
+        pass
+    report("approval, .stream() with resent items", stream.get_final_response().output_text)
 client.containers.delete(container.id)
 
 # A skill that is sent along with a container, and one that nobody knows.

@@ -110,6 +110,10 @@ export const makeCompact = <E, R>(read: Effect.Effect<Asked, E, R>) =>
         const why = "Missing required parameter: 'model'.";
         return yield* new InvalidRequest({ param: "model", why, code: "missing_required_parameter" });
       }
+      if (asked.run.place?.waiting !== undefined) {
+        const why = "A call waits here for its approval, which must be decided first.";
+        return yield* new InvalidRequest({ param: "input", why, code: "invalid_value" });
+      }
       const notes = yield* RequestNotes;
       notes.user = asked.user;
       notes.model = asked.run.model;

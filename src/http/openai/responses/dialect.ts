@@ -9,10 +9,12 @@ import type { AgentEvent, FinishReason, ToolCallFinished } from "../../../domain
 import { makeItemStep, type RunItem } from "../../../domain/runItems.ts";
 import type { Usage } from "../../../domain/Usage.ts";
 import type { ErrorEnvelope } from "../../frame/reply.ts";
+import type { ToolCall } from "../../../domain/Message.ts";
+import { requestItem } from "./approvals.ts";
 import { pythonName } from "./hostedTools.ts";
 import { Citations } from "./citations.ts";
 import { HostedItems, outcomeOf } from "./hostedItems.ts";
-import { itemId } from "./ids.ts";
+import { approvalRequestId, itemId } from "./ids.ts";
 import { Gathered, type SealThoughts } from "./thoughts.ts";
 import { type ClientTool, clientTools } from "./tools.ts";
 import type { JsonObject } from "./wire.ts";
@@ -148,8 +150,9 @@ export class ResponseDialect {
         case "ItemOutput":
           return this.#hosted.printed(told.output);
         case "FilesChanged":
-        case "ApprovalAsked":
           return [];
+        case "ApprovalAsked":
+          return [...this.#settled(), ...this.#carried(), ...this.#asked(told.asked.calls.map(({ call }) => call))];
         case "RunEnded":
           return [
             ...this.#closed("completed", this.#citations.rest(this.#container)),
@@ -373,6 +376,19 @@ export class ResponseDialect {
       this.#event(`${about}.done`, { ...at, [field]: value, ...(!isCustom && { name: tool?.name ?? call.name }) }),
       this.#event("response.output_item.done", { output_index: outputIndex, item: whole }),
     ];
+  }
+
+  /** Calls of ours that wait for a person; each is whole when it is told. */
+  #asked(calls: ReadonlyArray<ToolCall>): ReadonlyArray<ResponseEvent> {
+    return calls.flatMap((call, index) => {
+      const at = { output_index: this.#output.length };
+      const item = requestItem(approvalRequestId(this.#id, index), call, this.#container);
+      this.#output.push(item);
+      return [
+        this.#event("response.output_item.added", { ...at, item }),
+        this.#event("response.output_item.done", { ...at, item }),
+      ];
+    });
   }
 
   #ended(reason: FinishReason, usage: Usage, atMs: number): ReadonlyArray<ResponseEvent> {

@@ -7,7 +7,7 @@
 import { Option, Schema } from "effect";
 import type { ToolCallFinished, ToolOutput } from "../../../domain/AgentEvent.ts";
 import type { ToolCall } from "../../../domain/Message.ts";
-import { decodePython, decodeShellCall, HostedOutcome, pythonName, shellName } from "./hostedTools.ts";
+import { decodePython, decodeShellCall, HostedOutcome, outcomeTold, pythonName, shellName } from "./hostedTools.ts";
 import type { JsonObject } from "./wire.ts";
 
 /** What the items need of the response that they are of. */
@@ -41,7 +41,7 @@ const decodeOutcome = Schema.decodeUnknownOption(HostedOutcome);
 
 /** What a call came to; one that was refused tells why. */
 export const outcomeOf = ({ result }: ToolCallFinished): HostedOutcome =>
-  Option.getOrElse(decodeOutcome(result.structured), () => ({ logs: result.text, images: [], files: [] }));
+  Option.getOrElse(decodeOutcome(result.structured), () => outcomeTold(result.text));
 
 const outputsOf = ({ logs, images }: HostedOutcome): ReadonlyArray<JsonObject> => [
   ...(logs === "" ? [] : [{ type: "logs", logs }]),

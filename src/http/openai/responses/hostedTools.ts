@@ -212,17 +212,19 @@ const promptOf = (container: KnownContainer): string => {
   return [...lines, ...skillLines(container)].join("\n");
 };
 
+const CommandOutcomes = Schema.Array(Schema.Struct({
+  stdout: Schema.String,
+  stderr: Schema.String,
+  exit_code: Schema.Int,
+  timed_out: Schema.Boolean,
+}));
+
 /** What a call came to, as the response tells it; it stands in the result's structure. */
 export const HostedOutcome = Schema.Struct({
   logs: Schema.String,
   images: Schema.Array(Schema.Struct({ url: Schema.String, file_id: Schema.String, filename: Schema.String })),
   files: Schema.Array(Schema.Struct({ id: Schema.String, path: Schema.String, filename: Schema.String })),
-  commands: Schema.optionalKey(Schema.Array(Schema.Struct({
-    stdout: Schema.String,
-    stderr: Schema.String,
-    exit_code: Schema.Int,
-    timed_out: Schema.Boolean,
-  }))),
+  commands: Schema.optionalKey(CommandOutcomes),
 });
 export type HostedOutcome = typeof HostedOutcome.Type;
 
@@ -237,6 +239,17 @@ const logsOf = (
 ): string =>
   [stdout, stderr, ...displays, result, error, note].filter((text) => text !== undefined && text !== "")
     .map((text) => String(text).replace(/\n$/, "")).join("\n");
+
+const decodeCellText = Schema.decodeUnknownOption(Schema.fromJsonString(executePython.output));
+const decodeCommandsText = Schema.decodeUnknownOption(Schema.fromJsonString(CommandOutcomes));
+
+/** What a call came to as its model was told it: all that is known of one that was carried out for another response. */
+export const outcomeTold = (text: string): HostedOutcome => {
+  const none = { images: [], files: [] };
+  const commands = decodeCommandsText(text);
+  if (Option.isSome(commands)) return { ...none, logs: "", commands: commands.value };
+  return { ...none, logs: Option.match(decodeCellText(text), { onNone: () => text, onSome: logsOf }) };
+};
 
 /** The calls of our tools that a call of the model is carried out by; none where its arguments cannot be read. */
 const comesTo = ({ id, name, argumentsJson }: ToolCall): ReadonlyArray<ToolCall> =>

@@ -26,6 +26,13 @@ export const itemId = (prefix: string, responseId: string, place: number): strin
 /** The first place of input items. */
 export const inputPlace = 0x80_00_00_00;
 
+/** The first place of what is asked of a person: its id is known before it is known what stands before it. */
+const approvalPlace = 0x40_00_00_00;
+
+/** The id under which a response asks for one of the calls that wait. */
+export const approvalRequestId = (responseId: string, index: number): string =>
+  itemId("mcpr", responseId, approvalPlace + index);
+
 /** The response that an item belongs to, by the item's id; undefined for an id that is not of this server. */
 export const responseOfItem = (id: string): string | undefined =>
   /^[a-z]{2,4}_[0-9a-f]{48}$/.test(id) ? `resp_${stemOf(id)}${"0".repeat(placeDigits)}` : undefined;

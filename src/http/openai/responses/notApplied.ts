@@ -64,6 +64,8 @@ const items: Readonly<Record<string, ReadonlySet<string>>> = {
   code_interpreter_call: new Set(["code", "outputs", "container_id"]),
   shell_call: new Set(["call_id", "action", "environment"]),
   shell_call_output: new Set(["call_id", "output", "max_output_length"]),
+  mcp_approval_request: new Set(["name", "arguments", "server_label", "container_id"]),
+  mcp_approval_response: new Set(["approval_request_id", "approve", "reason"]),
   item_reference: new Set(),
   compaction: new Set(["encrypted_content"]),
 };

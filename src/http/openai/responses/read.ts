@@ -13,7 +13,12 @@ import { Files } from "../../../runs/Files.ts";
 import { type RunRequest, Runs } from "../../../runs/Runs.ts";
 import { Model, type ModelParameters, type ResponseFormat } from "../../../services/Model.ts";
 import { ConversationStore, type ConversationStoreService } from "../../../services/ConversationStore.ts";
-import { ResponseStore, type ResponseTurn, type StoredResponse } from "../../../services/ResponseStore.ts";
+import {
+  ResponseStore,
+  type ResponseStoreService,
+  type ResponseTurn,
+  type StoredResponse,
+} from "../../../services/ResponseStore.ts";
 import { Sessions } from "../../../services/Sessions.ts";
 import { WebhookOutbox, type WebhookOutboxService } from "../../../services/WebhookOutbox.ts";
 import { Bodies, parseJson } from "../../../web/body.ts";
@@ -22,6 +27,7 @@ import { InvalidRequest } from "../../frame/errors.ts";
 import { pastBound } from "../chat/bounds.ts";
 import { splitModel } from "../chat/views.ts";
 import { namedFiles } from "../namedFiles.ts";
+import { type Approvals, approvalsOf, holdAsked, undecidable, waitingIn } from "./approvals.ts";
 import { begunOf, conversationOf } from "./begun.ts";
 import { type Equip, makeEquip } from "./equip.ts";
 import { isHosted, readHosted } from "./hostedTools.ts";
@@ -145,8 +151,10 @@ const parametersOf = (body: ResponseRequest, { choice }: Offer): ModelParameters
 });
 
 /** What a response's place among those before it depends on. */
-interface Placing extends Pick<Keeping, "store" | "seal" | "begun" | "previous" | "background" | "draining" | "input"> {
+interface Placing extends Pick<Keeping, "seal" | "begun" | "previous" | "background" | "draining" | "input"> {
+  readonly store: ResponseStoreService;
   readonly owner: Owner;
+  readonly waiting: Approvals["waiting"];
   readonly said: Input;
   readonly history: ReadonlyArray<Message>;
   readonly stored: boolean;
@@ -157,20 +165,23 @@ interface Placing extends Pick<Keeping, "store" | "seal" | "begun" | "previous" 
 
 /** Where a response's run is placed, and how it is kept. */
 const placed = (
-  { owner, said, history, stored, conversation, conversations, outbox, ...keep }: Placing,
+  { owner, said, waiting, history, stored, conversation, conversations, outbox, ...keep }: Placing,
 ): Pick<RunRequest, "place" | "recorded"> => {
   const { messages, instructions, tools: further } = said;
   const id = String(keep.begun["id"]);
-  let turn: ResponseTurn = { messages, instructions };
+  // Of a reply to what was asked nothing is remembered before it has come to something: it can be given again.
+  let turn: ResponseTurn = { messages: waiting.length > 0 ? [] : messages, instructions };
   return {
     place: {
       session: conversation ?? keep.previous ?? id,
       turn: id,
       parent: keep.previous,
       history,
-      keep: ({ messages }) =>
-        Effect.sync(() => {
-          turn = { messages, instructions };
+      canAsk: true,
+      ...waitingIn(keep.store, owner, waiting, messages),
+      keep: (made) =>
+        Effect.map(holdAsked(keep.store, owner, made), (asked) => {
+          turn = { messages: made.messages, instructions, ...asked };
         }),
     },
     ...((stored || conversation !== undefined) && {
@@ -210,6 +221,13 @@ const manner = (body: ResponseRequest): Pick<Asked, "streams" | "background" | "
   namesModel: typeof body.model === "string",
 });
 
+/** The tools that a request offers, those among its input too. */
+const offerOf = Effect.fnUntraced(function* (body: ResponseRequest, said: Input) {
+  const named = [...(body.tools ?? []), ...said.tools];
+  const hosted = yield* readHosted(named);
+  return yield* readChoice(body.tool_choice, yield* readTools(named, hosted), hosted);
+});
+
 /** The record of a response that only remembers what was said. */
 const unansweredOf = (
   { begun, previous, input }: Pick<Keeping, "begun" | "previous" | "input">,
@@ -236,6 +254,7 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
   const outbox = Option.isSome(settings.webhookUrl) ? yield* WebhookOutbox : undefined;
   const { secret } = yield* Sessions;
   const { resolve, before, thoughtsIn } = recall(store, conversations, secret);
+  const readApprovals = approvalsOf(store);
   const equip = yield* makeEquip;
   const files = yield* Files;
 
@@ -254,41 +273,38 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
       return yield* invalid("input", `At most ${settings.messagesMax} items are accepted`);
     }
     const resolved = yield* resolve(owner, items);
+    const { asked: asks, waiting } = yield* readApprovals(owner, resolved, chain);
     const named = namedFiles(files, owner);
     const said = yield* readInput(resolved, {
       named,
       bytesMax: settings.artifactMbMax * mebibyte,
       keepsFiles: (body.tools ?? []).some(isHosted),
       thoughts: yield* thoughtsIn(owner, resolved),
+      asked: asks,
     });
     const history = chain.messages;
     if (answered && history.length + said.messages.length === 0) {
       return yield* invalid("input", "Missing required parameter: 'input'.", "missing_required_parameter");
     }
-    const refused = unmatched(chain, said.messages);
+    const refused = unmatched(chain, said.messages, new Set(waiting.map(({ call }) => call.id)));
     if (refused !== undefined) return yield* refused;
-    const namedTools = [...(body.tools ?? []), ...said.tools];
-    const hosted = yield* readHosted(namedTools);
-    const offer = yield* readChoice(body.tool_choice, yield* readTools(namedTools, hosted), hosted);
+    const offer = yield* offerOf(body, said);
+    const undecided = undecidable(waiting, offer.hosted?.names ?? [], answered);
+    if (undecided !== undefined) return yield* undecided;
     const modelName = body.model ?? (yield* models.defaultModel);
     const { model } = splitModel(modelName);
     const id = makeResponseId();
     const begun = begunOf(body, id, modelName, yield* Clock.currentTimeMillis);
-    const instructions = [
-      ...(body.instructions ? [body.instructions] : []),
-      ...chain.instructions,
-      ...said.instructions,
-    ];
+    const own = body.instructions ? [body.instructions] : [];
     const isCarried = body.include?.includes("reasoning.encrypted_content") === true;
     const seal = isCarried ? sealerOf(yield* secret, ownerKey(owner)) : undefined;
     const kept = { store, begun, previous, background, seal, draining: runs.draining };
-    const keep = { ...kept, input: listed(items, id), history };
-    const place = placed({ ...keep, owner, said, stored: stored || keepsAll, conversation, conversations, outbox });
+    const keep = { ...kept, input: listed(items, id), history, conversation, conversations, outbox };
     const run = {
-      ...place,
+      ...placed({ ...keep, owner, said, waiting, stored: stored || keepsAll }),
       owner: stored ? owner : { ...owner, ephemeral: true },
       messages: said.messages,
-      instructions,
+      instructions: [...own, ...chain.instructions, ...said.instructions],
     };
     const asked: Asked = {
       run: { ...run, model, storedFiles: named.read, ...optionsOf(body, offer) },

@@ -6,7 +6,7 @@ import type { AssistantPart, Message } from "../../../domain/Message.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
 import type { NamedFileError } from "../namedFiles.ts";
 import { inputPlace, itemId } from "./ids.ts";
-import { readHostedItem } from "./hostedInput.ts";
+import { type HostedInput, readHostedItem } from "./hostedInput.ts";
 import { Content, type ContentOptions, Part, readOutput, readUser, textOf } from "./inputContent.ts";
 import type { Thoughts } from "./thoughts.ts";
 import { flatName } from "./tools.ts";
@@ -62,6 +62,8 @@ const prefixes: Readonly<Record<string, string>> = {
   code_interpreter_call: "ci",
   shell_call: "sh",
   shell_call_output: "sho",
+  mcp_approval_request: "mcpr",
+  mcp_approval_response: "mcpa",
 };
 
 /** The items as they are listed: each with its id, and a message with its type and parts. */
@@ -135,6 +137,8 @@ const withOrigins = (
 export interface InputOptions extends ContentOptions {
   /** What its items of thoughts carry, by their place. */
   readonly thoughts?: ReadonlyMap<number, Thoughts>;
+  /** What its requests for approval are read as, by their place. */
+  readonly asked?: ReadonlyMap<number, HostedInput>;
 }
 
 /** The items of an input; a string is what the user says. */
@@ -156,7 +160,7 @@ export const readInput = Effect.fnUntraced(function* (
   let said: Array<AssistantPart> | undefined;
   for (const [index, raw] of items.entries()) {
     const type = typeOfItem(raw);
-    const hosted = readHostedItem(raw);
+    const hosted = options.asked?.get(index) ?? readHostedItem(raw);
     if (hosted?.call !== undefined) {
       if (said === undefined) messages.push({ role: "assistant", parts: said = [] });
       said.push({ _tag: "ToolCall", call: hosted.call });

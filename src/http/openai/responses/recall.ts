@@ -23,10 +23,15 @@ const invalid = (param: string, why: string, code: string | null) => new Invalid
 /** What stands before the words of a compaction. */
 const handover = "What was said and done before, in short:";
 
-/** Each call has its output, and each output its call; the first that has not, as OpenAI refuses it. */
+/**
+ * Each call has its output, and each output its call; the first that has not, as OpenAI refuses it.
+ *
+ * *Details*: a call of `waiting` is a person's to decide about, and no client has an output for it.
+ */
 export const unmatched = (
   { messages, openCalls }: Chain,
   fresh: ReadonlyArray<Message>,
+  waiting: ReadonlySet<string> = new Set(),
 ): InvalidRequest | undefined => {
   const open = new Set(openCalls);
   const known = new Set(openCalls);
@@ -38,10 +43,14 @@ export const unmatched = (
     if (message.role !== "tool") continue;
     const { callId } = message;
     open.delete(callId);
-    if (known.has(callId) || messages.some((before) => toolCallsOf(before).some(({ id }) => id === callId))) continue;
+    const isOurs = waiting.has(callId);
+    if (!isOurs && known.has(callId)) continue;
+    if (!isOurs && messages.some((before) => toolCallsOf(before).some(({ id }) => id === callId))) continue;
     return invalid("input", `No tool call found for function call output with call_id ${quoted(callId)}.`, null);
   }
-  for (const id of open) return invalid("input", `No tool output found for function call ${quoted(id)}.`, null);
+  for (const id of open) {
+    if (!waiting.has(id)) return invalid("input", `No tool output found for function call ${quoted(id)}.`, null);
+  }
   return undefined;
 };
 

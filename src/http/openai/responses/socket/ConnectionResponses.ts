@@ -88,6 +88,11 @@ export class ConnectionResponses implements ResponseStoreService {
     });
 
   readonly renew: ResponseStoreService["renew"] = (owner, id, untilMs) => this.#store.renew(owner, id, untilMs);
+  // A call that waits is known to all: its client may come back on another line.
+  readonly hold: ResponseStoreService["hold"] = (owner, id, waiting) => this.#store.hold(owner, id, waiting);
+  readonly held: ResponseStoreService["held"] = (owner, id) => this.#store.held(owner, id);
+  readonly claim: ResponseStoreService["claim"] = (owner, id) => this.#store.claim(owner, id);
+  readonly settle: ResponseStoreService["settle"] = (owner, id, outcome) => this.#store.settle(owner, id, outcome);
   readonly remove: ResponseStoreService["remove"] = (owner, id) => this.#store.remove(owner, id);
   readonly erase: ResponseStoreService["erase"] = (owner) => this.#store.erase(owner);
 
