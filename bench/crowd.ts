@@ -1,34 +1,35 @@
 /**
- * Many slow streams at once, after a crowd whose clients have left, and another user amid them:
+ * Many slow streams at once, after a crowd whose clients have left, and somebody else amid them:
  * `deno task bench:crowd [gemini|openai|anthropic] [STREAMS…]`.
  *
- * None may fail, except those that the door answers 429, and another user's first text must come, at most twice
- * as late as alone.
+ * Every stream is of a user of its own, so that no session grows while it is measured. None may fail, except those
+ * that the door answers 429, and somebody else's first text must come, at most twice as late as alone; that one is
+ * measured by a process of its own, `bench/crowdOther.ts`, whose event loop has nothing else to do.
  */
-import { agent, median, open, rest, type Seen, type Server, start, startUpstream } from "./providersClient.ts";
+import {
+  agent,
+  median,
+  open,
+  rest,
+  type Seen,
+  type Server,
+  start,
+  startOther,
+  startUpstream,
+} from "./providersClient.ts";
 
 const providers = Deno.args.filter((name) => /^[a-z]+$/.test(name));
 const sizes = Deno.args.filter((name) => /^\d+$/.test(name)).map(Number);
 const left = 1_000;
 const chunksEach = 20;
-const oneText = { chunks: 1, pauseMs: 0, writes: "own" };
 const othersFirstTextMax = 2;
 const samples = 40;
+const [calmPauseMs, crowdPauseMs] = [5, 25];
 
 let missed = 0;
 const judge = (what: string, isGood: boolean) => {
   if (!isGood) missed += 1;
   console.log(`${isGood ? "  " : "✗ "}${what}`);
-};
-
-const firstTexts = async (server: Server, pauseMs: number): Promise<ReadonlyArray<number>> => {
-  const times: Array<number> = [];
-  for (let index = 0; index < samples; index++) {
-    const seen = await open(server, oneText, "other", "sk-other").end;
-    times.push(seen.isDone && seen.texts === 1 ? seen.firstMs : Number.POSITIVE_INFINITY);
-    await rest(pauseMs);
-  }
-  return times;
 };
 
 const outcomes = (seen: ReadonlyArray<Seen>): string => {
@@ -41,8 +42,9 @@ const outcomes = (seen: ReadonlyArray<Seen>): string => {
 };
 
 const crowd = async (server: Server, size: number): Promise<void> => {
-  await firstTexts(server, 0);
-  const alone = median(await firstTexts(server, 5));
+  const other = await startOther(server, "sk-other");
+  await other.firstTexts(samples, 0);
+  const alone = median(await other.firstTexts(samples, calmPauseMs));
   const leaving = Array.from(
     { length: left },
     () => open(server, { chunks: 200, pauseMs: 300, writes: "own" }, undefined, "sk-crowd"),
@@ -52,10 +54,11 @@ const crowd = async (server: Server, size: number): Promise<void> => {
   const startedMs = performance.now();
   const streams = Array.from(
     { length: size },
-    () => open(server, { chunks: chunksEach, pauseMs: 500, writes: "own" }, "crowd", "sk-crowd").end,
+    () => open(server, { chunks: chunksEach, pauseMs: 500, writes: "own" }, undefined, "sk-crowd").end,
   );
   await rest(3_000);
-  const times = await firstTexts(server, 25);
+  const times = await other.firstTexts(samples, crowdPauseMs);
+  await other.stop();
   const seen = await Promise.all(streams);
   const tookMs = performance.now() - startedMs;
   const failed = seen.filter(({ isDone, texts, status }) => status !== 429 && !(isDone && texts === chunksEach));

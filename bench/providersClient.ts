@@ -149,6 +149,34 @@ export const median = (values: ReadonlyArray<number>): number =>
 /** Waits. */
 export const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Somebody else beside a crowd. */
+export interface Other {
+  /** The milliseconds until the first text of so many requests, infinite where none came. */
+  readonly firstTexts: (samples: number, pauseMs: number) => Promise<ReadonlyArray<number>>;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts somebody else, as a process of its own: what they notice must be the server's, not that of whoever measures. */
+export const startOther = async ({ port, model }: Pick<Server, "model" | "port">, key: string): Promise<Other> => {
+  const child = run("bench/crowdOther.ts", [String(port), model, key]);
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const input = child.stdin.getWriter();
+  await lines.read();
+  return {
+    firstTexts: async (samples, pauseMs) => {
+      await input.write(new TextEncoder().encode(`${samples} ${pauseMs}\n`));
+      const times: ReadonlyArray<number | null> = JSON.parse((await lines.read()).value ?? "[]");
+      return times.map((time) => time ?? Number.POSITIVE_INFINITY);
+    },
+    stop: async () => {
+      await lines.cancel();
+      await input.close();
+      child.kill("SIGKILL");
+      await child.status;
+    },
+  };
+};
+
 /** Starts the loopback provider. */
 export const startUpstream = async () => {
   const child = run("bench/providersUpstream.ts", []);

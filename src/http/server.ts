@@ -11,6 +11,7 @@ import { HttpRouter, HttpServer } from "effect/http";
 import { Settings } from "../config.ts";
 import { Runs } from "../runs/Runs.ts";
 import { Identity } from "../services/Identity.ts";
+import { backlogMax } from "../web/backlog.ts";
 import { LiveSockets } from "../web/LiveSockets.ts";
 import * as Router from "./router.ts";
 
@@ -74,6 +75,7 @@ export const serve = Layer.unwrap(
         NodeHttpServer.layer(() => server, {
           host: apiHost,
           port: apiPort,
+          backlog: backlogMax,
           gracefulShutdownTimeout: lastWritesMax,
           websocket: { WebSocket: sockets.socketClass, maxPayload: bodyBytesMax },
         }),

@@ -10,6 +10,7 @@ import { Identity } from "../services/Identity.ts";
 import { Limits } from "../services/Limits.ts";
 import { Sandbox } from "../services/Sandbox.ts";
 import { Skills } from "../services/Skills.ts";
+import { backlogMax } from "../web/backlog.ts";
 import { Bodies } from "../web/body.ts";
 import { LoopWatch } from "../web/LoopWatch.ts";
 import { makeAddressCheck } from "./addresses.ts";
@@ -155,6 +156,7 @@ export const layerSurfaces = Layer.unwrap(Effect.gen(function* () {
       NodeHttpServer.layer(() => server, {
         host: settings.mcpHost,
         port: settings.mcpPort,
+        backlog: backlogMax,
         gracefulShutdownTimeout: lastWritesMax,
       }),
     ),

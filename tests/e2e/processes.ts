@@ -14,6 +14,8 @@ export interface Running {
   readonly line: (pattern: RegExp) => Effect.Effect<ReadonlyArray<string>>;
   /** Ends it in order, as a deployment does. */
   readonly stop: Effect.Effect<void>;
+  /** Stops it in mid-work, as a machine that is out of memory or processors would, until it goes on. */
+  readonly freeze: Effect.Effect<void, never, Scope.Scope>;
   /** Kills it at once, as a crash would, and waits for its end. */
   readonly kill: Effect.Effect<void>;
 }
@@ -85,6 +87,10 @@ export const start = (
         child.kill("SIGTERM");
         await child.status;
       }),
+      freeze: Effect.acquireRelease(
+        Effect.sync(() => child.kill("SIGSTOP")),
+        () => Effect.sync(() => child.kill("SIGCONT")),
+      ),
       kill: Effect.promise(async () => {
         child.kill("SIGKILL");
         await child.status;
