@@ -15,7 +15,7 @@ const kernelMax = await Deno.readTextFile("/proc/sys/net/core/somaxconn").then(N
 const options = kernelMax < crowd ? { skip: `net.core.somaxconn is ${kernelMax}` } : {};
 
 /** A connection that the kernel holds is there in microseconds; one that it dropped tries again for minutes. */
-const deadline = "20 seconds";
+const deadline = "100 seconds";
 
 const doors = [
   ["server.ts", "AGENT_API_PORT", /agent API listens on http:\/\/127\.0\.0\.1:(\d+)/],
