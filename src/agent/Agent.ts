@@ -13,6 +13,7 @@ import { sessionDigest } from "../domain/ids.ts";
 import { inWords, isDecision, type Message } from "../domain/Message.ts";
 import { judge, policyOf, type PolicySettings } from "../domain/toolPolicy.ts";
 import { Model } from "../services/Model.ts";
+import { onClose } from "../services/onClose.ts";
 import { Toolbox, type ToolboxService, type Tools } from "../services/Toolbox.ts";
 import { UsageLedger } from "../services/UsageLedger.ts";
 import type { AgentError, AgentRequest } from "./AgentRequest.ts";
@@ -195,8 +196,8 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
         faults: undefined,
         ending: undefined,
       };
-      yield* Effect.addFinalizer((exit) => storeUnfinished(run, exit));
-      yield* Effect.addFinalizer((exit) =>
+      yield* onClose((exit) => storeUnfinished(run, exit));
+      yield* onClose((exit) =>
         run.record.turns === 0 ? Effect.void : spending.close({
           model: request.model,
           turns: run.record.turns,

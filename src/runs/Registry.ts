@@ -15,6 +15,7 @@ import { errorTypeOf } from "../domain/errorType.ts";
 import { makeToken } from "../domain/ids.ts";
 import type { OwnerKey } from "../domain/Owner.ts";
 import type { Allowance } from "../services/Limits.ts";
+import { heldUntilClose } from "../services/onClose.ts";
 import { CurrentSpan } from "../services/Tracing.ts";
 import type { Attempt } from "./Attempt.ts";
 import { Joinable, mayComeBack, type RunAbout, type RunEntry } from "./RunEntry.ts";
@@ -106,7 +107,7 @@ export class Registry {
     attempt: Attempt,
     plan: RunPlan,
   ): Effect.Effect<RunEntry, IdempotencyKeyReused | ShuttingDown, Scope.Scope> {
-    return Effect.acquireRelease(
+    return heldUntilClose(
       Effect.gen({ self: this }, function* () {
         const nowMs = yield* Clock.currentTimeMillis;
         const found = attempt.joins && attempt.key !== undefined ? this.#joinable.find(attempt.key, nowMs) : undefined;
@@ -122,7 +123,7 @@ export class Registry {
 
   /** Listens to a run of this owner by its id; none when it is not there, not kept any more, or another's. */
   listen(owner: OwnerKey, id: string): Effect.Effect<Option.Option<RunEntry>, never, Scope.Scope> {
-    return Effect.acquireRelease(
+    return heldUntilClose(
       Effect.sync(() => {
         const entry = this.find(owner, id);
         return entry === undefined ? Option.none() : Option.some(this.#join(entry));

@@ -5,6 +5,7 @@
  */
 import { Channel, Clock, Context, Effect, type Exit, Stream } from "effect";
 import { errorTypeOf } from "../domain/errorType.ts";
+import { onClose } from "./onClose.ts";
 
 /** Where a span stands: what another process is told, and what a child needs. */
 export interface SpanContext {
@@ -99,7 +100,7 @@ export const watchedStream = <A, E, R>(
     const tracing = yield* Tracing;
     const span = tracing?.begin(name, { parent: yield* CurrentSpan, ...options });
     const { stream, worksOn, see, ended } = watch(span, yield* Clock.Clock);
-    yield* Effect.addFinalizer((exit) => Effect.andThen(ended(exit), Effect.sync(() => span?.end(errorTypeOf(exit)))));
+    yield* onClose((exit) => Effect.andThen(ended(exit), Effect.sync(() => span?.end(errorTypeOf(exit)))));
     const within = <B, E2, R2>(self: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> =>
       span === undefined ? self : Effect.provideService(self, CurrentSpan, span);
     // `Stream.toPull` would serialize the pulls of many readers and merge a context for each; there is one reader.

@@ -10,6 +10,7 @@ import { Settings } from "../../config.ts";
 import { ownerKey } from "../../domain/ids.ts";
 import type { Owner } from "../../domain/Owner.ts";
 import { Limits, type LimitScope, LimitsUnavailable, type Remainder, TooManyRequests } from "../../services/Limits.ts";
+import { heldUntilClose } from "../../services/onClose.ts";
 
 const window = "1 minute";
 
@@ -54,7 +55,7 @@ const make = Effect.gen(function* () {
     : Math.ceil(settings.runsMax * principalShareMax);
 
   const hold = (places: Places, key: string, limit: number, scope: LimitScope) =>
-    Effect.acquireRelease(
+    heldUntilClose(
       Effect.suspend(() =>
         places.take(key, limit)
           ? Effect.void

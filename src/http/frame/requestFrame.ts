@@ -2,12 +2,13 @@
  * What stands around every request, whatever its path: an id, a line in the log, and the error
  * envelope for everything that no endpoint answered.
  */
-import { ByteSize, Cause, Clock, Effect, type Scope } from "effect";
+import { ByteSize, Cause, Clock, Effect } from "effect";
 import { HttpIncomingMessage, HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http";
 import { makeId } from "../../domain/ids.ts";
 import { BodyTooLarge, BodyUnreadable, UnsupportedMediaType } from "../../web/BodyError.ts";
 import { InternalError } from "../../runs/RunError.ts";
 import { type HttpError, MethodNotAllowed, UnknownUrl } from "./errors.ts";
+import { onClose } from "../../services/onClose.ts";
 import { CurrentSpan } from "../../services/Tracing.ts";
 import { type BeginSpan, endRequestSpan } from "../../telemetry/requestSpan.ts";
 import type { RequestMeter } from "../../telemetry/RequestMeter.ts";
@@ -120,7 +121,7 @@ export const requestLog = (watch: LoopWatchService, meter: RequestMeter | undefi
       const seen: { status: number; headMs?: number } = { status: clientGone };
       const leave = watch.enter({ method, path, bytes: Number(request.headers["content-length"] ?? 0) });
       const measure = meter?.begin(method, path);
-      yield* Effect.addFinalizer((exit): Effect.Effect<void, never, Scope.Scope> =>
+      yield* onClose((exit) =>
         Effect.gen(function* () {
           leave();
           const durationMs = (yield* Clock.currentTimeMillis) - startedMs;
