@@ -146,8 +146,8 @@ class Pool:
             self._fork_at = time.monotonic() + FORK_PAUSE_SECONDS
 
     def release(self, owner):
-        """Takes a runner back whose command has ended."""
-        owner.command = None
+        """Takes a runner back whose command has ended, and its shell with it: the next one is told of when it waits."""
+        owner.command = owner.shell = None
         if owner.doomed or len(self._idle) >= IDLE_RUNNERS_MAX:
             self.retire(owner)
         else:

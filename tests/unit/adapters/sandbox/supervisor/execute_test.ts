@@ -44,6 +44,19 @@ it.live("execute gives every command a fresh shell when runners are used again",
     }
   }));
 
+it.live("execute uses its runners again, however soon after a command the next one comes", () =>
+  Effect.gen(function* () {
+    const { link } = yield* hostSupervisor();
+    const atOnce = 4;
+    const outcomes = yield* Effect.forEach(
+      Array.from({ length: 60 }),
+      () => link.execute({ command: "echo $PPID", timeoutMs: 30_000 }),
+      { concurrency: atOnce },
+    );
+    const runners = new Set(outcomes.map(({ stdout }) => stdout));
+    assert.ok(runners.size <= atOnce + 1, `${runners.size} runners for ${atOnce} commands at once`);
+  }));
+
 it.live("execute hands the command text over unchanged when it holds any character", () =>
   Effect.gen(function* () {
     const { link } = yield* hostSupervisor();
