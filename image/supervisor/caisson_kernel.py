@@ -35,6 +35,8 @@ TEXT_MAX = 64 << 10
 # Characters of a form that cannot be cut, such as HTML; a longer one is left out, its plain text stays.
 MARKUP_MAX = 512 << 10
 ERROR_VALUE_MAX = 2000
+# Events of a cell's end wait for its last one up to this size: each alone would wake the supervisor and the server.
+HELD_BYTES_MAX = 256 << 10
 # Cells whose source tracebacks can still show.
 SOURCES_MAX = 500
 # Rows of a table in its Markdown form.
@@ -47,6 +49,7 @@ _FORMS = (
 _TOP_LEVEL_AWAIT, _ONLY_TREE, _IS_COROUTINE = 0x2000, 0x400, 0x80
 _LENGTH = struct.Struct(">I")
 _lock = _thread.allocate_lock()
+_held = bytearray()
 
 
 def _cut(text, most=TEXT_MAX):
@@ -65,14 +68,33 @@ def _fields(pairs):
     return b"".join(parts)
 
 
-def _send(kind, body=b""):
+def _send(kind, body=b"", hold=False):
     # An interrupt amid an event would leave half of it; several threads may show something.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         with _lock:
-            view = memoryview(_LENGTH.pack(len(body) + 1) + bytes([kind]) + body)
-            while view:
-                view = view[os.write(EVENTS_FD, view) :]
+            head = _LENGTH.pack(len(body) + 1) + bytes([kind])
+            if hold and len(body) <= HELD_BYTES_MAX:
+                _held.extend(head + body)
+            else:
+                _write(head + body)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _write(event):
+    view = memoryview(bytes(_held) + event)
+    _held.clear()
+    while view:
+        view = view[os.write(EVENTS_FD, view) :]
+
+
+def _send_held():
+    """Lets go what waits for the end of the cell, before work that may take long or take the process with it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with _lock:
+            _write(b"")
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -101,7 +123,7 @@ class _Displays:
             return
         self.count += 1
         self.size += len(body)
-        _send(kind, body)
+        _send(kind, body, hold=kind == RESULT)
 
 
 _displays = _Displays()
@@ -172,6 +194,7 @@ def _publish_figures():
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is None or not hasattr(pyplot, "get_fignums"):
         return
+    _send_held()
     for number in pyplot.get_fignums():
         figure = pyplot.figure(number)
         if id(figure) in _displays.figures:
@@ -216,12 +239,7 @@ def display(*values, **_options):
 
 
 def _translate(code):
-    """`!command` and `%magic` as notebooks have them, only where the text is no Python."""
-    try:
-        compile(code, "<cell>", "exec", _ONLY_TREE | _TOP_LEVEL_AWAIT)
-        return code
-    except (SyntaxError, ValueError):
-        pass
+    """`!command` and `%magic` as notebooks have them, in a text that is no Python."""
     lines = []
     for line in code.split("\n"):
         word = line.lstrip()
@@ -235,6 +253,14 @@ def _translate(code):
             line = f"{pad}pass"
         lines.append(line)
     return "\n".join(lines)
+
+
+def _parse(code, name):
+    try:
+        return compile(code, name, "exec", _ONLY_TREE | _TOP_LEVEL_AWAIT)
+    except (SyntaxError, ValueError):
+        pass
+    return compile(_translate(code), name, "exec", _ONLY_TREE | _TOP_LEVEL_AWAIT)
 
 
 class _Namespace:
@@ -256,7 +282,7 @@ class _Namespace:
         name = f"<cell {self.cells}>"
         self.sources[name] = (len(code), None, [line + "\n" for line in code.split("\n")], name)
         self.sources.pop(f"<cell {self.cells - SOURCES_MAX}>", None)
-        tree = compile(_translate(code), name, "exec", _ONLY_TREE | _TOP_LEVEL_AWAIT)
+        tree = _parse(code, name)
         last = None
         if tree.body and isinstance(tree.body[-1], _ast.Expr) and not code.rstrip().endswith(";"):
             last = _ast.Expression(tree.body.pop().value)
@@ -296,7 +322,7 @@ def _tell_error(error):
     except Exception:
         value = ""
     told = {"name": type(error).__name__, "value": _cut(value, ERROR_VALUE_MAX), "traceback": _cut(text)}
-    _send(ERROR, _fields(told))
+    _send(ERROR, _fields(told), hold=True)
 
 
 def _attempt(work):
@@ -375,6 +401,6 @@ def main():
             failed.__traceback__ = None  # Its frames would keep the cell's large values alive.
         _flush()
         if _displays.left_out:
-            _send(LEFT_OUT, _LENGTH.pack(_displays.left_out))
+            _send(LEFT_OUT, _LENGTH.pack(_displays.left_out), hold=True)
         _send(DONE, bytes([failed is not None]))
         failed = None

@@ -255,7 +255,7 @@ class Kernels:
     def _on_events(self, kernel):
         """Reads once; False when there is nothing to read."""
         try:
-            data = os.read(kernel.events, 4 * wire.PIECE_BYTES)
+            data = os.read(kernel.events, wire.PIECE_BYTES)
         except BlockingIOError:
             return False
         if not data:

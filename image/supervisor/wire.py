@@ -96,7 +96,7 @@ class Inbox:
     def frames(self):
         """Reads once and returns the frames now complete, as (kind, id, payload)."""
         try:
-            data = os.read(self.fd, PIPE_BYTES_WIDE if self.wide else 4 * PIECE_BYTES)
+            data = os.read(self.fd, PIPE_BYTES_WIDE if self.wide else PIPE_BYTES)
         except BlockingIOError:
             return []
         except OSError as error:

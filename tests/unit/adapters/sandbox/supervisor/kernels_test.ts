@@ -1,0 +1,65 @@
+/** Cells on the real supervisor: what a contract suite cannot see. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { Effect } from "effect";
+import { it } from "../../../../support/it.ts";
+import { hostSupervisor } from "./hostSupervisor.ts";
+
+const supervisor = fileURLToPath(new URL("../../../../../image/supervisor", import.meta.url));
+
+/** A kernel that serves some cells and tells, of each write to its supervisor, the kinds of event in it. */
+const writesOf = (codes: ReadonlyArray<string>) => {
+  const program = `import json, os, struct, sys
+sys.path.insert(0, ${JSON.stringify(supervisor)})
+import caisson_kernel as kernel
+requests, to_requests = os.pipe()
+for code in json.loads(sys.argv[1]):
+    os.write(to_requests, struct.pack(">I", len(code) + 1) + bytes([0]) + code.encode())
+os.close(to_requests)
+os.dup2(requests, kernel.REQUESTS_FD)
+os.dup2(1, kernel.EVENTS_FD)
+def tell(fd, data):
+    kinds, at = [], 0
+    while at < len(data):
+        kinds.append(data[at + 4])
+        at += 4 + int.from_bytes(data[at : at + 4], "big")
+    print(*kinds, flush=True)
+    return len(data)
+os.write = tell
+kernel.main()`;
+  const { stdout, stderr } = spawnSync("/usr/bin/python3", ["-ISB", "-c", program, JSON.stringify(codes)]);
+  assert.equal(stderr.toString(), "");
+  return stdout.toString().trim().split("\n");
+};
+
+it.effect("a cell's result and its end are written at once, so that each hop wakes once", () =>
+  Effect.sync(() =>
+    assert.deepEqual(writesOf(["x = 1", "x + 1", "display(x)\nx + 1", "1 / 0"]), ["5", "2 5", "1", "2 5", "3 5"])
+  ));
+
+it.live("a cell's result is told when its process dies while figures are drawn", () =>
+  Effect.gen(function* () {
+    const { link } = yield* hostSupervisor();
+    const code = `import os, sys, types
+pyplot = sys.modules["matplotlib.pyplot"] = types.ModuleType("pyplot")
+pyplot.get_fignums = lambda: os._exit(7)
+40 + 2`;
+    const { displays, stateLost, error } = yield* link.runCell({ code, timeoutMs: 30_000 });
+    assert.deepEqual(displays.map(({ kind, forms }) => [kind, forms["text/plain"]]), [["result", "42"]]);
+    assert.deepEqual([stateLost, error?.name], [true, "KernelDied"]);
+  }));
+
+it.live("a cell's result keeps its place before what is shown after it", () =>
+  Effect.gen(function* () {
+    const { link } = yield* hostSupervisor();
+    const code = `class Shown:
+    def __repr__(self):
+        return "the result"
+import sys, types
+pyplot = sys.modules["matplotlib.pyplot"] = types.ModuleType("pyplot")
+pyplot.get_fignums, pyplot.close = (lambda: display("later") or ()), (lambda which: None)
+Shown()`;
+    const { displays } = yield* link.runCell({ code, timeoutMs: 30_000 });
+    assert.deepEqual(displays.map(({ forms }) => forms["text/plain"]), ["the result", "'later'"]);
+  }));
