@@ -107,6 +107,8 @@ export const StoredResponse = Schema.Struct({
   turn: ResponseTurn,
   /** A response that is not ended is believed to go on until then, in milliseconds since the epoch; 0 once it has. */
   aliveUntilMs: Schema.Number,
+  /** The container that its files were put into, where no item of its output names one. */
+  container: Schema.optionalKey(Schema.String),
   /** Its items of thoughts carry what their provider wants back. */
   isSealed: Schema.optionalKey(Schema.Boolean),
 });

@@ -214,9 +214,6 @@ it.live(
   { skip: redisSkip },
 );
 
-const waitingIn = (instance: Instance) =>
-  Effect.promise(async () => (await (await fetch(`${instance.url}/v1/approvals?user=u`)).json()).data.length);
-
 const push = "git push origin main";
 
 /** Makes a response with a shell. */
@@ -231,6 +228,47 @@ const respond = async (instance: Instance, body: Record<string, unknown>) => {
   assert.equal(response.status, 200, text);
   return JSON.parse(text);
 };
+
+/** Responses that one instance made are read, listed, gone on from and deleted at another, and the other way round. */
+const answerForOneAnother = Effect.fnUntraced(function* (options: InstanceOptions) {
+  const [one, two] = yield* Effect.all([startInstance(options), startInstance(options)], { concurrency: 2 });
+  const at = async (instance: Instance, method: string, path: string) => {
+    const response = await fetch(`${instance.url}/v1/responses/${path}?user=u`, { method });
+    return { status: response.status, body: await response.json() };
+  };
+  yield* Effect.promise(async () => {
+    const first = await respond(one, { input: "first of one", background: false });
+    assert.deepEqual((await at(two, "GET", first.id)).body, first);
+    const items = (await at(two, "GET", `${first.id}/input_items`)).body;
+    assert.match(JSON.stringify(items.data), /first of one/);
+    const second = await respond(two, { input: "first of two", previous_response_id: first.id });
+    assert.ok(JSON.stringify(second.output).includes("first of one"), "the turn of the other instance is there");
+    const third = await respond(one, { input: "second of one", previous_response_id: second.id });
+    for (const words of ["first of one", "first of two", "second of one"]) {
+      assert.ok(JSON.stringify(third.output).includes(words), words);
+    }
+    // A second question to what is known already sees what the other instance has deleted.
+    assert.equal((await at(two, "DELETE", first.id)).status, 200);
+    assert.equal((await at(one, "GET", first.id)).status, 404);
+    const fourth = await respond(one, { input: "third of one", previous_response_id: third.id });
+    assert.ok(!JSON.stringify(fourth.output).includes("first of one"), "what was deleted is remembered nowhere");
+    assert.ok(JSON.stringify(fourth.output).includes("first of two"));
+  });
+});
+
+it.live("two instances with one data directory answer for one another's responses", () =>
+  Effect.gen(function* () {
+    yield* answerForOneAnother({ sessions: "sqlite", dataPath: yield* temporaryDirectory });
+  }));
+
+it.live("two instances on one Redis answer for one another's responses", () =>
+  Effect.gen(function* () {
+    const { url: redisUrl } = yield* redisServer;
+    yield* answerForOneAnother({ sessions: "redis", dataPath: yield* temporaryDirectory, redisUrl });
+  }), { skip: redisSkip });
+
+const waitingIn = (instance: Instance) =>
+  Effect.promise(async () => (await (await fetch(`${instance.url}/v1/approvals?user=u`)).json()).data.length);
 
 /** The request that approves what a response asks. */
 const approvalOf = (asked: { readonly id: string; readonly output: ReadonlyArray<Record<string, unknown>> }) => {

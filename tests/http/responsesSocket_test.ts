@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import { Array as Arr, Deferred, Duration, Effect, Exit, Option, Redacted, Schema, Scope, Stream } from "effect";
 import { TestClock } from "effect/testing";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
+import { ownerKey } from "../../src/domain/ids.ts";
+import { textOf } from "../../src/domain/Message.ts";
 import type { ModelRequest } from "../../src/services/Model.ts";
 import { fakeSandbox } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
@@ -143,6 +145,38 @@ it.live("what is only prepared is remembered without asking the model", () =>
     assert.deepEqual([asked[0]?.messages.length, asked[0]?.system], [2, "Be brief."]);
     const empty = yield* until(socket.turn({ store: false, generate: false, tools: [weather] }));
     assert.equal(responseOf(empty).status, "completed");
+  }));
+
+it.live("files of what is only prepared are in the container of the turn that goes on from it", () =>
+  Effect.gen(function* () {
+    for (const store of [true, false]) {
+      const { asked, steps } = noting(
+        Scripted.calls(Scripted.toolCall("c1", "shell", { commands: ["ls"] })),
+        Scripted.answers("Read."),
+      );
+      const sandbox = fakeSandbox();
+      const socket = yield* connected(yield* served({ steps, sandbox }));
+      const tools = [{ type: "shell", environment: { type: "container_auto" } }];
+      const file = { type: "input_file", filename: "sales.csv", file_data: "data:text/csv;base64,YSxi" };
+      const content = [{ type: "input_text", text: "Look at this later." }, file];
+      const input = [{ role: "user", content }];
+      const warm = responseOf(yield* until(socket.turn({ store, generate: false, input, tools })));
+      const [[path = "", bytes] = [], ...others] = [...sandbox.files].filter(([name]) => name.endsWith("sales.csv"));
+      assert.equal(others.length, 0);
+      assert.equal(new TextDecoder().decode(bytes), "a,b");
+      const turn = responseOf(
+        yield* until(socket.turn({ store, input: "Now.", previous_response_id: warm.id, tools })),
+      );
+      assert.equal(turn.status, "completed");
+      const [call] = turn.output;
+      const owner = path.slice(0, path.indexOf(":"));
+      // The file is in the sandbox that the call ran in, and the model is told where.
+      assert.deepEqual([...new Set(sandbox.opened.map((each) => String(ownerKey(each))))], [owner]);
+      assert.match(String(call.environment.container_id), /^cntr_/);
+      const [first] = asked[0]?.messages ?? [];
+      const place = path.slice(path.indexOf(":") + 1);
+      assert.ok(first !== undefined && textOf(first).includes(place), `${place} in ${JSON.stringify(first)}`);
+    }
   }));
 
 it.live("every wrong frame is told as an error, and the connection goes on", () =>

@@ -61,7 +61,8 @@ export const makeEquip = Effect.gen(function* () {
       const found = yield* store.find(ownerKey(owner), next);
       if (Option.isNone(found)) break;
       const output = found.value.body["output"];
-      named.push(...containersOf(Array.isArray(output) ? output : []));
+      const { container } = found.value;
+      named.push(...containersOf(Array.isArray(output) ? output : []), ...(container === undefined ? [] : [container]));
       next = found.value.previous;
     }
     for (const id of new Set(named)) {

@@ -64,8 +64,15 @@ export interface Asked {
   readonly namesModel: boolean;
   /** Under whom it is kept. */
   readonly keeper: OwnerKey;
-  /** The record of a response in which nothing is answered: what is said in it is remembered. */
-  readonly unanswered: (body: JsonObject) => StoredResponse;
+  /**
+   * The record of a response in which nothing is answered: what is said in it is remembered, with its files where they
+   * were put.
+   */
+  readonly unanswered: (
+    body: JsonObject,
+    said: ReadonlyArray<Message>,
+    container: string | undefined,
+  ) => StoredResponse;
 }
 
 /** How requests are read. */
@@ -233,6 +240,7 @@ const unansweredOf = (
   { begun, previous, input }: Pick<Keeping, "begun" | "previous" | "input">,
   { messages, instructions }: Input,
   body: JsonObject,
+  container: string | undefined,
 ): StoredResponse => ({
   id: String(begun["id"]),
   previous,
@@ -241,6 +249,7 @@ const unansweredOf = (
   events: [],
   turn: { messages, instructions },
   aliveUntilMs: 0,
+  ...(container !== undefined && { container }),
 });
 
 /** Makes the reader of bodies; `answered` says whether a model is to answer. */
@@ -316,7 +325,7 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
       notApplied: yield* noted([...yield* notTaken(sampled(given), models.find(model)), ...leftOut(given)]),
       user: owner.user === "" ? owner.principal : `${owner.principal}/${owner.user}`,
       keeper: ownerKey(owner),
-      unanswered: (body) => unansweredOf(keep, said, body),
+      unanswered: (body, messages, container) => unansweredOf(keep, { ...said, messages }, body, container),
       ...manner(body),
     };
     return asked;

@@ -4,10 +4,13 @@
 import { Cause, Clock, Effect, Stream } from "effect";
 import type { SocketError } from "effect/socket/Socket";
 import { makeId } from "../../../../domain/ids.ts";
+import { attachmentsOf, withoutContent } from "../../../../domain/Message.ts";
 import { zero } from "../../../../domain/Usage.ts";
 import { InternalError, type RunError } from "../../../../runs/RunError.ts";
 import type { RunHandle } from "../../../../runs/RunHandle.ts";
 import { Runs } from "../../../../runs/Runs.ts";
+import { placeAttachments } from "../../../../runs/attachments.ts";
+import { Sandbox } from "../../../../services/Sandbox.ts";
 import { ResponseStore } from "../../../../services/ResponseStore.ts";
 import type { HttpError } from "../../../frame/errors.ts";
 import { keyOf } from "../../../frame/errorTable.ts";
@@ -101,17 +104,29 @@ const logged = <A, E, R>(turn: Effect.Effect<A, E, R>) =>
  */
 export const makeTurns = Effect.fnUntraced(function* (sayAll: Say) {
   const runs = yield* Runs;
+  const sandbox = yield* Sandbox;
   const memory = new ConnectionResponses(yield* ResponseStore);
   const readBody = yield* Effect.provideService(makeReadBody({ keepsAll: true }), ResponseStore, memory);
 
+  /** What is said, its files put where the next turn's container has them. */
+  const placed = Effect.fnUntraced(function* ({ kit: equipped, run: { messages, storedFiles } }: Asked) {
+    if (!messages.some((message) => attachmentsOf(message).length > 0)) return { said: messages, container: undefined };
+    const kit = yield* equipped;
+    if (kit === undefined) return { said: messages, container: undefined };
+    yield* kit.held;
+    const said = yield* placeAttachments(sandbox, kit.owner, messages, storedFiles);
+    return { said: said.map(withoutContent), container: kit.container };
+  }, Effect.scoped);
+
   /** Remembers what is said, without an answer to it. */
   const prepare = Effect.fnUntraced(function* (asked: Asked, say: Say) {
+    const { said, container } = yield* placed(asked);
     const dialect = new ResponseDialect(asked.begun, asked.further);
     const events = [
       ...dialect.begin(),
       ...dialect.step({ _tag: "RunFinished", reason: "Stop", usage: zero, turns: 0 }),
     ];
-    yield* memory.put(asked.keeper, asked.unanswered(dialect.response));
+    yield* memory.put(asked.keeper, asked.unanswered(dialect.response, said, container));
     yield* say(events);
     return false;
   });
