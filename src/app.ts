@@ -58,6 +58,7 @@ import { previews as measuredPreviews } from "./telemetry/previews.ts";
 import { sandbox as measuredSandbox } from "./telemetry/sandbox.ts";
 import { sessions as tracedSessions } from "./telemetry/sessions.ts";
 import { toolbox as measuredToolbox } from "./telemetry/toolbox.ts";
+import { webReader as measuredWebReader } from "./telemetry/webReader.ts";
 
 // Settings and logs ------------------------------------------------------------------------------
 
@@ -132,6 +133,9 @@ const telemetry = Layer.provideMerge(tracing, measurements);
 /** The Egress port: what programs in sandboxes may reach. *Fails with* `ConfigurationRefused`. */
 export const egress = measuredEgress(Egress.layer);
 
+/** What the server reads of the web; one for the tools and for what sandboxes tell of it. */
+const webReader = measuredWebReader(WebReader.layer);
+
 /**
  * The Sandbox port: Docker when the settings say so, or when they leave the choice and an engine
  * answers; the embedded sandbox otherwise. Closing it stops every sandbox.
@@ -139,7 +143,7 @@ export const egress = measuredEgress(Egress.layer);
  * *Fails with* `SandboxError` when the chosen runtime cannot be used, or an engine that is named;
  * `ConfigurationRefused` when the certificates of egress cannot be read.
  */
-export const sandbox = granted(attended(SandboxChoice.layer)).pipe(Layer.provide([egress, WebReader.layer]));
+export const sandbox = granted(attended(SandboxChoice.layer)).pipe(Layer.provide([egress, webReader]));
 
 /**
  * The Sessions port over the configured store. *Fails with* `SessionsUnavailable` when it cannot be
@@ -251,7 +255,7 @@ export const converter = OpenAiChunks.layer;
  * ```
  */
 export const toolbox = LocalToolbox.layer.pipe(
-  Layer.provide(Layer.mergeAll(Skills.layer, ToolsLibrary.layer, PromptTexts.layer, WebReader.layer, egress)),
+  Layer.provide(Layer.mergeAll(Skills.layer, ToolsLibrary.layer, PromptTexts.layer, webReader, egress)),
 );
 
 /** Links to the ports of sandboxes, beside these. */

@@ -2,9 +2,20 @@
  * The Egress port, measured: connections by verdict, bytes each way, and how many are open.
  */
 import { Effect, Layer } from "effect";
+import type { EgressRecord } from "../domain/EgressRecord.ts";
 import { Egress, type EgressService } from "../services/Egress.ts";
 import { CurrentMeter, type Meter } from "./Meter.ts";
 import { instruments, key } from "./names.ts";
+
+/** Counts a connection that is over, by what it came to. */
+export const countConnection = (
+  meter: Meter,
+  { verdict, upBytes, downBytes }: Pick<EgressRecord, "verdict" | "upBytes" | "downBytes">,
+): void => {
+  meter.record(instruments.egressConnections, { [key.verdict]: verdict }, 1);
+  meter.record(instruments.egressBytes, { [key.direction]: "transmit" }, upBytes);
+  meter.record(instruments.egressBytes, { [key.direction]: "receive" }, downBytes);
+};
 
 const measured = (inner: EgressService, meter: Meter): EgressService => {
   if (inner.offer === undefined) return inner;
@@ -14,10 +25,7 @@ const measured = (inner: EgressService, meter: Meter): EgressService => {
     serve: (owner, stream, onDecided) =>
       Effect.tap(inner.serve(owner, stream, onDecided), (connection) =>
         Effect.sync(() => {
-          if (connection === undefined) return;
-          meter.record(instruments.egressConnections, { [key.verdict]: connection.verdict }, 1);
-          meter.record(instruments.egressBytes, { [key.direction]: "transmit" }, connection.upBytes);
-          meter.record(instruments.egressBytes, { [key.direction]: "receive" }, connection.downBytes);
+          if (connection !== undefined) countConnection(meter, connection);
         })),
   };
 };

@@ -174,13 +174,13 @@ export const instruments = {
     kind: "counter",
     name: "caisson.egress.connections",
     unit: "{connection}",
-    description: "Connections of sandboxes to the world, by verdict.",
+    description: "Connections of sandboxes, and of what the server reads for them, to the world, by verdict.",
   },
   egressBytes: {
     kind: "counter",
     name: "caisson.egress.io",
     unit: "By",
-    description: "Bytes between sandboxes and the world.",
+    description: "Bytes between sandboxes, or what the server reads for them, and the world.",
   },
   egressOpen: {
     kind: "gauge",

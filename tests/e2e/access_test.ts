@@ -3,7 +3,7 @@
  * the agent asks and the tool server lets its sandbox reach it.
  */
 import assert from "node:assert/strict";
-import { Effect } from "effect";
+import { Effect, Schedule } from "effect";
 import { dataDirectory } from "../support/dataDirectory.ts";
 import { skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
@@ -29,6 +29,13 @@ const call = (port: string, user: string, name: string, args: Record<string, unk
 
 const reach = (port: string, user: string, host: string) =>
   call(port, user, "execute_bash", { command: `curl -sS https://${host}/` });
+
+/** The judge lets it pass, whatever becomes of a name that nobody has. */
+const reaches = async (port: string, user: string) => {
+  const result = await reach(port, user, asked);
+  assert.match(result, /exit_code/);
+  assert.doesNotMatch(result, /allowlist/);
+};
 
 const request = (port: string, user: string, host: string) =>
   call(port, user, "request_access", { host, reason: "for the test" });
@@ -67,8 +74,7 @@ it.live(
         assert.match(await reach(port, "ada", asked), hint);
         assert.match(await request(port, "ada", asked), /Waiting for you/);
         assert.match(await say(port, "ada", "yes"), new RegExp(`^Granted: .* ${asked}:443`));
-        // It passes the judge, and there is nobody of that name.
-        assert.match(await reach(port, "ada", asked), new RegExp(`failed ${asked}:443`));
+        await reaches(port, "ada");
         assert.match(await reach(port, "bob", asked), hint);
         const of = async (user: string) =>
           (await (await fetch(`http://127.0.0.1:${port}/v1/sandbox?user=${user}`)).json()).egress_granted;
@@ -100,6 +106,8 @@ it.live(
         CAISSON_EGRESS: "allowlist",
         CAISSON_EGRESS_ASK: "*",
         CAISSON_EGRESS_DENY: denied,
+        CAISSON_WEB_FETCH: "open",
+        CAISSON_METRICS: "true",
         OPENAI_API_KEY: "a-key",
         OPENAI_BASE_URL: `http://127.0.0.1:${provider.addr.port}/v1`,
         ...(engine !== undefined && { DOCKER_HOST: engine }),
@@ -111,9 +119,22 @@ it.live(
         assert.match(await request(port, "ada", denied), /cannot be asked for: it is never reached from here/);
         assert.match(await request(port, "ada", asked), /Waiting for you/);
         assert.match(await say(port, "ada", "yes"), new RegExp(`^Granted: .* ${asked}:443`));
-        assert.match(await reach(port, "ada", asked), new RegExp(`failed ${asked}:443`));
+        await reaches(port, "ada");
         assert.match(await reach(port, "bob", asked), new RegExp(`refused ${asked}:443`));
       });
+      // What the server reads itself is counted with what programs ask, which is when their connections are over.
+      const refused = (count: string) =>
+        Effect.promise(async () => {
+          const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+          return /^caisson_egress_connections_total\{caisson_egress_verdict="refused"\} (\d+)$/m.exec(text)?.[1];
+        }).pipe(
+          Effect.filterOrFail((found) => found === count, (found) => `${found} refused connections`),
+          Effect.retry(Schedule.upTo(Schedule.spaced("250 millis"), { times: 60 })),
+        );
+      yield* refused("2");
+      const fetched = yield* Effect.promise(() => call(port, "bob", "web_fetch", { url: `https://${denied}/` }));
+      assert.match(fetched, /never reached from here/);
+      yield* refused("3");
     }).pipe(Effect.timeout("100 seconds")),
   { skip: skipWithoutEngine },
 );

@@ -1,15 +1,14 @@
 /** A host that the model asks for: a person decides in the next message or through the API, and nobody else does. */
 import assert from "node:assert/strict";
-import { Effect, Layer, Option } from "effect";
+import { Effect, Option } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
-import { layerOver } from "../../src/adapters/egress/Configured.ts";
 import type { SettingsService } from "../../src/config.ts";
 import { egressRows } from "../../src/config/egress.ts";
 import { textOf } from "../../src/domain/Message.ts";
 import type { ModelRequest } from "../../src/services/Model.ts";
-import { Sandbox } from "../../src/services/Sandbox.ts";
 import { type App, withApp } from "../support/app.ts";
 import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
+import { reaching, unreached } from "../support/reachingSandbox.ts";
 
 const list = <A>(row: { readonly parse: (text: string) => Option.Option<A> }, text: string): A =>
   Option.getOrElse(row.parse(text), () => assert.fail(text));
@@ -21,20 +20,9 @@ const settings: Partial<SettingsService> = {
   egressDeny: list(egressRows.egressDeny, "denied.example"),
 };
 
-const egress = layerOver({
-  resolve: () => Effect.die("nothing is looked up"),
-  connect: () => Effect.die("nothing is connected to"),
-});
-
-/** A fake sandbox whose programs have a way out, and whose commands print what a hostile page says. */
-const sandboxOf = (printed = "") => {
-  const { layer, ...fake } = fakeSandbox(({ command }) => Effect.succeed(outcome(printed || `did ${command}`)));
-  const reaching = Layer.effect(
-    Sandbox,
-    Effect.map(Sandbox, (sandbox) => ({ ...sandbox, info: { ...sandbox.info, hasEgress: true } })),
-  );
-  return { ...fake, layer: Layer.provide(reaching, layer) };
-};
+/** A fake sandbox whose commands print what a hostile page says. */
+const sandboxOf = (printed = "") =>
+  reaching(fakeSandbox(({ command }) => Effect.succeed(outcome(printed || `did ${command}`))));
 
 const asks = (id: string, host: string, more: Record<string, unknown> = {}) =>
   Scripted.toolCall(id, "request_access", { host, reason: "to read the list", ...more });
@@ -48,7 +36,7 @@ const made = (...turns: ReadonlyArray<Scripted.Step>) => {
   };
   const steps = [...turns, ...Array.from({ length: 20 }, () => answer)];
   const sandbox = sandboxOf();
-  return { seen, options: { steps, sandbox, settings, egress }, sandbox };
+  return { seen, options: { steps, sandbox, settings, egress: unreached }, sandbox };
 };
 
 const user = (content: string) => ({ role: "user", content });
@@ -226,8 +214,7 @@ Deno.test("the tool is offered where hosts may be asked for, and to sandboxes wi
   };
   assert.equal(await offered({}), true);
   assert.equal(await offered({ egressAsk: [] }), false);
-  const { layer, ...fake } = fakeSandbox();
-  assert.equal(await offered({}, { ...fake, layer }), false);
+  assert.equal(await offered({}, fakeSandbox()), false);
 });
 
 Deno.test("a call of a tool that is not offered asks nobody", () => {

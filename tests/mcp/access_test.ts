@@ -5,17 +5,16 @@ import { Client } from "@modelcontextprotocol/sdk/client";
 import type { ElicitResult } from "@modelcontextprotocol/sdk/types";
 // @ts-types="@modelcontextprotocol/sdk/types"
 import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
-import { layerOver } from "../../src/adapters/egress/Configured.ts";
 import * as LocalToolbox from "../../src/agent/LocalToolbox.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
 import { egressRows } from "../../src/config/egress.ts";
 import { parseToolRules } from "../../src/domain/ToolRule.ts";
 import { layerHttp } from "../../src/mcp/surfaces.ts";
 import { Egress, type EgressService } from "../../src/services/Egress.ts";
-import { Sandbox } from "../../src/services/Sandbox.ts";
 import { approvedMeta } from "../../src/services/toolResultMeta.ts";
 import { fakeSandbox } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
+import { reaching, unreached } from "../support/reachingSandbox.ts";
 import { connectClient, makeServer } from "./support/server.ts";
 
 const list = <A>(row: { readonly parse: (text: string) => Option.Option<A> }, text: string): A =>
@@ -32,20 +31,11 @@ const asking: Partial<SettingsService> = {
 const serverWith = Effect.fnUntraced(function* (changes: Partial<SettingsService> = {}) {
   const settings = { ...asking, ...changes };
   const configured = Settings.layerWith(settings);
-  const outside = { resolve: () => Effect.die("unasked"), connect: () => Effect.die("unasked") };
-  const context = yield* Layer.build(Layer.provide(layerOver(outside), [configured, Logger.layer([])]));
+  const context = yield* Layer.build(Layer.provide(unreached, [configured, Logger.layer([])]));
   const egress: EgressService = yield* Effect.provide(Egress, context);
-  const fake = fakeSandbox();
-  const reaching = Layer.provide(
-    Layer.effect(
-      Sandbox,
-      Effect.map(Sandbox, (sandbox) => ({ ...sandbox, info: { ...sandbox.info, hasEgress: true } })),
-    ),
-    fake.layer,
-  );
   const surfaces = layerHttp.pipe(
     Layer.provide(LocalToolbox.layer),
-    Layer.provide(reaching),
+    Layer.provide(reaching(fakeSandbox()).layer),
     Layer.provide([Layer.succeed(Egress, egress), configured]),
   );
   return { server: yield* makeServer({ settings, surfaces }), egress };

@@ -138,7 +138,7 @@ const Granted = ({ granted }: { readonly granted: ReadonlyArray<GrantOut> }) =>
   granted.length === 0 ? null : (
     <>
       <h3>Hosts that you granted</h3>
-      <ul class="granted">
+      <ul class="jobs">
         {granted.map(({ host, port, expires_at_ms: expiresMs }) => (
           <li key={`${host}:${port}`}>
             <bdi>{visible(host)}</bdi>
