@@ -10,12 +10,12 @@ import { createHash } from "node:crypto";
 const web = new URL("../web/", import.meta.url);
 const source = new URL("src/", web);
 const target = new URL("dist/", web);
-/** A script to bundle; the bundler drops the notices of what is in it, so they stand here. */
+/** A script to bundle; the bundler drops the notices of what is in it, so they stand here; ours alone has none. */
 interface Script {
   readonly from: string;
   readonly to: string;
   readonly format: "esm" | "iife";
-  readonly notice: string;
+  readonly notice?: string;
 }
 
 /** A part of the page, which is built anew when its own sources changed. */
@@ -43,7 +43,7 @@ const parts: ReadonlyArray<Part> = [
       format: "esm",
       notice:
         "Preact, signals, marked and lowlight (MIT), highlight.js (BSD-3-Clause), of their authors; see their packages",
-    }],
+    }, { from: "text/notebook.ts", to: "notebook.js", format: "esm" }],
   },
   {
     mark: new URL("pdf.sha256", target),
@@ -114,6 +114,7 @@ const bundle = async ({ from, to, format, notice }: Script): Promise<void> => {
     stderr: "piped",
   }).output();
   if (!success) throw new NotBuilt(new TextDecoder().decode(stderr).trim());
+  if (notice === undefined) return;
   const file = new URL(to, target);
   Deno.writeTextFileSync(file, `/*! ${notice} */\n${Deno.readTextFileSync(file)}`);
 };

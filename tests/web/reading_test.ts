@@ -231,7 +231,7 @@ test("the first paint comes soon, under a policy that lets nothing in", () =>
         const response = await page.reload({ waitUntil: "load" });
         assert.equal(
           response?.headers()["content-security-policy"],
-          "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+          "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; " +
             "frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
             "require-trusted-types-for 'script'; trusted-types 'none'",
         );

@@ -113,6 +113,71 @@ test("a chart is seen, a table, a notebook and Markdown are read, a file is dele
     });
   }));
 
+test("a notebook shows its pictures, drawings, tables and errors; nothing in it runs or asks for anything elsewhere", () =>
+  Effect.gen(function* () {
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" xmlns:x="http://www.w3.org/1999/xlink" width="9" height="9" ` +
+      `onload="document.title='run'"><script>document.title='run'</script><rect width="9" height="9"/>` +
+      `<image x:href="https://evil.test/x.png" width="9" height="9"/></svg>`;
+    const html =
+      `<img src="https://evil.test/y.png" onerror="document.title='run'"><script>document.title='run'</script>` +
+      `<table border="1"><thead><tr><th></th><th>total</th></tr></thead><tbody><tr><th>Q4</th><td>22&nbsp;210` +
+      `<img src=x onerror="document.title='run'"></td></tr></tbody></table>`;
+    const outputs = [
+      { output_type: "stream", name: "stderr", text: ["a warning\n"] },
+      { output_type: "display_data", data: { "image/png": png.toString("base64"), "text/plain": "<Figure>" } },
+      { output_type: "display_data", data: { "image/svg+xml": svg } },
+      { output_type: "execute_result", data: { "text/html": html, "text/plain": "total" } },
+      { output_type: "display_data", data: { "text/html": "<script>document.title='run'</script>" } },
+      { output_type: "display_data", data: { "image/png": "AAAA" } },
+      { output_type: "error", traceback: ["\u001b[0;31mValueError\u001b[0m: no"] },
+    ];
+    const { page, complaints } = yield* openPage({
+      steps: steps(),
+      sandbox: leaving({
+        "book.ipynb": JSON.stringify({ cells: [{ cell_type: "code", source: "plot()", outputs }] }),
+        "broken.ipynb": "{",
+        "huge.ipynb": new Uint8Array(17 * 1024 * 1024),
+        "many.ipynb": `{"cells":[${"{},".repeat(999_999)}{}]}`,
+      }),
+    });
+    const open = async (name: string, said: string) => {
+      await page.locator(`.panel .tree ::-p-text(${name})`).click();
+      await shows(page, said);
+    };
+    const back = async () => {
+      await page.click("[aria-label='Back to the files']");
+      await until(page, "the tree", async () => await page.$(".panel .tree") !== null);
+    };
+    yield* Effect.promise(async () => {
+      await ask(page, "Draw");
+      await shows(page, "Here it is.");
+      await until(page, "the tree", async () => await page.$(".panel .tree") !== null);
+      await open("book.ipynb", "ValueError: no");
+      // The broken picture says so; the two others have been drawn.
+      await shows(page, "A picture cannot be shown.");
+      const drawn = () =>
+        page.evaluate("[...document.querySelectorAll('.notebook img')].map((img) => img.naturalWidth).join()");
+      await until(page, "the pictures", async () => await drawn() === "10,9");
+      assert.equal(
+        await page.evaluate(
+          "[...document.querySelectorAll('.notebook :is(th, td)')].map((one) => one.innerText).join('|')",
+        ),
+        "|total|Q4|22 210",
+      );
+      await shows(page, "An output in HTML is not shown.");
+      assert.deepEqual(await violationsOf(page), [], "a notebook");
+      await back();
+      await open("broken.ipynb", "This notebook cannot be read.");
+      await back();
+      await open("huge.ipynb", "A notebook of more than 16.0 MB: download it to read it.");
+      await back();
+      await open("many.ipynb", "The first 500 of 1000000 cells.");
+      assert.ok(Number(await page.evaluate("document.querySelectorAll('*').length")) < 3_000);
+      assert.match(await page.title(), /Caisson$/);
+      assert.deepEqual(complaints, []);
+    });
+  }));
+
 test("files with hostile names are text everywhere, and one that vanished says so", () =>
   Effect.gen(function* () {
     const name = `"><img src=x onerror=alert(1)>'\u202Egnp.txt`;

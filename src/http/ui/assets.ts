@@ -20,6 +20,7 @@ export interface Asset {
 const contentTypes = {
   "index.html": "text/html; charset=utf-8",
   "app.js": "text/javascript; charset=utf-8",
+  "notebook.js": "text/javascript; charset=utf-8",
   "style.css": "text/css; charset=utf-8",
   "icon.svg": "image/svg+xml",
   "pdf.html": "text/html; charset=utf-8",

@@ -17,13 +17,14 @@ const builtFolder = new URL("web/dist/", root);
 /**
  * What the page may do.
  *
- * No inline code or style, nothing from another origin, no string that becomes markup; the one frame is of PDF files.
+ * No inline code or style, nothing from another origin, no string that becomes markup; the one frame is of PDF files,
+ * and pictures are files or, out of a notebook, what the page has in its hands.
  */
 const pagePolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  "img-src 'self'",
+  "img-src 'self' blob:",
   "connect-src 'self'",
   "frame-src 'self'",
   "base-uri 'none'",

@@ -71,7 +71,7 @@ export const openWindow = async (browser: Browser, base: string, look: Look = wi
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("request", (request) => {
     // What a page made itself comes from nowhere.
-    const isOwn = [base, "data:", "blob:null/"].some((origin) => request.url().startsWith(origin));
+    const isOwn = [base, "data:", `blob:${base}/`, "blob:null/"].some((origin) => request.url().startsWith(origin));
     if (!isOwn) complaints.push(request.url());
   });
   await page.goto(base + path, { waitUntil: "networkidle2" });

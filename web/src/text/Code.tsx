@@ -2,7 +2,6 @@
 import bash from "npm:highlight.js@11.11.2/lib/languages/bash";
 import css from "npm:highlight.js@11.11.2/lib/languages/css";
 import diff from "npm:highlight.js@11.11.2/lib/languages/diff";
-import javascript from "npm:highlight.js@11.11.2/lib/languages/javascript";
 import json from "npm:highlight.js@11.11.2/lib/languages/json";
 import python from "npm:highlight.js@11.11.2/lib/languages/python";
 import sql from "npm:highlight.js@11.11.2/lib/languages/sql";
@@ -14,11 +13,11 @@ import type { ComponentChildren } from "npm:preact@11.2.0";
 import { memo } from "npm:preact@11.2.0/compat";
 import { useMemo } from "npm:preact@11.2.0/hooks";
 
-const colours = createLowlight({ bash, css, diff, javascript, json, python, sql, typescript, xml, yaml });
+const colours = createLowlight({ bash, css, diff, json, python, sql, typescript, xml, yaml });
 colours.registerAlias({
   bash: ["sh", "shell", "console"],
-  javascript: ["js", "jsx", "mjs"],
-  typescript: ["ts", "tsx"],
+  // The grammar of TypeScript has that of JavaScript in it.
+  typescript: ["ts", "tsx", "javascript", "js", "jsx", "mjs"],
   python: ["py"],
   xml: ["html", "svg"],
   yaml: ["yml"],

@@ -60,6 +60,8 @@ const inlineOne = (token: Token, depth: number): ComponentChildren => {
     case "text":
     case "escape":
       return inner === undefined ? plain(token.text) : inline(inner, depth);
+    case "checkbox":
+      return null;
     default:
       return token.raw;
   }
@@ -77,7 +79,7 @@ const CodeBlock = ({ text, language }: { readonly text: string; readonly languag
 
 const Table = ({ table, depth }: { readonly table: Tokens.Table; readonly depth: number }) => (
   <div class="table" tabIndex={0}>
-    <table>
+    <table dir="auto">
       <thead>
         <tr>
           {table.header.map((cell, index) => <th key={index} class={cell.align ?? ""}>{inline(cell.tokens, depth)}
@@ -102,7 +104,9 @@ const List = ({ list, depth }: { readonly list: Tokens.List; readonly depth: num
       {item.tokens.map((token) => token.type === "text" ? inline(token.tokens ?? [token], depth) : block(token, depth))}
     </li>
   ));
-  return list.ordered ? <ol start={list.start === "" ? 1 : list.start}>{items}</ol> : <ul>{items}</ul>;
+  return list.ordered
+    ? <ol dir="auto" start={list.start === "" ? 1 : list.start}>{items}</ol>
+    : <ul dir="auto">{items}</ul>;
 };
 
 const headings = ["h2", "h3", "h4", "h5", "h6"] as const;
@@ -113,6 +117,8 @@ const block = (token: Token, depth: number): VNode | string | null => {
   switch (token.type) {
     case "space":
     case "def":
+    // The list has drawn it.
+    case "checkbox":
       return null;
     case "heading": {
       const Tag = headings[Math.min(headings.length, token.depth) - 1] ?? "h6";
@@ -123,7 +129,7 @@ const block = (token: Token, depth: number): VNode | string | null => {
     case "code":
       return <CodeBlock text={token.text} language={String(token.lang ?? "").split(" ")[0] ?? ""} />;
     case "blockquote":
-      return <blockquote>{(inner ?? []).map((each) => block(each, depth + 1))}</blockquote>;
+      return <blockquote dir="auto">{(inner ?? []).map((each) => block(each, depth + 1))}</blockquote>;
     case "hr":
       return <hr />;
     case "list":

@@ -6,15 +6,19 @@ import type { Output } from "../state/run.ts";
 /** Pixels from the end within which a reader follows what is printed. */
 const nearEndPx = 40;
 
-const write = (screen: HTMLElement, piece: Output["pieces"][number]): void => {
+/** Colours and movements of a terminal, which say nothing here. */
+// deno-lint-ignore no-control-regex
+const escapes = /\u001b\[[0-9;?]*[A-Za-z]/g;
+
+const write = (screen: HTMLElement, { stream, text }: Output["pieces"][number]): void => {
   const last = screen.lastElementChild;
-  if (last instanceof HTMLElement && last.dataset["stream"] === piece.stream) {
-    last.append(piece.text);
+  if (last instanceof HTMLElement && last.dataset["stream"] === stream) {
+    last.append(text.replace(escapes, ""));
     return;
   }
   const span = document.createElement("span");
-  span.dataset["stream"] = piece.stream;
-  span.append(piece.text);
+  span.dataset["stream"] = stream;
+  span.append(text.replace(escapes, ""));
   screen.append(span);
 };
 

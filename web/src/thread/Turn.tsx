@@ -76,10 +76,17 @@ const Foot = ({ run }: { readonly run: RunView }) => {
   return (
     <div class="foot">
       {answerOf(run) !== "" && <Copy text={() => answerOf(run)} />}
-      <button type="button" class="copy" disabled={running.value} onClick={() => again(run)}>
-        <Icon name="redo" size={14} />
-        Again
-      </button>
+      {run.error.value === undefined && (
+        <button
+          type="button"
+          class="copy"
+          disabled={running.value}
+          onClick={() => again(run)}
+        >
+          <Icon name="redo" size={14} />
+          Again
+        </button>
+      )}
       <span class="quiet tabular">{facts.join(" · ")}</span>
     </div>
   );

@@ -8,15 +8,15 @@ import { offers, preview, refreshFiles } from "../state/page.ts";
 import { Code } from "../text/Code.tsx";
 import { bytes, visible } from "../text/format.ts";
 import { Markdown } from "../text/Markdown.tsx";
-import { cellsOf } from "../text/notebook.ts";
 import { rowsOf } from "../text/table.ts";
 import { isPicture } from "../thread/Files.tsx";
 import type { FileOut } from "../wire.ts";
+import { Notebook } from "./Notebook.tsx";
 import { Pdf } from "./Pdf.tsx";
 
 /** Bytes that are looked at; a notebook is only readable whole. */
 const textBytesMax = 64 * 1024;
-const notebookBytesMax = 4 * 1024 * 1024;
+const notebookBytesMax = 16 * 1024 * 1024;
 const rowsMax = 200;
 
 type Kind = "picture" | "table" | "markdown" | "notebook" | "pdf" | "text" | "none";
@@ -58,30 +58,8 @@ const Table = ({ text, separator, isWhole }: {
   );
 };
 
-const Notebook = ({ text }: { readonly text: string }) => {
-  const cells = cellsOf(text);
-  if (cells === undefined) return <p class="quiet">This notebook cannot be read.</p>;
-  return (
-    <div class="notebook">
-      {cells.map((cell, index) => (
-        <section key={index}>
-          {cell.kind === "markdown"
-            ? <Markdown text={cell.source} />
-            : <pre tabIndex={0}><Code text={cell.source} language={cell.kind === "code" ? "python" : ""} /></pre>}
-          {cell.outputs.map((output, at) =>
-            "png" in output
-              ? (
-                <p key={at} class="quiet">
-                  A picture ({bytes(output.png.length * 3 / 4)}): open the notebook to see it.
-                </p>
-              )
-              : <pre key={at} class="terminal" tabIndex={0}>{output.text}</pre>
-          )}
-        </section>
-      ))}
-    </div>
-  );
-};
+/** Half a notebook is none. */
+const isTooLong = (file: FileOut, kind: Kind): boolean => kind === "notebook" && file.bytes > notebookBytesMax;
 
 /** The beginning of a file as text; undefined while it is read. */
 const useText = (file: FileOut, kind: Kind) => {
@@ -91,7 +69,7 @@ const useText = (file: FileOut, kind: Kind) => {
   useEffect(() => {
     text.value = undefined;
     error.value = undefined;
-    if (!isText) return;
+    if (!isText || isTooLong(file, kind)) return;
     if (file.bytes === 0) {
       text.value = "";
       return;
@@ -128,6 +106,9 @@ const Body = ({ file }: { readonly file: FileOut }) => {
   }
   if (kind === "pdf") return <Pdf key={`${file.id} ${file.created_at}`} file={file} />;
   if (kind === "none") return <p class="quiet">There is no view of this kind of file. Download it to see it.</p>;
+  if (isTooLong(file, kind)) {
+    return <p class="quiet">A notebook of more than {bytes(notebookBytesMax)}: download it to read it.</p>;
+  }
   if (text.value === undefined) return <p class="quiet">Reading…</p>;
   if (text.value === "") return <p class="quiet">This file is empty.</p>;
   if (kind === "table") {

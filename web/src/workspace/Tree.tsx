@@ -79,12 +79,14 @@ export const FilesPanel = () => {
   const open = preview.value;
   useWayBack(open?.path);
   if (open !== undefined) return <Preview file={open} />;
-  if (filesError.value !== undefined) return <p class="empty quiet" role="alert">{filesError.value}</p>;
+  const error = filesError.value !== undefined && <p class="empty quiet" role="alert">{filesError.value}</p>;
   if (files.value.length === 0) {
+    if (error) return error;
     return <p class="empty quiet">No files yet. What the agent writes, and what you attach, appears here.</p>;
   }
   return (
     <>
+      {error}
       <FolderRows folder={treeOf(files.value)} />
       {filesAreCut.value && <p class="quiet">The newest {files.value.length} files are shown.</p>}
       {offers("archive") && (

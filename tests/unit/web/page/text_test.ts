@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { cut } from "../../../../web/src/text/cut.ts";
 import { bytes, dayGroup, duration, titleOf, visible } from "../../../../web/src/text/format.ts";
-import { cellsOf } from "../../../../web/src/text/notebook.ts";
 import { rowsOf } from "../../../../web/src/text/table.ts";
 import { fastestMs } from "../../../support/timing.ts";
 
@@ -40,25 +39,6 @@ Deno.test("rowsOf reads quoted cells with separators, quotes and line breaks", (
   assert.deepEqual(rowsOf("1\n2\n3\n", ",", 2), [["1"], ["2"]]);
   assert.deepEqual(rowsOf('"never closed', ",", 2), [["never closed"]]);
   assert.deepEqual(rowsOf("", ",", 2), []);
-});
-
-Deno.test("cellsOf reads cells and their output, and says when a text is no notebook", () => {
-  const book = {
-    cells: [
-      { cell_type: "markdown", source: ["# T\n", "x"] },
-      {
-        cell_type: "code",
-        source: "1+1",
-        outputs: [{ text: ["a", "b"] }, { data: { "image/png": "AA\n" } }, { data: { "text/plain": "2" } }],
-      },
-    ],
-  };
-  assert.deepEqual(cellsOf(JSON.stringify(book)), [
-    { kind: "markdown", source: "# T\nx", outputs: [] },
-    { kind: "code", source: "1+1", outputs: [{ text: "ab" }, { png: "AA" }, { text: "2" }] },
-  ]);
-  assert.equal(cellsOf("{"), undefined);
-  assert.equal(cellsOf("[]"), undefined);
 });
 
 Deno.test("names that would deceive are made visible", () => {
