@@ -12,8 +12,12 @@ const foreignEditsMax = 2;
 /** No setting has a name as long as this; comparing is quadratic. */
 const nameCharsMax = 64;
 
-/** The least number of insertions, deletions, replacements and swaps of neighbours that turn one text into another. */
-export const editDistance = (left: string, right: string): number => {
+/**
+ * The least number of insertions, deletions, replacements and swaps of neighbours that turn one text into another.
+ *
+ * *Details*: once it is known to be over `most` it is not counted to its end, and is infinite.
+ */
+export const editDistance = (left: string, right: string, most = Number.POSITIVE_INFINITY): number => {
   let before: ReadonlyArray<number> = [];
   let above: ReadonlyArray<number> = Array.from({ length: right.length + 1 }, (_, column) => column);
   for (let row = 1; row <= left.length; row++) {
@@ -31,6 +35,8 @@ export const editDistance = (left: string, right: string): number => {
     }
     before = above;
     above = current;
+    // A distance is never less than the least of two rows, since a swap looks no farther back.
+    if (Math.min(...before) > most && Math.min(...above) > most) return Number.POSITIVE_INFINITY;
   }
   return above[right.length] ?? 0;
 };
@@ -56,7 +62,7 @@ export const unknownNames = (names: Iterable<string>, known: ReadonlySet<string>
     const ranked = [...known]
       // Each character of difference in length is an edit; a start compares every variable with every setting.
       .filter((setting) => Math.abs(setting.length - name.length) <= mostEdits)
-      .map((setting) => ({ setting, edits: editDistance(name, setting) }))
+      .map((setting) => ({ setting, edits: editDistance(name, setting, mostEdits) }))
       .filter(({ edits }) => edits <= mostEdits)
       .toSorted((left, right) => left.edits - right.edits);
     return ours || ranked.length > 0 ? [{ name, nearest: ranked[0]?.setting }] : [];

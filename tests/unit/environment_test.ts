@@ -64,6 +64,8 @@ Deno.test("editDistance counts insertions, deletions, replacements and swaps", (
   ) {
     assert.equal(editDistance(left, right), edits);
     assert.equal(editDistance(right, left), edits);
+    assert.equal(editDistance(left, right, edits), edits);
+    if (edits > 0) assert.ok(editDistance(left, right, edits - 1) >= edits);
   }
 });
 

@@ -40,6 +40,17 @@ const identity = (asRoot: boolean, key: OwnerKey) => asRoot ? { uid: uidOf(key),
 /** Nothing of the server's environment: process 1 of a sandbox can be read by everything in it. */
 const bareEnvironment = { clearEnv: true, env: { PATH: "/usr/bin:/bin" } };
 
+/** Copies a file of the supervisor's program and tells whose the copy is. */
+const copySupervisorFile = async (directory: string, name: string): Promise<number | null> => {
+  const path = `${directory}/${name}`;
+  const temporary = `${path}.${crypto.randomUUID()}`;
+  await Deno.writeFile(temporary, await Deno.readFile(new URL(name, supervisorSource)), { mode: 0o644 });
+  const { uid } = await Deno.stat(temporary);
+  // Another server on the same data directory may be reading the old one.
+  await Deno.rename(temporary, path);
+  return uid;
+};
+
 /**
  * Copies the supervisor's program to where sandboxes can read it, whoever may read this source tree, and
  * tells whether the server is root: what it makes then belongs to user 0.
@@ -52,17 +63,12 @@ export const installSupervisor = (
   Effect.tryPromise({
     try: async () => {
       await Deno.mkdir(directory, { recursive: true, mode: 0o755 });
-      let asRoot = false;
-      for await (const { name, isFile } of Deno.readDir(supervisorSource)) {
-        if (!isFile || !/\.(py|cjs)$/.test(name)) continue;
-        const path = `${directory}/${name}`;
-        const temporary = `${path}.${crypto.randomUUID()}`;
-        await Deno.writeFile(temporary, await Deno.readFile(new URL(name, supervisorSource)), { mode: 0o644 });
-        asRoot = (await Deno.stat(temporary)).uid === 0;
-        // Another server on the same data directory may be reading the old one.
-        await Deno.rename(temporary, path);
-      }
-      return { asRoot };
+      const files = [...Deno.readDirSync(supervisorSource)].filter(({ name, isFile }) =>
+        isFile && /\.(py|cjs)$/.test(name)
+      );
+      // All at once, for a start waits for them.
+      const users = await Promise.all(files.map(({ name }) => copySupervisorFile(directory, name)));
+      return { asRoot: users.includes(0) };
     },
     catch: (cause) =>
       new SandboxError({ reason: new RuntimeUnavailable(), detail: "the supervisor cannot be installed", cause }),
