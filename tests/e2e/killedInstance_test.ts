@@ -132,12 +132,12 @@ it.live(
 );
 
 /** Begins a response in the background that does not end, and waits for its first word. */
-const beginEndless = (instance: Instance) =>
+const beginEndless = (instance: Instance, more: Record<string, unknown> = {}) =>
   Effect.promise(async () => {
     const response = await fetch(`${instance.url}/v1/responses`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ input: "endless", background: true, stream: true }),
+      body: JSON.stringify({ input: "endless", background: true, stream: true, ...more }),
     });
     let text = "";
     for await (const piece of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
@@ -165,8 +165,8 @@ const receiver = Effect.gen(function* () {
   return { url: `http://127.0.0.1:${server.addr.port}/hook`, heard: Deferred.await(heard) };
 });
 
-const statusOf = (instance: Instance, id: string) =>
-  Effect.promise(async () => (await (await fetch(`${instance.url}/v1/responses/${id}`)).json()).status);
+const statusOf = (instance: Instance, id: string, query = "") =>
+  Effect.promise(async () => (await (await fetch(`${instance.url}/v1/responses/${id}${query}`)).json()).status);
 
 it.live("a background response whose server was killed has failed at the next, which tells so", () =>
   Effect.gen(function* () {
@@ -255,6 +255,46 @@ const answerForOneAnother = Effect.fnUntraced(function* (options: InstanceOption
     assert.ok(JSON.stringify(fourth.output).includes("first of two"));
   });
 });
+
+/** How many runs an instance has at work. */
+const running = (instance: Instance) =>
+  Effect.promise(async () =>
+    (await (await fetch(`${instance.url}/v1/runs?user=u`)).json()).data
+      .filter(({ status }: { readonly status: string }) => status === "in_progress").length
+  );
+
+/** Asks until nothing runs at an instance any more; it looks every ten seconds whether a response was ended elsewhere. */
+const untilStill = (instance: Instance): Effect.Effect<void> =>
+  Effect.flatMap(
+    running(instance),
+    (count) => count === 0 ? Effect.void : Effect.delay(untilStill(instance), "200 millis"),
+  );
+
+/** Cancels at one instance what another makes: it is cancelled at once for both, and its run ends. */
+const cancelForOneAnother = Effect.fnUntraced(function* (options: InstanceOptions) {
+  const [one, two] = yield* Effect.all([startInstance(options), startInstance(options)], { concurrency: 2 });
+  const id = yield* beginEndless(one, { user: "u" });
+  assert.equal(yield* running(one), 1);
+  const cancelled = yield* Effect.promise(async () => {
+    const response = await fetch(`${two.url}/v1/responses/${id}/cancel?user=u`, { method: "POST" });
+    return { status: response.status, body: await response.json() };
+  });
+  assert.deepEqual([cancelled.status, cancelled.body.status], [200, "cancelled"]);
+  assert.equal(yield* statusOf(one, id, "?user=u"), "cancelled");
+  yield* untilStill(one);
+  for (const instance of [one, two]) assert.equal(yield* statusOf(instance, id, "?user=u"), "cancelled");
+});
+
+it.live("a response is cancelled at another instance with the same data directory", () =>
+  Effect.gen(function* () {
+    yield* cancelForOneAnother({ sessions: "sqlite", dataPath: yield* temporaryDirectory });
+  }));
+
+it.live("a response is cancelled at another instance on the same Redis", () =>
+  Effect.gen(function* () {
+    const { url: redisUrl } = yield* redisServer;
+    yield* cancelForOneAnother({ sessions: "redis", dataPath: yield* temporaryDirectory, redisUrl });
+  }), { skip: redisSkip });
 
 it.live("two instances with one data directory answer for one another's responses", () =>
   Effect.gen(function* () {

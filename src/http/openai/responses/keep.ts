@@ -2,7 +2,7 @@
  * Keeping a response: what its run says is gathered on the way, and what it came to is kept before anybody hears its
  * end, so that a client can go on from it at once.
  */
-import { Array as Arr, Cause, Clock, Duration, Effect, Exit, Schedule, Schema, Stream } from "effect";
+import { Array as Arr, Cause, Clock, Duration, Effect, Exit, Option, Schedule, Schema, Stream } from "effect";
 import type { AgentEvent } from "../../../domain/AgentEvent.ts";
 import { Gathered, joinedEvents } from "../../../domain/keptEvents.ts";
 import type { OwnerKey } from "../../../domain/Owner.ts";
@@ -28,7 +28,7 @@ const eventCharactersMax = 4 * 1024 * 1024;
 
 /** A response that is to be kept. */
 export interface Keeping {
-  readonly store: Pick<ResponseStoreService, "put" | "renew">;
+  readonly store: Pick<ResponseStoreService, "find" | "put" | "renew">;
   readonly owner: OwnerKey;
   /** The response in progress. */
   readonly begun: JsonObject;
@@ -42,6 +42,8 @@ export interface Keeping {
   /** What the run remembers of itself, once it has come to its end. */
   readonly turn: () => ResponseTurn;
   readonly draining: Effect.Effect<boolean>;
+  /** Ends the run, where another instance has ended its response. */
+  readonly stop: Effect.Effect<void>;
   /** Where it is written that somebody is to be told of it; absent, nobody is. */
   readonly outbox?: WebhookOutboxService;
   /** Adds a response that was answered, in whole or in part, to the conversation it belongs to. */
@@ -49,7 +51,11 @@ export interface Keeping {
 }
 
 /** Keeps nothing: for responses that are not to be stored, but belong to a conversation. */
-export const nowhere: Keeping["store"] = { put: () => Effect.void, renew: () => Effect.void };
+export const nowhere: Keeping["store"] = {
+  find: () => Effect.succeed(Option.none()),
+  put: () => Effect.void,
+  renew: () => Effect.void,
+};
 
 const isObject = Schema.is(JsonObject);
 
@@ -102,7 +108,12 @@ export const keeping =
           ...(seal !== undefined && { isSealed: true }),
         };
       };
-      const put = (error?: RunError) =>
+      /** Another instance has ended it: what it was ended as stays. */
+      const endedElsewhere = Effect.map(
+        store.find(owner, id),
+        (found) => Option.isSome(found) && found.value.aliveUntilMs === 0,
+      );
+      const write = (error?: RunError) =>
         Effect.suspend(() => {
           const dialect = new ResponseDialect(begun, further, seal);
           for (const event of joinedEvents(said.whole.events)) dialect.step(event);
@@ -114,12 +125,24 @@ export const keeping =
           const told = outbox === undefined ? stored : Effect.andThen(stored, soon(outbox, id));
           return joining === undefined ? told : Effect.andThen(joining, told);
         });
+      const put = (error?: RunError) =>
+        background
+          ? Effect.flatMap(endedElsewhere, (isEnded) => {
+            kept ||= isEnded;
+            return !isEnded ? write(error) : outbox === undefined ? Effect.void : soon(outbox, id);
+          })
+          : write(error);
       if (background) {
         const notice = { id: makeEventId(), owner, response: id, createdAtMs: startedAtMs, attempts: 0 };
         if (outbox !== undefined) yield* outbox.put(notice, startedAtMs + leaseMs);
         yield* store.put(owner, recordOf(begun, startedAtMs + leaseMs));
-        yield* Clock.currentTimeMillis.pipe(
-          Effect.flatMap((nowMs) => store.renew(owner, id, nowMs + leaseMs)),
+        const renewed = Effect.flatMap(
+          Clock.currentTimeMillis,
+          (nowMs) => store.renew(owner, id, nowMs + leaseMs),
+        );
+        yield* endedElsewhere.pipe(
+          // Apart from the run, which it ends.
+          Effect.flatMap((isEnded) => isEnded ? Effect.asVoid(Effect.forkDetach(keep.stop)) : renewed),
           Effect.catch((error) => Effect.logWarning("a response could not be kept alive", error)),
           Effect.schedule(Schedule.spaced(renewEvery)),
           Effect.forkScoped,

@@ -10,7 +10,7 @@ import { ownerKey } from "../../../domain/ids.ts";
 import type { Message } from "../../../domain/Message.ts";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { Files } from "../../../runs/Files.ts";
-import { type RunRequest, Runs } from "../../../runs/Runs.ts";
+import { type RunRequest, Runs, type RunsService } from "../../../runs/Runs.ts";
 import { Model, type ModelParameters, type ResponseFormat } from "../../../services/Model.ts";
 import { ConversationStore, type ConversationStoreService } from "../../../services/ConversationStore.ts";
 import {
@@ -158,7 +158,7 @@ const parametersOf = (body: ResponseRequest, { choice }: Offer): ModelParameters
 });
 
 /** What a response's place among those before it depends on. */
-interface Placing extends Pick<Keeping, "seal" | "begun" | "previous" | "background" | "draining" | "input"> {
+interface Placing extends Pick<Keeping, "seal" | "begun" | "previous" | "background" | "draining" | "stop" | "input"> {
   readonly store: ResponseStoreService;
   readonly owner: Owner;
   readonly waiting: Approvals["waiting"];
@@ -235,6 +235,12 @@ const offerOf = Effect.fnUntraced(function* (body: ResponseRequest, said: Input)
   return yield* readChoice(body.tool_choice, yield* readTools(named, hosted), hosted);
 });
 
+/** Ends the run of a response, where it goes on in this process. */
+const stopTurn = Effect.fnUntraced(function* (runs: RunsService, owner: Owner, id: string) {
+  const run = (yield* runs.list(owner)).find(({ turn, status }) => turn === id && status === "in_progress");
+  if (run !== undefined) yield* runs.cancel(owner, run.id);
+});
+
 /** The record of a response that only remembers what was said. */
 const unansweredOf = (
   { begun, previous, input }: Pick<Keeping, "begun" | "previous" | "input">,
@@ -307,7 +313,7 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
     const own = body.instructions ? [body.instructions] : [];
     const isCarried = body.include?.includes("reasoning.encrypted_content") === true;
     const seal = isCarried ? sealerOf(yield* secret, ownerKey(owner)) : undefined;
-    const kept = { store, begun, previous, background, seal, draining: runs.draining };
+    const kept = { store, begun, previous, background, seal, draining: runs.draining, stop: stopTurn(runs, owner, id) };
     const keep = { ...kept, input: listed(items, id), history, conversation, conversations, outbox };
     const run = {
       ...placed({ ...keep, owner, said, waiting, stored: stored || keepsAll }),

@@ -112,8 +112,14 @@ export const makeStored = Effect.gen(function* () {
     if (response.body["background"] !== true) {
       return yield* new InvalidRequest({ param: null, why: "Cannot cancel a synchronous response.", code: null });
     }
+    const nowMs = yield* Clock.currentTimeMillis;
     const run = yield* runOf(owner, id);
     if (run !== undefined) yield* runs.cancel(owner, run);
+    else if (response.aliveUntilMs > nowMs) {
+      // Another instance makes it, and finds that it was ended.
+      const body = { ...response.body, status: "cancelled" };
+      yield* store.put(ownerKey(owner), { ...response, body, aliveUntilMs: 0 });
+    }
     return yield* bodyOf(yield* stored(owner, id));
   });
 
