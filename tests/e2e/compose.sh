@@ -13,6 +13,8 @@ socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
 socket=${socket#unix://}
 export CAISSON_SERVICE_IMAGE="$id:latest" CAISSON_ENGINE_SOCKET="$socket" AGENT_API_PORT="${SERVICE_PORT:-18473}"
 export CAISSON_PREVIEW_PORT="${PREVIEW_PORT:-18474}"
+# Debian's docker-compose gives a busy engine a minute for each request, and then ends.
+export COMPOSE_HTTP_TIMEOUT=600
 CAISSON_ENGINE_GID=$(stat -c %g "$socket")
 export CAISSON_ENGINE_GID
 ! docker image inspect caisson/base:bookworm >/dev/null 2>&1 || export CAISSON_BASE=caisson/base:bookworm
