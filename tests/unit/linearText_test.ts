@@ -205,6 +205,7 @@ const calls: Readonly<Record<string, (f: AnyFunction, text: string) => unknown>>
 const leftOut: Readonly<Record<string, string>> = {
   "src/adapters/responses/chains.ts": "its text is the version of a store",
   "src/adapters/responses/conversations/redisScripts.ts": "ids that this server made",
+  "src/adapters/responses/waiting/": "ids that this server made, and calls that were bounded when they were made",
   "src/adapters/identity/keyFile.ts": "an operator's own command",
   "src/http/caisson/removeFile.ts": "passes a path on, quoted by shellQuoted of src/domain",
   "src/agent/fileEdits.ts": "passes a path on; the edit itself is a function of src/domain/textEdit.ts",
