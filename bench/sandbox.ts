@@ -233,17 +233,10 @@ const firstCommand = Effect.gen(function* () {
   return elapsed;
 });
 
-const cold = Effect.gen(function* () {
-  const sandbox = yield* Sandbox;
-  // The very container a sandbox is, on a fresh volume too, minus the supervisor and its greeting.
-  const who = owner(false);
-  const { Config, HostConfig } = yield* Effect.scoped(
-    Effect.flatMap(
-      sandbox.open(who),
-      (handle) => Effect.promise(() => engine.getContainer(handle.id).inspect()),
-    ),
-  ).pipe(Effect.ensuring(Effect.ignore(sandbox.reset(who))));
-  const bareOptions = (volume: string) => ({
+/** The very container that a sandbox is, minus the supervisor and its greeting. */
+const bareOptions = Effect.fnUntraced(function* (id: string) {
+  const { Config, HostConfig } = yield* Effect.promise(() => engine.getContainer(id).inspect());
+  return (volume: string) => ({
     Image: Config.Image,
     User: Config.User,
     Entrypoint: ["sleep", "600"],
@@ -256,11 +249,20 @@ const cold = Effect.gen(function* () {
       ),
     },
   });
+});
+
+const cold = Effect.gen(function* () {
+  const sandbox = yield* Sandbox;
+  // On a fresh volume too.
+  const who = owner(false);
+  const optionsOn = yield* Effect.scoped(
+    Effect.flatMap(sandbox.open(who), (handle) => bareOptions(handle.id)),
+  ).pipe(Effect.ensuring(Effect.ignore(sandbox.reset(who))));
   /** The engine's own create and start, on a fresh volume. */
   const bareStart = Effect.gen(function* () {
     const volume = `caisson-bench-${crypto.randomUUID()}`;
     const [elapsed, container] = yield* timed(Effect.promise(async () => {
-      const created = await engine.createContainer(bareOptions(volume));
+      const created = await engine.createContainer(optionsOn(volume));
       await created.start();
       return created;
     }));
@@ -315,6 +317,25 @@ const lateness = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       [late, value] as const);
   });
 
+/**
+ * The engine's own create and start of so many containers, one after another: what nobody who starts one can avoid.
+ * They are removed with the scope.
+ */
+const engineStarts = (id: string, count: number) =>
+  Effect.flatMap(
+    bareOptions(id),
+    (optionsOn) =>
+      Effect.forEach(Array.from({ length: count }), () =>
+        Effect.acquireRelease(
+          Effect.promise(async () => {
+            const created = await engine.createContainer(optionsOn(""));
+            await created.start();
+            return created;
+          }),
+          (container) => Effect.promise(() => container.remove({ force: true })),
+        ), { discard: true }),
+  );
+
 /** What those who are there notice of many who come. */
 const crowd = Effect.scoped(Effect.gen(function* () {
   const sandbox = yield* Sandbox;
@@ -328,10 +349,22 @@ const crowd = Effect.scoped(Effect.gen(function* () {
     while (coming.pollUnsafe() === undefined) busy.push(yield* one);
   }));
   const came = (yield* Fiber.join(coming)).filter(Exit.isSuccess);
+  const beside: Array<number> = [];
+  yield* Effect.scoped(Effect.gen(function* () {
+    const starting = yield* Effect.forkChild(engineStarts(handle.id, crowdSize));
+    while (starting.pollUnsafe() === undefined) beside.push(yield* one);
+    yield* Fiber.join(starting);
+  }));
   yield* row(
     `warm command while ${crowdSize} new users come, p99`,
     `${ms(quantile(busy, 0.99))}, calm ${ms(quantile(calm, 0.99))}`,
     { ratio: quantile(busy, 0.99) / quantile(calm, 0.99), unit: "x", atMost: 2 },
+  );
+  yield* row(
+    "beside as many of the engine's own, p99",
+    `${ms(quantile(beside, 0.99))}, p50 ${ms(median(beside))}, ${beside.length} commands; ours ${
+      (quantile(busy, 0.99) / quantile(beside, 0.99)).toFixed(2)
+    }x of it`,
   );
   yield* row("the same, p50", `${ms(median(busy))}, calm ${ms(median(calm))}, ${busy.length} commands`);
   yield* row(
