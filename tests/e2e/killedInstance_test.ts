@@ -285,6 +285,32 @@ const cancelForOneAnother = Effect.fnUntraced(function* (options: InstanceOption
   for (const instance of [one, two]) assert.equal(yield* statusOf(instance, id, "?user=u"), "cancelled");
 });
 
+/** Deletes at one instance what another makes: its run ends, and nothing brings it back. */
+const deleteForOneAnother = Effect.fnUntraced(function* (options: InstanceOptions) {
+  const [one, two] = yield* Effect.all([startInstance(options), startInstance(options)], { concurrency: 2 });
+  const id = yield* beginEndless(one, { user: "u" });
+  const ask = (instance: Instance, method: string) =>
+    Effect.promise(async () => {
+      const response = await fetch(`${instance.url}/v1/responses/${id}?user=u`, { method });
+      await response.body?.cancel();
+      return response.status;
+    });
+  assert.equal(yield* ask(two, "DELETE"), 200);
+  yield* untilStill(one);
+  for (const instance of [one, two]) assert.equal(yield* ask(instance, "GET"), 404);
+});
+
+it.live("a response is deleted at another instance with the same data directory", () =>
+  Effect.gen(function* () {
+    yield* deleteForOneAnother({ sessions: "sqlite", dataPath: yield* temporaryDirectory });
+  }));
+
+it.live("a response is deleted at another instance on the same Redis", () =>
+  Effect.gen(function* () {
+    const { url: redisUrl } = yield* redisServer;
+    yield* deleteForOneAnother({ sessions: "redis", dataPath: yield* temporaryDirectory, redisUrl });
+  }), { skip: redisSkip });
+
 it.live("a response is cancelled at another instance with the same data directory", () =>
   Effect.gen(function* () {
     yield* cancelForOneAnother({ sessions: "sqlite", dataPath: yield* temporaryDirectory });

@@ -42,7 +42,7 @@ export interface Keeping {
   /** What the run remembers of itself, once it has come to its end. */
   readonly turn: () => ResponseTurn;
   readonly draining: Effect.Effect<boolean>;
-  /** Ends the run, where another instance has ended its response. */
+  /** Ends the run, where another instance has ended or deleted its response. */
   readonly stop: Effect.Effect<void>;
   /** Where it is written that somebody is to be told of it; absent, nobody is. */
   readonly outbox?: WebhookOutboxService;
@@ -108,10 +108,10 @@ export const keeping =
           ...(seal !== undefined && { isSealed: true }),
         };
       };
-      /** Another instance has ended it: what it was ended as stays. */
+      /** Another instance has ended or deleted it: what it was ended as stays, and nothing brings it back. */
       const endedElsewhere = Effect.map(
         store.find(owner, id),
-        (found) => Option.isSome(found) && found.value.aliveUntilMs === 0,
+        (found) => Option.isNone(found) || found.value.aliveUntilMs === 0,
       );
       const write = (error?: RunError) =>
         Effect.suspend(() => {
