@@ -42,6 +42,7 @@ Deno.test("GET /v1/sandbox and a list with start=false start nothing; stop and r
       previews: [],
       egress: [],
       egress_left_out: 0,
+      egress_granted: [],
     });
     assert.equal((await send(app, "POST", "/v1/sandbox/reset", ada)).status, 200);
   });
