@@ -113,8 +113,24 @@ class Gauge {
   }
 }
 
+/**
+ * What a workspace over its bounds is told, as it is now: what was over is measured anew, for it may have been deleted
+ * since; what is within its bounds costs nothing.
+ */
+const overNow = (gauge: Gauge, measure: Effect.Effect<void, SandboxError>) =>
+  Effect.suspend(() => gauge.overNote === undefined ? Effect.void : measure).pipe(
+    // What a command came to is told whatever became of its sandbox since.
+    Effect.catch((error) => Effect.logDebug(`the workspace was not measured: ${error.message}`)),
+    Effect.andThen(Effect.sync(() => gauge.overNote)),
+  );
+
 /** Runs a command that a breach stops, and says so in its outcome. */
-const executeWatched = (guarded: Guarded, gauge: Gauge, request: ExecutionRequest) => {
+const executeWatched = (
+  guarded: Guarded,
+  gauge: Gauge,
+  measure: Effect.Effect<void, SandboxError>,
+  request: ExecutionRequest,
+) => {
   let told = false;
   const stop = Effect.andThen(
     gauge.broken,
@@ -123,15 +139,17 @@ const executeWatched = (guarded: Guarded, gauge: Gauge, request: ExecutionReques
     }),
   );
   return guarded.executeUntil(request, stop).pipe(
-    Effect.map((outcome) => {
-      // One that ended well at the same moment was not stopped.
-      const isStopped = told && outcome.exitCode !== 0;
-      const why = isStopped ? "The command was stopped because it filled the workspace." : undefined;
-      const note = [outcome.note, why, gauge.overNote].filter((part) => part !== undefined).join(" ");
-      if (note === "") return outcome;
-      return { ...outcome, note, ...(isStopped && { exitCode: exitCodeOverLimit }) };
-    }),
     Effect.ensuring(Effect.sync(() => gauge.end())),
+    Effect.flatMap((outcome) =>
+      Effect.map(overNow(gauge, measure), (over) => {
+        // One that ended well at the same moment was not stopped.
+        const isStopped = told && outcome.exitCode !== 0;
+        const why = isStopped ? "The command was stopped because it filled the workspace." : undefined;
+        const note = [outcome.note, why, over].filter((part) => part !== undefined).join(" ");
+        if (note === "") return outcome;
+        return { ...outcome, note, ...(isStopped && { exitCode: exitCodeOverLimit }) };
+      })
+    ),
   );
 };
 
@@ -188,15 +206,15 @@ export const watchWorkspace = Effect.fnUntraced(function* (
       Effect.suspend(() => {
         gauge.begin();
         active.openUnsafe();
-        return executeWatched(guarded, gauge, request);
+        return executeWatched(guarded, gauge, measure, request);
       }),
     writeFile: (path, content) =>
       Effect.suspend(() => {
-        const note = gauge.overNote;
         active.openUnsafe();
-        return note === undefined
-          ? guarded.writeFile(path, content)
-          : Effect.fail(new FileError({ path, reason: "NoSpace", why: note }));
+        return Effect.flatMap(overNow(gauge, measure), (over) =>
+          over === undefined
+            ? guarded.writeFile(path, content)
+            : Effect.fail(new FileError({ path, reason: "NoSpace", why: over })));
       }),
   };
 });

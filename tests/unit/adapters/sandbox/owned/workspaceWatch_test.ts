@@ -96,6 +96,24 @@ it.effect("watchWorkspace stops a command that makes too many files, and one tha
     assert.equal((yield* watched.execute(command("ls"))).note, undefined);
   }));
 
+it.effect("watchWorkspace tells of the workspace as a command leaves it, and lets a file be written at once after a deletion", () =>
+  Effect.gen(function* () {
+    const { state, watched } = yield* fake;
+    state.usedMb = 12;
+    yield* watched.execute(command("ls"));
+    yield* TestClock.adjust("1 second");
+    assert.match((yield* watched.execute(command("ls"))).note ?? "", /over its limit/);
+    // No time passes from here on.
+    state.usedMb = 1;
+    assert.equal((yield* watched.execute(command("rm"))).note, undefined);
+    state.usedMb = 12;
+    yield* watched.execute(command("ls"));
+    yield* TestClock.adjust("1 second");
+    yield* Effect.flip(watched.writeFile("a", new Uint8Array(1)));
+    state.usedMb = 1;
+    assert.equal(yield* watched.writeFile("a", new Uint8Array(3)), 3);
+  }));
+
 it.effect("watchWorkspace adds nothing to an outcome when there is room", () =>
   Effect.gen(function* () {
     const { watched } = yield* fake;
