@@ -9,6 +9,7 @@ import { skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
 import { start } from "./processes.ts";
 import { obedientModel } from "./support/obedientModel.ts";
+import { twoProcesses } from "./support/twoProcesses.ts";
 
 /** Names of nobody: they are refused, or, once granted, have no address. */
 const [asked, denied] = ["caisson-asked.example", "caisson-denied.example"];
@@ -44,31 +45,10 @@ it.live(
   "two processes ask a person for a host and let the sandbox of that user reach it, whichever of them knows the hosts",
   () =>
     Effect.gen(function* () {
-      const [toolsPath, apiPath] = [yield* dataDirectory, yield* dataDirectory];
-      const engine = Deno.env.get("DOCKER_HOST");
-      const tools = yield* start("mcp.ts", {
-        CAISSON_MCP_PORT: "0",
-        CAISSON_SANDBOX: "docker",
-        CAISSON_DATA_PATH: toolsPath,
-        CAISSON_API_KEYS: "agent-api:a-key-for-the-test",
-        CAISSON_EGRESS: "allowlist",
-        CAISSON_EGRESS_ASK: "*",
-        CAISSON_EGRESS_DENY: denied,
-        ...(engine !== undefined && { DOCKER_HOST: engine }),
-      });
-      const [mcpPort] = yield* tools.line(/MCP server listens on http:\/\/127\.0\.0\.1:(\d+)/);
-      const provider = yield* obedientModel;
-      const api = yield* start("server.ts", {
-        AGENT_API_PORT: "0",
-        CAISSON_PREVIEW: "off",
-        CAISSON_DATA_PATH: apiPath,
-        DOCKER_HOST: "unix:///nonexistent/engine.sock",
-        MCP_SERVER_URL: `http://127.0.0.1:${mcpPort}/mcp`,
-        CAISSON_MCP_API_KEY: "a-key-for-the-test",
-        OPENAI_API_KEY: "a-key",
-        OPENAI_BASE_URL: `http://127.0.0.1:${provider.addr.port}/v1`,
-      });
-      const [port = ""] = yield* api.line(/agent API listens on http:\/\/127\.0\.0\.1:(\d+)/);
+      const { port } = yield* twoProcesses(
+        { CAISSON_EGRESS: "allowlist", CAISSON_EGRESS_ASK: "*", CAISSON_EGRESS_DENY: denied },
+        { CAISSON_PREVIEW: "off" },
+      );
       yield* Effect.promise(async () => {
         const hint = new RegExp(`refused ${asked}:443, .*request_access asks the user for it`);
         assert.match(await reach(port, "ada", asked), hint);

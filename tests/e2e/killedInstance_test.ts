@@ -117,7 +117,7 @@ it.live(
     Effect.gen(function* () {
       const { url: redisUrl } = yield* redisServer;
       const options = { sessions: "redis", dataPath: yield* temporaryDirectory, redisUrl } as const;
-      const [one, two] = yield* Effect.all([startInstance(options), startInstance(options)], { concurrency: 2 });
+      const [one, two] = [yield* startInstance(options), yield* startInstance(options)];
       yield* ask(one, "first of one");
       const second = yield* ask(two, "first of two");
       assert.equal(times(second, "first of one"), 1);
@@ -198,7 +198,7 @@ it.live(
     Effect.gen(function* () {
       const { url: redisUrl } = yield* redisServer;
       const options = { sessions: "redis", dataPath: yield* temporaryDirectory, redisUrl } as const;
-      const [one, two] = yield* Effect.all([startInstance(options), startInstance(options)], { concurrency: 2 });
+      const [one, two] = [yield* startInstance(options), yield* startInstance(options)];
       const id = yield* beginEndless(one);
       assert.equal(yield* statusOf(two, id), "in_progress");
       yield* Effect.promise(() => one.kill());
@@ -231,7 +231,7 @@ const respond = async (instance: Instance, body: Record<string, unknown>) => {
 
 /** Responses that one instance made are read, listed, gone on from and deleted at another, and the other way round. */
 const answerForOneAnother = Effect.fnUntraced(function* (options: InstanceOptions) {
-  const [one, two] = yield* Effect.all([startInstance(options), startInstance(options)], { concurrency: 2 });
+  const [one, two] = [yield* startInstance(options), yield* startInstance(options)];
   const at = async (instance: Instance, method: string, path: string) => {
     const response = await fetch(`${instance.url}/v1/responses/${path}?user=u`, { method });
     return { status: response.status, body: await response.json() };
@@ -256,38 +256,39 @@ const answerForOneAnother = Effect.fnUntraced(function* (options: InstanceOption
   });
 });
 
-/** How many runs an instance has at work. */
-const running = (instance: Instance) =>
+/** The runs that an instance has at work. */
+const running = (instance: Instance): Effect.Effect<ReadonlyArray<string>> =>
   Effect.promise(async () =>
     (await (await fetch(`${instance.url}/v1/runs?user=u`)).json()).data
-      .filter(({ status }: { readonly status: string }) => status === "in_progress").length
+      .filter(({ status }: { readonly status: string }) => status === "in_progress")
+      .map(({ id }: { readonly id: string }) => id)
   );
 
-/** Asks until nothing runs at an instance any more; it looks every ten seconds whether a response was ended elsewhere. */
-const untilStill = (instance: Instance): Effect.Effect<void> =>
-  Effect.flatMap(
-    running(instance),
-    (count) => count === 0 ? Effect.void : Effect.delay(untilStill(instance), "200 millis"),
-  );
+/** Hears a run to its end; its instance looks every ten seconds whether its response was ended elsewhere. */
+const heard = (instance: Instance, run: string) =>
+  Effect.promise(async () => {
+    const response = await fetch(`${instance.url}/v1/runs/${run}/events?user=u`);
+    assert.equal(response.status, 200, await response.text());
+  }).pipe(Effect.timeout("60 seconds"));
 
 /** Cancels at one instance what another makes: it is cancelled at once for both, and its run ends. */
 const cancelForOneAnother = Effect.fnUntraced(function* (options: InstanceOptions) {
-  const [one, two] = yield* Effect.all([startInstance(options), startInstance(options)], { concurrency: 2 });
+  const [one, two] = [yield* startInstance(options), yield* startInstance(options)];
   const id = yield* beginEndless(one, { user: "u" });
-  assert.equal(yield* running(one), 1);
+  const [run = assert.fail("nothing runs")] = yield* running(one);
   const cancelled = yield* Effect.promise(async () => {
     const response = await fetch(`${two.url}/v1/responses/${id}/cancel?user=u`, { method: "POST" });
     return { status: response.status, body: await response.json() };
   });
   assert.deepEqual([cancelled.status, cancelled.body.status], [200, "cancelled"]);
   assert.equal(yield* statusOf(one, id, "?user=u"), "cancelled");
-  yield* untilStill(one);
+  yield* heard(one, run);
   for (const instance of [one, two]) assert.equal(yield* statusOf(instance, id, "?user=u"), "cancelled");
 });
 
 /** Deletes at one instance what another makes: its run ends, and nothing brings it back. */
 const deleteForOneAnother = Effect.fnUntraced(function* (options: InstanceOptions) {
-  const [one, two] = yield* Effect.all([startInstance(options), startInstance(options)], { concurrency: 2 });
+  const [one, two] = [yield* startInstance(options), yield* startInstance(options)];
   const id = yield* beginEndless(one, { user: "u" });
   const ask = (instance: Instance, method: string) =>
     Effect.promise(async () => {
@@ -295,43 +296,31 @@ const deleteForOneAnother = Effect.fnUntraced(function* (options: InstanceOption
       await response.body?.cancel();
       return response.status;
     });
+  const [run = assert.fail("nothing runs")] = yield* running(one);
   assert.equal(yield* ask(two, "DELETE"), 200);
-  yield* untilStill(one);
+  yield* heard(one, run);
   for (const instance of [one, two]) assert.equal(yield* ask(instance, "GET"), 404);
 });
 
-it.live("a response is deleted at another instance with the same data directory", () =>
-  Effect.gen(function* () {
-    yield* deleteForOneAnother({ sessions: "sqlite", dataPath: yield* temporaryDirectory });
-  }));
+/** What two instances do for one another, over each store that they can share. */
+const shared = [
+  ["two instances answer for one another's responses", answerForOneAnother],
+  ["a response is cancelled at another instance", cancelForOneAnother],
+  ["a response is deleted at another instance", deleteForOneAnother],
+] as const;
 
-it.live("a response is deleted at another instance on the same Redis", () =>
-  Effect.gen(function* () {
-    const { url: redisUrl } = yield* redisServer;
-    yield* deleteForOneAnother({ sessions: "redis", dataPath: yield* temporaryDirectory, redisUrl });
-  }), { skip: redisSkip });
+for (const [title, check] of shared) {
+  it.live(`${title} with one data directory`, () =>
+    Effect.gen(function* () {
+      yield* check({ sessions: "sqlite", dataPath: yield* temporaryDirectory });
+    }));
 
-it.live("a response is cancelled at another instance with the same data directory", () =>
-  Effect.gen(function* () {
-    yield* cancelForOneAnother({ sessions: "sqlite", dataPath: yield* temporaryDirectory });
-  }));
-
-it.live("a response is cancelled at another instance on the same Redis", () =>
-  Effect.gen(function* () {
-    const { url: redisUrl } = yield* redisServer;
-    yield* cancelForOneAnother({ sessions: "redis", dataPath: yield* temporaryDirectory, redisUrl });
-  }), { skip: redisSkip });
-
-it.live("two instances with one data directory answer for one another's responses", () =>
-  Effect.gen(function* () {
-    yield* answerForOneAnother({ sessions: "sqlite", dataPath: yield* temporaryDirectory });
-  }));
-
-it.live("two instances on one Redis answer for one another's responses", () =>
-  Effect.gen(function* () {
-    const { url: redisUrl } = yield* redisServer;
-    yield* answerForOneAnother({ sessions: "redis", dataPath: yield* temporaryDirectory, redisUrl });
-  }), { skip: redisSkip });
+  it.live(`${title} on one Redis`, () =>
+    Effect.gen(function* () {
+      const { url: redisUrl } = yield* redisServer;
+      yield* check({ sessions: "redis", dataPath: yield* temporaryDirectory, redisUrl });
+    }), { skip: redisSkip });
+}
 
 const waitingIn = (instance: Instance) =>
   Effect.promise(async () => (await (await fetch(`${instance.url}/v1/approvals?user=u`)).json()).data.length);
@@ -389,7 +378,7 @@ it.live(
     Effect.gen(function* () {
       const { url: redisUrl } = yield* redisServer;
       const options = { sessions: "redis", dataPath: yield* temporaryDirectory, redisUrl } as const;
-      const [one, two] = yield* Effect.all([startInstance(options), startInstance(options)], { concurrency: 2 });
+      const [one, two] = [yield* startInstance(options), yield* startInstance(options)];
       yield* killMidPush(options, one, Effect.succeed(two));
     }),
   { skip: redisSkip },

@@ -5,12 +5,10 @@
  */
 import assert from "node:assert/strict";
 import { Effect } from "effect";
-import { dataDirectory } from "../support/dataDirectory.ts";
 import { skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
-import { start } from "./processes.ts";
 import { chromium, withoutBrowser } from "./support/chromium.ts";
-import { obedientModel } from "./support/obedientModel.ts";
+import { twoProcesses } from "./support/twoProcesses.ts";
 
 const users = ["ada", "bob", "cleo"] as const;
 
@@ -70,29 +68,7 @@ it.live(
   "three users look at their sites at once through both processes, over WebSockets too, until either ends",
   () =>
     Effect.gen(function* () {
-      const [toolsPath, apiPath] = [yield* dataDirectory, yield* dataDirectory];
-      const engine = Deno.env.get("DOCKER_HOST");
-      const tools = yield* start("mcp.ts", {
-        CAISSON_MCP_PORT: "0",
-        CAISSON_SANDBOX: "docker",
-        CAISSON_DATA_PATH: toolsPath,
-        CAISSON_API_KEYS: "agent-api:a-key-for-the-test",
-        CAISSON_PREVIEW: "off",
-        ...(engine !== undefined && { DOCKER_HOST: engine }),
-      });
-      const [mcpPort] = yield* tools.line(/MCP server listens on http:\/\/127\.0\.0\.1:(\d+)/);
-      const provider = yield* obedientModel;
-      const api = yield* start("server.ts", {
-        AGENT_API_PORT: "0",
-        CAISSON_PREVIEW_PORT: "0",
-        CAISSON_DATA_PATH: apiPath,
-        DOCKER_HOST: "unix:///nonexistent/engine.sock",
-        MCP_SERVER_URL: `http://127.0.0.1:${mcpPort}/mcp`,
-        CAISSON_MCP_API_KEY: "a-key-for-the-test",
-        OPENAI_API_KEY: "a-key",
-        OPENAI_BASE_URL: `http://127.0.0.1:${provider.addr.port}/v1`,
-      });
-      const [port = ""] = yield* api.line(/agent API listens on http:\/\/127\.0\.0\.1:(\d+)/);
+      const { tools, api, port } = yield* twoProcesses({ CAISSON_PREVIEW: "off" }, { CAISSON_PREVIEW_PORT: "0" });
 
       const publish = async (user: string): Promise<string> => {
         await call(port, user, "write_file", { file_path: "site.py", content: site });
