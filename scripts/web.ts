@@ -26,6 +26,8 @@ interface Part {
   readonly has: (path: string) => boolean;
   /** Files that are served as they are, under the names on the right. */
   readonly copied: ReadonlyArray<readonly [from: string, to: string]>;
+  /** Sheets that are one when served, in the order in which later rules win. */
+  readonly sheets?: ReadonlyArray<string>;
   readonly bundled: ReadonlyArray<Script>;
 }
 
@@ -36,7 +38,20 @@ const parts: ReadonlyArray<Part> = [
   {
     mark: new URL("page.sha256", target),
     has: (path) => !path.startsWith("pdf/") || path === "pdf/messages.ts",
-    copied: [["index.html", "index.html"], ["style.css", "style.css"], ["icon.svg", "icon.svg"]],
+    copied: [["index.html", "index.html"], ["icon.svg", "icon.svg"]],
+    sheets: [
+      "base",
+      "shell",
+      "thread",
+      "text",
+      "steps",
+      "approvals",
+      "composer",
+      "panel",
+      "sandbox",
+      "dialogs",
+      "narrow",
+    ],
     bundled: [{
       from: "main.tsx",
       to: "app.js",
@@ -124,6 +139,10 @@ const build = async (part: Part, wanted: string): Promise<void> => {
   makeFolder(part);
   await Promise.all(part.bundled.map(bundle));
   for (const [from, to] of part.copied) Deno.copyFileSync(new URL(from, source), new URL(to, target));
+  if (part.sheets !== undefined) {
+    const sheets = part.sheets.map((name) => Deno.readTextFileSync(new URL(`style/${name}.css`, source)));
+    Deno.writeTextFileSync(new URL("style.css", target), sheets.join(""));
+  }
   Deno.writeTextFileSync(part.mark, wanted);
 };
 
