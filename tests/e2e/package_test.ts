@@ -164,6 +164,13 @@ it.live("the npm package serves, calls a tool over standard streams and keeps ke
       Effect.flatMap(serving(folder, { AGENT_API_PORT: "0", CAISSON_SANDBOX: "embedded" }), execute),
     );
     assert.match(answered, /caisson-offline/);
+    // A driver in CommonJS, which a bundle can hand on without its names; that no Redis answers is told and waited out.
+    yield* Effect.scoped(serving(folder, {
+      AGENT_API_PORT: "0",
+      CAISSON_SANDBOX: "embedded",
+      CAISSON_SESSIONS: "redis",
+      CAISSON_REDIS_URL: "redis://127.0.0.1:9",
+    }));
     const { said, code } = yield* callOverStreams(folder);
     assert.match(said, /42/);
     assert.equal(code, 0);

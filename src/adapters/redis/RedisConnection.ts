@@ -34,7 +34,8 @@ const urlOf = Effect.fnUntraced(function* () {
 
 const make = Effect.gen(function* () {
   const url = yield* urlOf();
-  const { createClient } = yield* Effect.promise(() => import("redis"));
+  // CommonJS: a bundle has its names on `default` alone.
+  const { default: { createClient } } = yield* Effect.promise(() => import("redis"));
   const client = yield* Effect.acquireRelease(
     Effect.sync(() =>
       createClient({
