@@ -126,6 +126,8 @@ const ours = (provider: keyof typeof models) =>
     const settings = {
       runOutputBytesMax: 1024 ** 3,
       runSecondsMax: 86_400,
+      // Some of the measured crowds are one user.
+      runsPerUserMax: 0,
       ...(keys === "" ? {} : { apiKeys: Option.some(Redacted.make(keys)) }),
       ...models[provider],
     };

@@ -28,11 +28,12 @@ export const limitsRows = {
       "0 for no limit. A run that streams holds some hundred KiB.",
   }),
   runsPerUserMax: integer("CAISSON_RUNS_PER_USER_MAX", {
-    default: 0,
+    default: 250,
     least: 0,
     most: 100_000,
     unit: "runs",
-    why: "Runs of one user at once before more are answered 429; 0 for no limit.",
+    why: "Runs of one user at once before more are answered 429; 0 for no limit. Conversations that name nobody are " +
+      "users of their own.",
   }),
   runsPerPrincipalMax: integer("CAISSON_RUNS_PER_PRINCIPAL_MAX", {
     default: 0,

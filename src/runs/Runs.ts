@@ -18,7 +18,7 @@ import type { RunHistory } from "../domain/RunHistory.ts";
 import type { ToolDeclaration } from "../domain/Tool.ts";
 import type { ToolRule } from "../domain/ToolRule.ts";
 import type { ToolKit } from "../services/Toolbox.ts";
-import { Limits } from "../services/Limits.ts";
+import { type Applicant, Limits, type TooManyRequests } from "../services/Limits.ts";
 import type { ModelParameters, Truncation } from "../services/Model.ts";
 import { RunLedger } from "../services/RunLedger.ts";
 import { RunStore, type RunStoreService } from "../services/RunStore.ts";
@@ -95,6 +95,14 @@ export interface RunRequest {
 /** What runs offer. */
 export interface RunsService {
   /**
+   * Refuses a request whose run could not begin now, before anything of its body is read.
+   *
+   * *Details*: it only looks, and a try that may join a run needs no place: it is not to be asked for one.
+   *
+   * *Fails with* `TooManyRequests` as {@link start} would.
+   */
+  readonly room: (applicant: Applicant) => Effect.Effect<void, TooManyRequests>;
+  /**
    * Starts a run, or joins the one that this request repeats.
    *
    * *Details*: it returns at once; what fails later fails `begun` and `events`. Closing the scope leaves
@@ -102,12 +110,12 @@ export interface RunsService {
    * client may come back; then the upstream request is cancelled, the command killed, its place free, and
    * what was completed is in the session.
    *
-   * *Fails with* `IdempotencyKeyReused` when the key of the attempt came with another request before, and with
-   * `ShuttingDown` once {@link drain} has begun.
+   * *Fails with* `IdempotencyKeyReused` when the key of the attempt came with another request before, with
+   * `TooManyRequests` where no more runs may go on at once, and with `ShuttingDown` once {@link drain} has begun.
    */
   readonly start: (
     request: RunRequest,
-  ) => Effect.Effect<RunHandle, IdempotencyKeyReused | ShuttingDown, Scope.Scope>;
+  ) => Effect.Effect<RunHandle, IdempotencyKeyReused | TooManyRequests | ShuttingDown, Scope.Scope>;
   /**
    * Listens to a run of this owner by its id, from its first event; closing the scope stops listening.
    *
@@ -200,6 +208,23 @@ const startOf = (
   ...(kit !== undefined && { container: kit.container }),
 });
 
+/** What can be asked of runs by those who own them. */
+const known = (registry: Registry): Pick<RunsService, "listen" | "cancel" | "find" | "history" | "list"> => ({
+  listen: (owner, id) =>
+    Effect.map(registry.listen(ownerKey(owner), id), Option.map((entry) => handleOf(registry, entry))),
+  cancel: Effect.fnUntraced(function* (owner: Owner, id: string) {
+    const entry = registry.find(ownerKey(owner), id);
+    if (entry === undefined) return Option.none<KnownRun>();
+    yield* registry.cancel(entry);
+    return Option.some(knownOf(entry));
+  }),
+  find: (owner, id) =>
+    Effect.sync(() => Option.map(Option.fromUndefinedOr(registry.find(ownerKey(owner), id)), knownOf)),
+  history: (owner, id) =>
+    Effect.sync(() => Option.map(Option.fromUndefinedOr(registry.named(ownerKey(owner), id)), historyOf)),
+  list: (owner) => Effect.sync(() => registry.ofOwner(ownerKey(owner)).map(knownOf)),
+});
+
 /** The runs of this process over the ports; when its scope closes every run is interrupted. */
 export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbox | Sessions | Settings> = Layer.effect(
   Runs,
@@ -252,6 +277,8 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
 
     const start = Effect.fnUntraced(function* (request: RunRequest) {
       const { attempt = single, owner } = request;
+      // What is refused costs no more than the look; a try that joins a run needs no place.
+      if (!attempt.joins) yield* limits.room({ principal: owner.principal, owner });
       const entry = yield* registry.enter(attempt, {
         about: aboutOf(request),
         elsewhere: doneElsewhere(ledger, attempt),
@@ -261,23 +288,10 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
       return handleOf(registry, entry);
     });
 
-    const cancel = Effect.fnUntraced(function* (owner: Owner, id: string) {
-      const entry = registry.find(ownerKey(owner), id);
-      if (entry === undefined) return Option.none<KnownRun>();
-      yield* registry.cancel(entry);
-      return Option.some(knownOf(entry));
-    });
-
     return Runs.of({
+      room: limits.room,
       start,
-      listen: (owner, id) =>
-        Effect.map(registry.listen(ownerKey(owner), id), Option.map((entry) => handleOf(registry, entry))),
-      cancel,
-      find: (owner, id) =>
-        Effect.sync(() => Option.map(Option.fromUndefinedOr(registry.find(ownerKey(owner), id)), knownOf)),
-      history: (owner, id) =>
-        Effect.sync(() => Option.map(Option.fromUndefinedOr(registry.named(ownerKey(owner), id)), historyOf)),
-      list: (owner) => Effect.sync(() => registry.ofOwner(ownerKey(owner)).map(knownOf)),
+      ...known(registry),
       running: Effect.sync(() => registry.running),
       drain: (grace) => registry.drain(grace),
       draining: Effect.sync(() => registry.draining),

@@ -13,12 +13,13 @@ import type { Owner } from "../domain/Owner.ts";
 export const LimitScope = Schema.Literals(["requests", "tokens", "user-runs", "principal-runs", "all-runs"]);
 export type LimitScope = typeof LimitScope.Type;
 
-const nouns: Record<LimitScope, string> = {
-  "requests": "requests per minute",
-  "tokens": "tokens per minute",
-  "user-runs": "runs at once for one user",
-  "principal-runs": "runs at once",
-  "all-runs": "runs at once on this server",
+/** What is counted, and the setting that bounds it. */
+const told: Record<LimitScope, readonly [noun: string, setting: string]> = {
+  "requests": ["requests per minute", "CAISSON_REQUESTS_PER_MINUTE"],
+  "tokens": ["tokens per minute", "CAISSON_TOKENS_PER_MINUTE"],
+  "user-runs": ["runs at once for one user", "CAISSON_RUNS_PER_USER_MAX"],
+  "principal-runs": ["runs at once", "CAISSON_RUNS_PER_PRINCIPAL_MAX"],
+  "all-runs": ["runs at once on this server", "CAISSON_RUNS_MAX"],
 };
 
 /** A limit is reached; nothing was begun. */
@@ -30,9 +31,9 @@ export class TooManyRequests extends Schema.TaggedError<TooManyRequests>()("TooM
   retryAfterMs: Schema.Int,
 }) {
   override get message(): string {
-    return `Rate limit reached: ${this.limit} ${nouns[this.scope]}. Please try again in ${
-      Math.ceil(this.retryAfterMs / 1000)
-    }s.`;
+    const [noun, setting] = told[this.scope];
+    const seconds = Math.ceil(this.retryAfterMs / 1000);
+    return `Rate limit reached: ${this.limit} ${noun} (${setting}). Please try again in ${seconds}s.`;
   }
 }
 
@@ -62,8 +63,23 @@ export interface Allowance {
   readonly tokens?: Remainder;
 }
 
+/** Whose run it would be, as far as that is known: the user may be named in a body that nobody has read. */
+export interface Applicant {
+  readonly principal: string;
+  /** The whole owner, where it is known. */
+  readonly owner?: Owner;
+}
+
 /** What limits offer. */
 export interface LimitsService {
+  /**
+   * Refuses what {@link admit} would refuse for want of a place for one more run, before any work is done for it.
+   *
+   * *Details*: it only looks, at what this process counts; a place can be gone when `admit` asks for it, which decides.
+   *
+   * *Fails with* `TooManyRequests` when no such run could begin now.
+   */
+  readonly room: (applicant: Applicant) => Effect.Effect<void, TooManyRequests>;
   /**
    * Admits a run and holds its place while the scope is open.
    *

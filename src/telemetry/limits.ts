@@ -2,7 +2,7 @@
  * The Limits port, measured: what was refused.
  */
 import { Effect, Layer } from "effect";
-import { Limits } from "../services/Limits.ts";
+import { Limits, type TooManyRequests } from "../services/Limits.ts";
 import { CurrentMeter } from "./Meter.ts";
 import { instruments, key } from "./names.ts";
 
@@ -13,13 +13,13 @@ export const limits = <E, R>(layer: Layer.Layer<Limits, E, R>): Layer.Layer<Limi
     Effect.gen(function* () {
       const inner = yield* Limits;
       const meter = yield* CurrentMeter;
-      return meter === undefined ? inner : Limits.of({
+      if (meter === undefined) return inner;
+      const refused = ({ scope }: TooManyRequests) =>
+        Effect.sync(() => meter.record(instruments.rejected, { [key.limit]: scope }, 1));
+      return Limits.of({
         ...inner,
-        admit: (owner) =>
-          Effect.tapErrorTag(inner.admit(owner), "TooManyRequests", ({ scope }) =>
-            Effect.sync(() =>
-              meter.record(instruments.rejected, { [key.limit]: scope }, 1)
-            )),
+        room: (applicant) => Effect.tapErrorTag(inner.room(applicant), "TooManyRequests", refused),
+        admit: (owner) => Effect.tapErrorTag(inner.admit(owner), "TooManyRequests", refused),
       });
     }),
   ).pipe(Layer.provide(layer));

@@ -29,10 +29,13 @@ const ceilMs = (duration: Duration.Duration): number => Math.ceil(Duration.toMil
 class Places {
   readonly #held = new Map<string, number>();
 
+  isFull(key: string, most: number): boolean {
+    return most > 0 && (this.#held.get(key) ?? 0) >= most;
+  }
+
   take(key: string, most: number): boolean {
-    const held = this.#held.get(key) ?? 0;
-    if (most > 0 && held >= most) return false;
-    this.#held.set(key, held + 1);
+    if (this.isFull(key, most)) return false;
+    this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
     return true;
   }
 
@@ -54,13 +57,12 @@ const make = Effect.gen(function* () {
     ? settings.runsPerPrincipalMax
     : Math.ceil(settings.runsMax * principalShareMax);
 
+  const full = (scope: LimitScope, limit: number) =>
+    Effect.fail(new TooManyRequests({ scope, limit, remaining: 0, retryAfterMs: runsRetryAfterMs }));
+
   const hold = (places: Places, key: string, limit: number, scope: LimitScope) =>
     heldUntilClose(
-      Effect.suspend(() =>
-        places.take(key, limit)
-          ? Effect.void
-          : Effect.fail(new TooManyRequests({ scope, limit, remaining: 0, retryAfterMs: runsRetryAfterMs }))
-      ),
+      Effect.suspend(() => places.take(key, limit) ? Effect.void : full(scope, limit)),
       () => Effect.sync(() => places.give(key)),
     );
 
@@ -86,6 +88,15 @@ const make = Effect.gen(function* () {
     );
 
   return Limits.of({
+    room: ({ principal, owner }) =>
+      Effect.suspend(() => {
+        const { runsMax, runsPerUserMax } = settings;
+        if (owner !== undefined && runsPerUserMax > 0 && users.isFull(ownerKey(owner), runsPerUserMax)) {
+          return full("user-runs", runsPerUserMax);
+        }
+        if (principals.isFull(principal, ofOnePrincipal)) return full("principal-runs", ofOnePrincipal);
+        return all.isFull("", runsMax) ? full("all-runs", runsMax) : Effect.void;
+      }),
     admit: Effect.fnUntraced(function* (owner: Owner) {
       yield* hold(users, ownerKey(owner), settings.runsPerUserMax, "user-runs");
       yield* hold(principals, owner.principal, ofOnePrincipal, "principal-runs");

@@ -33,6 +33,10 @@ const hash = (...parts: ReadonlyArray<string>): string => {
   return digest.digest("base64url");
 };
 
+/** Whether a request may be a try of one that came before, which only its body can tell. */
+export const mayJoin = (headers: Headers.Headers): boolean =>
+  headers["idempotency-key"] !== undefined || Number(headers["x-stainless-retry-count"] ?? 0) >= 1;
+
 /** Reads which try of which request this is. *Fails with* `InvalidRequest` for a key that is too long. */
 export const readAttempt = (
   principal: Principal,

@@ -87,11 +87,13 @@ it.effect("what a limit refuses is counted by the limit", () =>
   Effect.gen(function* () {
     const meter = new Meter();
     const error = new TooManyRequests({ scope: "user-runs", limit: 1, remaining: 0, retryAfterMs: 1 });
-    const refusing = Layer.succeed(Limits, { admit: () => Effect.fail(error), spend: () => Effect.void });
+    const refuse = () => Effect.fail(error);
+    const refusing = Layer.succeed(Limits, { room: refuse, admit: refuse, spend: () => Effect.void });
     const port = yield* Effect.provide(
       Limits,
       Layer.provide(limits(refusing), Layer.succeed(CurrentMeter, meter)),
     );
     yield* Effect.flip(port.admit({ principal: "p", user: "u", ephemeral: false }));
-    assert.match(yield* exposition(meter), /^caisson_limits_rejected_total\{caisson_limit_scope="user-runs"\} 1$/m);
+    yield* Effect.flip(port.room({ principal: "p" }));
+    assert.match(yield* exposition(meter), /^caisson_limits_rejected_total\{caisson_limit_scope="user-runs"\} 2$/m);
   }));

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { Effect, Exit, Layer, Scope } from "effect";
 import { TestClock } from "effect/testing";
 import * as Counted from "../../../../src/adapters/limits/Counted.ts";
-import { Settings, type SettingsService } from "../../../../src/config.ts";
+import { defaults, Settings, type SettingsService } from "../../../../src/config.ts";
 import type { Owner } from "../../../../src/domain/Owner.ts";
-import { Limits } from "../../../../src/services/Limits.ts";
+import { type Applicant, Limits } from "../../../../src/services/Limits.ts";
 import { it } from "../../../support/it.ts";
 
 const owner = (principal: string, user = "u"): Owner => ({ principal, user, ephemeral: false });
@@ -98,3 +98,34 @@ limited(
       assert.equal(yield* scopeOf(owner("c")), "all-runs");
     }).pipe(Effect.scoped),
 );
+
+limited(
+  "room tells what admit would refuse, takes nothing, and looks at a user only where it is known",
+  { runsPerUserMax: 1, runsPerPrincipalMax: 2, runsMax: 3 },
+  () =>
+    Effect.gen(function* () {
+      const limits = yield* Limits;
+      const scopeOf = (applicant: Applicant) => Effect.map(Effect.flip(limits.room(applicant)), ({ scope }) => scope);
+      for (let looks = 0; looks < 10; looks++) yield* limits.room({ principal: "a", owner: owner("a", "1") });
+      yield* limits.admit(owner("a", "1"));
+      assert.equal(yield* scopeOf({ principal: "a", owner: owner("a", "1") }), "user-runs");
+      yield* limits.room({ principal: "a", owner: owner("a", "2") });
+      yield* limits.room({ principal: "a" });
+      yield* limits.admit(owner("a", "2"));
+      assert.equal(yield* scopeOf({ principal: "a" }), "principal-runs");
+      yield* limits.room({ principal: "b" });
+      yield* limits.admit(owner("b", "1"));
+      assert.equal(yield* scopeOf({ principal: "c" }), "all-runs");
+    }).pipe(Effect.scoped),
+);
+
+limited("admit holds a user to a bound on runs at once when nothing is set", {}, () =>
+  Effect.gen(function* () {
+    const limits = yield* Limits;
+    const { runsPerUserMax } = defaults;
+    for (let run = 0; run < runsPerUserMax; run++) yield* limits.admit(owner("a"));
+    const error = yield* Effect.flip(limits.room({ principal: "a", owner: owner("a") }));
+    assert.deepEqual([error.scope, error.limit], ["user-runs", runsPerUserMax]);
+    assert.match(error.message, /runs at once for one user \(CAISSON_RUNS_PER_USER_MAX\)/);
+    yield* limits.admit(owner("a", "another user"));
+  }).pipe(Effect.scoped));
