@@ -46,7 +46,7 @@ export const starting = {
   },
   brackets: {
     what: "An IPv6 address in brackets",
-    says: ["cannot listen", "::1 without brackets"],
+    says: [`AGENT_API_HOST is "[::1]"`, "::1 without brackets"],
     todo: "`AGENT_API_HOST=::1`. In a URL the brackets stay: `http://[::1]:8000`.",
   },
   open: {

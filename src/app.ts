@@ -41,6 +41,7 @@ import { environment } from "./config/environment.ts";
 import { ConfigurationRefused, Settings } from "./config.ts";
 import * as Preview from "./http/preview/layer.ts";
 import * as Api from "./http/server.ts";
+import * as LibraryLines from "./libraryLines.ts";
 import * as Logging from "./logging.ts";
 import * as UnnamedSweep from "./runs/unnamedSweep.ts";
 import * as Runs from "./runs/Runs.ts";
@@ -96,12 +97,14 @@ const logging = (toStderr: boolean) =>
       loaded(() => import("./telemetry/otlp.ts")),
       ({ logger }) => logger,
     );
-    return Logging.layer(settings.logLevel, {
-      isTerminal: (toStderr ? process.stderr : process.stdout).isTTY,
+    const isTerminal = (toStderr ? process.stderr : process.stdout).isTTY === true;
+    const lines = Logging.layer(settings.logLevel, {
+      isTerminal,
       toStderr,
       tellsContent: settings.captureContent,
       ...(Option.isSome(further) && { further: further.value }),
     });
+    return isTerminal ? lines : Layer.provideMerge(LibraryLines.layer(toStderr ? "error" : "log"), lines);
   }));
 
 /** Measurements, where the settings ask for them; without them the measured form of a port is the port itself. */

@@ -76,7 +76,8 @@ const readRow = Effect.fnUntraced(function* <A>(entry: Row<A>): Effect.fn.Return
     if (Option.isNone(found) || found.value.trim() === "") continue;
     const parsed = entry.parse(found.value.trim());
     if (Option.isSome(parsed)) return Result.succeed(parsed.value);
-    const shown = entry.secret ? "<redacted>" : JSON.stringify(found.value);
+    // A URL may hold a password although its setting is no secret.
+    const shown = entry.secret ? "<redacted>" : JSON.stringify(found.value.replace(/\/\/[^/@]*@/, "//<redacted>@"));
     return Result.fail(`${key} is ${shown}, expected ${entry.expected}`);
   }
   return Result.succeed(entry.fallback);

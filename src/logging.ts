@@ -1,6 +1,7 @@
 /**
  * How log lines look and where they go.
  */
+import process from "node:process";
 import { Cause, Formatter, Layer, Logger, type LogLevel, References } from "effect";
 import type { SettingsService } from "./config.ts";
 import { type Failure, logged } from "./domain/failureDetail.ts";
@@ -66,6 +67,18 @@ const jsonWithTrace = Logger.make<unknown, string>((options) => {
     span === undefined ? line : { ...line, trace_id: span.traceId, span_id: span.spanId },
   );
 });
+
+/**
+ * The lines of a process that has not read its settings yet, or that gave them back: in the form of all others.
+ *
+ * *Details*: what standard output carries decides where they go, as in {@link LoggingOptions}.
+ */
+export const early = (toStderr: boolean): Layer.Layer<never> =>
+  layer("INFO", {
+    isTerminal: (toStderr ? process.stderr : process.stdout).isTTY === true,
+    toStderr,
+    tellsContent: false,
+  });
 
 /** Structured logging at the level of the settings: pretty on a terminal, a JSON object a line otherwise. */
 export const layer = (level: SettingsService["logLevel"], options: LoggingOptions): Layer.Layer<never> => {

@@ -1,11 +1,25 @@
 /**
  * Where the two doors listen, whom they let in from a browser, and how they end.
  */
-import { choice, integer, number, optionalUrl, previewOrigin, type Row, secret, text, toolServers } from "./rows.ts";
+import {
+  address,
+  choice,
+  hostNames,
+  integer,
+  number,
+  optionalBaseUrl,
+  optionalUrl,
+  origins,
+  previewOrigin,
+  type Row,
+  secret,
+  text,
+  toolServers,
+} from "./rows.ts";
 
 /** The rows of this area, by the name the code uses. */
 export const doorsRows = {
-  apiHost: text("AGENT_API_HOST", {
+  apiHost: address("AGENT_API_HOST", {
     default: "127.0.0.1",
     why: "Address the agent API listens on. Beyond loopback it needs credentials.",
   }),
@@ -16,7 +30,7 @@ export const doorsRows = {
     unit: "port",
     why: "Port of the agent API; 0 takes a free one.",
   }),
-  mcpHost: text("CAISSON_MCP_HOST", {
+  mcpHost: address("CAISSON_MCP_HOST", {
     default: "127.0.0.1",
     why: "Address the MCP server listens on. Beyond loopback it needs credentials.",
   }),
@@ -40,12 +54,11 @@ export const doorsRows = {
     default: "local",
     why: "User whose sandbox the MCP server works in when it runs over stdio.",
   }),
-  mcpAllowedHosts: text("CAISSON_MCP_ALLOWED_HOSTS", {
-    default: "",
+  mcpAllowedHosts: hostNames("CAISSON_MCP_ALLOWED_HOSTS", {
     why: "Names besides loopback under which the MCP server may be addressed, separated by commas.",
   }),
-  mcpAllowedOrigins: text("CAISSON_MCP_ALLOWED_ORIGINS", {
-    default: "",
+  mcpAllowedOrigins: origins("CAISSON_MCP_ALLOWED_ORIGINS", {
+    mayBeAny: false,
     why: "Web origins besides loopback that may call the MCP server, separated by commas.",
   }),
   mcpSessionIdleSeconds: number("CAISSON_MCP_SESSION_IDLE_SECONDS", {
@@ -76,8 +89,8 @@ export const doorsRows = {
     unit: "bytes",
     why: "Largest request body; a larger one is answered 413.",
   }),
-  corsOrigins: text("CAISSON_CORS_ORIGINS", {
-    default: "",
+  corsOrigins: origins("CAISSON_CORS_ORIGINS", {
+    mayBeAny: true,
     why: "Origins, comma-separated, whose pages may call the agent API from a browser, such as https://ui.example.",
   }),
   keepAliveSeconds: number("CAISSON_KEEP_ALIVE_SECONDS", {
@@ -99,10 +112,12 @@ export const doorsRows = {
     default: "cancel",
     why: "Whether a run whose client went away is cancelled or finished into the session.",
   }),
-  publicUrl: optionalUrl("CAISSON_PUBLIC_URL", {
+  publicUrl: optionalBaseUrl("CAISSON_PUBLIC_URL", {
     why: "How clients reach the agent API, for links to files; unset, the address that a request was sent to.",
   }),
   linkSecret: secret("CAISSON_LINK_SECRET", {
+    // Whoever guesses it opens everybody's files, and can try as fast as a machine computes digests.
+    charactersMin: 16,
     why: "Secret that signs links to files and the ids of conversations that name nobody. Unset, links end with the " +
       "process, and the session store keeps a secret of its own for the ids.",
   }),

@@ -88,15 +88,95 @@ export const optionalUrl = (key: string, about: About): Row<Option.Option<string
         : Option.none(),
   });
 
+/** An http or https URL that others are built on, or nothing: a query, a fragment or a password would stand in each. */
+export const optionalBaseUrl = (key: string, about: About): Row<Option.Option<string>> => {
+  const base = optionalUrl(key, about);
+  return {
+    ...base,
+    expected: "an http or https URL without a password, a query or a fragment",
+    parse: (value) =>
+      Option.filter(
+        base.parse(value),
+        Option.exists((url) => {
+          const { username, password } = new URL(url);
+          return username === "" && password === "" && !/[?#]/.test(url);
+        }),
+      ),
+  };
+};
+
 /** A text that is redacted from reading to the socket, or nothing. */
-export const secret = (key: string, about: About): Row<Option.Option<Redacted.Redacted>> =>
+export const secret = (
+  key: string,
+  about: About & { readonly charactersMin?: number },
+): Row<Option.Option<Redacted.Redacted>> =>
   row(key, about, {
-    expected: "a secret text",
+    expected: about.charactersMin === undefined
+      ? "a secret text"
+      : `a secret text of at least ${about.charactersMin} characters`,
     defaultText: "",
     secret: true,
     fallback: Option.none(),
-    parse: (value) => Option.some(Option.some(Redacted.make(value))),
+    parse: (value) =>
+      value.length < (about.charactersMin ?? 0) ? Option.none() : Option.some(Option.some(Redacted.make(value))),
   });
+
+/** An address to listen on: an IP address or a name, without brackets, scheme or port. */
+export const address = (key: string, about: About & { readonly default: string }): Row<string> =>
+  row(key, about, {
+    expected: "an address of this machine: 127.0.0.1, ::1 without brackets, or 0.0.0.0 for every one",
+    defaultText: about.default,
+    fallback: about.default,
+    // More than one colon is an address of version 6; one alone would part a port.
+    parse: (value) => /^[\w.-]+$|^[\da-f.]*:[\da-f.]*:[\w.:%-]*$/i.test(value) ? Option.some(value) : Option.none(),
+  });
+
+/** Texts with commas between them, each brought into one form, as one text again. */
+const joined = (
+  key: string,
+  about: About & { readonly expected: string },
+  entryOf: (entry: string) => string | undefined,
+): Row<string> =>
+  row(key, about, {
+    expected: about.expected,
+    defaultText: "",
+    fallback: "",
+    parse: (value) => {
+      const entries = value.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "").map(entryOf);
+      return entries.includes(undefined) ? Option.none() : Option.some(entries.join(","));
+    },
+  });
+
+/** An origin as a browser sends it: a scheme, a host and a port that is not the scheme's own. */
+const originOf = (entry: string): string | undefined => {
+  if (!/^[a-z][a-z\d+.-]*:\/\/[^/?#@\s]+$/i.test(entry) || !URL.canParse(entry)) return undefined;
+  const { origin } = new URL(entry);
+  return origin === "null" ? entry.toLowerCase() : origin;
+};
+
+/** Web origins with commas between them. */
+export const origins = (key: string, about: About & { readonly mayBeAny: boolean }): Row<string> =>
+  joined(key, {
+    ...about,
+    expected: `origins such as https://ui.example or http://localhost:3000, without a path${
+      about.mayBeAny ? ", or *" : ""
+    }`,
+  }, (entry) => entry === "*" && about.mayBeAny ? entry : originOf(entry));
+
+/** Names of hosts with commas between them. */
+export const hostNames = (key: string, about: About): Row<string> =>
+  joined(
+    key,
+    { ...about, expected: "names such as tools.example or 10.0.0.5, without a scheme or a port" },
+    (entry) => /^[\w.-]+$|^\[[\da-f:.]+\]$/i.test(entry) ? entry.toLowerCase() : undefined,
+  );
+
+/** The name of an image. */
+export const imageName = (key: string, about: About & { readonly default: string }): Row<string> => ({
+  ...text(key, about),
+  expected: "the name of an image such as registry.example/team/image:tag or image@sha256:…",
+  parse: (value) => /^\w[\w.:/@+-]*$/.test(value) ? Option.some(value) : Option.none(),
+});
 
 /** Further MCP servers as JSON. */
 export const toolServers = (key: string, about: About): Row<ToolServers> =>

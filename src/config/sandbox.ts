@@ -1,7 +1,7 @@
 /**
  * Where code runs, out of what it is made and what it may use.
  */
-import { choice, integer, number, optionalText, type Row, text } from "./rows.ts";
+import { choice, imageName, integer, number, optionalText, type Row, text } from "./rows.ts";
 
 /** The rows of this area, by the name the code uses. */
 export const sandboxRows = {
@@ -19,7 +19,7 @@ export const sandboxRows = {
   runtimePath: optionalText("XDG_RUNTIME_DIR", {
     why: "Directory below which a container engine without root is looked for.",
   }),
-  executorImage: text("MCP_EXECUTOR_IMAGE", {
+  executorImage: imageName("MCP_EXECUTOR_IMAGE", {
     default: "mcp-code-executor:latest",
     why: "Sandbox image, by tag or digest; the default and mcp-code-executor:full are built on first use.",
   }),

@@ -61,8 +61,9 @@ export class OpenDoorRefused extends Schema.TaggedError<OpenDoorRefused>()("Open
   host: Schema.String,
 }) {
   override get message(): string {
-    return `listening on ${this.host} without credentials is refused: set CAISSON_API_KEYS, or listen on 127.0.0.1, ` +
-      "or set CAISSON_INSECURE_ALLOW_ANONYMOUS=true to let anyone who reaches the port run code";
+    return `listening on ${this.host} without credentials is refused: set CAISSON_API_KEYS, or listen on 127.0.0.1 ` +
+      "(AGENT_API_HOST, CAISSON_MCP_HOST), or set CAISSON_INSECURE_ALLOW_ANONYMOUS=true to let anyone who reaches the " +
+      "port run code";
   }
 }
 

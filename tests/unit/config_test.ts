@@ -46,3 +46,51 @@ it.effect("Settings.layer never prints a secret", () =>
     assert.ok(!JSON.stringify(settings).includes("sk-very-secret"));
     assert.ok(!String(Option.getOrNull(settings.geminiApiKey)).includes("sk-very-secret"));
   }));
+
+/** What is refused, and what nobody may be told of it. */
+const refused: ReadonlyArray<readonly [key: string, value: string, hidden?: string]> = [
+  ["AGENT_API_HOST", "[::1]"],
+  ["AGENT_API_HOST", "127.0.0.1:9000"],
+  ["AGENT_API_HOST", "http://127.0.0.1"],
+  ["CAISSON_MCP_HOST", "two words"],
+  // What never equals the origin that a browser sends would let nobody in, and say nothing.
+  ["CAISSON_CORS_ORIGINS", "ui.example"],
+  ["CAISSON_CORS_ORIGINS", "https://ui.example/"],
+  ["CAISSON_CORS_ORIGINS", "https://ui.example, https://other.example/app"],
+  ["CAISSON_CORS_ORIGINS", "null"],
+  ["CAISSON_MCP_ALLOWED_ORIGINS", "*"],
+  ["CAISSON_MCP_ALLOWED_ORIGINS", "https://ui.example/"],
+  ["CAISSON_MCP_ALLOWED_HOSTS", "https://tools.example"],
+  ["CAISSON_MCP_ALLOWED_HOSTS", "tools.example:80"],
+  ["CAISSON_PUBLIC_URL", "https://caisson.example?x=1"],
+  ["CAISSON_PUBLIC_URL", "https://me:hidden-word@caisson.example", "hidden-word"],
+  ["CAISSON_LINK_SECRET", "hidden-word", "hidden-word"],
+  ["HTTPS_PROXY", "socks5://me:hidden-word@proxy.example:1080", "hidden-word"],
+  ["MCP_EXECUTOR_IMAGE", "my image"],
+];
+
+for (const [key, value, hidden] of refused) {
+  it.effect(`Settings.layer refuses ${key}=${value} by name`, () =>
+    Effect.gen(function* () {
+      const { message } = yield* Effect.flip(read({ [key]: value }));
+      assert.match(message, new RegExp(`${key} is .*, expected `));
+      if (hidden !== undefined) assert.ok(!message.includes(hidden), message);
+    }));
+}
+
+it.effect("Settings.layer brings origins and hosts into the form in which they are compared", () =>
+  Effect.gen(function* () {
+    const { corsOrigins, mcpAllowedHosts, mcpAllowedOrigins, apiHost, publicUrl } = yield* read({
+      CAISSON_CORS_ORIGINS: "HTTPS://UI.Example:443, http://localhost:3000",
+      CAISSON_MCP_ALLOWED_ORIGINS: "chrome-extension://abc, https://ui.example",
+      CAISSON_MCP_ALLOWED_HOSTS: "Tools.example, 10.0.0.5, [::2]",
+      AGENT_API_HOST: "fe80::1%eth0",
+      CAISSON_PUBLIC_URL: "https://host.example/caisson",
+    });
+    assert.equal(corsOrigins, "https://ui.example,http://localhost:3000");
+    assert.equal(mcpAllowedOrigins, "chrome-extension://abc,https://ui.example");
+    assert.equal(mcpAllowedHosts, "tools.example,10.0.0.5,[::2]");
+    assert.equal(apiHost, "fe80::1%eth0");
+    assert.deepEqual(publicUrl, Option.some("https://host.example/caisson"));
+    assert.equal((yield* read({ CAISSON_CORS_ORIGINS: "*" })).corsOrigins, "*");
+  }));

@@ -78,6 +78,11 @@ export const planOf = (settings: IdentitySettings): Effect.Effect<Plan, Configur
   if (jwtSecret !== undefined || jwksUrl !== undefined) {
     if (issuer === "") problems.push("CAISSON_JWT_ISSUER is not set, expected the issuer that a JWT must name");
     if (audience === "") problems.push("CAISSON_JWT_AUDIENCE is not set, expected the audience that a JWT must name");
+  } else if (issuer !== "" || audience !== "") {
+    problems.push(
+      `${issuer === "" ? "CAISSON_JWT_AUDIENCE" : "CAISSON_JWT_ISSUER"} is set and no JWT is taken, expected ` +
+        "CAISSON_JWT_SECRET or CAISSON_JWKS_URL beside it",
+    );
   }
 
   const forwardedSecret = secretOf(settings.forwardedUserJwtSecret);

@@ -17,8 +17,9 @@ const read = Effect.fnUntraced(function* (
   const refuse = (why: string) =>
     new ConfigurationRefused({ problems: [`${key} is ${JSON.stringify(path.value)}, ${why}`] });
   const text = yield* Effect.tryPromise({
-    try: () => readFile(path.value, "utf8"),
-    catch: () => refuse("expected a text file that can be read"),
+    // What is not UTF-8 is refused: a model would be told other words than those that were written.
+    try: async () => new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path.value)),
+    catch: () => refuse("expected a text file in UTF-8 that can be read"),
   });
   return text.length <= textCharsMax ? text : yield* refuse(`expected at most ${textCharsMax} characters`);
 });

@@ -26,6 +26,18 @@ it.effect("PromptTexts refuses the start by name when a file cannot be read", ()
     const result = yield* Effect.result(texts("/nowhere.txt"));
     assert.ok(Result.isFailure(result) && result.failure instanceof ConfigurationRefused);
     assert.deepEqual(result.failure.problems, [
-      'CAISSON_SYSTEM_PROMPT_APPEND_FILE is "/nowhere.txt", expected a text file that can be read',
+      'CAISSON_SYSTEM_PROMPT_APPEND_FILE is "/nowhere.txt", expected a text file in UTF-8 that can be read',
     ]);
+  }));
+
+it.effect("PromptTexts refuses a file that is not UTF-8 instead of telling the model other words", () =>
+  Effect.gen(function* () {
+    const file = yield* Effect.acquireRelease(
+      Effect.promise(() => Deno.makeTempFile()),
+      (path) => Effect.promise(() => Deno.remove(path)),
+    );
+    // "Grüße" as Windows-1252 has it.
+    yield* Effect.promise(() => Deno.writeFile(file, Uint8Array.of(0x47, 0x72, 0xfc, 0xdf, 0x65)));
+    const { message } = yield* Effect.flip(texts(file));
+    assert.match(message, /CAISSON_SYSTEM_PROMPT_APPEND_FILE is .* expected a text file in UTF-8/);
   }));

@@ -62,7 +62,7 @@ const requireRuntime = (runtime: Option.Option<string>, info: EngineInfo): Effec
   return Option.isNone(runtime) || known.includes(runtime.value) ? Effect.void : Effect.fail(
     new SandboxError({
       reason: new RuntimeUnavailable(),
-      detail: `the engine has no runtime ${JSON.stringify(runtime.value)}; it has ${known.join(", ")}`,
+      detail: `CAISSON_DOCKER_RUNTIME is ${JSON.stringify(runtime.value)}, and the engine has ${known.join(", ")}`,
     }),
   );
 };

@@ -287,6 +287,7 @@ it.effect("Configured.layer names every setting that cannot be used and shows no
       [{ apiKeysFile: Option.some("/no/such/file") }, /CAISSON_API_KEYS_FILE/],
       [{ ...tokens, jwtSecret: secret("justakey") }, /CAISSON_JWT_SECRET/],
       [{ jwtSecret: secret(jwtSecret) }, /CAISSON_JWT_ISSUER.*CAISSON_JWT_AUDIENCE/],
+      [{ jwtIssuer: Option.some("https://issuer.example") }, /CAISSON_JWT_ISSUER is set.*CAISSON_JWKS_URL/],
       [{ ...tokens, jwksUrl: Option.some("http://example.org/jwks") }, /CAISSON_JWKS_URL/],
       [{ ...keys, trustedProxyKeys: "bob" }, /expected together/],
       [{ ...keys, forwardedUserJwtSecret: secret(otherSecret) }, /expected together/],
