@@ -5,6 +5,7 @@ import "./src/plainFibers.ts";
 import { Effect, Layer } from "effect";
 import { mcpHttp, mcpStdio, settings } from "./src/app.ts";
 import { explained, givesBackPermissions } from "./src/boot.ts";
+import * as LibraryLines from "./src/libraryLines.ts";
 import * as Logging from "./src/logging.ts";
 import { argumentsAmong, entryOptions, runProcess } from "./src/process.ts";
 
@@ -16,4 +17,7 @@ const program = isStdio
   : Layer.launch(Layer.provide(mcpHttp, [settings, givesBackPermissions]));
 
 // Until the settings are read there would be no logger but the default one, which writes to the protocol.
-runProcess(explained(program).pipe(Effect.provide(Logging.early(isStdio))), entryOptions);
+runProcess(
+  explained(program).pipe(Effect.provide([Logging.early(isStdio), LibraryLines.taken(isStdio)])),
+  entryOptions,
+);

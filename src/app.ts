@@ -97,14 +97,13 @@ const logging = (toStderr: boolean) =>
       loaded(() => import("./telemetry/otlp.ts")),
       ({ logger }) => logger,
     );
-    const isTerminal = (toStderr ? process.stderr : process.stdout).isTTY === true;
     const lines = Logging.layer(settings.logLevel, {
-      isTerminal,
+      isTerminal: (toStderr ? process.stderr : process.stdout).isTTY === true,
       toStderr,
       tellsContent: settings.captureContent,
       ...(Option.isSome(further) && { further: further.value }),
     });
-    return isTerminal ? lines : Layer.provideMerge(LibraryLines.layer(toStderr ? "error" : "log"), lines);
+    return Layer.provideMerge(LibraryLines.logged, lines);
   }));
 
 /** Measurements, where the settings ask for them; without them the measured form of a port is the port itself. */
