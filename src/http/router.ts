@@ -3,13 +3,13 @@
  */
 import { Effect, Layer } from "effect";
 import { HttpApi, HttpApiBuilder } from "effect/http-api";
-import { HttpRouter } from "effect/http";
 import { Settings } from "../config.ts";
 import { Api } from "./api.ts";
 import { ArtifactLinks } from "./caisson/ArtifactLinks.ts";
 import * as approvals from "./caisson/approvals.ts";
 import * as artifacts from "./caisson/artifacts.ts";
 import { Bodies } from "../web/body.ts";
+import * as Cors from "../web/cors.ts";
 import { LoopWatch } from "../web/LoopWatch.ts";
 import { metricsPath } from "../web/metrics.ts";
 import * as docs from "./docs/routes.ts";
@@ -26,6 +26,7 @@ import * as conversations from "./openai/conversations/conversations.ts";
 import * as containerFiles from "./openai/containers/files.ts";
 import * as containers from "./openai/containers/containers.ts";
 import * as files from "./openai/files/files.ts";
+import { notAppliedHeader } from "./openai/notApplied.ts";
 import * as Webhooks from "./openai/responses/webhooks/deliver.ts";
 import * as responses from "./openai/responses/responses.ts";
 import * as runs from "./caisson/runs.ts";
@@ -225,16 +226,14 @@ const exposedHeaders = [
   "x-request-id",
   "openai-processing-ms",
   "retry-after",
+  // What tells OpenAI's own client whether to try again.
+  "x-should-retry",
+  notAppliedHeader,
+  "content-disposition",
   ...["limit", "remaining", "reset"].flatMap((what) =>
     ["requests", "tokens"].map((name) => `x-ratelimit-${what}-${name}`)
   ),
 ];
-
-/** Lets the pages of the given origins call the API from a browser; without any, none may. */
-const cors = (origins: string) => {
-  const allowedOrigins = origins.split(",").map((origin) => origin.trim()).filter((origin) => origin !== "");
-  return allowedOrigins.length === 0 ? Layer.empty : HttpRouter.cors({ allowedOrigins, exposedHeaders });
-};
 
 /** Everything that must stand around the endpoints, with the bounds of the settings. */
 const Frame = Layer.unwrap(Effect.gen(function* () {
@@ -244,7 +243,7 @@ const Frame = Layer.unwrap(Effect.gen(function* () {
   return Layer.mergeAll(
     requestLog(yield* LoopWatch, requests, beginRequestSpan(yield* Tracing, routeIn(methodTable))),
     envelope(methodTable, bodyBytesMax),
-    cors(corsOrigins),
+    Cors.layer(corsOrigins, exposedHeaders),
   );
 }));
 

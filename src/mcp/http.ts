@@ -12,6 +12,7 @@ import { Sandbox } from "../services/Sandbox.ts";
 import { Skills } from "../services/Skills.ts";
 import { backlogMax } from "../web/backlog.ts";
 import { Bodies } from "../web/body.ts";
+import * as Cors from "../web/cors.ts";
 import { LoopWatch } from "../web/LoopWatch.ts";
 import { makeAddressCheck } from "./addresses.ts";
 import { Callers } from "./callers.ts";
@@ -23,6 +24,9 @@ import { SandboxRequests, sandboxRoutes } from "./sandboxRoutes.ts";
 import { McpSessions } from "./sessions.ts";
 import { skillRoutes } from "./skillRoutes.ts";
 import { layerHttp as surfacesLayer } from "./surfaces.ts";
+
+/** Headers of an answer that scripts of an allowed page may read: without the first no page could go on. */
+const toldToPages = ["mcp-session-id", "mcp-protocol-version", "x-request-id", "retry-after", "www-authenticate"];
 
 /**
  * The routes of the MCP server.
@@ -75,6 +79,9 @@ export const routes: Layer.Layer<
   );
 })).pipe(
   Layer.merge(Layer.unwrap(Effect.suspend(() => watched))),
+  Layer.merge(
+    Layer.unwrap(Effect.map(Settings, ({ mcpAllowedOrigins }) => Cors.layer(mcpAllowedOrigins, toldToPages))),
+  ),
   Layer.provide([Bodies.layer, LoopWatch.layer]),
 );
 

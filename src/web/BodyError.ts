@@ -27,6 +27,9 @@ export class UnsupportedEncoding extends Schema.TaggedError<UnsupportedEncoding>
   encoding: Schema.String,
 }) {}
 
+/** The text of the body is not UTF-8: read all the same, it would say something else than was written. */
+export class BodyNotUtf8 extends Schema.TaggedError<BodyNotUtf8>()("BodyNotUtf8", {}) {}
+
 /** The body is not JSON. */
 export class MalformedJson extends Schema.TaggedError<MalformedJson>()("MalformedJson", {}) {}
 
@@ -43,7 +46,8 @@ export type BodyError =
   | BodyTimedOut
   | TooManyBodies
   | UnsupportedMediaType
-  | UnsupportedEncoding;
+  | UnsupportedEncoding
+  | BodyNotUtf8;
 
 /** Everything that reading JSON can fail with. */
 export type JsonError = MalformedJson | JsonTooComplex;

@@ -7,6 +7,7 @@ import { ByteSize, Context, Duration, Effect, Layer, Result, Stream } from "effe
 import { HttpIncomingMessage, HttpServerError, type HttpServerRequest } from "effect/http";
 import {
   type BodyError,
+  BodyNotUtf8,
   BodyTimedOut,
   BodyTooLarge,
   BodyUnreadable,
@@ -39,7 +40,7 @@ export interface BodyOptions {
 }
 
 /** What reading bytes of any type fails with. */
-export type BytesError = Exclude<BodyError, UnsupportedMediaType>;
+export type BytesError = Exclude<BodyError, UnsupportedMediaType | BodyNotUtf8>;
 
 /** Reads bodies within what all of them may hold together. */
 export interface BodiesService {
@@ -201,15 +202,23 @@ export class Bodies extends Context.Service<Bodies, BodiesService>()("caisson/we
         return yield* new UnsupportedMediaType({ contentType });
       }
       const length = yield* declaredLength(request, bytesMax);
-      if (length !== undefined && length <= smallBytesMax) return yield* bounded(request.text, bytesMax);
-      const all = yield* readLarge(arriving, request, bytesMax);
+      const isSmall = length !== undefined && length <= smallBytesMax;
+      const all = isSmall
+        ? new Uint8Array(yield* bounded(request.arrayBuffer, bytesMax))
+        : yield* readLarge(arriving, request, bytesMax);
       if (all.length > longTextMin) yield* Effect.yieldNow;
-      return new TextDecoder().decode(all);
+      const decoded = decodeUtf8(all);
+      return Result.isSuccess(decoded) ? decoded.success : yield* new BodyNotUtf8();
     });
 
     return { bytes, stream, text };
   });
 }
+
+/** One for all: it keeps nothing between two texts. */
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+const decodeUtf8 = (bytes: Uint8Array): Result.Result<string, unknown> => Result.try(() => utf8.decode(bytes));
 
 const bounded = <A, E>(read: Effect.Effect<A, E>, bytesMax: number): Effect.Effect<A, BytesError> =>
   Effect.mapError(

@@ -2,6 +2,8 @@
  * The user that the headers of a request name; one rule for both doors.
  */
 
+import { headerText } from "./headerText.ts";
+
 /** Headers as received, by name. */
 type Headers = Readonly<Record<string, string | undefined>>;
 
@@ -26,8 +28,8 @@ const userHeaders = ["x-user-id", "x-openwebui-user-id"] as const;
  */
 export const userInHeaders = (headers: Headers): HeaderUser | undefined => {
   for (const header of userHeaders) {
-    const name = headers[header]?.trim();
-    if (name !== undefined && name !== "" && !name.startsWith("{{")) return { header, name };
+    const name = headerText(headers[header] ?? "").trim();
+    if (name !== "" && !name.startsWith("{{")) return { header, name };
   }
   return undefined;
 };

@@ -7,6 +7,7 @@
  */
 import type { Headers } from "effect/http";
 import type { Message } from "../../domain/Message.ts";
+import { headerText } from "../../web/headerText.ts";
 import { isBackgroundRequest } from "./backgroundRequests.ts";
 
 /** What a chat UI says beside the request. */
@@ -20,9 +21,9 @@ export interface ChatUi {
 }
 
 const named = (headers: Headers.Headers, name: string): string | undefined => {
-  const value = headers[name]?.trim();
+  const value = headerText(headers[name] ?? "").trim();
   // A header template that the UI did not fill stands there literally.
-  return value === undefined || value === "" || value.startsWith("{{") ? undefined : value;
+  return value === "" || value.startsWith("{{") ? undefined : value;
 };
 
 /** Reads the headers of a chat UI. */

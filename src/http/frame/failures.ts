@@ -58,6 +58,7 @@ export const bodyFailures = [
   "TooManyBodies",
   "UnsupportedMediaType",
   "UnsupportedEncoding",
+  "BodyNotUtf8",
 ] as const;
 
 /** What one can fail with whose body is JSON read by us. */

@@ -5,6 +5,7 @@
  */
 import { Effect } from "effect";
 import type { Headers } from "effect/http";
+import { headerText } from "../../web/headerText.ts";
 import type { ChatUi } from "../frame/chatUi.ts";
 import { InvalidRequest } from "../frame/errors.ts";
 
@@ -34,7 +35,7 @@ export const chooseSession = (
   ui: ChatUi,
 ): Effect.Effect<SessionChoice, InvalidRequest> => {
   const sources = [
-    [sessionHeader, given(headers[sessionHeader])],
+    [sessionHeader, given(headerText(headers[sessionHeader] ?? ""))],
     [`metadata.${sessionMetadata}`, given(metadata?.[sessionMetadata])],
     ["x-openwebui-chat-id", given(ui.chatId)],
   ] as const;

@@ -44,6 +44,11 @@ const requestRows: Rows<BodyError | JsonError | ForeignOrigin> = {
     rpcCode: rpc.parseError,
     message: () => "We could not parse the JSON body of your request.",
   }),
+  BodyNotUtf8: invalid(400, "invalid_json", "The body is not UTF-8.", {
+    rpcCode: rpc.parseError,
+    message: () =>
+      "The request body is not UTF-8: some characters of it can be read in no way. Encode it as UTF-8 and send it again",
+  }),
   JsonTooComplex: invalid(400, "json_too_complex", "The JSON body is nested too deeply or has too many values.", {
     rpcCode: rpc.invalidRequest,
     message: ({ bound, limit }) =>

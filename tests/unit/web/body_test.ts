@@ -44,6 +44,23 @@ tests.effect("Bodies.text reads small and large bodies alike", () =>
     }
   }));
 
+tests.effect(
+  "Bodies.text refuses what is not UTF-8, small and large, instead of reading other words",
+  () =>
+    Effect.gen(function* () {
+      const bodies = yield* Bodies;
+      for (const size of [8, 64 * 1024, 64 * 1024 + 1, 3 * mebibyte]) {
+        // "é" as Latin-1 has it, at the end of plain letters.
+        const bytes = new Uint8Array(size).fill(97);
+        bytes[size - 1] = 0xe9;
+        const request = requestOf({ "content-length": String(size) }, bytes);
+        assert.equal((yield* Effect.flip(bodies.text(request, { bytesMax })))._tag, "BodyNotUtf8");
+      }
+      const marked = requestOf({ "content-length": "5" }, Uint8Array.of(0xef, 0xbb, 0xbf, 0x7b, 0x7d));
+      assert.equal(yield* bodies.text(marked, { bytesMax }), "{}");
+    }),
+);
+
 tests.effect("Bodies refuses by the headers alone, by name", () =>
   Effect.gen(function* () {
     const bodies = yield* Bodies;
