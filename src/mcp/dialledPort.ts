@@ -19,20 +19,20 @@ export interface Carrying {
 
 type Out = Queue.Enqueue<Uint8Array>;
 
-const givenUp = new StreamError({ reason: "Reset", why: "the caller gave the connection up" });
-const stopping = new StreamError({ reason: "Reset", why: "the server is stopping" });
+const givenUp = () => new StreamError({ reason: "Reset", why: "the caller gave the connection up" });
+const stopping = () => new StreamError({ reason: "Reset", why: "the server is stopping" });
 
 /** Carries what the caller sends, to the end that it tells; a request that breaks off gives the connection up. */
 const carryIn = (frames: Carrying["frames"], stream: SandboxStream): Effect.Effect<void, StreamError | SandboxError> =>
   Effect.gen(function* () {
     let isEnded = false;
-    const broken = Stream.mapError(frames, () => givenUp);
+    const broken = Stream.mapError(frames, givenUp);
     yield* Stream.runForEachWhile(broken, ({ kind, payload }) => {
       if (kind === "bytes") return Effect.as(stream.write(payload), true);
       isEnded = kind === "end";
       return Effect.succeed(!isEnded && kind !== "malformed");
     });
-    if (!isEnded) return yield* givenUp;
+    if (!isEnded) return yield* givenUp();
     yield* stream.end;
   });
 
@@ -66,7 +66,7 @@ export const carried = (
         yield* Effect.all([carryIn(frames, stream), carryOut(stream, out)], { concurrency: 2, discard: true });
       });
       return Effect.scoped(connection).pipe(
-        Effect.raceFirst(Effect.andThen(leaving, Effect.fail(stopping))),
+        Effect.raceFirst(Effect.andThen(leaving, Effect.failSync(stopping))),
         Effect.raceFirst(pulse(out, keepAliveMs)),
         Effect.as({}),
         Effect.catchTag("StreamError", ({ _tag, reason, why }) => Effect.succeed({ failed: { _tag, reason, why } })),

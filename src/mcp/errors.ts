@@ -39,7 +39,8 @@ export const methodNotFound = (method: string): RpcFailure =>
 export const invalidParams = (why: string): RpcFailure => new RpcFailure({ code: rpcCode.invalidParams, message: why });
 
 /** Anything that went wrong inside; the caller learns only that it did. */
-export const internalError: RpcFailure = new RpcFailure({ code: rpcCode.internalError, message: "Internal error" });
+export const internalError = (): RpcFailure =>
+  new RpcFailure({ code: rpcCode.internalError, message: "Internal error" });
 
 /** Text of a caller is echoed no longer than this. */
 const shownCharactersMax = 64;

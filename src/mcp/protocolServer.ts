@@ -118,9 +118,9 @@ export const connect: (surface: Surface, connection: Connection) => Effect.Effec
         observedMethod(meter, surface.methods, { method, params, meta: extra._meta }, answer(method, params, extra))
           .pipe(
             places.withPermitsIfAvailable(1),
-            Effect.flatMap(Option.match({ onNone: () => Effect.fail(tooManyRequests), onSome: Effect.succeed })),
+            Effect.flatMap(Option.match({ onNone: () => Effect.failSync(tooManyRequests), onSome: Effect.succeed })),
             Effect.catchDefect((defect) =>
-              Effect.andThen(Effect.logError("MCP request failed", Cause.die(defect)), Effect.fail(internalError))
+              Effect.andThen(Effect.logError("MCP request failed", Cause.die(defect)), Effect.failSync(internalError))
             ),
             Effect.onInterrupt(() => isEnding ? Effect.void : abandon(extra.requestId)),
             Effect.annotateLogs({
@@ -129,7 +129,7 @@ export const connect: (surface: Surface, connection: Connection) => Effect.Effec
             }),
           ),
         { signal: extra.signal },
-      ).catch((error) => Promise.reject(isEnding && !(error instanceof RpcFailure) ? sessionEnded : error));
+      ).catch((error) => Promise.reject(isEnding && !(error instanceof RpcFailure) ? sessionEnded() : error));
     server.onerror = (error) => void report(Effect.logDebug("MCP protocol", error.message));
     yield* Effect.acquireRelease(
       Effect.promise(() => server.connect(transport)),
@@ -146,12 +146,14 @@ export const connect: (surface: Surface, connection: Connection) => Effect.Effec
     };
   });
 
-const sessionEnded = new RpcFailure({
-  code: rpcCode.refused,
-  message: "The session ended while this ran: it was stopped, and its result is lost",
-});
+const sessionEnded = () =>
+  new RpcFailure({
+    code: rpcCode.refused,
+    message: "The session ended while this ran: it was stopped, and its result is lost",
+  });
 
-const tooManyRequests = new RpcFailure({
-  code: rpcCode.refused,
-  message: `Too many requests at once: a session may have ${requestsAtOnceMax}`,
-});
+const tooManyRequests = () =>
+  new RpcFailure({
+    code: rpcCode.refused,
+    message: `Too many requests at once: a session may have ${requestsAtOnceMax}`,
+  });

@@ -156,9 +156,9 @@ const resultOfTree = <A>(
   { owner }: SandboxRequest,
   ask: (tree: WorkspaceTree) => Effect.Effect<A, RequestFailure>,
 ): Frames =>
-  result(Effect.flatMap(sandbox.open(owner), ({ tree }) => tree === undefined ? Effect.fail(noTree) : ask(tree)));
+  result(Effect.flatMap(sandbox.open(owner), ({ tree }) => tree === undefined ? Effect.failSync(noTree) : ask(tree)));
 
-const noTree = new FileError({ path: ".", reason: "Other", why: "this sandbox has no tree" });
+const noTree = () => new FileError({ path: ".", reason: "Other", why: "this sandbox has no tree" });
 
 /** The responder of every request. */
 export const responders: Readonly<Record<SandboxMethodName, Responder>> = {
@@ -369,12 +369,12 @@ export const partsOf = (frames: SandboxRequest["frames"]): Stream.Stream<FilePar
       kind === "bytes"
         ? Effect.succeed(payload)
         : payload.length > rangeBytesMax
-        ? Effect.fail(unreadableRange)
-        : Effect.mapError(decodeRange(new TextDecoder().decode(payload)), () => unreadableRange)
+        ? Effect.failSync(unreadableRange)
+        : Effect.mapError(decodeRange(new TextDecoder().decode(payload)), unreadableRange)
     ),
   );
 
 /** Bytes of a range: the longest path, each byte of it escaped. */
 const rangeBytesMax = 32 * 1024;
 
-const unreadableRange = new FileError({ path: ".", reason: "Other", why: "a range cannot be read" });
+const unreadableRange = () => new FileError({ path: ".", reason: "Other", why: "a range cannot be read" });

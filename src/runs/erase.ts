@@ -49,7 +49,7 @@ export interface Erased {
  * assert.deepEqual(erased, [{ sessions: 1 }, { sessions: 0 }]);
  * ```
  */
-export const erase = Effect.fn("erase")(
+export const erase = Effect.fnUntraced(
   function* (
     owner: Owner,
   ): Effect.fn.Return<
@@ -77,4 +77,5 @@ export const erase = Effect.fn("erase")(
       for (const { key } of left) if (yield* sessions.remove(key)) removed++;
     }
   },
+  Effect.withSpan("erase", {}, { captureStackTrace: false }),
 );

@@ -411,8 +411,8 @@ export const noStreams: SandboxHandle["dial"] = () =>
   Effect.fail(new StreamError({ reason: "Unsupported", why: "this sandbox has no streams to its ports" }));
 
 /** Where there is no sandbox to connect to. */
-export const notRunning: Effect.Effect<never, StreamError> = Effect.fail(
-  new StreamError({ reason: "NotRunning", why: "the sandbox is not running" }),
+export const notRunning: Effect.Effect<never, StreamError> = Effect.failSync(() =>
+  new StreamError({ reason: "NotRunning", why: "the sandbox is not running" })
 );
 
 /** The jobs of a sandbox. *Fails with* `JobError`, reason `Refused`, where it has none. */

@@ -50,7 +50,9 @@ export interface SnapshotStoreService {
   readonly erase: (owner: OwnerKey) => Effect.Effect<void, SnapshotsUnavailable>;
 }
 
-const none = Effect.fail(new SnapshotsUnavailable({ reason: "Failed", detail: "there is no store of snapshots" }));
+const none = Effect.failSync(() =>
+  new SnapshotsUnavailable({ reason: "Failed", detail: "there is no store of snapshots" })
+);
 
 /**
  * The SnapshotStore port; a program that provides none keeps none.

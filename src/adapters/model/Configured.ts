@@ -158,11 +158,12 @@ const routesOf = Effect.fnUntraced(function* (
 // Default ----------------------------------------------------------------------------------------
 
 /** What a server that decides the default could not say. */
-const unlisted = new ModelNotFound({
-  model: "(none named)",
-  why: "the OpenAI-compatible server does not list its models now; name one in the request or in DEFAULT_MODEL",
-  available: [Offline.offlineModel],
-});
+const unlisted = () =>
+  new ModelNotFound({
+    model: "(none named)",
+    why: "the OpenAI-compatible server does not list its models now; name one in the request or in DEFAULT_MODEL",
+    available: [Offline.offlineModel],
+  });
 
 /**
  * The model of a request that names none, where `DEFAULT_MODEL` does not say: Gemini's alias with its key, else
@@ -179,7 +180,7 @@ const preferredOf = (
   if (server === undefined) return Effect.succeed(firstOfTable);
   return Effect.flatMap(server.list, (listed) => {
     const first = OpenAiCompatible.firstChatModel(listed);
-    return first === undefined ? Effect.fail(unlisted) : Effect.succeed(first.id);
+    return first === undefined ? Effect.fail(unlisted()) : Effect.succeed(first.id);
   });
 };
 

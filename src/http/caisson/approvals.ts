@@ -104,10 +104,11 @@ const decodeDecision = Schema.decodeUnknownEffect(Schema.fromJsonString(Decision
 
 const wrong = (param: string | null, why: string) => new InvalidRequest({ param, why, code: "invalid_value" });
 
-const notDecision = wrong(
-  "decision",
-  'Expected an object with decision ("approve", "deny" or "always"), and if need be calls or note',
-);
+const notDecision = () =>
+  wrong(
+    "decision",
+    'Expected an object with decision ("approve", "deny" or "always"), and if need be calls or note',
+  );
 
 /**
  * The words of a chat that mean a decision: one way of deciding, whatever door it came through.
@@ -234,7 +235,7 @@ export const make = Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest;
     const owner = (yield* Caller).ownerOf(query);
     const text = yield* bodies.text(request, { bytesMax: bodyBytesMax, typed: true });
-    const asked = yield* Effect.mapError(decodeDecision(text), () => notDecision);
+    const asked = yield* Effect.mapError(decodeDecision(text), notDecision);
     const waiting = yield* find(sessions, owner, id);
     const words = yield* wordsOf(asked, waiting.turn);
     const expiresAtMs = waiting.turn.asked?.expiresAtMs ?? 0;

@@ -63,17 +63,19 @@ const bodyBytesMax = 4 * 1024;
 const decodeRequest = Schema.decodeUnknownEffect(Schema.fromJsonString(PreviewRequest), { onExcessProperty: "error" });
 const decodePort = Schema.decodeUnknownEffect(Schema.fromJsonString(Port));
 
-const notPort = new InvalidRequest({
-  param: "port",
-  why: "Expected an object with port, a whole number from 1 to 65535, and nothing else",
-  code: "invalid_value",
-});
+const notPort = () =>
+  new InvalidRequest({
+    param: "port",
+    why: "Expected an object with port, a whole number from 1 to 65535, and nothing else",
+    code: "invalid_value",
+  });
 
-const nobodyNamed = new InvalidRequest({
-  param: "user",
-  why: "Name a user: the sandbox of a request without one ends with the request",
-  code: null,
-});
+const nobodyNamed = () =>
+  new InvalidRequest({
+    param: "user",
+    why: "Name a user: the sandbox of a request without one ends with the request",
+    code: null,
+  });
 
 /** The links of an owner as the API shows them. */
 export const previewsOf = (previews: PreviewsService, owner: Owner) =>
@@ -95,8 +97,8 @@ export const make = Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest;
     const owner = (yield* Caller).ownerOf(query);
     const text = yield* bodies.text(request, { bytesMax: bodyBytesMax, typed: true });
-    const { port } = yield* Effect.mapError(decodeRequest(text), () => notPort);
-    if (owner.ephemeral) return yield* nobodyNamed;
+    const { port } = yield* Effect.mapError(decodeRequest(text), notPort);
+    if (owner.ephemeral) return yield* nobodyNamed();
     return json(previewOut(yield* previews.open(owner, port)));
   });
 

@@ -70,11 +70,12 @@ const changeBytesMax = 16 * 1024;
 
 const decodeChange = Schema.decodeUnknownEffect(Schema.fromJsonString(SessionChange));
 
-const notTitle = new InvalidRequest({
-  param: "title",
-  why: `Expected a title of 1 to ${titleCharsMax} characters`,
-  code: "invalid_value",
-});
+const notTitle = () =>
+  new InvalidRequest({
+    param: "title",
+    why: `Expected a title of 1 to ${titleCharsMax} characters`,
+    code: "invalid_value",
+  });
 
 /** Describes the body with an example, which the reference page shows. */
 export const describeChange = (operation: Record<string, unknown>): Record<string, unknown> => ({
@@ -284,7 +285,7 @@ export const make = Effect.gen(function* () {
   const change = Effect.fnUntraced(function* (id: string, query: UserQuery) {
     const request = yield* HttpServerRequest.HttpServerRequest;
     const text = yield* bodies.text(request, { bytesMax: changeBytesMax, typed: true });
-    const { title } = yield* Effect.mapError(decodeChange(text), () => notTitle);
+    const { title } = yield* Effect.mapError(decodeChange(text), notTitle);
     const key: SessionKey = { owner: ownerKey((yield* Caller).ownerOf(query)), id };
     if (!(yield* sessions.rename(key, title))) return yield* new SessionNotFound({ id });
     const changed = (yield* sessions.list(key.owner)).find((summary) => summary.key.id === id);

@@ -111,11 +111,12 @@ export const describeRestore = (operation: Record<string, unknown>): Record<stri
   },
 });
 
-const notRestore = new InvalidRequest({
-  param: "turn",
-  why: "Expected either turn or snapshot, and dry_run as a boolean if at all",
-  code: "invalid_value",
-});
+const notRestore = () =>
+  new InvalidRequest({
+    param: "turn",
+    why: "Expected either turn or snapshot, and dry_run as a boolean if at all",
+    code: "invalid_value",
+  });
 
 const snapshotOut = (record: SnapshotRecord, replaced: ReadonlySet<string>): typeof SnapshotOut.Type => ({
   id: record.id,
@@ -206,8 +207,8 @@ export const make = Effect.gen(function* () {
   const restore = Effect.fnUntraced(function* (id: string, query: UserQuery) {
     const request = yield* HttpServerRequest.HttpServerRequest;
     const text = yield* bodies.text(request, { bytesMax: bodyBytesMax, typed: true });
-    const asked = yield* Effect.mapError(decodeRestore(text), () => notRestore);
-    if ((asked.turn === undefined) === (asked.snapshot === undefined)) return yield* notRestore;
+    const asked = yield* Effect.mapError(decodeRestore(text), notRestore);
+    if ((asked.turn === undefined) === (asked.snapshot === undefined)) return yield* notRestore();
     const { owner, key } = yield* sessionOf(id, query);
     const isDryRun = asked.dry_run === true;
     const restored = yield* snapshots.restore(owner, key.id, { choose: (records) => chosen(records, asked), isDryRun });

@@ -31,21 +31,18 @@ const ended = (status: keyof typeof statusTexts, name: PreviewRefusal, why: stri
 
 /** Labels that open nothing. */
 export const linkRefusals = {
-  Altered: ended(403, "altered", "This is no preview link of this server, or it was altered."),
-  Expired: ended(403, "expired", "This preview link has expired. Ask for a new one."),
-  Revoked: ended(
-    403,
-    "revoked",
-    "This preview link was taken back, or the server was started anew. Ask for a new one.",
-  ),
+  Altered: () => ended(403, "altered", "This is no preview link of this server, or it was altered."),
+  Expired: () => ended(403, "expired", "This preview link has expired. Ask for a new one."),
+  Revoked: () =>
+    ended(403, "revoked", "This preview link was taken back, or the server was started anew. Ask for a new one."),
 } as const;
 
 /** A request that is none, or for nobody here. */
 export const badRequest = (status: 400 | 413 | 421, why: string) => ended(status, "bad_request", `Refused: ${why}.`);
-export const headTooLarge = ended(431, "bad_request", "The head of the request is too large.");
-export const bodyTooLarge = ended(413, "bad_request", "The body of the request is too large.");
-export const tooSlow = ended(408, "too_slow", "The request did not arrive in time.");
-export const crowded = ended(503, "crowded", "This preview has as many connections as it may. Please try again.");
+export const headTooLarge = () => ended(431, "bad_request", "The head of the request is too large.");
+export const bodyTooLarge = () => ended(413, "bad_request", "The body of the request is too large.");
+export const tooSlow = () => ended(408, "too_slow", "The request did not arrive in time.");
+export const crowded = () => ended(503, "crowded", "This preview has as many connections as it may. Please try again.");
 export const noHttp = (port: number) =>
   ended(502, "no_http", `What listens on port ${port} of the sandbox does not answer in HTTP.`);
 export const noAnswer = (port: number) =>
@@ -60,7 +57,7 @@ export const unreachable = (port: number, error: StreamError | SandboxError): Vi
     case "NotRunning":
       return ended(502, "not_running", "The sandbox is not running. Start the server again, then reload.");
     case "TooMany":
-      return crowded;
+      return crowded();
     case "Reset":
       return ended(502, "broken", `The program on port ${port} of the sandbox closed the connection.`);
     case "Unsupported":

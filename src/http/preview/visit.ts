@@ -80,7 +80,7 @@ export interface VisitContext {
 
 type Failure = VisitEnded | VisitorGone | StreamError | SandboxError;
 
-const visitorGone = Effect.fail(new VisitorGone());
+const visitorGone = Effect.failSync(() => new VisitorGone());
 
 /** Writes all bytes to a visitor, who must take some of them now and then. */
 const writeTo = (visitor: Visitor, { reading }: VisitWaits) => (bytes: Uint8Array): Effect.Effect<void, VisitorGone> =>
@@ -101,7 +101,7 @@ const readHead = <E>(
     readonly endOf: (bytes: Uint8Array) => number | undefined;
     readonly bytesMax: number;
     readonly cut: () => VisitEnded | VisitorGone;
-    readonly tooLarge: VisitEnded;
+    readonly tooLarge: () => VisitEnded;
   },
 ): Effect.Effect<{ readonly head: Uint8Array; readonly rest: Uint8Array }, E | VisitEnded | VisitorGone> =>
   Effect.gen(function* () {
@@ -111,7 +111,7 @@ const readHead = <E>(
       if (end !== undefined && end <= options.bytesMax) {
         return { head: bytes.subarray(0, end), rest: bytes.subarray(end) };
       }
-      if (bytes.length > options.bytesMax) return yield* options.tooLarge;
+      if (bytes.length > options.bytesMax) return yield* options.tooLarge();
       const piece = yield* read;
       if (piece === undefined) return yield* Effect.fail(options.cut());
       bytes = bytes.length === 0 ? piece : Buffer.concat([bytes, piece]);
@@ -121,9 +121,9 @@ const readHead = <E>(
 /** Whose preview a label opens. */
 const entryOf = Effect.fnUntraced(function* ({ key, table }: VisitContext, label: string) {
   const verdict = readLabel(key, label, yield* Clock.currentTimeMillis);
-  if (verdict._tag !== "Valid") return yield* linkRefusals[verdict._tag];
+  if (verdict._tag !== "Valid") return yield* linkRefusals[verdict._tag]();
   const entry = table.find(verdict.id);
-  return entry === undefined || entry.port !== verdict.port ? yield* linkRefusals.Revoked : entry;
+  return entry === undefined || entry.port !== verdict.port ? yield* linkRefusals.Revoked() : entry;
 });
 
 /** A stream to the port of a preview, among those that its owner may have. */
@@ -135,7 +135,7 @@ const connect = Effect.fnUntraced(function* (
     duration: waits.place,
     orElse: () => Effect.succeed(false),
   });
-  if (!taken) return yield* crowded;
+  if (!taken) return yield* crowded();
   return yield* Effect.mapError(dial(owner, port), (error) => unreachable(port, error));
 });
 
@@ -152,12 +152,12 @@ const sendBody = Effect.fnUntraced(function* (
     const length = body.take(piece);
     if (length === undefined) return yield* badRequest(400, "the body of the request is malformed");
     sent += length;
-    if (sent > context.bodyBytesMax) return yield* bodyTooLarge;
+    if (sent > context.bodyBytesMax) return yield* bodyTooLarge();
     if (length > 0) yield* stream.write(piece.subarray(0, length));
     if (body.isOver()) return;
     const next = yield* Effect.timeoutOrElse(visitor.read, {
       duration: context.waits.body,
-      orElse: () => Effect.fail(tooSlow),
+      orElse: () => Effect.fail(tooSlow()),
     });
     if (next === undefined) return yield* visitorGone;
     piece = next;
@@ -234,7 +234,7 @@ const answer = Effect.fnUntraced(function* (
       endOf: answerHeadEnd,
       bytesMax: answerHeadBytesMax,
       cut: () => noHttp(port),
-      tooLarge: noHttp(port),
+      tooLarge: () => noHttp(port),
     }).pipe(Effect.timeoutOrElse({ duration: waits.answer, orElse: () => Effect.fail(noAnswer(port)) }));
     const read = readAnswer(found.head, asked);
     if (read === undefined) return yield* noHttp(port);
@@ -309,7 +309,7 @@ export const visit = (context: VisitContext, visitor: Visitor): Effect.Effect<vo
         bytesMax: requestHeadBytesMax,
         cut: () => new VisitorGone(),
         tooLarge: headTooLarge,
-      }).pipe(Effect.timeoutOrElse({ duration: waits.head, orElse: () => Effect.fail(tooSlow) }));
+      }).pipe(Effect.timeoutOrElse({ duration: waits.head, orElse: () => Effect.fail(tooSlow()) }));
       const request = readVisit(head, context.origin.suffix, context.bodyBytesMax);
       if (request._tag === "Refused") return yield* badRequest(request.status, request.why);
       const entry = yield* entryOf(context, request.label);

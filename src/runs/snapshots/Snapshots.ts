@@ -86,7 +86,7 @@ export interface RestoreRequest {
   readonly turn?: string;
 }
 
-const off = new SnapshotsOff({ why: "CAISSON_REWIND_FILES is off" });
+const off = () => new SnapshotsOff({ why: "CAISSON_REWIND_FILES is off" });
 
 /** Snapshots of workspaces; a program that provides none keeps none. */
 export const Snapshots: Context.Reference<SnapshotsService> = Context.Reference("caisson/runs/Snapshots", {
@@ -95,6 +95,6 @@ export const Snapshots: Context.Reference<SnapshotsService> = Context.Reference(
     watch: () => Effect.succeed(noWatch),
     list: () => Effect.succeed([]),
     changes: (_, id) => Effect.fail(new SnapshotNotFound({ id })),
-    restore: () => Effect.fail(off),
+    restore: () => Effect.failSync(off),
   }),
 });

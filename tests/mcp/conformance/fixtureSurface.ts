@@ -49,7 +49,7 @@ const elicit = (
         { method: "elicitation/create", params: { message, requestedSchema } },
         ElicitResultSchema,
       ),
-    catch: () => internalError,
+    catch: internalError,
   }).pipe(Effect.map(({ action, content }) => text(label(action, JSON.stringify(content)))));
 
 const completed = (action: string, content: string) => `Elicitation completed: action=${action}, content=${content}`;
@@ -133,7 +133,7 @@ const tools: ReadonlyArray<{ readonly name: string; readonly inputSchema?: Tool[
               maxTokens: 100,
             },
           }, CreateMessageResultSchema),
-        catch: () => internalError,
+        catch: internalError,
       }).pipe(Effect.map(({ content }) => text(`LLM response: ${content.type === "text" ? content.text : ""}`))),
   },
   {

@@ -39,13 +39,15 @@ const info: SandboxInfo = {
 const noFiles = (path: string) =>
   new FileError({ path, reason: "Other", why: "the tool server keeps no files for this process" });
 
-const noCommands = unavailable("the tool server offers tools only; no command can be run beside them");
+const noCommands = Effect.failSync(() =>
+  unavailable("the tool server offers tools only; no command can be run beside them")
+);
 
 /** What is there of an owner's sandbox behind a foreign server: no files, and nothing that changed. */
 const toolsOnlyHandle = (owner: Owner): SandboxHandle => ({
   id: `tools-only-${ownerKey(owner)}`,
-  execute: () => Effect.fail(noCommands),
-  runCell: () => Effect.fail(noCommands),
+  execute: () => noCommands,
+  runCell: () => noCommands,
   writeFile: (path) => Effect.fail(noFiles(path)),
   readText: (path) => Effect.fail(noFiles(path)),
   readBytes: (path) => Stream.fail(noFiles(path)),

@@ -23,17 +23,17 @@ const decodeMessage = decoderOf(dial.message);
 const decodeResult = decoderOf(dial.result);
 
 const reset = (why: string) => new StreamError({ reason: "Reset", why });
-const givenUp = reset("the stream was given up");
-const ended = reset("the stream was ended before this write");
-const broken = reset("the connection was lost");
-const notInTime = new StreamError({ reason: "Refused", why: "the port did not answer in time" });
+const givenUp = () => reset("the stream was given up");
+const ended = () => reset("the stream was ended before this write");
+const broken = () => reset("the connection was lost");
+const notInTime = () => new StreamError({ reason: "Refused", why: "the port did not answer in time" });
 
 type Failure = StreamError | SandboxError;
 
 const failureOf = (error: ExchangeError): SandboxError =>
   error._tag === "SandboxError" ? error : unavailable("a connection that names no file was refused", error);
 
-const misspoken = unavailable("the tool server's connection does not keep to its protocol");
+const misspoken = () => unavailable("the tool server's connection does not keep to its protocol");
 
 const endFrame = encodeJsonFrame("end", {});
 
@@ -70,13 +70,13 @@ class Connection {
     switch (kind) {
       case "bytes":
         if (this.state === "connected") return Effect.asVoid(Queue.offer(this.downward, payload));
-        return this.failure === undefined ? Effect.fail(misspoken) : Effect.void;
+        return this.failure === undefined ? Effect.failSync(misspoken) : Effect.void;
       case "message":
         return Effect.flatMap(decodeMessage(payload), ({ state }) => this.onState(state));
       case "end":
         return Effect.flatMap(decodeResult(payload), ({ failed }): Effect.Effect<void, Failure> => {
           if (failed !== undefined) return Effect.fail(new StreamError(failed));
-          if (this.state !== "ended") return Effect.fail(misspoken);
+          if (this.state !== "ended") return Effect.failSync(misspoken);
           this.state = "over";
           return Effect.void;
         });
@@ -105,7 +105,7 @@ class Connection {
     Effect.gen({ self: this }, function* () {
       for (let at = 0; at < bytes.length; at += pieceBytes) {
         const isTaken = yield* Queue.offer(this.upward, encodeFrame("bytes", bytes.subarray(at, at + pieceBytes)));
-        if (!isTaken) return yield* Effect.fail(this.failure ?? (this.weEnded ? ended : broken));
+        if (!isTaken) return yield* Effect.fail(this.failure ?? (this.weEnded ? ended() : broken()));
       }
     });
 
@@ -122,7 +122,7 @@ class Connection {
 
   private onState(state: "connected" | "ended"): Effect.Effect<void, Failure> {
     if (this.failure !== undefined) return Effect.void;
-    if (this.state !== (state === "connected" ? "asked" : "connected")) return Effect.fail(misspoken);
+    if (this.state !== (state === "connected" ? "asked" : "connected")) return Effect.failSync(misspoken);
     this.state = state;
     return state === "connected"
       ? Deferred.succeed(this.connected, undefined)
@@ -158,13 +158,13 @@ export const dialPort = (
     const answering = yield* Effect.forkScoped(answer);
     yield* Effect.forkScoped(connection.pulse);
     const giveUp = Effect.andThen(
-      Effect.sync(() => connection.fail(givenUp)),
+      Effect.sync(() => connection.fail(givenUp())),
       Effect.ignore(Effect.timeoutOption(Fiber.await(answering), givingUpMax)),
     );
     yield* Effect.addFinalizer(() => giveUp);
     yield* Effect.timeoutOrElse(Deferred.await(connection.connected), {
       duration: silenceMax,
-      orElse: () => Effect.fail(notInTime),
+      orElse: () => Effect.failSync(notInTime),
     });
     return { read: connection.read, write: connection.write, end: connection.end, reset: giveUp };
   });

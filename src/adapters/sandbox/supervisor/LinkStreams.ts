@@ -40,8 +40,8 @@ export interface StreamsLink {
 }
 
 const reset = (why: string) => new StreamError({ reason: "Reset", why });
-const byPeer = reset("the program closed the connection before its end");
-const byUs = reset("the stream was given up");
+const byPeer = () => reset("the program closed the connection before its end");
+const byUs = () => reset("the stream was given up");
 
 /** Bytes that wait for their reader, packed: many small frames cost no more than few large ones. */
 class Backlog {
@@ -107,7 +107,7 @@ class LinkStream {
   onFrame(kind: number, payload: Uint8Array): boolean {
     if (kind === Tell.netReset) {
       this.fail(
-        this.isConnected ? byPeer : new StreamError({ reason: "Refused", why: "nothing listens on that port" }),
+        this.isConnected ? byPeer() : new StreamError({ reason: "Refused", why: "nothing listens on that port" }),
       );
       return true;
     }
@@ -133,7 +133,7 @@ class LinkStream {
   readonly giveUp = Effect.sync(() => {
     if (this.failure !== undefined) return;
     if (!(this.peerEnded && this.weEnded)) this.link.send(Ask.netReset, this.id);
-    this.fail(byUs);
+    this.fail(byUs());
   });
 
   /** Waits until something has happened to the stream, unless what is waited for is there already. */
