@@ -3,30 +3,41 @@
  *
  * Statements run synchronously on the event loop, so each must be short.
  */
-import { Buffer } from "node:buffer";
-import { chmod, mkdir, open as openFile, stat } from "node:fs/promises";
+import { chmod, mkdir, open as openFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
-import { Effect, Semaphore } from "effect";
+import { Effect, Schedule, Semaphore } from "effect";
 import { SessionsUnavailable } from "../../services/Sessions.ts";
+import { type HeldFile, hold } from "./heldFiles.ts";
 
 /** Wait for another process that is writing, in milliseconds; it blocks the event loop, so it is short. */
 const busyTimeoutMs = 500;
+
+/**
+ * Such a wait of one try to open, in milliseconds: shorter, because the next try comes by itself.
+ *
+ * SQLite does not wait at all where two processes want to switch one new file to its write-ahead log: one of them is
+ * refused at once and has to begin anew.
+ */
+const openingBusyTimeoutMs = 50;
+
+/** Tries to open a file that others are opening or migrating: a few seconds of them. */
+const openingTriesMax = 40;
+const openingRetry = Schedule.spaced("50 millis").pipe(Schedule.jittered);
 
 /**
  * A write-ahead log survives a killed process at every moment. `NORMAL` leaves the flush to disk to
  * checkpoints: a power cut can cost the last moments, never the file. Deleted text is overwritten.
  */
 const pragmas = `
-  PRAGMA journal_mode = WAL;
   PRAGMA synchronous = NORMAL;
   PRAGMA foreign_keys = ON;
   PRAGMA secure_delete = ON;
   PRAGMA busy_timeout = ${busyTimeoutMs};
 `;
 
-/** What every database file begins with. */
-const fileHeader = "SQLite format 3\0";
+/** SQLite's words for a file that another connection holds; the driver gives no number of the error. */
+const busyMessage = "database is locked";
 
 export type Row = Record<string, SQLOutputValue>;
 
@@ -78,9 +89,20 @@ export class Database {
 
   /** Configures the connection and brings the schema to the newest version, a step per version. */
   migrate(migrations: ReadonlyArray<string>): void {
+    this.#database.exec(`PRAGMA busy_timeout = ${openingBusyTimeoutMs}`);
+    this.#database.exec("PRAGMA journal_mode = WAL");
+    // A file that is of this version already is opened beside one who writes, without a wait.
+    if (this.#version() !== migrations.length) this.#bringTo(migrations);
     this.#database.exec(pragmas);
+  }
+
+  #version(): number {
+    return Number(this.get("PRAGMA user_version")?.["user_version"] ?? 0);
+  }
+
+  #bringTo(migrations: ReadonlyArray<string>): void {
     this.transaction(() => {
-      const version = Number(this.get("PRAGMA user_version")?.["user_version"] ?? 0);
+      const version = this.#version();
       if (version > migrations.length) {
         throw new Error(`the file is of version ${version}, this program knows ${migrations.length}`);
       }
@@ -110,22 +132,19 @@ export interface SqliteFile {
   readonly isStillThere: Effect.Effect<void, SessionsUnavailable>;
 }
 
-const identityOf = async (path: string): Promise<string> => {
-  const { dev, ino } = await stat(path);
-  return `${dev}:${ino}`;
-};
-
-/** Throws when the file at a path is not the one that was opened, or no database any more. */
-const seeFile = async (path: string, opened: string): Promise<void> => {
-  const file = await openFile(path, "r");
+/**
+ * Makes the file where there is none, for this system user alone.
+ *
+ * A file that is there is not opened: closing it would cost another store of the process its locks (`heldFiles.ts`).
+ */
+const makeFile = async (path: string): Promise<void> => {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(fileHeader.length), 0, fileHeader.length, 0);
-    if (opened !== await identityOf(path)) throw new Error("the file was replaced by another");
-    // The pages of a new database may still be in its log alone.
-    if (bytesRead > 0 && buffer.toString("latin1") !== fileHeader) throw new Error("the file is not a database");
-  } finally {
-    await file.close();
+    await (await openFile(path, "ax", 0o600)).close();
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) throw cause;
   }
+  await chmod(path, 0o600);
 };
 
 /**
@@ -138,13 +157,17 @@ export const makeSqliteFile = Effect.fnUntraced(function* (path: string, migrati
   const { DatabaseSync } = yield* Effect.promise(() => import("node:sqlite"));
   const opening = yield* Semaphore.make(1);
   let current: Database | undefined;
-  /** Which file is open, as device and inode. */
-  let opened = "";
+  let file: HeldFile | undefined;
 
   const close = () => {
-    const closing = current;
+    const [closing, released] = [current, file];
     current = undefined;
-    closing?.close();
+    file = undefined;
+    try {
+      closing?.close();
+    } finally {
+      released?.release();
+    }
   };
   yield* Effect.addFinalizer(() => Effect.sync(close));
 
@@ -156,8 +179,8 @@ export const makeSqliteFile = Effect.fnUntraced(function* (path: string, migrati
       cause,
     });
 
-  const isStillThere: SqliteFile["isStillThere"] = Effect.tryPromise({
-    try: () => current === undefined ? Promise.resolve() : seeFile(path, opened),
+  const isStillThere: SqliteFile["isStillThere"] = Effect.try({
+    try: () => file?.see(),
     catch: (cause) => {
       close();
       return unavailable("check")(cause);
@@ -166,28 +189,26 @@ export const makeSqliteFile = Effect.fnUntraced(function* (path: string, migrati
 
   const open = Effect.gen(function* () {
     if (current !== undefined) return;
-    yield* Effect.tryPromise({
-      try: async () => {
-        await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-        await (await openFile(path, "a", 0o600)).close();
-        await chmod(path, 0o600);
-        opened = await identityOf(path);
-      },
-      catch: unavailable("open"),
-    });
+    yield* Effect.tryPromise({ try: () => makeFile(path), catch: unavailable("open") });
     yield* Effect.try({
       try: () => {
-        const database = new Database(new DatabaseSync(path));
+        const holding = hold(path);
+        let database: Database | undefined;
         try {
+          database = new Database(new DatabaseSync(path));
           database.migrate(migrations);
         } catch (cause) {
-          database.close();
+          database?.close();
+          holding.release();
           throw cause;
         }
         current = database;
+        file = holding;
       },
       catch: unavailable("open"),
-    });
+    }).pipe(
+      Effect.retry({ schedule: openingRetry, times: openingTriesMax, while: ({ detail }) => detail === busyMessage }),
+    );
   }).pipe(opening.withPermits(1), Effect.uninterruptible);
 
   const use: SqliteFile["use"] = Effect.fnUntraced(function* (operation, work) {

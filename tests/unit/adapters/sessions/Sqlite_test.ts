@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
+import { Worker } from "node:worker_threads";
 import { Context, Effect, Layer, Scope } from "effect";
 import { TestClock } from "effect/testing";
 import * as Sqlite from "../../../../src/adapters/sessions/Sqlite.ts";
@@ -159,3 +160,56 @@ it.effect("secret is the same after a restart and for another process, and anoth
     const other = yield* open(yield* temporaryDirectory);
     assert.notEqual(yield* other.secret, first);
   }));
+
+const opener = new URL("../../../support/sqliteOpener.ts", import.meta.url);
+
+/** The next message of a worker. */
+const said = (worker: Worker): Promise<string> =>
+  new Promise((resolve, reject) => {
+    worker.once("message", resolve);
+    worker.once("error", reject);
+  });
+
+it.live("Sqlite.layer opens one fresh file for everybody who starts at the same moment, with one secret", () =>
+  Effect.gen(function* () {
+    const workers = yield* Effect.acquireRelease(
+      Effect.sync(() => Array.from({ length: 4 }, () => new Worker(opener))),
+      (all) => Effect.promise(() => Promise.all(all.map((worker) => worker.terminate()))),
+    );
+    yield* Effect.promise(() => Promise.all(workers.map(said)));
+    for (let round = 0; round < 5; round++) {
+      const dataPath = yield* temporaryDirectory;
+      const secrets = yield* Effect.promise(() => {
+        const answers = Promise.all(workers.map(said));
+        for (const worker of workers) worker.postMessage(dataPath);
+        return answers;
+      });
+      assert.match(secrets[0] ?? "", /^[\w-]{43}$/);
+      assert.deepEqual(new Set(secrets).size, 1, secrets.join("\n"));
+    }
+  }));
+
+/** The locks of processes on a file, as Linux tells them. */
+const locksOn = (path: string) =>
+  Effect.promise(async () => {
+    const { ino } = await Deno.stat(path);
+    return (await Deno.readTextFile("/proc/locks")).split("\n").filter((line) => line.includes(`:${ino} `)).length;
+  });
+
+it.effect(
+  "the locks of an open store stay when it was checked and another store of the process came and went",
+  () =>
+    Effect.gen(function* () {
+      const dataPath = yield* temporaryDirectory;
+      const path = `${dataPath}/sessions.sqlite`;
+      const sessions = yield* open(dataPath);
+      yield* sessions.append(key, turn("1"));
+      // Without them a tool that looks at the file removes the log that the store goes on writing.
+      const locks = yield* locksOn(path);
+      assert.ok(locks > 0);
+      yield* sessions.check;
+      yield* Effect.scoped(Effect.flatMap(open(dataPath), (other) => other.check));
+      assert.equal(yield* locksOn(path), locks);
+    }),
+  { skip: Deno.build.os === "linux" ? undefined : "only Linux tells of locks" },
+);
