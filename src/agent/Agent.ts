@@ -14,6 +14,7 @@ import { inWords, isDecision, type Message } from "../domain/Message.ts";
 import { judge, policyOf, type PolicySettings } from "../domain/toolPolicy.ts";
 import { Model } from "../services/Model.ts";
 import { onClose } from "../services/onClose.ts";
+import { openedBy } from "../services/opening.ts";
 import { Toolbox, type ToolboxService, type Tools } from "../services/Toolbox.ts";
 import { UsageLedger } from "../services/UsageLedger.ts";
 import type { AgentError, AgentRequest } from "./AgentRequest.ts";
@@ -211,7 +212,7 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
     const turnsOf = ({ run, spending }: { readonly run: Run; readonly spending: Spending }) =>
       Stream.iterate(1, (number) => number + 1).pipe(
         Stream.flatMap((number) =>
-          Stream.unwrap(
+          openedBy(
             Effect.map(spending.isOver(run.record.usage), (over) =>
               over ? finish(run, "SpendingLimit") : number > settings.turnsMax ? finish(run, "TurnLimit") : turn(run)),
           )
@@ -227,6 +228,6 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
       );
     };
 
-    return Agent.of({ run: (request) => Stream.unwrap(Effect.map(open(request), turns)) });
+    return Agent.of({ run: (request) => openedBy(Effect.map(open(request), turns)) });
   }),
 );

@@ -2,37 +2,11 @@
  * Ends a stream when its time is up, whatever it is waiting for.
  */
 import { Array as Arr, Cause, type Duration, Effect, Exit, Fiber, type Scope, Stream } from "effect";
+import type { Pulling } from "../services/opening.ts";
 
 /** Elements that are read ahead of the reader while they are ready, so that a burst costs one reading. */
 const readAheadMax = 64;
 
-/** Lets one waiter through for each time it is opened; opened before anybody waits, it lets the next through. */
-class Turnstile {
-  #isOpen = false;
-  #resume: ((effect: Effect.Effect<void>) => void) | undefined;
-
-  open(): void {
-    const resume = this.#resume;
-    this.#resume = undefined;
-    if (resume === undefined) this.#isOpen = true;
-    else resume(Effect.void);
-  }
-
-  readonly #opened = Effect.callback<void>((resume) => {
-    this.#resume = resume;
-    return Effect.sync(() => {
-      this.#resume = undefined;
-    });
-  });
-
-  readonly pass: Effect.Effect<void> = Effect.suspend(() => {
-    if (!this.#isOpen) return this.#opened;
-    this.#isOpen = false;
-    return Effect.void;
-  });
-}
-
-type Pulling<A, E, R> = Effect.Effect<Arr.NonEmptyReadonlyArray<A>, E | Cause.Done, R>;
 type Ending<E> = Exit.Exit<never, E | Cause.Done>;
 
 /** A stream that is read in a fiber of its own, whenever its reader asks. */
@@ -41,30 +15,38 @@ class ReadAside<A, E, R> {
   /** A reading ends with so many elements; 0 when its reader has gone on without it. */
   #wanted = 1;
   #isReading = false;
+  /** Asked for another reading before the fiber of the last came to wait for it. */
+  #isAsked = false;
   #expired = false;
   #ending: Ending<E> | undefined;
   #fiber: Fiber.Fiber<never, E | Cause.Done> | undefined;
-  readonly #asked = new Turnstile();
-  readonly #told = new Turnstile();
+  /** Begins the next reading, while its fiber waits for that. */
+  #begin: (() => void) | undefined;
+  /** Tells the reader, while it waits. */
+  #tell: ((heard: Pulling<A, E, R>) => void) | undefined;
   readonly #readings: Effect.Effect<never, E | Cause.Done, R>;
 
   constructor(pull: Pulling<A, E, R>, readonly scope: Scope.Scope) {
-    const read: Effect.Effect<void, E | Cause.Done, R> = Effect.flatMap(pull, (ready) => {
+    const read: Effect.Effect<never, E | Cause.Done, R> = Effect.flatMap(pull, (ready) => {
       for (const element of ready) this.#found.push(element);
       if (this.#found.length < this.#wanted) return read;
       this.#isReading = false;
-      this.#told.open();
-      return Effect.void;
+      this.#wake();
+      if (!this.#isAsked) return asked;
+      this.#isAsked = false;
+      return read;
     });
-    const readings: Effect.Effect<never, E | Cause.Done, R> = Effect.flatMap(
-      Effect.andThen(read, this.#asked.pass),
-      () => readings,
-    );
-    this.#readings = Effect.onExit(readings, (ending) =>
+    const asked = Effect.callback<never, E | Cause.Done, R>((resume) => {
+      this.#begin = () => resume(read);
+      return Effect.sync(() => {
+        this.#begin = undefined;
+      });
+    });
+    this.#readings = Effect.onExit(read, (ending) =>
       Effect.sync(() => {
         this.#isReading = false;
         this.#ending = ending;
-        this.#told.open();
+        this.#wake();
       }));
   }
 
@@ -75,30 +57,50 @@ class ReadAside<A, E, R> {
   });
 
   readonly next: Pulling<A, E, R> = Effect.suspend(() => {
-    if (this.#found.length > 0 || this.#isReading || this.#ending !== undefined) return this.#heard;
+    if (this.#found.length > 0 || this.#isReading || this.#ending !== undefined) return this.#heard();
     if (this.#expired) return Cause.done();
     this.#isReading = true;
     if (this.#fiber !== undefined) {
       this.#wanted = readAheadMax;
-      this.#asked.open();
-      return this.#heard;
+      this.#ask();
+      return this.#heard();
     }
     return Effect.flatMap(Effect.forkIn(this.#readings, this.scope, { startImmediately: true }), (fiber) => {
       this.#fiber = fiber;
-      return this.#heard;
+      return this.#heard();
     });
   });
 
+  #ask(): void {
+    const begin = this.#begin;
+    this.#begin = undefined;
+    if (begin === undefined) this.#isAsked = true;
+    else begin();
+  }
+
+  #wake(): void {
+    const tell = this.#tell;
+    this.#tell = undefined;
+    tell?.(this.#heard());
+  }
+
   /** What the reading has found; one that waits ends with its next array, so that nothing waits for more. */
-  readonly #heard: Pulling<A, E, R> = Effect.suspend(() => {
+  #heard(): Pulling<A, E, R> {
     if (this.#isReading) this.#wanted = 0;
     const ready = this.#found;
     if (Arr.isArrayNonEmpty(ready)) {
       this.#found = [];
       return Effect.succeed(ready);
     }
-    if (this.#ending === undefined) return Effect.flatMap(this.#told.pass, () => this.next);
+    if (this.#ending === undefined) return this.#told;
     return this.#expired && Exit.hasInterrupts(this.#ending) ? Cause.done() : this.#ending;
+  }
+
+  readonly #told: Pulling<A, E, R> = Effect.callback((resume) => {
+    this.#tell = resume;
+    return Effect.sync(() => {
+      this.#tell = undefined;
+    });
   });
 }
 

@@ -6,6 +6,7 @@
  */
 import { Array as Arr, Cause, type Duration, Effect, type Exit, Latch, Stream } from "effect";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
+import { readBy } from "../services/opening.ts";
 import type { RunError } from "./RunError.ts";
 
 /** Bytes that a run may be ahead of its fastest listener; a stalled client then holds the run back. */
@@ -52,8 +53,8 @@ const tick: Tick = { _tag: "Tick" };
 interface Reading {
   position: number;
   tickDue: boolean;
-  /** Done before every wait. */
-  readonly beforeWait: Effect.Effect<void>;
+  /** Done once, before the first wait. */
+  beforeWaiting: Effect.Effect<void> | undefined;
 }
 
 type Heard = AgentEvent | Tick;
@@ -167,15 +168,19 @@ export class RunLog {
         return Effect.succeed([tick]);
       }
       this.#more.closeUnsafe();
-      return Effect.flatMap(Effect.andThen(reading.beforeWait, this.#more.await), () => pull);
+      const { beforeWaiting } = reading;
+      if (beforeWaiting === undefined) return more;
+      reading.beforeWaiting = undefined;
+      return Effect.andThen(beforeWaiting, more);
     });
+    const more = Effect.flatMap(this.#more.await, () => pull);
     return pull;
   }
 
   /** The events from the start to the end; everything that is there comes as one array. */
   readonly events: Stream.Stream<AgentEvent, RunError> = Stream.suspend(() =>
     Stream.filter(
-      Stream.fromPull(Effect.sync(() => this.#pull({ position: 0, tickDue: false, beforeWait: Effect.void }))),
+      Stream.fromPull(Effect.sync(() => this.#pull({ position: 0, tickDue: false, beforeWaiting: undefined }))),
       (heard) => heard._tag !== "Tick",
     )
   );
@@ -188,20 +193,14 @@ export class RunLog {
    * chunk does not wait for a timer to be made.
    */
   eventsAndTicks(every: Duration.Duration): Stream.Stream<Heard, RunError> {
-    return Stream.unwrap(Effect.map(Effect.scope, (scope) => {
-      let ticking = false;
+    return readBy(Effect.map(Effect.scope, (scope) => {
       const due = Effect.sync(() => {
         reading.tickDue = true;
         this.#more.openUnsafe();
       });
       const ticks = Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(every), due)), scope);
-      const beforeWait = Effect.suspend(() => {
-        if (ticking) return Effect.void;
-        ticking = true;
-        return Effect.asVoid(ticks);
-      });
-      const reading: Reading = { position: 0, tickDue: false, beforeWait };
-      return Stream.fromPull(Effect.succeed(this.#pull(reading)));
+      const reading: Reading = { position: 0, tickDue: false, beforeWaiting: Effect.asVoid(ticks) };
+      return this.#pull(reading);
     }));
   }
 }

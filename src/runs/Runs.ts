@@ -19,6 +19,7 @@ import type { ToolDeclaration } from "../domain/Tool.ts";
 import type { ToolRule } from "../domain/ToolRule.ts";
 import type { ToolKit } from "../services/Toolbox.ts";
 import { type Applicant, Limits, type TooManyRequests } from "../services/Limits.ts";
+import { openedBy } from "../services/opening.ts";
 import type { ModelParameters, Truncation } from "../services/Model.ts";
 import { RunLedger } from "../services/RunLedger.ts";
 import { RunStore, type RunStoreService } from "../services/RunStore.ts";
@@ -240,7 +241,7 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
 
     /** The events of a run that is admitted, from the session it is placed in to the agent's last word. */
     const work = (request: RunRequest): Stream.Stream<AgentEvent, RunError> =>
-      Stream.unwrap(Effect.gen(function* () {
+      openedBy(Effect.gen(function* () {
         const { owner, model, useTools = true, describe = describeByPath, toolKit: kit } = request;
         const workplace = kit?.owner ?? owner;
         const opened = yield* Effect.provideService(Conversation.open(request), Sessions, sessions);

@@ -1,7 +1,7 @@
 /**
  * Counting what a run used against its owner.
  */
-import { Effect, Stream } from "effect";
+import { Effect, Scope, Stream } from "effect";
 import type { AgentEvent } from "../domain/AgentEvent.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { LimitsService } from "../services/Limits.ts";
@@ -10,15 +10,13 @@ import type { LimitsService } from "../services/Limits.ts";
 export const countTokens =
   (limits: LimitsService, owner: Owner) =>
   <E, R>(events: Stream.Stream<AgentEvent, E, R>): Stream.Stream<AgentEvent, E, R> =>
-    Stream.suspend(() => {
+    Stream.transformPull(events, (pull, scope) => {
       let used = 0;
-      return events.pipe(
-        Stream.mapArray((batch) => {
-          for (const event of batch) {
-            if (event._tag === "RunFinished") used = event.usage.inputTokens + event.usage.outputTokens;
-          }
-          return batch;
-        }),
-        Stream.ensuring(Effect.suspend(() => limits.spend(owner, used))),
-      );
+      const counted = Effect.map(pull, (batch) => {
+        for (const event of batch) {
+          if (event._tag === "RunFinished") used = event.usage.inputTokens + event.usage.outputTokens;
+        }
+        return batch;
+      });
+      return Effect.as(Scope.addFinalizer(scope, Effect.suspend(() => limits.spend(owner, used))), counted);
     });

@@ -6,6 +6,7 @@
 import { Channel, Clock, Context, Effect, type Exit, Stream } from "effect";
 import { errorTypeOf } from "../domain/errorType.ts";
 import { onClose } from "./onClose.ts";
+import { readBy } from "./opening.ts";
 
 /** Where a span stands: what another process is told, and what a child needs. */
 export interface SpanContext {
@@ -96,7 +97,7 @@ export const watchedStream = <A, E, R>(
   options: SpanOptions,
   watch: (span: Span | undefined, clock: Clock.Clock) => Watched<A, E, R>,
 ): Stream.Stream<A, E, R> =>
-  Stream.unwrap(Effect.gen(function* () {
+  readBy(Effect.gen(function* () {
     const tracing = yield* Tracing;
     const span = tracing?.begin(name, { parent: yield* CurrentSpan, ...options });
     const { stream, worksOn, see, ended } = watch(span, yield* Clock.Clock);
@@ -115,7 +116,7 @@ export const watchedStream = <A, E, R>(
       isFirst = false;
       return within(seen);
     });
-    return Stream.fromPull(Effect.succeed(span === undefined ? seen : worksOn ? within(seen) : first));
+    return span === undefined ? seen : worksOn ? within(seen) : first;
   }));
 
 /** A span as the W3C's header says it. */

@@ -1,9 +1,10 @@
 /**
  * The Model port, measured and traced: turns, first chunks, tokens and cost.
  */
-import { Clock, Duration, Effect, Layer, Option, type Scope, Stream } from "effect";
+import { Clock, Duration, Effect, Layer, Option, type Scope } from "effect";
 import { costUsd } from "../domain/Usage.ts";
 import { textOf, type ToolCall } from "../domain/Message.ts";
+import { openedBy } from "../services/opening.ts";
 import { Model, type ModelEvent, type ModelInfo, type ModelRequest, type ModelService } from "../services/Model.ts";
 import {
   type AttributeValue,
@@ -162,7 +163,7 @@ const observed = Effect.fnUntraced(function* (
   return Model.of({
     ...inner,
     stream: (request) =>
-      Stream.unwrap(Effect.gen(function* () {
+      openedBy(Effect.gen(function* () {
         const info = Option.getOrUndefined(yield* Effect.option(inner.find(request.model)));
         const options: SpanOptions = {
           kind: "client",

@@ -7,6 +7,7 @@
 import type AnthropicSdk from "@anthropic-ai/sdk";
 import { Effect, Option, Redacted, Schema, Stream } from "effect";
 import type { ModelInfo } from "../../services/Model.ts";
+import { openedBy } from "../../services/opening.ts";
 import { explain } from "./anthropic/errors.ts";
 import { historyRules, lower, providerName, type Traits, traitsByName } from "./anthropic/request.ts";
 import { reading } from "./anthropic/response.ts";
@@ -151,16 +152,18 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
     };
 
   const stream: Provider["stream"] = (request) =>
-    Stream.unwrap(Effect.gen(function* () {
+    openedBy(Effect.gen(function* () {
       const { traits } = entryFor(request.model);
       const body = yield* Effect.fromResult(lower(request, traits));
       const client = yield* connect;
       return upstream({
-        open: sdkExchange(
-          (fetch) => client.messages.create(body, { fetchOptions: optionsWith(fetch) }).asResponse(),
-          explain,
-          options.agents,
-        ),
+        open: (cut) =>
+          sdkExchange(
+            (fetch) => client.messages.create(body, { fetchOptions: optionsWith(fetch) }).asResponse(),
+            explain,
+            cut,
+            options.agents,
+          ),
         assembly: reading,
         deadlines: options.deadlines,
       });

@@ -5,6 +5,7 @@
  * keeps no more than a bounded number of values, and asks the connection to pause above that.
  */
 import { Array as Arr, Cause, Effect } from "effect";
+import type { Pulling } from "../../services/opening.ts";
 import { BodyReader } from "./bodyReader.ts";
 import type { Fault } from "./fault.ts";
 
@@ -80,12 +81,10 @@ export class Arrivals {
    * *Details*: what one read of the socket brings comes together, but the first value never waits for a
    * second. Ends with the body, fails with what is wrong with it.
    */
-  readonly read: Effect.Effect<Arr.NonEmptyReadonlyArray<unknown>, Fault | Cause.Done> = Effect.suspend(() =>
-    this.#now() ?? Effect.flatMap(this.#more, () => this.read)
-  );
+  readonly read: Pulling<unknown, Fault> = Effect.suspend(() => this.#now() ?? this.#later);
 
   /** The outcome of a read, undefined while the provider has to be waited for. */
-  #now(): Effect.Effect<Arr.NonEmptyReadonlyArray<unknown>, Fault | Cause.Done> | undefined {
+  #now(): Pulling<unknown, Fault> | undefined {
     const values = this.#body.take();
     if (this.#isPaused) {
       this.#isPaused = false;
@@ -97,8 +96,9 @@ export class Arrivals {
     return this.#hasEnded || this.#body.isOver ? Cause.done() : undefined;
   }
 
-  readonly #more: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    this.#wake = () => resume(Effect.void);
+  /** Waits until something has arrived, and is woken with it. */
+  readonly #later: Pulling<unknown, Fault> = Effect.callback((resume) => {
+    this.#wake = () => resume(this.#now() ?? this.read);
     return Effect.sync(() => {
       this.#wake = undefined;
     });

@@ -2,10 +2,11 @@
  * The Model port as the settings configure it: which providers there are, which are missing, and the
  * public names of the routing table over them.
  */
-import { Effect, Layer, Option, type Redacted, type Scope, Stream } from "effect";
+import { Effect, Layer, Option, type Redacted, type Scope } from "effect";
 import { FetchHttpClient, type HttpClient } from "effect/http";
 import { ConfigurationRefused, readSecret, Settings, type SettingsService } from "../../config.ts";
 import { Model, ModelNotFound } from "../../services/Model.ts";
+import { openedBy } from "../../services/opening.ts";
 import * as Anthropic from "./Anthropic.ts";
 import { agentsOver, type Proxies } from "./exchange.ts";
 import { withFallbacks } from "./fallbacks.ts";
@@ -237,7 +238,7 @@ export const layer: Layer.Layer<Model, ConfigurationRefused, Settings> = Layer.e
     const gate = new OpeningGate();
     return Model.of({
       ...model,
-      stream: (request) => Stream.unwrap(Effect.map(gate.pass(request.principal ?? ""), () => model.stream(request))),
+      stream: (request) => openedBy(Effect.map(gate.pass(request.principal ?? ""), () => model.stream(request))),
     });
   }),
 ).pipe(Layer.provide(FetchHttpClient.layer));

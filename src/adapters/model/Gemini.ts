@@ -8,6 +8,7 @@ import { Effect, Option, Redacted, Schema, Stream } from "effect";
 import type { GenerateContentParameters, GoogleGenAI } from "@google/genai/web";
 import { makeId } from "../../domain/ids.ts";
 import type { ModelInfo, ModelRequest } from "../../services/Model.ts";
+import { openedBy } from "../../services/opening.ts";
 import { type Agents, fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
 import { loadedOnce } from "./loadedOnce.ts";
@@ -141,15 +142,17 @@ export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect
   );
 
   const stream: Provider["stream"] = (request: ModelRequest) =>
-    Stream.unwrap(Effect.gen(function* () {
+    openedBy(Effect.gen(function* () {
       const lowered = yield* Effect.fromResult(lower(request));
       const { client, loaded } = yield* connect;
       return upstream({
-        open: sdkExchange(
-          (fetch) => client.models.generateContentStream(parameters(loaded, request.model, lowered, fetch)),
-          explain,
-          options.agents,
-        ),
+        open: (cut) =>
+          sdkExchange(
+            (fetch) => client.models.generateContentStream(parameters(loaded, request.model, lowered, fetch)),
+            explain,
+            cut,
+            options.agents,
+          ),
         assembly: () =>
           reading({
             makeCallId: () => makeId("call"),

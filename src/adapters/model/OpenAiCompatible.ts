@@ -11,6 +11,7 @@ import { FetchHttpClient, HttpClient, HttpClientRequest, HttpClientResponse } fr
 import { makeId } from "../../domain/ids.ts";
 import { version } from "../../domain/version.ts";
 import type { ModelInfo, ModelRequest } from "../../services/Model.ts";
+import type { Cut } from "./Cut.ts";
 import { type Agents, exchange } from "./exchange.ts";
 import { toFailure } from "./fault.ts";
 import { explain } from "./openai/errors.ts";
@@ -77,7 +78,7 @@ const turnOpener = (options: OpenAiOptions, baseUrl: string, flavour: Flavour) =
   };
   /** How models want the output limit to be called that refused the usual name. */
   const limitFields = new Map<string, Flavour["limitField"]>();
-  const ask = (request: ModelRequest, limitField: Flavour["limitField"]) =>
+  const ask = (request: ModelRequest, limitField: Flavour["limitField"], cut: Cut) =>
     exchange(
       {
         url: `${baseUrl}/chat/completions`,
@@ -85,15 +86,16 @@ const turnOpener = (options: OpenAiOptions, baseUrl: string, flavour: Flavour) =
         body: JSON.stringify(lower(request, { ...flavour, limitField })),
       },
       explain,
+      cut,
       options.agents,
     );
-  return (request: ModelRequest) =>
-    Effect.suspend(() => ask(request, limitFields.get(request.model) ?? flavour.limitField)).pipe(
+  return (request: ModelRequest) => (cut: Cut) =>
+    Effect.suspend(() => ask(request, limitFields.get(request.model) ?? flavour.limitField, cut)).pipe(
       Effect.catchIf(
         (failure) => failure.limitField !== undefined && !limitFields.has(request.model),
         ({ limitField = flavour.limitField }) => {
           limitFields.set(request.model, limitField);
-          return ask(request, limitField);
+          return ask(request, limitField, cut);
         },
       ),
     );

@@ -12,6 +12,7 @@ import {
   type ModelService,
 } from "../../services/Model.ts";
 import { fit } from "./contextWindow.ts";
+import { openedBy } from "../../services/opening.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
 
 /** Names shown in a "model not found" answer; a provider may list hundreds. */
@@ -96,13 +97,14 @@ export const make = (options: RouterOptions): ModelService => {
     list,
     find: (model) => Effect.map(route(model), ({ info }) => info),
     stream: (request) =>
-      Stream.unwrap(
+      openedBy(
         Effect.gen(function* () {
           const { provider, info } = yield* route(request.model);
           const messages = yield* fitted(request, info);
-          return provider.stream({ ...request, messages }).pipe(
+          return Stream.transformPull(
+            provider.stream({ ...request, messages }),
             // The provider knows that it has no such model, only the router what there is instead.
-            Stream.catchTag("ModelNotFound", (failure) => Stream.fromEffect(notFound(request.model, failure.why))),
+            (pull) => Effect.succeed(Effect.catchTag(pull, "ModelNotFound", ({ why }) => notFound(request.model, why))),
           );
         }),
       ),

@@ -12,6 +12,7 @@ import { Clock, DateTime, Effect, Option, Schema, Scope } from "effect";
 import { BadOutput, ConnectionLost, RequestRefused } from "../../services/Model.ts";
 import { CurrentSpan, type Span, traceparentOf, Tracing } from "../../services/Tracing.ts";
 import { Arrivals } from "./Arrivals.ts";
+import type { Cut } from "./Cut.ts";
 import { type Fault, fault, named } from "./fault.ts";
 
 /** An error page is read this far: far enough for any JSON envelope. */
@@ -201,30 +202,44 @@ const retryAfter = Effect.fnUntraced(function* (headers: http.IncomingHttpHeader
 const isFault = (thrown: unknown): thrown is Fault =>
   typeof thrown === "object" && thrown !== null && "reason" in thrown && "detail" in thrown;
 
+/** What is answered to a request: what arrives of a good answer, else why it is none. */
+const answerTo = async (
+  connection: Connection,
+  outgoing: Outgoing,
+  explain: (failure: HttpFailure) => Fault,
+): Promise<Effect.Effect<Arrivals, Fault>> => {
+  const incoming = await connection.send(outgoing);
+  const status = incoming.statusCode ?? 0;
+  if (isSuccess(status)) return Effect.succeed(arrivalsOf(incoming));
+  if (isRedirect(status)) return Effect.fail(redirected(status));
+  const text = await boundedText(incoming);
+  return Effect.flatMap(
+    retryAfter(incoming.headers),
+    (retryAfterMs) => Effect.fail(explain({ status, text, retryAfterMs })),
+  );
+};
+
 /**
  * Sends a request and succeeds with what arrives once the headers of a good answer are there; closing
  * the scope lets the provider go.
  *
  * *Fails with* what `explain` makes of a status that is no success, `BadOutput` for a redirect,
- * `ConnectionLost` without a connection.
+ * `ConnectionLost` without a connection, and what it is cut with.
  */
 export const exchange = (
   outgoing: Outgoing,
   explain: (failure: HttpFailure) => Fault,
+  cut: Cut,
   agents: Agents = direct,
 ): Effect.Effect<Arrivals, Fault, Scope.Scope> =>
-  Effect.gen(function* () {
-    const connection = yield* connect(agents);
-    const incoming = yield* Effect.tryPromise({
-      try: () => connection.send(outgoing),
-      catch: (thrown) => (isFault(thrown) ? thrown : lost(thrown)),
-    });
-    const status = incoming.statusCode ?? 0;
-    if (isSuccess(status)) return arrivalsOf(incoming);
-    if (isRedirect(status)) return yield* Effect.fail(redirected(status));
-    const text = yield* Effect.promise(() => boundedText(incoming));
-    return yield* Effect.fail(explain({ status, text, retryAfterMs: yield* retryAfter(incoming.headers) }));
-  });
+  Effect.flatMap(connect(agents), (connection) =>
+    Effect.callback<Arrivals, Fault>((resume) => {
+      cut.whenCut((failure) => resume(Effect.fail(failure)));
+      answerTo(connection, outgoing, explain).then(
+        resume,
+        (thrown) => resume(Effect.fail(isFault(thrown) ? thrown : lost(thrown))),
+      );
+    }));
 
 // Through an SDK ---------------------------------------------------------------------------------
 
@@ -287,10 +302,12 @@ const fetchFor = (connection: Connection, call: Call): Fetch => async (input, in
 export const sdkExchange = (
   open: (fetch: Fetch) => PromiseLike<unknown>,
   explain: (thrown: unknown) => Fault,
+  cut: Cut,
   agents: Agents = direct,
 ): Effect.Effect<Arrivals, Fault, Scope.Scope> =>
   Effect.flatMap(connect(agents), (connection) =>
     Effect.callback<Arrivals, Fault>((resume) => {
+      cut.whenCut((failure) => resume(Effect.fail(failure)));
       const call: Call = {
         wasSent: false,
         failure: undefined,

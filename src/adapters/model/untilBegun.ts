@@ -5,6 +5,7 @@
  * A thought can: it is shown as it comes, and a turn that fails after no more than thoughts is replaced.
  */
 import { Array as Arr, type Cause, Channel, Effect, Exit, Scope, Stream } from "effect";
+import { type Pulling, readBy } from "../../services/opening.ts";
 import type { ModelError, ModelEvent, ModelNotFound } from "../../services/Model.ts";
 
 export type TurnFailure = ModelError | ModelNotFound;
@@ -12,8 +13,7 @@ export type Turn = Stream.Stream<ModelEvent, TurnFailure>;
 /** Opens a turn; its scope is the turn's. */
 export type OpenTurn = Effect.Effect<Turn, TurnFailure, Scope.Scope>;
 
-type Events = Arr.NonEmptyReadonlyArray<ModelEvent>;
-type Read = Effect.Effect<Events, TurnFailure | Cause.Done>;
+type Read = Pulling<ModelEvent, TurnFailure>;
 
 /** Ends the thoughts of a turn that failed; nobody's origin, so that no provider is ever given them back. */
 const abandoned: ModelEvent = { _tag: "ReasoningDelta", text: "", origin: { provider: "abandoned", data: {} } };
@@ -62,7 +62,7 @@ export const untilBegun = (
   first: OpenTurn,
   again: (failure: TurnFailure) => Effect.Effect<OpenTurn, TurnFailure>,
 ): Turn =>
-  Stream.unwrap(Effect.gen(function* () {
+  readBy(Effect.gen(function* () {
     const outer = yield* Effect.scope;
     const thoughts = new Thoughts();
     let scope = yield* Scope.fork(outer);
@@ -101,7 +101,7 @@ export const untilBegun = (
         ),
       );
     });
-    return Stream.fromPull(Effect.succeed(next));
+    return next;
   }));
 
 const isTurnFailure = (error: TurnFailure | Cause.Done): error is TurnFailure =>

@@ -4,9 +4,11 @@
  * Deadlines count the provider's time, not ours: while this process is held up, no time passes for the
  * provider, and what its deadline would cut is looked at once more.
  */
-import { Array as Arr, Cause, Clock, Effect, Pull, type Result, type Scope, Stream } from "effect";
+import { Array as Arr, Cause, Clock, Effect, Pull, type Result, type Scope, type Stream } from "effect";
 import { type ModelEvent, TimedOut } from "../../services/Model.ts";
+import { type Pulling, readBy } from "../../services/opening.ts";
 import type { Arrivals } from "./Arrivals.ts";
+import { Cut } from "./Cut.ts";
 import { type Fault, fault } from "./fault.ts";
 
 /** How long each kind of wait may take, in milliseconds. */
@@ -34,13 +36,16 @@ export interface Assembly<State> {
 }
 
 export interface UpstreamOptions<State> {
-  /** Sends the request and succeeds with what arrives once the headers are there; closing the scope cancels it. */
-  readonly open: Effect.Effect<Arrivals, Fault, Scope.Scope>;
+  /**
+   * Sends the request and succeeds with what arrives once the headers are there, or fails when it is cut; closing the
+   * scope cancels it.
+   */
+  readonly open: (cut: Cut) => Effect.Effect<Arrivals, Fault, Scope.Scope>;
   readonly assembly: () => Assembly<State>;
   readonly deadlines: Deadlines;
 }
 
-/** A wait is slept in so many parts; of each, what it lasted too long is our own lag. */
+/** The shortest wait is slept in so many parts, and others in parts as long; what one lasts too long is our own lag. */
 const partsOfWait = 8;
 
 /** Lets the event loop take in what the sockets hold. */
@@ -54,6 +59,8 @@ interface Wait {
   phase: TimedOut["phase"];
   limitMs: number;
   sinceMs: number;
+  /** What arrives, once the headers are there. */
+  arrivals: Arrivals | undefined;
 }
 
 /** A wait lasts at most so many times its limit, however much of it was our own lag. */
@@ -73,6 +80,7 @@ const heldTooLong = ({ phase, limitMs }: Wait): Fault =>
  */
 const outwaited = Effect.fnUntraced(function* (
   wait: Wait,
+  partMsMax: number,
   heldMs: () => number,
   isWaiting: () => boolean,
 ) {
@@ -83,7 +91,7 @@ const outwaited = Effect.fnUntraced(function* (
     const startMs = clock.currentTimeMillisUnsafe();
     const heldBeforeMs = heldMs();
     const leftMs = sinceMs + lagMs + wait.limitMs - startMs;
-    const partMs = Math.max(0, Math.min(leftMs, wait.limitMs / partsOfWait));
+    const partMs = Math.max(0, Math.min(leftMs, partMsMax));
     yield* leftMs > 0 ? Effect.sleep(partMs) : loopTurn;
     const nowMs = clock.currentTimeMillisUnsafe();
     // A loop that was held in the middle of a part lets its timer fire in time.
@@ -110,7 +118,7 @@ const outwaited = Effect.fnUntraced(function* (
  * together. An end after no chunk at all is the assembly's to judge.
  */
 export const upstream = <State>(options: UpstreamOptions<State>): Stream.Stream<ModelEvent, Fault> =>
-  Stream.unwrap(Effect.gen(function* () {
+  readBy(Effect.gen(function* () {
     const { deadlines } = options;
     const { heldMs = () => 0 } = deadlines;
     const clock = yield* Clock.Clock;
@@ -120,17 +128,21 @@ export const upstream = <State>(options: UpstreamOptions<State>): Stream.Stream<
       phase: "connect",
       limitMs: deadlines.connectMs,
       sinceMs: clock.currentTimeMillisUnsafe(),
+      arrivals: undefined,
     };
-    const arrivals = yield* Effect.raceFirst(
-      options.open,
-      Effect.flatMap(outwaited(wait, heldMs, () => true), Effect.fail),
+    const cut = new Cut();
+    const partMsMax = Math.min(deadlines.connectMs, deadlines.firstEventMs, deadlines.silenceMs) / partsOfWait;
+    yield* Effect.forkScoped(
+      Effect.map(
+        outwaited(wait, partMsMax, heldMs, () => wait.arrivals?.isAwaited ?? true),
+        (failure) => wait.arrivals === undefined ? cut.now(failure) : wait.arrivals.fail(failure),
+      ),
     );
+    const arrivals = yield* options.open(cut);
+    wait.arrivals = arrivals;
     wait.phase = "first-event";
     wait.limitMs = deadlines.firstEventMs;
     wait.sinceMs = clock.currentTimeMillisUnsafe();
-    yield* Effect.forkScoped(
-      Effect.map(outwaited(wait, heldMs, () => arrivals.isAwaited), (failure) => arrivals.fail(failure)),
-    );
     let ended = false;
     let failure: Fault | undefined;
 
@@ -158,7 +170,7 @@ export const upstream = <State>(options: UpstreamOptions<State>): Stream.Stream<
       return events;
     };
 
-    const pull: Pull.Pull<Arr.NonEmptyReadonlyArray<ModelEvent>, Fault> = Effect.suspend(() => {
+    const pull: Pulling<ModelEvent, Fault> = Effect.suspend(() => {
       if (failure !== undefined) return Effect.fail(failure);
       if (ended) return Cause.done();
       wait.sinceMs = clock.currentTimeMillisUnsafe();
@@ -169,5 +181,5 @@ export const upstream = <State>(options: UpstreamOptions<State>): Stream.Stream<
         return Arr.isArrayNonEmpty(events) ? Effect.succeed(events) : pull;
       });
     });
-    return Stream.fromPull(Effect.succeed(pull));
+    return pull;
   }));

@@ -1,7 +1,7 @@
 /**
  * The response of a run: streamed as it happens, or whole when it has ended.
  */
-import { Cause, type Duration, Effect, Stream } from "effect";
+import { Array as Arr, Cause, type Duration, Effect, Pull, Result, Stream } from "effect";
 import type { AgentEvent } from "../../../domain/AgentEvent.ts";
 import { InternalError, type RunError } from "../../../runs/RunError.ts";
 import type { Tick } from "../../../runs/RunLog.ts";
@@ -12,6 +12,27 @@ import { keyOf } from "../../frame/errorTable.ts";
 import { toReply } from "../../frame/reply.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
 import { json } from "../../frame/respond.ts";
+
+/** A stream as frames, one array at a time; its last frame says how it ended. */
+const framed = <A, E>(
+  heard: Stream.Stream<A, E>,
+  framesOf: (heard: ReadonlyArray<A>) => string,
+  lastFrame: (cause: Cause.Cause<E>) => Effect.Effect<string>,
+): Stream.Stream<string> =>
+  Stream.transformPull(heard, (pull) => {
+    let isOver = false;
+    const next = Effect.matchCauseEffect(pull, {
+      onSuccess: (events) => Effect.succeed(Arr.of(framesOf(events))),
+      onFailure: (cause) => {
+        isOver = true;
+        const failure = Pull.filterNoDone(cause);
+        return Result.isFailure(failure)
+          ? Effect.succeed(Arr.of(doneFrame))
+          : Effect.map(lastFrame(failure.success), Arr.of);
+      },
+    });
+    return Effect.succeed(Effect.suspend(() => isOver ? Cause.done() : next));
+  });
 
 /**
  * Streams a run as server-sent events, with a comment whenever it was silent for the given time.
@@ -57,13 +78,7 @@ export const streamed = Effect.fnUntraced(function* (
     yield* Effect.provideContext(Effect.logError("stream failed", cause), context);
     return errorFrame(new InternalError());
   });
-  return sse(
-    run.eventsAndTicks(keepAlive).pipe(
-      Stream.mapArray((heard) => [framesOf(heard)]),
-      Stream.concat(Stream.make(doneFrame)),
-      Stream.catchCause((cause) => Stream.fromEffect(lastFrame(cause))),
-    ),
-  );
+  return sse(framed(run.eventsAndTicks(keepAlive), framesOf, lastFrame));
 });
 
 /** Answers with the whole response, folded from the same events. *Fails with* what the run fails with. */

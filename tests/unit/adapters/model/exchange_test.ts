@@ -4,6 +4,7 @@ import { Effect, Option, Redacted, Result, Stream } from "effect";
 import { FetchHttpClient } from "effect/http";
 import { TestClock } from "effect/testing";
 import * as Anthropic from "../../../../src/adapters/model/Anthropic.ts";
+import { Cut } from "../../../../src/adapters/model/Cut.ts";
 import { agentsOver, exchange, type HttpFailure, sdkExchange } from "../../../../src/adapters/model/exchange.ts";
 import { fault } from "../../../../src/adapters/model/fault.ts";
 import * as Gemini from "../../../../src/adapters/model/Gemini.ts";
@@ -21,7 +22,7 @@ const failureOf = Effect.fnUntraced(function* (reply: Reply) {
   yield* exchange({ url: `${server.url}/v1`, headers: {}, body: "{}" }, (failure) => {
     failures.push(failure);
     return fault(new ConnectionLost(), "told");
-  }).pipe(Effect.scoped, Effect.result);
+  }, new Cut()).pipe(Effect.scoped, Effect.result);
   return failures[0];
 });
 
@@ -56,7 +57,7 @@ it.effect("sdkExchange takes what an SDK throws before it sends anything for the
   Effect.gen(function* () {
     const thrown = () => Promise.reject(new Error("contents are required"));
     const explained = () => fault(new ConnectionLost(), "never sent");
-    const failed = yield* Effect.flip(Effect.scoped(sdkExchange(thrown, explained)));
+    const failed = yield* Effect.flip(Effect.scoped(sdkExchange(thrown, explained, new Cut())));
     assert.equal(failed.reason._tag, "RequestRefused");
   }));
 
@@ -160,6 +161,7 @@ it.live("exchange is not lost when every kept connection has been closed by the 
       exchange(
         { url: `http://127.0.0.1:${address.port}/`, headers: {}, body: "{}" },
         ({ text }) => fault(new ConnectionLost(), text),
+        new Cut(),
         agents,
       ),
       (arrivals) => Effect.andThen(arrivals.read, Effect.exit(arrivals.read)),

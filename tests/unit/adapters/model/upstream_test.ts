@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Deferred, Effect, Fiber, Latch, Result, Stream } from "effect";
 import { TestClock } from "effect/testing";
 import { Arrivals } from "../../../../src/adapters/model/Arrivals.ts";
+import type { Cut } from "../../../../src/adapters/model/Cut.ts";
 import { type Fault, fault } from "../../../../src/adapters/model/fault.ts";
 import { type Assembly, type Deadlines, upstream } from "../../../../src/adapters/model/upstream.ts";
 import { zero } from "../../../../src/domain/Usage.ts";
@@ -22,11 +23,13 @@ const assembly = (): Assembly<null> => ({
   end: () => Result.succeed([finished]),
 });
 
-type Open = Effect.Effect<Arrivals, Fault>;
+type Open = (cut: Cut) => Effect.Effect<Arrivals, Fault>;
+/** Opens nothing, until it is cut. */
+const never: Open = (cut) => cut.awaited;
 const flow = { pause: () => {}, resume: () => {} };
 const event = (value: string) => `data: ${JSON.stringify(value)}\n\n`;
 /** What has arrived when the headers come, and whether more may follow. */
-const arrived = (texts: ReadonlyArray<string>, ended: boolean): Open =>
+const arrived = (texts: ReadonlyArray<string>, ended: boolean): Open => () =>
   Effect.sync(() => {
     const arrivals = new Arrivals(flow);
     arrivals.feed(texts.map(event).join(""));
@@ -43,7 +46,7 @@ const run = Effect.fnUntraced(function* (open: Open) {
 });
 
 const waits: ReadonlyArray<readonly [string, Open, number, ReadonlyArray<ModelEvent>]> = [
-  ["connect", Effect.never, 1000, []],
+  ["connect", never, 1000, []],
   ["first-event", arrived([], false), 2000, []],
   ["between-events", arrived(["a"], false), 3000, [text("a")]],
   ["between-events", arrived([""], false), 3000, []],
@@ -62,7 +65,7 @@ for (const [phase, open, limitMs, expected] of waits) {
 it.effect("upstream waits anew after every chunk, said or not", () =>
   Effect.gen(function* () {
     const arrivals = new Arrivals(flow);
-    const fiber = yield* Effect.forkChild(run(Effect.succeed(arrivals)));
+    const fiber = yield* Effect.forkChild(run(() => Effect.succeed(arrivals)));
     for (const text of ["a", "", "b"]) {
       yield* TestClock.adjust(1900);
       arrivals.feed(event(text));
@@ -82,7 +85,7 @@ it.effect("upstream delivers what came in the same read before a chunk that cann
 
 it.effect("upstream gives up after four times its wait when this process is held all the time, and says whose fault", () =>
   Effect.gen(function* () {
-    for (const open of [Effect.never, Effect.sync(() => new Arrivals(flow))]) {
+    for (const open of [never, () => Effect.sync(() => new Arrivals(flow))]) {
       let heldMs = 0;
       const fiber = yield* Effect.forkChild(
         upstream({ open, assembly, deadlines: { ...deadlines, heldMs: () => heldMs } }).pipe(
@@ -110,7 +113,7 @@ it.effect("upstream blames nobody for a reader that takes nothing, however long"
     const held = yield* Deferred.make<void>();
     arrivals.feed(event("a"));
     const fiber = yield* Effect.forkChild(
-      upstream({ open: Effect.succeed(arrivals), assembly, deadlines }).pipe(
+      upstream({ open: () => Effect.succeed(arrivals), assembly, deadlines }).pipe(
         Stream.runForEach(() => Effect.andThen(Deferred.succeed(held, undefined), latch.await)),
         Effect.result,
       ),
@@ -129,10 +132,11 @@ it.effect("upstream takes no time in which this process was held for the provide
     let heldMs = 0;
     const arrivals = new Arrivals(flow);
     const fiber = yield* Effect.forkChild(
-      upstream({ open: Effect.succeed(arrivals), assembly, deadlines: { ...deadlines, heldMs: () => heldMs } }).pipe(
-        Stream.runDrain,
-        Effect.result,
-      ),
+      upstream({ open: () => Effect.succeed(arrivals), assembly, deadlines: { ...deadlines, heldMs: () => heldMs } })
+        .pipe(
+          Stream.runDrain,
+          Effect.result,
+        ),
     );
     yield* TestClock.adjust(500);
     arrivals.feed(event("a"));
@@ -145,4 +149,27 @@ it.effect("upstream takes no time in which this process was held for the provide
     const result = yield* Fiber.join(fiber);
     assert.ok(Result.isFailure(result));
     assert.deepEqual({ ...result.failure.reason }, { _tag: "TimedOut", phase: "between-events", limitMs: 3000 });
+  }));
+
+it.effect("upstream ends a short wait in time after a long one was allowed", () =>
+  Effect.gen(function* () {
+    const unequal: Deadlines = { connectMs: 80_000, firstEventMs: 1000, silenceMs: 500 };
+    const arrivals = new Arrivals(flow);
+    const fiber = yield* Effect.forkChild(
+      upstream({ open: () => Effect.succeed(arrivals), assembly, deadlines: unequal }).pipe(
+        Stream.runDrain,
+        Effect.result,
+      ),
+    );
+    yield* TestClock.adjust(999);
+    arrivals.feed(event("a"));
+    yield* TestClock.adjust(499);
+    assert.equal(fiber.pollUnsafe(), undefined);
+    yield* TestClock.adjust(1);
+    const result = yield* Fiber.join(fiber);
+    assert.deepEqual(Result.isFailure(result) && { ...result.failure.reason }, {
+      _tag: "TimedOut",
+      phase: "between-events",
+      limitMs: 500,
+    });
   }));
