@@ -37,6 +37,10 @@ MARKUP_MAX = 512 << 10
 ERROR_VALUE_MAX = 2000
 # Events of a cell's end wait for its last one up to this size: each alone would wake the supervisor and the server.
 HELD_BYTES_MAX = 256 << 10
+# Characters of a cell that is looked at as one expression first.
+LINE_MAX = 200
+# Bytes of a request that are read at once: what a pipe holds.
+REQUEST_PIECE_BYTES = 64 << 10
 # Cells whose source tracebacks can still show.
 SOURCES_MAX = 500
 # Rows of a table in its Markdown form.
@@ -50,6 +54,7 @@ _TOP_LEVEL_AWAIT, _ONLY_TREE, _IS_COROUTINE = 0x2000, 0x400, 0x80
 _LENGTH = struct.Struct(">I")
 _lock = _thread.allocate_lock()
 _held = bytearray()
+_requests = bytearray()
 
 
 def _cut(text, most=TEXT_MAX):
@@ -68,35 +73,35 @@ def _fields(pairs):
     return b"".join(parts)
 
 
+def _event(kind, body):
+    return _LENGTH.pack(len(body) + 1) + bytes([kind]) + body
+
+
 def _send(kind, body=b"", hold=False):
+    event = _event(kind, body)
+    if hold and len(body) <= HELD_BYTES_MAX:
+        _held.extend(event)  # In one step, which no interrupt and no thread comes into.
+    else:
+        _send_now(event)
+
+
+def _send_now(event=b""):
+    """Sends an event, and before it what waited for the end of the cell."""
     # An interrupt amid an event would leave half of it; several threads may show something.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        with _lock:
-            head = _LENGTH.pack(len(body) + 1) + bytes([kind])
-            if hold and len(body) <= HELD_BYTES_MAX:
-                _held.extend(head + body)
-            else:
-                _write(head + body)
+        _write(event)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _write(event):
-    view = memoryview(bytes(_held) + event)
-    _held.clear()
-    while view:
-        view = view[os.write(EVENTS_FD, view) :]
-
-
-def _send_held():
-    """Lets go what waits for the end of the cell, before work that may take long or take the process with it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        with _lock:
-            _write(b"")
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with _lock:
+        waited = bytes(_held)
+        del _held[: len(waited)]
+        view = memoryview(waited + event)
+        while view:
+            view = view[os.write(EVENTS_FD, view) :]
 
 
 class _Displays:
@@ -142,6 +147,8 @@ def _forms_of(value):
     if isinstance(value, type):
         return forms
     module = type(value).__module__ or ""
+    if module == "builtins":
+        return forms
     if module == "matplotlib.figure":
         return _figure_forms(value, forms["text/plain"])
     if module.startswith("PIL.") and hasattr(value, "save"):
@@ -194,7 +201,7 @@ def _publish_figures():
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is None or not hasattr(pyplot, "get_fignums"):
         return
-    _send_held()
+    _send_now()  # What follows may take long, or take the process with it.
     for number in pyplot.get_fignums():
         figure = pyplot.figure(number)
         if id(figure) in _displays.figures:
@@ -263,6 +270,16 @@ def _parse(code, name):
     return compile(_translate(code), name, "exec", _ONLY_TREE | _TOP_LEVEL_AWAIT)
 
 
+def _expression(code, name):
+    """Compiles a cell of one short line that is an expression, None for any other: no tree is made of it."""
+    if len(code) > LINE_MAX or "\n" in code or "=" in code or code.endswith(";") or code[:1] in "!%# ":
+        return None
+    try:
+        return compile(code, name, "eval", _TOP_LEVEL_AWAIT)
+    except (SyntaxError, ValueError):
+        return None  # A statement, or no Python: which, is told when it is parsed as a cell.
+
+
 class _Namespace:
     """The variables of a kernel and the cells that were run in them."""
 
@@ -282,18 +299,23 @@ class _Namespace:
         name = f"<cell {self.cells}>"
         self.sources[name] = (len(code), None, [line + "\n" for line in code.split("\n")], name)
         self.sources.pop(f"<cell {self.cells - SOURCES_MAX}>", None)
+        value = self._look(code, name)
+        if value is not None:
+            self.names["_"] = value
+            _displays.show(RESULT, _forms_of(value))
+
+    def _look(self, code, name):
+        """Runs a cell and returns the value of its last expression."""
+        expression = _expression(code, name)
+        if expression is not None:
+            return self._evaluate(expression)
         tree = _parse(code, name)
         last = None
         if tree.body and isinstance(tree.body[-1], _ast.Expr) and not code.rstrip().endswith(";"):
             last = _ast.Expression(tree.body.pop().value)
         if tree.body:
             self._evaluate(compile(tree, name, "exec", _TOP_LEVEL_AWAIT))
-        if last is None:
-            return
-        value = self._evaluate(compile(last, name, "eval", _TOP_LEVEL_AWAIT))
-        if value is not None:
-            self.names["_"] = value
-            _displays.show(RESULT, _forms_of(value))
+        return None if last is None else self._evaluate(compile(last, name, "eval", _TOP_LEVEL_AWAIT))
 
     def _evaluate(self, code):
         made = eval(code, self.names)
@@ -342,7 +364,7 @@ def _run_cell(namespace, code):
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         failed = _attempt(lambda: namespace.run(code))
-        if not isinstance(failed, KeyboardInterrupt):
+        if "matplotlib.pyplot" in sys.modules and not isinstance(failed, KeyboardInterrupt):
             failed = _attempt(_publish_figures) or failed
     except KeyboardInterrupt as late:
         failed = failed or late
@@ -365,16 +387,17 @@ def _flush():
 
 
 def _receive():
-    def exactly(count):
-        got = bytearray()
-        while len(got) < count:
-            part = os.read(REQUESTS_FD, count - len(got))
-            if not part:
-                os._exit(0)
-            got += part
-        return bytes(got)
-
-    return exactly(_LENGTH.unpack(exactly(4))[0])
+    """Waits for a request, whose head and code most often come with one read."""
+    got = _requests
+    while len(got) < _LENGTH.size or len(got) < _LENGTH.size + _LENGTH.unpack_from(got)[0]:
+        part = os.read(REQUESTS_FD, REQUEST_PIECE_BYTES)
+        if not part:
+            os._exit(0)
+        got += part
+    end = _LENGTH.size + _LENGTH.unpack_from(got)[0]
+    request = bytes(got[_LENGTH.size : end])
+    del got[:end]
+    return request
 
 
 def main():
@@ -402,5 +425,5 @@ def main():
         _flush()
         if _displays.left_out:
             _send(LEFT_OUT, _LENGTH.pack(_displays.left_out), hold=True)
-        _send(DONE, bytes([failed is not None]))
+        _write(_event(DONE, bytes([failed is not None])))
         failed = None

@@ -218,7 +218,7 @@ class Commands:
         for is_stderr in (False, True):
             self._on_output(command.runner, is_stderr, READS_AT_END)
         flags = command.flags
-        if self.oom.read() > command.oom_before:
+        if self.oom.has_risen(command.oom_before):
             # Of several commands at once, the kernel does not say whose process it was.
             flags |= wire.OOM_KILLED if command.alone or code == 137 else wire.OOM_BESIDE
         for capture, tail_kind, saved_flag in (

@@ -7,6 +7,7 @@ said to be kept only where the process that holds them has answered.
 import errno
 import fcntl
 import os
+import select
 import _signal as signal
 import struct
 import sys
@@ -58,6 +59,7 @@ class Kernel:
         self.events_read = bytearray()
         self.to_send = b""
         self.idle_output = (bytearray(), bytearray())
+        self.printed = select.poll()
         pairs = [os.pipe2(os.O_CLOEXEC) for _ in range(4)]
         (requests, self.requests), (self.events, events), (self.stdout, stdout), (self.stderr, stderr) = pairs
         null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
@@ -76,6 +78,8 @@ class Kernel:
             os.close(fd)
         for fd in self.pipes():
             os.set_blocking(fd, False)
+        for fd in (self.stdout, self.stderr):
+            self.printed.register(fd, select.POLLIN)
         try:
             # Not the end of a pipe tells of its death: a child of its own may hold that open.
             self.exit = os.pidfd_open(self.pid)
@@ -148,22 +152,31 @@ class Kernels:
         kernel, flags = self._find(name)
         if kernel.cell is not None:
             raise OSError(errno.EBUSY, "this kernel runs another cell")
+        oom_before = self.commands.oom.read()
+        flag = caisson_kernel.DRAIN if kernel.drain else 0
+        kernel.drain = False
+        kernel.to_send = _LENGTH.pack(len(code) + 1) + bytes([flag]) + code
+        self._pump_request(kernel)  # It wakes while the rest is made.
+        try:
+            kernel.cell = self._cell(ident, timeout_ms / 1000, (bound, output), oom_before)
+        except BaseException:
+            self._end(kernel)  # The code it was given is nobody's any more.
+            raise
+        kernel.cell.flags = flags
+        for which, kept in enumerate(kernel.idle_output):
+            if kept:
+                self._tell_output(kernel.cell, which, bytes(kept))
+                kept.clear()
+
+    def _cell(self, ident, timeout, output, oom_before):
+        bound, name = output
         saved = os.path.join(self.settings.workspace, ".caisson", "output")
-        captures = tuple(Capture(bound, saved, f"{output}.{stream}") for stream in ("stdout", "stderr"))
+        captures = tuple(Capture(bound, saved, f"{name}.{stream}") for stream in ("stdout", "stderr"))
         busy = [other.cell for other in self.kernels.values() if other.cell is not None]
         others = [*busy, *self.commands.active.values()]
         for other in others:
             other.alone = False
-        cell = kernel.cell = Cell(ident, timeout_ms / 1000, captures, self.commands.oom.read(), not others)
-        cell.flags = flags
-        for which, kept in enumerate(kernel.idle_output):
-            if kept:
-                self._tell_output(cell, which, bytes(kept))
-                kept.clear()
-        flag = caisson_kernel.DRAIN if kernel.drain else 0
-        kernel.drain = False
-        kernel.to_send = _LENGTH.pack(len(code) + 1) + bytes([flag]) + code
-        self._pump_request(kernel)
+        return Cell(ident, timeout, captures, oom_before, not others)
 
     def _find(self, name):
         kernel = self.kernels.get(name)
@@ -298,12 +311,13 @@ class Kernels:
     # Ending --------------------------------------------------------------------------------------
 
     def _finish(self, kernel, code):
-        for which in (0, 1):
+        # Asked before it is read: most cells print nothing.
+        for which in (0, 1) if kernel.printed.poll(0) else ():
             self._on_output(kernel, which, READS_AT_END)
         cell, kernel.cell, kernel.used = kernel.cell, None, time.monotonic()
         kernel.drain = cell.interrupted
         flags = cell.flags
-        if self.commands.oom.read() > cell.oom_before:
+        if self.commands.oom.has_risen(cell.oom_before):
             flags |= wire.OOM_KILLED if cell.alone or flags & wire.STATE_LOST else wire.OOM_BESIDE
         flags |= self._end_captures(cell)
         totals = [capture.total for capture in cell.captures]

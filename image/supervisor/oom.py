@@ -16,9 +16,17 @@ class OomCounter:
                 continue  # Without a counter, no command is said to have been killed by the kernel.
 
     def read(self):
-        if self._fd is None:
-            return 0
-        for line in os.pread(self._fd, 4096, 0).splitlines():
-            if line.startswith(b"oom_kill "):
-                return int(line.split()[1])
-        return 0
+        """Returns the count as text, to be compared later: nothing is taken apart before a command begins."""
+        return b"" if self._fd is None else os.pread(self._fd, 4096, 0)
+
+    def has_risen(self, before):
+        """Tells whether a process was killed since a text was read."""
+        after = self.read()
+        return after != before and _count(after) > _count(before)
+
+
+def _count(text):
+    for line in text.splitlines():
+        if line.startswith(b"oom_kill "):
+            return int(line.split()[1])
+    return 0

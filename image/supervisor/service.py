@@ -124,6 +124,7 @@ class Service:
 
     def _turn(self):
         self.loop.turn(self._wait_seconds())
+        self._flush()  # Somebody waits for what is there; nobody for the rest of the turn.
         now = time.monotonic()
         wake = self.commands.next_wake()
         if wake is not None and now >= wake:

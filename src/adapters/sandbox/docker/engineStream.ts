@@ -8,6 +8,7 @@
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 import { type ByteChannel, fromDuplex } from "../supervisor/ByteChannel.ts";
+import { readU32 } from "../supervisor/frames.ts";
 
 const headerBytes = 8;
 const stdoutStream = 1;
@@ -18,7 +19,7 @@ export type OnPiece = (stream: "stdout" | "stderr", piece: Uint8Array) => void;
 
 /** Takes an engine's multiplexed stream apart, in whatever pieces it arrives. */
 export class Demultiplexer {
-  private readonly header = Buffer.alloc(headerBytes);
+  private readonly header = new Uint8Array(headerBytes);
   private headerSize = 0;
   private stream = 0;
   private left = 0;
@@ -28,14 +29,11 @@ export class Demultiplexer {
     let at = 0;
     while (at < bytes.length) {
       if (this.left === 0) {
-        const taken = Math.min(headerBytes - this.headerSize, bytes.length - at);
-        this.header.set(bytes.subarray(at, at + taken), this.headerSize);
-        this.headerSize += taken;
-        at += taken;
+        while (this.headerSize < headerBytes && at < bytes.length) this.header[this.headerSize++] = bytes[at++] ?? 0;
         if (this.headerSize < headerBytes) return;
         this.headerSize = 0;
-        this.stream = this.header.readUInt8(0);
-        this.left = this.header.readUInt32BE(4);
+        this.stream = this.header[0] ?? 0;
+        this.left = readU32(this.header, 4);
         continue;
       }
       const piece = bytes.subarray(at, at + this.left);

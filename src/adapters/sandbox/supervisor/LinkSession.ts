@@ -7,6 +7,7 @@
 import { SandboxError, SandboxLost } from "../../../services/Sandbox.ts";
 import type { ByteChannel } from "./ByteChannel.ts";
 import { type Ask, encodeFrame, encodeHeader, FrameDecoder, isOfStreams, pieceBytes } from "./frames.ts";
+import { type Alarm, Deadlines } from "./Deadlines.ts";
 import { LinkStreams } from "./LinkStreams.ts";
 
 /** A request that waits for frames. */
@@ -37,6 +38,8 @@ export class LinkSession {
   failure: SandboxError | undefined;
   /** The streams on this link. */
   readonly streams = new LinkStreams(this);
+  /** The last deadlines of what is waited for; one that passes ends the link. */
+  readonly deadlines: Deadlines;
   private readonly pending = new Map<number, PendingRequest>();
   private readonly drainWaiters = new Set<() => void>();
   private readonly afterwards: Array<() => void> = [];
@@ -51,7 +54,13 @@ export class LinkSession {
     private readonly onHello: (payload: Uint8Array) => void,
     private readonly onClosed: (error: SandboxError) => void,
     private readonly helloKind: number,
-  ) {}
+    alarm: Alarm,
+  ) {
+    this.deadlines = new Deadlines(
+      alarm,
+      (what) => this.fail(lost(`the supervisor did not answer in time: ${what}`)),
+    );
+  }
 
   start(preamble: Uint8Array): void {
     this.channel.listen({
@@ -115,6 +124,7 @@ export class LinkSession {
     if (this.failure !== undefined) return;
     this.failure = error;
     this.channel.close();
+    this.deadlines.clear();
     const requests = [...this.pending.values()];
     this.pending.clear();
     this.onClosed(error);

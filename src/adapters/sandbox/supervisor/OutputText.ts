@@ -71,6 +71,7 @@ export class OutputText {
       const rest = this.live.decode();
       if (rest !== "") this.onText(rest);
     }
+    if (totalBytes === 0 && this.size === 0) return { text: "", truncated: false };
     const bytes = this.parts.length === 1 && this.parts[0] !== undefined ? this.parts[0] : Buffer.concat(this.parts);
     if (totalBytes <= bytes.length) return { text: makeDecoder().decode(bytes), truncated: false };
     const where = savedPath === undefined ? "" : `; see ${savedPath}`;

@@ -19,6 +19,7 @@ import {
 } from "../../../services/Sandbox.ts";
 import type { ByteChannel } from "./ByteChannel.ts";
 import { execute, executeUntil, executeWithInput, withLastDeadline } from "./execute.ts";
+import type { Alarm } from "./Deadlines.ts";
 import { changedFiles, readDocstring, readText, usage, writeFile } from "./files.ts";
 import { Ask, decodeCount, preamble, protocolVersion, Tell, type Usage } from "./frames.ts";
 import { type LinkJobs, linkJobs } from "./jobs.ts";
@@ -86,7 +87,7 @@ const graceDefault = Duration.seconds(10);
 /** Finding a line deep in a file of gigabytes takes a minute on a slow disk. */
 const answerTimeoutDefault = Duration.minutes(2);
 /** A loop that is alive answers within milliseconds, a busy host within a second. */
-const pingTimeout = Duration.seconds(5);
+const pingMsMax = 5_000;
 /** Frames of a few bytes, such as a pong. */
 const smallAnswerBytes = 64;
 /** Random bytes in the names of saved outputs: one workspace sees many links. */
@@ -108,7 +109,20 @@ const ping = (session: LinkSession): Effect.Effect<void, SandboxError> =>
     });
     session.send(Ask.ping, id);
     return Effect.sync(() => void session.release(id));
-  }).pipe(withLastDeadline(session, pingTimeout, "a ping"));
+  }).pipe(withLastDeadline(session, pingMsMax, "a ping"));
+
+/** The alarm of a link, on the clock of whoever connects it; it ends with the scope. */
+const linkAlarm: Effect.Effect<Alarm, never, Scope.Scope> = Effect.gen(function* () {
+  const run = yield* FiberSet.makeRuntime<never, void, never>();
+  const clock = yield* Clock.Clock;
+  return {
+    nowMs: () => Number(clock.currentTimeNanosUnsafe()) / 1e6,
+    after: (ms, wake) => {
+      const sleeper = run(Effect.andThen(Effect.sleep(ms), Effect.sync(wake)));
+      return () => sleeper.interruptUnsafe();
+    },
+  };
+});
 
 const attend = (session: LinkSession): SupervisorLink["attend"] =>
   Effect.fnUntraced(function* (serve) {
@@ -137,6 +151,8 @@ export const connect = Effect.fnUntraced(function* (
 ): Effect.fn.Return<SupervisorLink, SandboxError, Scope.Scope> {
   const hello = yield* Deferred.make<void, SandboxError>();
   const closed = yield* Deferred.make<SandboxError>();
+  // Made before the link, as the fibers of its jobs are below.
+  const alarm = yield* linkAlarm;
   const session = new LinkSession(
     channel,
     (payload) => {
@@ -153,6 +169,7 @@ export const connect = Effect.fnUntraced(function* (
       Deferred.doneUnsafe(closed, Effect.succeed(error));
     },
     Tell.hello,
+    alarm,
   );
   // Made before the link, so that jobs see its end before anybody waits for theirs.
   const jobFibers = yield* FiberSet.make<void>();
@@ -174,12 +191,13 @@ export const connect = Effect.fnUntraced(function* (
     outputBytesMax: options.outputBytesMax,
     savedDirectory: `${workspace}/.caisson/output`,
     nextName: () => `${linkName}-${++commands}`,
-    grace: options.grace ?? graceDefault,
+    graceMs: Duration.toMillis(options.grace ?? graceDefault),
+    nowMs: alarm.nowMs,
   };
   const filesContext = {
     session,
     textBytesMax: options.textBytesMax ?? textBytesMaxDefault,
-    answerTimeout: options.answerTimeout ?? answerTimeoutDefault,
+    answerTimeoutMs: Duration.toMillis(options.answerTimeout ?? answerTimeoutDefault),
   };
   return {
     execute: execute(commandsContext),

@@ -43,10 +43,12 @@ export class Displays {
   /** Takes a piece of an event; false when it breaks the protocol. */
   readonly take = (piece: Uint8Array): boolean => {
     if (piece.length < 2) return false;
-    // The piece is a view of a transport buffer that may be much larger.
-    this.parts.push(piece.slice(1));
-    if (piece[0] !== 1) return true;
-    const event = Buffer.concat(this.parts);
+    // The piece is a view of a transport buffer that may be much larger; of an event that is whole, nothing is kept.
+    if (piece[0] !== 1) {
+      this.parts.push(piece.slice(1));
+      return true;
+    }
+    const event = Buffer.concat([...this.parts, piece.subarray(1)]);
     this.parts = [];
     this.events++;
     return this.events <= eventsMax && this.accept(event.readUInt8(0), event.subarray(1));

@@ -2,12 +2,12 @@
  * Running commands on a link: start, wait, interrupt, and the last deadline.
  */
 import { Buffer } from "node:buffer";
-import { Clock, Duration, Effect, Stream } from "effect";
+import { Effect, Stream } from "effect";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
 import type { SandboxError } from "../../../services/Sandbox.ts";
 import { type Ending, Execution, type ExecutionPlan, notStarted } from "./Execution.ts";
 import { Ask, encodeExec, payloadBytesMax, windowBytes } from "./frames.ts";
-import { type LinkSession, lost, piecesOf } from "./LinkSession.ts";
+import { type LinkSession, piecesOf } from "./LinkSession.ts";
 
 /** What the commands of one link have in common. */
 export interface ExecuteContext {
@@ -18,7 +18,9 @@ export interface ExecuteContext {
   /** Names the saved output of a command; no other link of the workspace has the same. */
   readonly nextName: () => string;
   /** Wait beyond a command's own limit, and for the confirmation of a kill. */
-  readonly grace: Duration.Duration;
+  readonly graceMs: number;
+  /** A clock that never goes back. */
+  readonly nowMs: () => number;
 }
 
 type Outcome = Omit<ExecutionOutcome, "durationMs">;
@@ -30,19 +32,14 @@ const takenBytesMax = 16 * 4;
 /** A limit on the wire is 32 bits of milliseconds. */
 const timeoutMsMax = 0xffff_ffff;
 
-/** Fails the link after a time, unless it is interrupted before. */
-export const lastDeadline = (session: LinkSession, after: Duration.Duration, what: string): Effect.Effect<never> =>
-  // Also where nothing else may be interrupted, the clock must stop once what is waited for is done.
-  Effect.interruptible(Effect.flatMap(Effect.sleep(after), () => {
-    session.fail(lost(`the supervisor did not answer in time: ${what}`));
-    return Effect.never;
-  }));
-
 /** Fails the link when an effect takes longer than it may; the effect then sees the link's error. */
 export const withLastDeadline =
-  (session: LinkSession, after: Duration.Duration, what: string) =>
+  (session: LinkSession, afterMs: number, what: string) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.raceFirst(effect, lastDeadline(session, after, what));
+    Effect.suspend(() => {
+      const deadline = session.deadlines.begin(afterMs, what);
+      return Effect.ensuring(effect, Effect.sync(() => session.deadlines.meet(deadline)));
+    });
 
 /** Why a command cannot be sent; undefined when it can. */
 export const refusal = (command: Uint8Array): string | undefined =>
@@ -123,7 +120,11 @@ const resultOf = (ending: Ending): Effect.Effect<Outcome, SandboxError> => {
 const ended = (running: Running): Effect.Effect<Ending> =>
   Effect.callback((resume) => {
     if (running.ending !== undefined) return resume(Effect.succeed(running.ending));
-    running.onEnding = (ending) => resume(Effect.succeed(ending));
+    const { onEnding } = running;
+    running.onEnding = (ending) => {
+      onEnding?.(ending);
+      resume(Effect.succeed(ending));
+    };
   });
 
 /** Kills what still runs and waits until the supervisor says that it is dead. */
@@ -132,37 +133,74 @@ const kill = (context: ExecuteContext, running: Running): Effect.Effect<void> =>
     if (running.ending !== undefined) return Effect.void;
     context.session.send(Ask.cancel, running.id);
     return Effect.asVoid(
-      withLastDeadline(context.session, context.grace, "a kill was not confirmed")(ended(running)),
+      withLastDeadline(context.session, context.graceMs, "a kill was not confirmed")(ended(running)),
     );
   });
 
-/** Starts a command and waits for its end beside `also`; whatever cuts the wait kills the whole tree first. */
-export const supervise = <E = never>(
+const overdue = "a command outlived its limit";
+
+/** A command that was started: how to end it and wait until it is dead. */
+export interface Started {
+  readonly kill: Effect.Effect<void>;
+}
+
+/** Starts a command and calls back with its end; on a dead link, at once. */
+export const launch = (
   context: ExecuteContext,
   request: Limited,
   begun: Begun,
-  also?: (running: Running) => Effect.Effect<Ending, E>,
+  onEnding: (ending: Ending) => void,
+): Started => {
+  const { session, graceMs } = context;
+  if (session.failure !== undefined) {
+    onEnding({ _tag: "Lost", error: session.failure });
+    return { kill: Effect.void };
+  }
+  const running = start(context, request, begun);
+  const deadline = session.deadlines.begin(request.timeoutMs + graceMs, overdue);
+  running.onEnding = (ending) => {
+    session.deadlines.meet(deadline);
+    onEnding(ending);
+  };
+  if (running.ending !== undefined) running.onEnding(running.ending);
+  return {
+    kill: Effect.suspend(() => {
+      session.deadlines.meet(deadline);
+      return kill(context, running);
+    }),
+  };
+};
+
+/** Starts a command and waits for its end; whatever cuts the wait kills the whole tree first. */
+const ending = (context: ExecuteContext, request: Limited, begun: Begun): Effect.Effect<Ending> =>
+  // One step: nothing comes between what is sent and the finalizer.
+  Effect.callback((resume) => launch(context, request, begun, (how) => resume(Effect.succeed(how))).kill);
+
+/** Starts a command and waits for its end beside `also`; whatever cuts the wait kills the whole tree first. */
+export const supervise = <E>(
+  context: ExecuteContext,
+  request: Limited,
+  begun: Begun,
+  also: (running: Running) => Effect.Effect<Ending, E>,
 ): Effect.Effect<Ending, E> =>
   // Nothing may interrupt between sending and the finalizer, or the command would be left running.
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       const running = start(context, request, begun);
-      const limit = Duration.sum(Duration.millis(request.timeoutMs), context.grace);
-      const end = withLastDeadline(context.session, limit, "a command outlived its limit")(ended(running));
-      return restore(also === undefined ? end : Effect.raceFirst(end, also(running))).pipe(
-        Effect.ensuring(kill(context, running)),
-      );
+      const limitMs = request.timeoutMs + context.graceMs;
+      const end = withLastDeadline(context.session, limitMs, overdue)(ended(running));
+      return restore(Effect.raceFirst(end, also(running))).pipe(Effect.ensuring(kill(context, running)));
     })
   );
 
-/** Adds how long it took. */
-export const timed = <A, E>(outcome: Effect.Effect<A, E>): Effect.Effect<A & { readonly durationMs: number }, E> =>
-  Clock.clockWith((clock) => {
-    const startedAt = clock.currentTimeNanosUnsafe();
-    return Effect.map(outcome, (result) => ({
-      ...result,
-      durationMs: Number(clock.currentTimeNanosUnsafe() - startedAt) / 1e6,
-    }));
+/** Makes an outcome and adds how long it took. */
+export const timed = <A, E>(
+  { nowMs }: ExecuteContext,
+  make: () => Effect.Effect<A, E>,
+): Effect.Effect<A & { readonly durationMs: number }, E> =>
+  Effect.suspend(() => {
+    const startedAtMs = nowMs();
+    return Effect.map(make(), (result) => ({ ...result, durationMs: nowMs() - startedAtMs }));
   });
 
 const begin = <E>(
@@ -170,17 +208,17 @@ const begin = <E>(
   request: ExecutionRequest,
   run: (command: Uint8Array) => Effect.Effect<Ending, SandboxError | E>,
 ): Effect.Effect<ExecutionOutcome, SandboxError | E> =>
-  timed(Effect.suspend(() => {
+  timed(context, () => {
     if (context.session.failure !== undefined) return Effect.fail(context.session.failure);
     const command = Buffer.from(request.command, "utf8");
     const refused = refusal(command);
     return refused === undefined ? Effect.flatMap(run(command), resultOf) : Effect.succeed(notStarted(refused));
-  }));
+  });
 
 /** Runs a command; see the port's `execute`. */
 export const execute =
   (context: ExecuteContext) => (request: ExecutionRequest): Effect.Effect<ExecutionOutcome, SandboxError> =>
-    begin(context, request, (command) => supervise(context, request, commandOf(context, command)));
+    begin(context, request, (command) => ending(context, request, commandOf(context, command)));
 
 /** Waits for a word to stop, kills what runs then, and yields how it ended. */
 export const untilStopped = (

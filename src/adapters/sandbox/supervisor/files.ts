@@ -2,7 +2,7 @@
  * File operations on a link, each a request that ends with one answer or a bounded stream.
  */
 import { Buffer } from "node:buffer";
-import { type Duration, Effect, Schema, Stream } from "effect";
+import { Effect, Schema, Stream } from "effect";
 import {
   type FileContent,
   type FileEntry,
@@ -11,7 +11,7 @@ import {
   type ReadTextOptions,
   type SandboxError,
 } from "../../../services/Sandbox.ts";
-import { lastDeadline, withLastDeadline } from "./execute.ts";
+import { withLastDeadline } from "./execute.ts";
 import { toFileError } from "./fileErrors.ts";
 import * as Frames from "./frames.ts";
 import { type LinkSession, piecesOf } from "./LinkSession.ts";
@@ -22,7 +22,7 @@ export interface FilesContext {
   /** Bytes of text that one read may return. */
   readonly textBytesMax: number;
   /** Wait for an answer, and for each piece of a stream, before the sandbox counts as lost. */
-  readonly answerTimeout: Duration.Duration;
+  readonly answerTimeoutMs: number;
 }
 
 const { Ask, Tell } = Frames;
@@ -89,8 +89,11 @@ export const request = (
       settle = resume;
     });
     const sending = send(id);
-    const overdue = lastDeadline(session, context.answerTimeout, operation);
-    return Effect.raceFirst(answer, sending === undefined ? overdue : Effect.andThen(sending, overdue)).pipe(
+    const within = withLastDeadline(session, context.answerTimeoutMs, operation);
+    const answered = sending === undefined
+      ? within(answer)
+      : Effect.raceFirst(answer, Effect.andThen(sending, within(Effect.never)));
+    return answered.pipe(
       Effect.onError(() =>
         Effect.sync(() => {
           if (session.release(id)) session.send(Ask.cancel, id);
@@ -101,11 +104,11 @@ export const request = (
 
 /** Sends content in pieces, as fast as the transport takes them, as long as anybody waits for the answer. */
 export const sendPieces = Effect.fnUntraced(
-  function* ({ session, answerTimeout }: FilesContext, id: number, content: Uint8Array) {
+  function* ({ session, answerTimeoutMs }: FilesContext, id: number, content: Uint8Array) {
     const drained = Effect.callback<void>((resume) => {
       const stop = session.whenDrained(() => resume(Effect.void));
       return Effect.sync(stop);
-    }).pipe(withLastDeadline(session, answerTimeout, operation));
+    }).pipe(withLastDeadline(session, answerTimeoutMs, operation));
     for (const piece of piecesOf(content)) {
       if (!session.isPending(id)) return;
       if (!session.send(Ask.chunk, id, piece)) yield* drained;

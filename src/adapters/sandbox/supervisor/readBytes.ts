@@ -4,7 +4,7 @@
  * The supervisor may be a window ahead of the credit it was given; credit is given for what the
  * consumer took, so both sides hold at most a window of any file.
  */
-import { Cause, type Duration, Effect, type Pull, type Scope, Stream } from "effect";
+import { Cause, Effect, type Pull, type Scope, Stream } from "effect";
 import type { FileError, SandboxError } from "../../../services/Sandbox.ts";
 import { toFileError } from "./fileErrors.ts";
 import { answerSlackBytes, encodePath, type FilesContext, wholeNumber } from "./files.ts";
@@ -98,9 +98,9 @@ const begin = (session: LinkSession, path: string, kind: Ask, ask: ReadonlyArray
   );
 
 /** Fails the link when the consumer waited for a whole period and nothing came. */
-const watch = (session: LinkSession, arrival: Arrival, period: Duration.Duration): Effect.Effect<never> =>
+const watch = (session: LinkSession, arrival: Arrival, periodMs: number): Effect.Effect<never> =>
   Effect.forever(Effect.andThen(
-    Effect.sleep(period),
+    Effect.sleep(periodMs),
     Effect.sync(() => {
       if (arrival.wake !== undefined && !arrival.hasMoved) session.fail(lost("a file that is read stopped coming"));
       arrival.hasMoved = false;
@@ -125,14 +125,14 @@ type Pieced<E> = Stream.Stream<Uint8Array, E>;
 
 /** Streams what a request answers with, as fast as the consumer takes it. */
 export const streamOf = Effect.fnUntraced(function* (
-  { session, answerTimeout }: FilesContext,
+  { session, answerTimeoutMs }: FilesContext,
   path: string,
   kind: Ask,
   ask: ReadonlyArray<Uint8Array>,
 ): Effect.fn.Return<Pieced<SandboxError | FileError>, SandboxError, Scope.Scope> {
   if (session.failure !== undefined) return yield* Effect.fail(session.failure);
   const arrival = yield* begin(session, path, kind, ask);
-  yield* Effect.forkScoped(watch(session, arrival, answerTimeout));
+  yield* Effect.forkScoped(watch(session, arrival, answerTimeoutMs));
   return Stream.fromPull(Effect.succeed(pullFrom(arrival)));
 });
 

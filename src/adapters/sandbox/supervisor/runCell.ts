@@ -2,7 +2,7 @@
  * Cells of Python on a link: one after the other in each kernel, each with an outcome.
  */
 import { Buffer } from "node:buffer";
-import { Effect, Semaphore } from "effect";
+import { Effect } from "effect";
 import {
   cellNotRun,
   type CellOutcome,
@@ -12,9 +12,10 @@ import {
 } from "../../../domain/Cell.ts";
 import type { SandboxError } from "../../../services/Sandbox.ts";
 import { displayBytesMax, Displays } from "./displays.ts";
-import { commandBytesMax, type ExecuteContext, supervise, timed } from "./execute.ts";
+import { type Begun, commandBytesMax, type ExecuteContext, launch, type Started, timed } from "./execute.ts";
 import type { Ending } from "./Execution.ts";
 import { Ask, encodeKernelRun, ExitFlag } from "./frames.ts";
+import { Turns } from "./Turns.ts";
 
 /** Signals by which a process ends that nobody meant to kill, by number. */
 const signalNames: ReadonlyMap<number, string> = new Map([
@@ -73,28 +74,6 @@ const outcomeOf = (ending: Ending, displays: Displays): Effect.Effect<Untimed, S
 
 type Untimed = Omit<CellOutcome, "durationMs">;
 
-/** Turns of kernels by name; one that nobody waits for is not kept. */
-class Turns {
-  private readonly waiting = new Map<string, { readonly turn: Semaphore.Semaphore; users: number }>();
-
-  take<A, E>(name: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return Effect.acquireUseRelease(
-      Effect.sync(() => {
-        const entry = this.waiting.get(name) ?? { turn: Semaphore.makeUnsafe(1), users: 0 };
-        entry.users++;
-        this.waiting.set(name, entry);
-        return entry;
-      }),
-      ({ turn }) => Semaphore.withPermit(turn, effect),
-      (entry) =>
-        Effect.sync(() => {
-          entry.users--;
-          if (entry.users === 0) this.waiting.delete(name);
-        }),
-    );
-  }
-}
-
 const refusal = (code: Uint8Array, kernel: Uint8Array): string | undefined =>
   code.length > commandBytesMax
     ? `the code is longer than ${commandBytesMax} bytes`
@@ -102,13 +81,35 @@ const refusal = (code: Uint8Array, kernel: Uint8Array): string | undefined =>
     ? `the name of a kernel has at most ${kernelNameBytesMax} bytes`
     : undefined;
 
+interface WaitingCell {
+  /** Of its kernel. */
+  readonly name: string;
+  readonly request: CellRequest;
+  readonly begun: Begun;
+}
+
+/** Runs a cell when it is its turn; whatever cuts the wait interrupts the cell, and waits for its end, first. */
+const inTurn = (context: ExecuteContext, turns: Turns, { name, request, begun }: WaitingCell): Effect.Effect<Ending> =>
+  Effect.callback((resume) => {
+    let started: Started | undefined;
+    const begin = () => {
+      started = launch(context, request, begun, (ending) => {
+        turns.leave(name, begin);
+        resume(Effect.succeed(ending));
+      });
+    };
+    turns.enter(name, begin);
+    // The end of a cell that was killed, too, comes through the callback above.
+    return Effect.suspend(() => started === undefined ? Effect.sync(() => turns.leave(name, begin)) : started.kill);
+  });
+
 /** Makes the operation that runs cells; see the port's `runCell`. */
 export const runCell = (
   context: ExecuteContext,
 ): (request: CellRequest) => Effect.Effect<CellOutcome, SandboxError> => {
   const turns = new Turns();
   return (request) =>
-    timed(Effect.suspend((): Effect.Effect<Untimed, SandboxError> => {
+    timed(context, (): Effect.Effect<Untimed, SandboxError> => {
       const name = request.kernel ?? kernelDefault;
       const code = Buffer.from(request.code, "utf8");
       const kernel = Buffer.from(name, "utf8");
@@ -116,14 +117,12 @@ export const runCell = (
       if (refused !== undefined) return Effect.succeed(cellNotRun(refused));
       const displays = new Displays();
       const { outputBytesMax } = context;
-      const running = Effect.suspend(() =>
-        context.session.failure !== undefined ? Effect.fail(context.session.failure) : supervise(context, request, {
-          kind: Ask.kernelRun,
-          encode: (timeoutMs, outputName) => encodeKernelRun({ timeoutMs, outputBytesMax, kernel, outputName }, code),
-          onDisplay: displays.take,
-          displayBytesMax,
-        })
-      );
-      return Effect.flatMap(turns.take(name, running), (ending) => outcomeOf(ending, displays));
-    }));
+      const begun: Begun = {
+        kind: Ask.kernelRun,
+        encode: (timeoutMs, outputName) => encodeKernelRun({ timeoutMs, outputBytesMax, kernel, outputName }, code),
+        onDisplay: displays.take,
+        displayBytesMax,
+      };
+      return Effect.flatMap(inTurn(context, turns, { name, request, begun }), (ending) => outcomeOf(ending, displays));
+    });
 };

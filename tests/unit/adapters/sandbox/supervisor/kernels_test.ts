@@ -63,3 +63,44 @@ Shown()`;
     const { displays } = yield* link.runCell({ code, timeoutMs: 30_000 });
     assert.deepEqual(displays.map(({ forms }) => forms["text/plain"]), ["the result", "'later'"]);
   }));
+
+it.live("a cell of one line is what it would be among others", () =>
+  Effect.gen(function* () {
+    const { link } = yield* hostSupervisor();
+    const ran = (code: string) =>
+      Effect.map(link.runCell({ code, timeoutMs: 30_000 }), ({ stdout, displays, error }) => [
+        stdout,
+        displays.find(({ kind }) => kind === "result")?.forms["text/plain"],
+        error?.name,
+      ]);
+    const lines: ReadonlyArray<readonly [code: string, stdout: string, result?: string | undefined, error?: string]> = [
+      ["x = 40", ""],
+      ["x", "", "40"],
+      ["x;", ""],
+      ["x == 40", "", "True"],
+      ["print(x)", "40\n"],
+      ["_", "", "True"],
+      ["None", ""],
+      ["", ""],
+      ["# nothing", ""],
+      ["x  # forty", "", "40"],
+      ["import math", ""],
+      ["for i in range(2): i", ""],
+      ["1 / 0", "", undefined, "ZeroDivisionError"],
+      ["f(", "", undefined, "SyntaxError"],
+      [" x", "", undefined, "IndentationError"],
+      ["!echo shell", "shell\n"],
+      ["%matplotlib inline", ""],
+      ["await __import__('asyncio').sleep(0, 7)", "", "7"],
+      ["(y := 5)", "", "5"],
+      ["y", "", "5"],
+    ];
+    for (const [code, stdout, result, error] of lines) {
+      assert.deepEqual(yield* ran(code), [stdout, result, error], code);
+      // The same after another line.
+      if (error !== "IndentationError") assert.deepEqual(yield* ran(`pass\n${code}`), [stdout, result, error], code);
+    }
+    const { error } = yield* link.runCell({ code: "(lambda: 1 / 0)()", timeoutMs: 30_000 });
+    assert.match(error?.traceback ?? "", /line 1, in <module>\n {4}\(lambda: 1 \/ 0\)\(\)/);
+    assert.ok(!error?.traceback.includes("caisson"), error?.traceback);
+  }));
