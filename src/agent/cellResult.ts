@@ -6,6 +6,7 @@ import { Effect } from "effect";
 import type { CellDisplay, CellOutcome } from "../domain/Cell.ts";
 import { makeToken } from "../domain/ids.ts";
 import type { executePython } from "../domain/agentTools.ts";
+import { imageFault } from "../domain/imageFault.ts";
 import { shownImageBytesMax, type ToolImage, type ToolResult } from "../domain/Tool.ts";
 import type { SandboxError, SandboxHandle } from "../services/Sandbox.ts";
 
@@ -34,12 +35,16 @@ const textOf = ({ forms }: CellDisplay): string => forms["text/markdown"] ?? for
 const stored = (
   sandbox: SandboxHandle,
   path: string,
-  base64: string,
+  bytes: Uint8Array,
 ): Effect.Effect<string | undefined, SandboxError> =>
-  sandbox.writeFile(path, Buffer.from(base64, "base64")).pipe(
+  sandbox.writeFile(path, bytes).pipe(
     Effect.as(undefined),
     Effect.catchTag("FileError", ({ message }) => Effect.succeed(`A picture could not be stored: ${message}`)),
   );
+
+/** Why the model is not shown a picture that is a file now; providers refuse a whole request for one that is broken. */
+const shownFault = (bytes: Uint8Array): string | undefined =>
+  bytes.length > shownImageBytesMax ? `it has more than ${shownImageBytesMax} bytes` : imageFault(bytes);
 
 /** Why variables are gone, and what else must be known. */
 const noteOf = (outcome: CellOutcome, problems: ReadonlyArray<string>): string =>
@@ -57,7 +62,7 @@ export const cellResult = Effect.fnUntraced(function* (
   outcome: CellOutcome,
 ): Effect.fn.Return<ToolResult, SandboxError> {
   const name = makeToken().replace(/[^a-zA-Z0-9]/g, "").slice(0, cellNameLength);
-  const images: Array<ToolImage & { readonly path: string }> = [];
+  const images: Array<ToolImage & { readonly path: string; readonly fault: string | undefined }> = [];
   const texts: Array<string> = [];
   const problems: Array<string> = [];
   let result: string | undefined;
@@ -67,8 +72,9 @@ export const cellResult = Effect.fnUntraced(function* (
     if (picture !== undefined) {
       const { mediaType, ending, base64 } = picture;
       const path = `/artifacts/cell-${name}-${images.length + 1}.${ending}`;
-      const problem = yield* stored(sandbox, path, base64);
-      if (problem === undefined) images.push({ path, mediaType, base64 });
+      const bytes = Buffer.from(base64, "base64");
+      const problem = yield* stored(sandbox, path, bytes);
+      if (problem === undefined) images.push({ path, mediaType, base64, fault: shownFault(bytes) });
       else problems.push(problem);
       continue;
     }
@@ -78,6 +84,7 @@ export const cellResult = Effect.fnUntraced(function* (
     else if (display.kind === "result") result = text;
     else texts.push(text);
   }
+  for (const { path, fault } of images) if (fault !== undefined) problems.push(`${path} is not shown: ${fault}.`);
   const { stdout, stderr, error, outputPath, egress } = outcome;
   const note = noteOf(outcome, [...new Set(problems)]);
   const structured: Fields = {
@@ -97,7 +104,7 @@ export const cellResult = Effect.fnUntraced(function* (
     ...(outputPath !== undefined && { output_path: outputPath }),
     ...(note !== "" && { note }),
   };
-  const shown = images.filter(({ base64 }) => base64.length * 3 / 4 <= shownImageBytesMax);
+  const shown = images.flatMap(({ fault, ...image }) => fault === undefined ? [image] : []);
   return {
     text: JSON.stringify(structured),
     isError: false,

@@ -7,6 +7,7 @@
 import { Buffer } from "node:buffer";
 import { Effect, Schema } from "effect";
 import { sniffImage } from "../domain/Artifact.ts";
+import { imageFault } from "../domain/imageFault.ts";
 import type { ExecutionOutcome } from "../domain/Execution.ts";
 import type { ToolCall } from "../domain/Message.ts";
 import { shownImageBytesMax, type ToolResult } from "../domain/Tool.ts";
@@ -149,10 +150,9 @@ const handlers: Readonly<
       shownImageBytesMax,
       "make a smaller copy, for example with PIL",
     );
+    const fault = imageFault(bytes);
     const mediaType = sniffImage(bytes);
-    if (mediaType === undefined) {
-      return yield* new ToolFailure({ message: `${path}: it is no PNG, JPEG, GIF or WebP image, or it is broken` });
-    }
+    if (fault !== undefined || mediaType === undefined) return yield* new ToolFailure({ message: `${path}: ${fault}` });
     return {
       text: `Image ${path} (${mediaType}, ${bytes.length} bytes)`,
       isError: false,

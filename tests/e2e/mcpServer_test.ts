@@ -10,6 +10,7 @@ import { skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
 import { dataDirectory } from "../support/dataDirectory.ts";
 import { start } from "./processes.ts";
+import { tinyPng } from "../support/tinyPng.ts";
 
 const serve = (sandbox: "embedded" | "docker") =>
   Effect.gen(function* () {
@@ -63,13 +64,13 @@ for (const [sandbox, skip] of [["embedded", undefined], ["docker", skipWithoutEn
         bytes: 31,
       });
       assert.equal(yield* stdoutOf(ada, "tail -1 m.py"), '    """What f did."""\n');
-      yield* stdoutOf(ada, "mkdir -p .shown; echo iVBORw0KGgo= | base64 -d > .shown/a.png");
+      yield* stdoutOf(ada, `mkdir -p .shown; echo ${tinyPng} | base64 -d > .shown/a.png`);
       const shown = yield* Effect.promise(() =>
         ada.callTool({ name: "view_image", arguments: { file_path: ".shown/a.png" } })
       );
       assert.deepEqual(shown.content, [
-        { type: "text", text: "Image .shown/a.png (image/png, 8 bytes)" },
-        { type: "image", data: "iVBORw0KGgo=", mimeType: "image/png" },
+        { type: "text", text: "Image .shown/a.png (image/png, 70 bytes)" },
+        { type: "image", data: tinyPng, mimeType: "image/png" },
       ]);
       assert.equal(yield* stdoutOf(bob, "ls"), "");
       const missing = yield* Effect.promise(() =>

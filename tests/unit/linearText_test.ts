@@ -225,6 +225,7 @@ const leftOut: Readonly<Record<string, string>> = {
   "src/adapters/sandbox/supervisor/": "bounded by the frames of the protocol",
   "src/adapters/sandbox/remote/": "sentences of ours, and answers that their bounds hold",
   "src/adapters/sandbox/wasm/": "runs in the guest, or on the guest's bounded output",
+  "src/adapters/sqlite/heldFiles.ts": "a path of the operator",
   "src/adapters/sqlite/sqliteFile.ts": "a path of the operator",
   "src/adapters/skills/Disk.ts": "a path of the operator",
   "src/adapters/snapshots/": "names of ours, and what we wrote",

@@ -1,8 +1,10 @@
 /**
  * From an MCP tool result to what a model reads.
  */
+import { Buffer } from "node:buffer";
 import { Option, Schema } from "effect";
 import type { CallToolResult, ContentBlock } from "@modelcontextprotocol/sdk/types";
+import { imageFault } from "../../domain/imageFault.ts";
 import { shownImageBytesMax, type ToolResult } from "../../domain/Tool.ts";
 import { egressFrom, outcomeFrom, refusedFileFrom } from "../../services/toolResultMeta.ts";
 import { headOf } from "../../domain/cutText.ts";
@@ -18,8 +20,10 @@ const base64CharactersMax = 4 * Math.ceil(shownImageBytesMax / 3);
 
 type ImageBlock = Extract<ContentBlock, { type: "image" }>;
 
+/** Whether a model is shown a block: providers refuse a whole request for one image that is broken. */
 const isShown = (block: ContentBlock): block is ImageBlock =>
-  block.type === "image" && imageTypes.includes(block.mimeType) && block.data.length <= base64CharactersMax;
+  block.type === "image" && imageTypes.includes(block.mimeType) && block.data.length <= base64CharactersMax &&
+  imageFault(Buffer.from(block.data, "base64")) === undefined;
 
 const blockText = (block: ContentBlock): string => {
   switch (block.type) {
@@ -41,7 +45,8 @@ const decodeStructured = Schema.decodeUnknownOption(Schema.Record(Schema.String,
 export const toolResultOf = ({ content, isError, structuredContent, _meta }: CallToolResult): ToolResult => {
   const shown = content.filter(isShown).slice(0, imagesMax);
   const images = shown.map(({ mimeType, data }) => ({ mediaType: mimeType, base64: data }));
-  const text = content.filter((block) => !isShown(block) || !shown.includes(block)).map(blockText).join("\n");
+  const shownBlocks = new Set<ContentBlock>(shown);
+  const text = content.filter((block) => !shownBlocks.has(block)).map(blockText).join("\n");
   const structured = Option.getOrUndefined(decodeStructured(structuredContent));
   const outcome = Option.getOrUndefined(outcomeFrom(_meta, structuredContent));
   const refusedFile = Option.getOrUndefined(refusedFileFrom(_meta));

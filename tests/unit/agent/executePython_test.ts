@@ -5,11 +5,11 @@ import { makeToolCalls } from "../../../src/agent/toolHandlers.ts";
 import { Sandbox } from "../../../src/services/Sandbox.ts";
 import { fakeSandbox } from "../../support/fakeSandbox.ts";
 import { it } from "../../support/it.ts";
+import { tinyPng } from "../../support/tinyPng.ts";
 
 const handleToolCall = makeToolCalls();
 
 const { error: _none, ...quiet } = cellNotRun("");
-const pngBase64 = "iVBORw0KGgo=";
 
 /** What `execute_python` answers when its cell comes to an outcome. */
 const answered = (outcome: Partial<CellOutcome>, args: object = { code: "x" }, kernel?: string) => {
@@ -55,15 +55,27 @@ it.effect("execute_python tells the result, what was shown and what was raised",
 
 it.effect("execute_python stores pictures as files and shows them", () =>
   Effect.gen(function* () {
-    const picture = { kind: "display", forms: { "text/plain": "<Figure 1>", "image/png": pngBase64 } } as const;
+    const picture = { kind: "display", forms: { "text/plain": "<Figure 1>", "image/png": tinyPng } } as const;
     const { result, files } = yield* answered({ displays: [picture, picture] });
     const paths = result.images?.map(({ path }) => path ?? "") ?? [];
     assert.equal(paths.length, 2);
     assert.match(paths[0] ?? "", /^\/artifacts\/cell-[a-zA-Z0-9]{8}-1\.png$/);
     assert.deepEqual(files.map((name) => name.slice(name.indexOf(":") + 1)), paths);
     assert.deepEqual(result.structured?.["images"], paths);
-    assert.equal(result.images?.[0]?.base64, pngBase64);
-    assert.ok(!result.text.includes(pngBase64), "the text holds no picture");
+    assert.equal(result.images?.[0]?.base64, tinyPng);
+    assert.ok(!result.text.includes(tinyPng), "the text holds no picture");
+  }));
+
+it.effect("execute_python shows no picture that a provider refuses, and says so", () =>
+  Effect.gen(function* () {
+    const broken = { kind: "display", forms: { "image/png": tinyPng.slice(0, 60) } } as const;
+    const { result, files } = yield* answered({ displays: [broken] });
+    assert.equal(files.length, 1);
+    assert.equal(result.images, undefined);
+    assert.match(
+      String(result.structured?.["note"]),
+      /cell-\w+-1\.png is not shown: it begins as image\/png and is cut off/,
+    );
   }));
 
 it.effect("execute_python says that variables are lost, and why", () =>

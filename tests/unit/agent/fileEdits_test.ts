@@ -7,11 +7,12 @@ import { shownImageBytesMax } from "../../../src/domain/Tool.ts";
 import { Sandbox } from "../../../src/services/Sandbox.ts";
 import { fakeSandbox } from "../../support/fakeSandbox.ts";
 import { it } from "../../support/it.ts";
+import { tinyPng } from "../../support/tinyPng.ts";
 
 const handleToolCall = makeToolCalls();
 
 const owner = { principal: "p", user: "u", ephemeral: false };
-const png = Buffer.from("89504e470d0a1a0a0000000d49484452", "hex");
+const png = Buffer.from(tinyPng, "base64");
 
 const opened = Effect.gen(function* () {
   const handle = yield* (yield* Sandbox).open(owner);
@@ -72,4 +73,6 @@ it.effect("view_image shows what the bytes prove to be an image, and nothing els
     const refused = yield* call("view_image", { file_path: "fake.png" });
     assert.deepEqual([refused.isError, refused.images], [true, undefined]);
     assert.match(refused.text, /no PNG, JPEG, GIF or WebP/);
+    yield* handle.writeFile("half.png", png.subarray(0, 40));
+    assert.match((yield* call("view_image", { file_path: "half.png" })).text, /half\.png: .* cut off or broken/);
   }).pipe(Effect.scoped, Effect.provide(fakeSandbox().layer)));

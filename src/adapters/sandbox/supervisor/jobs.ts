@@ -26,6 +26,9 @@ const readBytesMax = 32 * 1024;
 /** Random bytes in the ids of jobs: those of a sandbox that is gone must not mean others. */
 const idBytes = 2;
 
+/** Characters of why a job did not start. */
+const startWordsMax = 200;
+
 /** The jobs of a link, and how long one of them runs. */
 export interface LinkJobs extends SandboxJobs {
   /** Waits until a job has ended; there may be none of that id. */
@@ -54,8 +57,13 @@ const endOf = (ending: Ending): Pick<Job, "status" | "exitCode" | "note"> => {
     case "Threw":
       return { status: "failed" };
     case "Outcome": {
-      const { flags, outcome: { exitCode, oomKilled, timedOut, note } } = ending;
-      const remarks = [oomKilled ? "The sandbox ran out of memory." : "", note ?? ""].filter((part) => part !== "");
+      const { flags, outcome: { exitCode, oomKilled, timedOut, note, stderr } } = ending;
+      const remarks = [
+        // What a job prints stays in the sandbox: this is the supervisor's own word of what did not start.
+        stderr === "" ? "" : `It could not be started: ${headOf(stderr.trim(), startWordsMax)}.`,
+        oomKilled ? "The sandbox ran out of memory." : "",
+        note ?? "",
+      ].filter((part) => part !== "");
       return {
         status: timedOut ? "timed_out" : flags & ExitFlag.cancelled ? "killed" : "exited",
         exitCode,

@@ -6,6 +6,7 @@ import { lower as lowerOpenAi } from "../../../../src/adapters/model/openai/requ
 import { toolResultOf } from "../../../../src/adapters/toolbox/resultText.ts";
 import * as Message from "../../../../src/domain/Message.ts";
 import type { ModelRequest } from "../../../../src/services/Model.ts";
+import { tinyPng } from "../../../support/tinyPng.ts";
 
 const call = (id: string): Message.ToolCallPart => ({
   _tag: "ToolCall",
@@ -77,20 +78,23 @@ Deno.test("a session keeps nothing of what a tool of ours showed but its words, 
 });
 
 Deno.test("toolResultOf passes on images of other servers within bounds, and names what is left out", () => {
-  const image = (mimeType: string, data = "QUJD") => ({ type: "image" as const, mimeType, data });
+  const image = (mimeType: string, data = tinyPng) => ({ type: "image" as const, mimeType, data });
   const { images, text } = toolResultOf({
     content: [
       { type: "text", text: "here" },
       ...Array.from({ length: 5 }, () => image("image/png")),
       image("image/svg+xml"),
+      // A provider would refuse the whole request for it.
+      image("image/png", tinyPng.slice(0, 60)),
       image("image/png", "A".repeat(6_000_000)),
     ],
   });
   assert.equal(images?.length, 4);
   assert.deepEqual(text.split("\n"), [
     "here",
-    "[image image/png, 4 base64 characters]",
-    "[image image/svg+xml, 4 base64 characters]",
+    "[image image/png, 96 base64 characters]",
+    "[image image/svg+xml, 96 base64 characters]",
+    "[image image/png, 60 base64 characters]",
     "[image image/png, 6000000 base64 characters]",
   ]);
 });

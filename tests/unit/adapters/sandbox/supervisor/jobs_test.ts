@@ -85,3 +85,14 @@ it.effect("kill waits for the word that nothing of a job is left", () =>
     const killed = yield* Fiber.join(killing);
     assert.deepEqual([killed.status, killed.exitCode, killed.note], ["killed", 137, "It was in the way."]);
   }));
+
+it.effect("a job for which there was no process left says so", () =>
+  Effect.gen(function* () {
+    const { jobs, job, say } = yield* withJob;
+    say(frame(Tell.stderr, 1, Buffer.from("bash: cannot start: Resource temporarily unavailable\n")));
+    say(frame(Tell.exit, 1, exit(126)));
+    yield* jobs.ended(job.id);
+    assert.deepEqual(jobs.listed().map(({ status, exitCode, note }) => [status, exitCode, note]), [
+      ["exited", 126, "It could not be started: bash: cannot start: Resource temporarily unavailable."],
+    ]);
+  }));
