@@ -55,6 +55,7 @@ _LENGTH = struct.Struct(">I")
 _lock = _thread.allocate_lock()
 _held = bytearray()
 _requests = bytearray()
+_display_module = None
 
 
 def _cut(text, most=TEXT_MAX):
@@ -113,8 +114,12 @@ class _Displays:
     def begin(self):
         self.count = self.size = self.left_out = 0
         self.figures = set()
+        self.later = None  # What was shown since `clear_output`, which may be dropped again.
+        self.updates = {}  # By the names of displays, what they became: only the last is worth to be seen.
 
     def show(self, kind, forms):
+        if kind == RESULT:
+            self.release()
         kept = {}
         for form, value in forms.items():
             if isinstance(value, bytes) and len(value) > PICTURE_BYTES_MAX:
@@ -128,7 +133,33 @@ class _Displays:
             return
         self.count += 1
         self.size += len(body)
-        _send(kind, body, hold=kind == RESULT)
+        if self.later is None:
+            _send(kind, body, hold=kind == RESULT)
+        else:
+            self.later.append(body)
+
+    def update(self, name, forms):
+        if len(self.updates) >= DISPLAYS_MAX and name not in self.updates:
+            self.left_out += 1
+        else:
+            self.updates[name] = forms
+
+    def clear(self):
+        """Drops what was shown since this was called first; what was shown before has been sent."""
+        if self.later is None:
+            self.before = (self.count, self.size, self.left_out)
+        self.count, self.size, self.left_out = self.before
+        self.later = []
+        self.updates.clear()
+
+    def release(self):
+        """Sends what waited for the end of the cell."""
+        later, self.later = self.later or (), None
+        for body in later:
+            _send(DISPLAY, body)
+        updates, self.updates = self.updates, {}
+        for forms in updates.values():
+            self.show(DISPLAY, forms)
 
 
 _displays = _Displays()
@@ -239,10 +270,35 @@ class _Figures:
         module.show = lambda *args, **options: _publish_figures()
 
 
-def display(*values, **_options):
+def display(*values, **options):
     """Shows values in the richest form that they have, as notebooks do."""
+    if options:
+        return _load_display().display(*values, **options)
     for value in values:
         _displays.show(DISPLAY, _forms_of(value))
+    return None
+
+
+def _load_display():
+    """Loads what stands for `IPython.display`: only here, for most kernels need none of it."""
+    global _display_module
+    if _display_module is None:
+        from importlib import util
+
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "caisson_display.py")
+        spec = util.spec_from_file_location("caisson_display", path)
+        made = util.module_from_spec(spec)
+        spec.loader.exec_module(made)
+        made.connect(_forms_of, _displays, DISPLAY)
+        _display_module = made
+    return _display_module
+
+
+class _Notebook:
+    """Finds `IPython.display` where IPython is not installed: it is asked after all others."""
+
+    def find_spec(self, name, path=None, target=None):
+        return _load_display().finder.find_spec(name) if name.partition(".")[0] == "IPython" else None
 
 
 def _translate(code):
@@ -364,6 +420,7 @@ def _run_cell(namespace, code):
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         failed = _attempt(lambda: namespace.run(code))
+        _displays.release()
         if "matplotlib.pyplot" in sys.modules and not isinstance(failed, KeyboardInterrupt):
             failed = _attempt(_publish_figures) or failed
     except KeyboardInterrupt as late:
@@ -407,6 +464,7 @@ def main():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = [""]
     sys.meta_path.insert(0, _Figures())
+    sys.meta_path.append(_Notebook())
     builtins.display = display
     namespace, own_pid = _Namespace(), os.getpid()
     while True:

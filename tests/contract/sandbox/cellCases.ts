@@ -56,6 +56,23 @@ export const cellCases = ({ it, withHandle, capabilities }: Cases): void => {
       assert.equal(live.join(""), "live\n");
     }));
 
+  withHandle("a cell may say what notebooks say to show something", (handle) =>
+    Effect.gen(function* () {
+      const { displays, error, note } = yield* cell(
+        handle,
+        "from IPython.display import display, HTML, Markdown\ndisplay(HTML('<b>hi</b>'))\nMarkdown('# hi')",
+      );
+      if (capabilities.realProcesses) {
+        assert.deepEqual(displays.map(({ kind, forms }) => [kind, forms["text/html"] ?? forms["text/markdown"]]), [
+          ["display", "<b>hi</b>"],
+          ["result", "# hi"],
+        ]);
+      } else {
+        assert.equal(error?.name, "ModuleNotFoundError");
+        assert.match(note ?? "", /display\(\.\.\.\) without an import/);
+      }
+    }));
+
   withHandle("what a cell shows and prints is bounded, and the rest is counted", (handle) =>
     Effect.gen(function* () {
       const many = yield* cell(handle, "for i in range(10_000): display(i)");

@@ -18,6 +18,10 @@ const hints: ReadonlyArray<Hint> = [
     note: (name) => `${name} is not available: this sandbox simulates bash and its common text tools, nothing else.`,
   },
   {
+    sign: /^ModuleNotFoundError: No module named '?(IPython)/m,
+    note: (name) => `${name} is not available: a cell has display(...) without an import.`,
+  },
+  {
     sign: /^(?:ModuleNotFound|Import)Error: No module named '?([\w.]+)/m,
     note: (name) => `${name} is not available: Python here is WebAssembly with the standard library only.`,
   },

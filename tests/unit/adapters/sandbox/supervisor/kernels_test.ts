@@ -104,3 +104,62 @@ it.live("a cell of one line is what it would be among others", () =>
     assert.match(error?.traceback ?? "", /line 1, in <module>\n {4}\(lambda: 1 \/ 0\)\(\)/);
     assert.ok(!error?.traceback.includes("caisson"), error?.traceback);
   }));
+
+it.live("notebooks' line leads to the kernel's displays, and no shell is pretended", () =>
+  Effect.gen(function* () {
+    const { link } = yield* hostSupervisor();
+    const ran = (code: string) => link.runCell({ code, timeoutMs: 30_000 });
+    const formsOf = (code: string) =>
+      Effect.map(ran(code), ({ displays, error }) => {
+        assert.equal(error, undefined, `${code}: ${error?.traceback}`);
+        return displays.map(({ forms }) => forms);
+      });
+    // Also on a machine that has the real one.
+    yield* formsOf("import sys; sys.path[:] = [path for path in sys.path if 'packages' not in path]");
+    yield* formsOf("from IPython.display import display, HTML, Image, Markdown, JSON, SVG, Latex, Math, Pretty");
+    const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    const page = "<style>b {}</style><h3>Sum &amp; more</h3><table><tr><td>a</td><td>1</td></tr></table>";
+    const shown: ReadonlyArray<readonly [code: string, form: string, value: string]> = [
+      ["display(HTML('<b>hi</b>'))", "text/html", "<b>hi</b>"],
+      [`display(HTML(${JSON.stringify(page)}))`, "text/plain", "Sum & more\na\t1"],
+      ["Markdown('# hi')", "text/markdown", "# hi"],
+      ["display(SVG('<svg/>'))", "image/svg+xml", "<svg/>"],
+      ["Latex('$x$')", "text/latex", "$x$"],
+      ["Math('x')", "text/latex", "$\\displaystyle x$"],
+      ["JSON({'a': [1]})", "text/plain", '{\n  "a": [\n    1\n  ]\n}'],
+      ["Pretty('plain')", "text/plain", "plain"],
+      [`import base64; Image(base64.b64decode("${pixel}"))`, "image/png", pixel],
+      [
+        "Image(url='https://example.org/a.png', width=3)",
+        "text/html",
+        '<img src="https://example.org/a.png" width="3"/>',
+      ],
+      ["display({'text/plain': 'raw', 'application/json': {'a': 1}}, raw=True)", "application/json", '{"a": 1}'],
+      ["from IPython.core.display import HTML as Old; Old('x')", "text/html", "x"],
+    ];
+    for (const [code, form, value] of shown) assert.equal((yield* formsOf(code))[0]?.[form], value, code);
+
+    const plain = (code: string) => Effect.map(formsOf(code), (all) => all.map((forms) => forms["text/plain"]));
+    const updates = "h = display('a', display_id=True)\nfor i in range(99): h.update(i)\ndisplay('b')\n'c'";
+    assert.deepEqual(yield* plain(updates), ["'a'", "'b'", "98", "'c'"]);
+    const cleared =
+      "from IPython.display import clear_output\ndisplay('a')\nfor i in range(99): clear_output(wait=True); display(i)";
+    assert.deepEqual(yield* plain(cleared), ["'a'", "98"]);
+    assert.deepEqual(yield* plain("import IPython; IPython.get_ipython() is None"), ["True"]);
+
+    for (const code of ["get_ipython()", "Image('absent.png')", "import IPython.utils", "HTML(5)"]) {
+      const { error } = yield* ran(code);
+      const names = ["NameError", "ValueError", "ModuleNotFoundError", "TypeError"];
+      assert.ok(error !== undefined && names.includes(error.name), `${code}: ${error?.name}`);
+    }
+  }));
+
+it.live("an IPython that is installed is the one that is imported", () =>
+  Effect.gen(function* () {
+    const { link } = yield* hostSupervisor();
+    yield* link.writeFile("IPython/__init__.py", new TextEncoder().encode("real = True"));
+    const { displays } = yield* link.runCell({ code: "import IPython\nIPython.real", timeoutMs: 30_000 });
+    assert.equal(displays[0]?.forms["text/plain"], "True");
+    const { error } = yield* link.runCell({ code: "import IPython.display", timeoutMs: 30_000 });
+    assert.equal(error?.name, "ModuleNotFoundError");
+  }));

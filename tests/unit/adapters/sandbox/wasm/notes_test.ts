@@ -7,6 +7,10 @@ const cases: ReadonlyArray<readonly [stderr: string, note: RegExp | undefined]> 
   ["bash: git: command not found\n", /^git is not available/],
   ["bash: pip: command not found\n", /^pip is not available: nothing can be installed/],
   ["x\nModuleNotFoundError: No module named 'numpy'\n", /^numpy is not available.*standard library only/],
+  [
+    "x\nModuleNotFoundError: No module named 'IPython'\n",
+    /^IPython is not available.*display\(\.\.\.\) without an import/,
+  ],
   ["ImportError: No module named pip\n", /^pip is not available/],
   ["RuntimeError: can't start new thread\n", /cannot start processes or threads/],
   ["ln: 'a': hard link not allowed for directory\n", /Symbolic links/],
