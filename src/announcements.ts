@@ -7,6 +7,7 @@ import { HttpServer } from "effect/http";
 import { environmentVariables, strayLinesOfDotEnv } from "./config/environment.ts";
 import { unknownNames } from "./config/unknownNames.ts";
 import { type Row, Settings, settingsTable } from "./config.ts";
+import { Identity } from "./services/Identity.ts";
 import { Model } from "./services/Model.ts";
 import { Sandbox, type SandboxInfo } from "./services/Sandbox.ts";
 
@@ -106,9 +107,10 @@ const modelsLine = Effect.gen(function* () {
 export const models = Layer.effectDiscard(Effect.forkScoped(modelsLine));
 
 /** Says where a door is once it is open, and when it closes. */
-export const door = (name: string, next: (base: string) => string) =>
+export const door = (name: string, next: (base: string, needsKey: boolean) => string) =>
   Layer.effectDiscard(Effect.gen(function* () {
     const { address } = yield* HttpServer.HttpServer;
+    const { anonymous } = yield* Identity;
     const { dataPath, shutdownGraceSeconds } = yield* Settings;
     const base = HttpServer.formatAddress(address);
     yield* Effect.acquireRelease(
@@ -120,17 +122,19 @@ export const door = (name: string, next: (base: string) => string) =>
     );
     // An address that means "every interface" is none that a client can open.
     yield* Effect.logInfo(`data: ${resolve(dataPath)} (CAISSON_DATA_PATH)`);
-    yield* Effect.logInfo(next(base.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")));
+    yield* Effect.logInfo(next(base.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"), !anonymous));
   }));
 
 /** The next step with the agent API. */
-export const askTheApi = (base: string): string =>
-  `next: open ${base} in a browser (its reference is ${base}/docs), or ask it: curl -N ${base}/v1/chat/completions -H 'content-type: application/json' ` +
+export const askTheApi = (base: string, needsKey: boolean): string =>
+  `next: open ${base} in a browser (its reference is ${base}/docs), or ask it: curl -N ${base}/v1/chat/completions ` +
+  `${needsKey ? "-H 'authorization: Bearer KEY' " : ""}-H 'content-type: application/json' ` +
   `-d '{"stream":true,"messages":[{"role":"user","content":"Execute: print(6 * 7)"}]}'`;
 
 /** The next step with the MCP server. */
-export const connectToMcp = (base: string): string =>
-  `next: give ${base}/mcp to an MCP client, such as: claude mcp add --transport http caisson ${base}/mcp`;
+export const connectToMcp = (base: string, needsKey: boolean): string =>
+  `next: give ${base}/mcp to an MCP client, such as: claude mcp add --transport http caisson ${base}/mcp` +
+  (needsKey ? ` --header "authorization: Bearer KEY"` : "");
 
 /** The names that a routing table gives to variables with keys. */
 export const keyVariables = (

@@ -2,7 +2,7 @@
  * How log lines look and where they go.
  */
 import process from "node:process";
-import { Cause, Formatter, Layer, Logger, type LogLevel, References } from "effect";
+import { Cause, type Context, Formatter, Layer, Logger, type LogLevel, References } from "effect";
 import type { SettingsService } from "./config.ts";
 import { type Failure, logged } from "./domain/failureDetail.ts";
 import { CurrentSpan } from "./services/Tracing.ts";
@@ -59,6 +59,41 @@ export const detailed = <A>(logger: Logger.Logger<unknown, A>, tellsContent: boo
     });
   });
 
+/** A text that moves no cursor and colours nothing: its control characters as JSON writes them, line ends if wished. */
+const visible = (text: string, keepsLines: boolean): string =>
+  text.replace(
+    /\p{Cc}/gu,
+    (found) => keepsLines && found === "\n" ? found : `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
+const visibleValue = (value: unknown): unknown => typeof value === "string" ? visible(value, false) : value;
+
+/**
+ * Lines for a terminal, which obeys what it is shown: a user, a model or a file may be called anything.
+ *
+ * *Details*: what is no text is inspected by the console, which writes control characters itself.
+ */
+export const forTerminal = (logger: Logger.Logger<unknown, void>): Logger.Logger<unknown, void> =>
+  Logger.make((options) => {
+    const { cause, fiber, message } = options;
+    const annotations = fiber.getRef(References.CurrentLogAnnotations);
+    const shown = Object.fromEntries(
+      Object.entries(annotations).map(([name, value]) => [visible(name, false), visibleValue(value)]),
+    );
+    const messages = (Array.isArray(message) ? message : [message]).map(visibleValue);
+    logger.log({
+      ...options,
+      message: cause.reasons.length === 0 ? messages : [...messages, visible(Cause.pretty(cause), true)],
+      cause: Cause.empty,
+      fiber: Object.create(fiber, {
+        getRef: {
+          value: (ref: Context.Reference<unknown>) =>
+            ref === References.CurrentLogAnnotations ? shown : fiber.getRef(ref),
+        },
+      }),
+    });
+  });
+
 /** A line as JSON, with the ids of what is being done where that is traced. */
 const jsonWithTrace = Logger.make<unknown, string>((options) => {
   const span = options.fiber.getRef(CurrentSpan);
@@ -82,11 +117,13 @@ export const early = (toStderr: boolean): Layer.Layer<never> =>
 
 /** Structured logging at the level of the settings: pretty on a terminal, a JSON object a line otherwise. */
 export const layer = (level: SettingsService["logLevel"], options: LoggingOptions): Layer.Layer<never> => {
-  const formatted = options.isTerminal ? Logger.formatLogFmt : jsonWithTrace;
+  const formatted = options.isTerminal
+    ? Logger.map(Logger.formatLogFmt, (line) => visible(line, false))
+    : jsonWithTrace;
   const logger = options.toStderr
     ? Logger.withConsoleError(formatted)
     : options.isTerminal
-    ? Logger.consolePretty()
+    ? forTerminal(Logger.consolePretty())
     : Logger.withConsoleLog(formatted);
   return Layer.merge(
     Logger.layer(

@@ -5,7 +5,7 @@ import process from "node:process";
 import { Deferred, Effect, Layer, type Scope } from "effect";
 // @ts-types="@modelcontextprotocol/sdk/server/stdio"
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
-import { Settings } from "../config.ts";
+import { ConfigurationRefused, Settings } from "../config.ts";
 import type { Toolbox } from "../services/Toolbox.ts";
 import { connect } from "./protocolServer.ts";
 import { Surfaces } from "./Surface.ts";
@@ -19,27 +19,48 @@ const stdioPrincipal = "stdio";
  *
  * *Details*: the user is `CAISSON_MCP_USER`. Nothing else may write to stdout; logs belong to stderr. The
  * end of the scope interrupts running calls.
+ *
+ * *Fails with* `ConfigurationRefused` when a message is larger than the settings allow: what follows it cannot be read.
  */
-export const serve: Effect.Effect<void, never, Surfaces | Settings | Scope.Scope> = Effect.gen(function* () {
-  const settings = yield* Settings;
-  const surfaces = yield* Surfaces;
-  const ended = yield* Deferred.make<void>();
-  const end = () => {
-    Deferred.doneUnsafe(ended, Effect.void);
-  };
-  yield* Effect.acquireRelease(
-    Effect.sync(() => process.stdin.once("end", end).once("close", end)),
-    (stdin) => Effect.sync(() => stdin.off("end", end).off("close", end)),
-  );
-  const transport = new StdioServerTransport(process.stdin, process.stdout, { maxBufferSize: settings.bodyBytesMax });
-  const surface = yield* surfaces.open({ principal: stdioPrincipal, user: settings.mcpUser, ephemeral: false });
-  // The SDK closes the transport of its own accord when a message exceeds the bound.
-  transport.onclose = end;
-  yield* connect(surface, { transport, abandon: () => Effect.void });
-  yield* Deferred.await(ended);
-});
+export const serve: Effect.Effect<void, ConfigurationRefused, Surfaces | Settings | Scope.Scope> = Effect.gen(
+  function* () {
+    const settings = yield* Settings;
+    const surfaces = yield* Surfaces;
+    const ended = yield* Deferred.make<void>();
+    const end = () => {
+      Deferred.doneUnsafe(ended, Effect.void);
+    };
+    yield* Effect.acquireRelease(
+      Effect.sync(() => process.stdin.once("end", end).once("close", end)),
+      (stdin) => Effect.sync(() => stdin.off("end", end).off("close", end)),
+    );
+    const transport = new StdioServerTransport(process.stdin, process.stdout, { maxBufferSize: settings.bodyBytesMax });
+    const surface = yield* surfaces.open({ principal: stdioPrincipal, user: settings.mcpUser, ephemeral: false });
+    let isBroken = false;
+    transport.onerror = () => {
+      isBroken = true;
+    };
+    // The SDK closes the transport of its own accord when a message exceeds the bound, and for nothing else.
+    const tooLarge = yield* Deferred.make<void>();
+    transport.onclose = () => {
+      if (isBroken) Deferred.doneUnsafe(tooLarge, Effect.void);
+      end();
+    };
+    yield* connect(surface, { transport, abandon: () => Effect.void });
+    yield* Deferred.await(ended);
+    // A client that keeps its end open would otherwise hold a process that hears it no more.
+    if (yield* Deferred.isDone(tooLarge)) {
+      return yield* new ConfigurationRefused({
+        problems: [
+          `CAISSON_BODY_BYTES_MAX is ${settings.bodyBytesMax}, and a message of the client is larger: ` +
+          "send less at once, or set it higher",
+        ],
+      });
+    }
+  },
+);
 
 /** The tools and the prompt of the agent for one client, as a layer that is built when the client has gone. */
-export const layer: Layer.Layer<never, never, Toolbox | Settings> = Layer.effectDiscard(serve).pipe(
+export const layer: Layer.Layer<never, ConfigurationRefused, Toolbox | Settings> = Layer.effectDiscard(serve).pipe(
   Layer.provide(surfacesLayer),
 );

@@ -157,6 +157,10 @@ it.live("the npm package serves, calls a tool over standard streams and keeps ke
     const tarball = `${base}/${packed.stdout.trim()}`;
     const { size } = Deno.statSync(tarball);
     assert.ok(size < tarballBytesMax, `${size} bytes`);
+    const megabytes = `${Math.round(size / 1e6)}`;
+    const readme = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
+    const told = [...readme.matchAll(/package (?:of| *\|) (\d+) MB/g)].map(([, figure]) => figure);
+    assert.deepEqual(told, [megabytes, megabytes], "README.md says how large the package is");
     const installed = yield* run(folder, "npm", "install", "--no-fund", "--no-audit", tarball);
     assert.equal(installed.code, 0, installed.stderr);
 

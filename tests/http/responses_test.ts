@@ -202,6 +202,12 @@ Deno.test("what is wrong is refused in OpenAI's words, and another's response is
       "tool_choice",
     ],
     [
+      { input: "Hi", tools: [{ type: "web_search" }], tool_choice: "required" },
+      "Tool choice 'required' must be specified with 'tools' parameter.",
+      "invalid_value",
+      "tool_choice",
+    ],
+    [
       { input: "Hi", background: true, store: false },
       "Background mode requires 'store' to be true.",
       "invalid_value",

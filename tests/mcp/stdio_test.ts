@@ -102,3 +102,25 @@ it.live("the stdio server answers the call that runs when it is told to end", ()
     const answer = lines.find(({ id }) => id === 1);
     assert.match(answer.error.message, /session ended while this ran/);
   }));
+
+it.live("the stdio server says why it ends when a message is larger than it takes", () =>
+  Effect.gen(function* () {
+    const { code, stderr } = yield* Effect.promise(async () => {
+      const child = new Deno.Command(serverCommand.command, {
+        args: [...serverCommand.args, "carol", "4096"],
+        stdin: "piped",
+        stdout: "null",
+        stderr: "piped",
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      await writer.write(new TextEncoder().encode(`{"jsonrpc":"2.0","id":1,"method":"${"x".repeat(8_192)}"`));
+      const ended = await child.output();
+      await writer.abort().catch(() => {});
+      return ended;
+    });
+    assert.equal(code, 1);
+    assert.match(
+      new TextDecoder().decode(stderr),
+      /CAISSON_BODY_BYTES_MAX is 4096, and a message of the client is larger/,
+    );
+  }));

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { Effect, Layer, Logger, Option, Queue, Redacted } from "effect";
 import * as Configured from "../../src/adapters/model/Configured.ts";
-import { models } from "../../src/announcements.ts";
+import { askTheApi, connectToMcp, models } from "../../src/announcements.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
 import { it } from "../support/it.ts";
 import { serveWire } from "../support/wireServer.ts";
@@ -67,3 +67,10 @@ for (const [what, changes, line, asked] of cases) {
       assert.equal(server.received.length, asked);
     }));
 }
+
+Deno.test("the next step shows where the key stands, where one is needed", () => {
+  for (const next of [askTheApi, connectToMcp]) {
+    assert.match(next("http://127.0.0.1:1", true), /['"]authorization: Bearer KEY['"]/);
+    assert.doesNotMatch(next("http://127.0.0.1:1", false), /authorization/);
+  }
+});

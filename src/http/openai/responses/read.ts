@@ -229,10 +229,15 @@ const manner = (body: ResponseRequest): Pick<Asked, "streams" | "background" | "
 });
 
 /** The tools that a request offers, those among its input too. */
-const offerOf = Effect.fnUntraced(function* (body: ResponseRequest, said: Input) {
+const offerOf = Effect.fnUntraced(function* (body: ResponseRequest, said: Input, answered: boolean) {
   const named = [...(body.tools ?? []), ...said.tools];
   const hosted = yield* readHosted(named);
-  return yield* readChoice(body.tool_choice, yield* readTools(named, hosted), hosted);
+  const tools = yield* readTools(named, hosted);
+  // A model that must call something and is offered nothing would be asked for an answer, and nobody told.
+  if (answered && body.tool_choice === "required" && tools.length === 0 && hosted === undefined) {
+    return yield* invalid("tool_choice", "Tool choice 'required' must be specified with 'tools' parameter.");
+  }
+  return yield* readChoice(body.tool_choice, tools, hosted);
 });
 
 /** Ends the run of a response, where it goes on in this process. */
@@ -303,7 +308,7 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
     }
     const refused = unmatched(chain, said.messages, new Set(waiting.map(({ call }) => call.id)));
     if (refused !== undefined) return yield* refused;
-    const offer = yield* offerOf(body, said);
+    const offer = yield* offerOf(body, said, answered);
     const undecided = undecidable(waiting, offer.hosted?.names ?? [], answered);
     if (undecided !== undefined) return yield* undecided;
     const modelName = body.model ?? (yield* models.defaultModel);
