@@ -21,6 +21,7 @@ import type { ToolKit } from "../services/Toolbox.ts";
 import { type Applicant, Limits, type TooManyRequests } from "../services/Limits.ts";
 import { openedBy } from "../services/opening.ts";
 import type { ModelParameters, Truncation } from "../services/Model.ts";
+import { OpeningGate } from "../services/OpeningGate.ts";
 import { RunLedger } from "../services/RunLedger.ts";
 import { RunStore, type RunStoreService } from "../services/RunStore.ts";
 import { Sandbox } from "../services/Sandbox.ts";
@@ -104,6 +105,13 @@ export interface RunsService {
    */
   readonly room: (applicant: Applicant) => Effect.Effect<void, TooManyRequests>;
   /**
+   * Waits until one more request of this principal may be read and its run started.
+   *
+   * *Details*: nearly always that is at once. Of a crowd only some begin in each turn of the event loop, and principals
+   * take turns.
+   */
+  readonly turn: (principal: string) => Effect.Effect<void>;
+  /**
    * Starts a run, or joins the one that this request repeats.
    *
    * *Details*: it returns at once; what fails later fails `begun` and `events`. Closing the scope leaves
@@ -172,6 +180,9 @@ export interface RunsService {
  */
 export class Runs extends Context.Service<Runs, RunsService>()("caisson/runs/Runs") {}
 
+/** Requests that are read and whose runs are started in one turn of the event loop: a few milliseconds of work. */
+const begunPerLoopTurn = 3;
+
 /** Characters of what was said that are kept for people who look at what goes on. */
 const inputMax = 4_000;
 
@@ -237,6 +248,7 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
     const sessions = yield* Sessions;
     const snapshots = yield* Snapshots;
     const { onDisconnect } = yield* Settings;
+    const gate = new OpeningGate(begunPerLoopTurn);
     const registry = new Registry(yield* Effect.scope, onDisconnect, remember(yield* RunStore));
 
     /** The events of a run that is admitted, from the session it is placed in to the agent's last word. */
@@ -291,6 +303,7 @@ export const layer: Layer.Layer<Runs, never, Agent | Limits | RunLedger | Sandbo
 
     return Runs.of({
       room: limits.room,
+      turn: (principal) => gate.pass(principal),
       start,
       ...known(registry),
       running: Effect.sync(() => registry.running),

@@ -1,6 +1,6 @@
 /** Calls that a person is asked about, as every client meets them: in words, over plain chat. */
 import assert from "node:assert/strict";
-import { Deferred, Effect } from "effect";
+import { Deferred, Effect, Stream } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import type { SettingsService } from "../../src/config.ts";
 import { textOf } from "../../src/domain/Message.ts";
@@ -199,8 +199,17 @@ Deno.test("always grants the rule that asked, in this session only", () => {
 
 Deno.test("twenty replies at once carry the call out once, and all hear what came of it", () => {
   const { seen, steps } = script(push);
+  const allHeard = Promise.withResolvers<void>();
+  // None is answered before all are heard: who comes after an answer goes on after it.
+  const together = steps.map((step): Scripted.Step => (request) => {
+    const answer = typeof step === "function" ? step(request) : step;
+    if (seen.length === 0) return answer;
+    if (seen.length === 20) allHeard.resolve();
+    const events = Stream.isStream(answer) ? answer : Stream.fromIterable(answer);
+    return Stream.concat(Stream.drain(Stream.fromEffect(Effect.promise(() => allHeard.promise))), events);
+  });
   const sandbox = sandboxOf();
-  return withApp({ steps, sandbox, settings: asking }, async (app) => {
+  return withApp({ steps: together, sandbox, settings: asking }, async (app) => {
     const { message } = await chat(app, [user("Publish it.")]);
     const history = [user("Publish it."), message, user("yes")];
     await Promise.all(Array.from({ length: 20 }, (_, n) => chat(app, n % 2 === 0 ? history : [user("yes")])));

@@ -7,6 +7,7 @@ import { FetchHttpClient, type HttpClient } from "effect/http";
 import { ConfigurationRefused, readSecret, Settings, type SettingsService } from "../../config.ts";
 import { Model, ModelNotFound } from "../../services/Model.ts";
 import { openedBy } from "../../services/opening.ts";
+import { OpeningGate } from "../../services/OpeningGate.ts";
 import * as Anthropic from "./Anthropic.ts";
 import { agentsOver, type Proxies } from "./exchange.ts";
 import { withFallbacks } from "./fallbacks.ts";
@@ -14,13 +15,15 @@ import * as Gemini from "./Gemini.ts";
 import { loadTable, type ModelTable, type TableEntry } from "./modelTable.ts";
 import * as Offline from "./Offline.ts";
 import * as OpenAiCompatible from "./OpenAiCompatible.ts";
-import { OpeningGate } from "./openingGate.ts";
 import { type OwnLag, watched } from "./OwnLag.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
 import { type Resilience, resilient } from "./resilience.ts";
 import * as Router from "./Router.ts";
 import * as Table from "./tableProvider.ts";
 import type { Deadlines } from "./upstream.ts";
+
+/** Turns that are opened in one turn of the event loop: a few milliseconds of work. */
+const turnsPerLoopTurn = 8;
 
 const deadlinesOf = (settings: SettingsService, { heldMs }: OwnLag): Deadlines => ({
   heldMs,
@@ -235,7 +238,7 @@ export const layer: Layer.Layer<Model, ConfigurationRefused, Settings> = Layer.e
       }),
     });
     const model = withFallbacks(router, Table.fallbacksOf(table));
-    const gate = new OpeningGate();
+    const gate = new OpeningGate(turnsPerLoopTurn);
     return Model.of({
       ...model,
       stream: (request) => openedBy(Effect.map(gate.pass(request.principal ?? ""), () => model.stream(request))),

@@ -10,8 +10,8 @@ import { type ConversionOptions, Converter } from "../../../services/Converter.t
 import { rateHeaders } from "../../frame/rateHeaders.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
 import { refused } from "../../frame/respond.ts";
+import { enter } from "../entering.ts";
 import { notAppliedHeaders } from "../notApplied.ts";
-import { hasRoom } from "../room.ts";
 import { streamed, whole } from "./answer.ts";
 import { type Chat, makeReadChat } from "./readChat.ts";
 
@@ -20,7 +20,7 @@ export const make = Effect.gen(function* () {
   const converter = yield* Converter;
   const readChat = yield* makeReadChat;
   const runs = yield* Runs;
-  const roomFirst = hasRoom(runs);
+  const entering = enter(runs);
   const keepAlive = Duration.seconds((yield* Settings).keepAliveSeconds);
 
   const respond = Effect.fnUntraced(function* (chat: Chat) {
@@ -43,7 +43,7 @@ export const make = Effect.gen(function* () {
 
   const complete = Effect.gen(function* () {
     const notes = yield* RequestNotes;
-    yield* roomFirst;
+    yield* entering;
     const chat = yield* readChat;
     notes.user = chat.user;
     notes.model = chat.run.model;

@@ -9,8 +9,8 @@ import { Runs } from "../../../runs/Runs.ts";
 import { rateHeaders } from "../../frame/rateHeaders.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
 import { json, refused } from "../../frame/respond.ts";
+import { enter } from "../entering.ts";
 import { notAppliedHeaders } from "../notApplied.ts";
-import { hasRoom } from "../room.ts";
 import { makeCompact } from "./compact.ts";
 import { ResponseDialect } from "./dialect.ts";
 import { type Asked, makeRead } from "./read.ts";
@@ -24,7 +24,7 @@ export const make = Effect.gen(function* () {
   const stored = yield* makeStored;
   const read = yield* makeRead;
   const runs = yield* Runs;
-  const roomFirst = hasRoom(runs);
+  const entering = enter(runs);
   const keepAlive = Duration.seconds((yield* Settings).keepAliveSeconds);
 
   const whole = Effect.fnUntraced(function* (run: RunHandle, dialect: ResponseDialect) {
@@ -69,7 +69,7 @@ export const make = Effect.gen(function* () {
 
   const create = Effect.gen(function* () {
     const notes = yield* RequestNotes;
-    yield* roomFirst;
+    yield* entering;
     const asked = yield* read;
     notes.user = asked.user;
     notes.model = asked.run.model;
