@@ -4,13 +4,13 @@ A process can leave its group and its session but not its ancestry: whatever is 
 subreaper becomes that subreaper's child. That is what makes "the whole tree is dead" provable.
 """
 
-import ctypes
 import os
 import _signal as signal
 import time
 
+import libc
+
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
-_libc = ctypes.CDLL(None, use_errno=True)
 
 # Processes in the sandbox from which on a command may be a fork bomb that would starve us of the CPU.
 _CROWD = 32
@@ -20,17 +20,17 @@ _REAP_PAUSE_SECONDS = 0.002
 
 def die_with_parent(signum):
     """Asks the kernel to send this process a signal when its parent dies."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0)
+    libc.prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0)
 
 
 def become_subreaper():
     """Makes every orphan below this process its child."""
-    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def become_undumpable():
     """Keeps code of the same user from tracing this process and from opening its descriptors."""
-    _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def enter(directory):

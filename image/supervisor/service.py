@@ -10,13 +10,9 @@ import sys
 import time
 from _collections import deque
 
-import changes
-import docstrings
 import files
 import processes
-import usage
 import wire
-import worker
 from commands import Commands
 from pool import FIRST_FREE_FD
 
@@ -300,6 +296,8 @@ class Service:
         self._begin_job(ident, files.read_text(payload, self.settings.workspace, self._reply(ident)))
 
     def _changed(self, ident, payload):
+        import changes  # Only here, as all that an idle sandbox does not need.
+
         settings = self.settings
         self._begin_job(ident, changes.changed(payload, settings.workspace, settings.artifacts, self._reply(ident)))
 
@@ -393,6 +391,8 @@ class Service:
     # Workers -------------------------------------------------------------------------------------
 
     def _docstring(self, ident, payload):
+        import docstrings
+
         (length,) = struct.unpack_from(">H", payload)
         path, name = payload[2 : 2 + length], payload[2 + length :].decode("utf-8")
         silence = (wire.NOT_PYTHON, "too large or too deeply nested to parse")
@@ -401,6 +401,8 @@ class Service:
         )
 
     def _usage(self, ident, payload):
+        import usage
+
         (entries_max,) = struct.unpack_from(">I", payload)
         silence = (errno.ETIMEDOUT, "the workspace could not be measured in time")
         self._look_up(
@@ -409,6 +411,8 @@ class Service:
 
     def _look_up(self, ident, work, seconds_max, silence):
         """Answers with what a worker finds, or with `silence` when it ends without a word."""
+        import worker
+
         self._limit_file_operations()
         pid, pipe = worker.fork(work, FIRST_FREE_FD)
         self.loop.workers.add(pid)
@@ -426,6 +430,8 @@ class Service:
             self._end_lookup(ident)
 
     def _end_lookup(self, ident):
+        import worker
+
         answer, silence = self.lookups[ident][3:]
         self._forget_lookup(ident)
         if len(answer) < worker.RESULT.size:

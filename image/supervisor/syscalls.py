@@ -6,10 +6,11 @@ and its host. An engine's default filter refuses many of them as well; not every
 has none.
 """
 
-import ctypes
 import errno
 import os
 import struct
+
+import libc
 
 # Unix, IPv4, IPv6, and netlink, by which programs list network interfaces.
 FAMILIES_ALLOWED = (1, 2, 10, 16)
@@ -90,8 +91,8 @@ def program(machine):
     return b"".join(lines)
 
 
-class _Program(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+class _Program(libc.Structure):
+    _fields_ = (("length", libc.UnsignedShort), ("instructions", libc.Bytes))
 
 
 def install():
@@ -101,8 +102,7 @@ def install():
         raise OSError(errno.ENOSYS, f"no filter is written for {machine}")
     code = program(machine)
     wanted = _Program(len(code) // _INSTRUCTION.size, code)
-    libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if libc.syscall(_SECCOMP[machine], _SET_MODE_FILTER, _SPEC_ALLOW, ctypes.byref(wanted)):
-        number = ctypes.get_errno()
+    if libc.syscall(_SECCOMP[machine], _SET_MODE_FILTER, _SPEC_ALLOW, libc.byref(wanted)):
+        number = libc.get_errno()
         raise OSError(number, os.strerror(number))
