@@ -14,7 +14,7 @@ import { inWords, isDecision, type Message } from "../domain/Message.ts";
 import { judge, policyOf, type PolicySettings } from "../domain/toolPolicy.ts";
 import { Model } from "../services/Model.ts";
 import { onClose } from "../services/onClose.ts";
-import { openedBy } from "../services/opening.ts";
+import { oneByOne, openedBy } from "../services/opening.ts";
 import { Toolbox, type ToolboxService, type Tools } from "../services/Toolbox.ts";
 import { UsageLedger } from "../services/UsageLedger.ts";
 import type { AgentError, AgentRequest } from "./AgentRequest.ts";
@@ -209,19 +209,26 @@ export const layer: Layer.Layer<Agent, never, Model | Toolbox | Settings> = Laye
       return { run, spending };
     });
 
-    const turnsOf = ({ run, spending }: { readonly run: Run; readonly spending: Spending }) =>
-      Stream.iterate(1, (number) => number + 1).pipe(
-        Stream.flatMap((number) =>
-          openedBy(
-            Effect.map(spending.isOver(run.record.usage), (over) =>
-              over ? finish(run, "SpendingLimit") : number > settings.turnsMax ? finish(run, "TurnLimit") : turn(run)),
-          )
-        ),
-      );
+    /** What a run consists of, until it has finished: what is owed, then turns without end. */
+    const stages = function* ({ run, spending }: { readonly run: Run; readonly spending: Spending }) {
+      const { pending } = run.request.conversation;
+      if (pending !== undefined) yield carryOn(run, pending);
+      for (let number = 1;; number++) {
+        const [said, following] = turn(run);
+        yield openedBy(
+          Effect.map(
+            spending.isOver(run.record.usage),
+            (over) =>
+              over ? finish(run, "SpendingLimit") : number > settings.turnsMax ? finish(run, "TurnLimit") : said,
+          ),
+        );
+        yield following;
+      }
+    };
 
     const turns = (opened: { readonly run: Run; readonly spending: Spending }) => {
-      const { run, run: { request: { conversation: { pending } } } } = opened;
-      return (pending === undefined ? turnsOf(opened) : Stream.concat(carryOn(run, pending), turnsOf(opened))).pipe(
+      const { run } = opened;
+      return oneByOne(() => stages(opened)).pipe(
         Stream.takeUntil((event) => event._tag === "RunFinished"),
         endAfter(Duration.seconds(settings.runSecondsMax)),
         Stream.concat(Stream.suspend(() => run.stored ? Stream.empty : finish(run, "TimeLimit"))),

@@ -356,10 +356,12 @@ const afterModel = (run: Run, formatting: boolean): Stream.Stream<AgentEvent, Ag
     return executed.pipe(Stream.concat(handedOver), Stream.concat(finish(run, "ClientTools")));
   });
 
-/** Runs one turn; its last event is `RunFinished` when the run is over. */
-export const turn = (run: Run): Stream.Stream<AgentEvent, AgentError> => {
+/** One turn: what the model says, then what follows it, whose last event is `RunFinished` when the run is over. */
+export const turn = (
+  run: Run,
+): readonly [Stream.Stream<AgentEvent, AgentError>, Stream.Stream<AgentEvent, AgentError>] => {
   const formatting = wantsFormattedAnswer(run);
   // Without tools there is nothing to do but answer, so the wish holds from the start.
   const phase = formatting || hasTools(run) ? "work" : "format";
-  return Stream.concat(modelTurn(run, phase, formatting), afterModel(run, formatting));
+  return [modelTurn(run, phase, formatting), afterModel(run, formatting)];
 };

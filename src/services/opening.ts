@@ -21,6 +21,10 @@ export const readBy = <A, E, R, E2, R2>(
 ): Stream.Stream<A, E | E2, R | Exclude<R2, Scope.Scope>> =>
   Stream.fromChannel(Channel.fromTransform((_, scope) => Scope.provide(open, scope)));
 
+/** Streams one after the other, each asked for and opened when the one before has ended, in one layer for them all. */
+export const oneByOne = <A, E, R>(streams: () => Iterator<Stream.Stream<A, E, R>>): Stream.Stream<A, E, R> =>
+  Stream.fromChannel(Channel.flatMap(Channel.fromIterator(streams), Stream.toChannel));
+
 /** The stream that an effect gives, opened as {@link readBy} says. */
 export const openedBy = <A, E, R, E2, R2>(
   open: Effect.Effect<Stream.Stream<A, E, R>, E2, R2>,

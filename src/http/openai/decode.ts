@@ -7,11 +7,13 @@ import type { JsonError } from "../../web/BodyError.ts";
 import { InvalidRequest } from "../frame/errors.ts";
 import { contradictionIn, pastBound } from "./chat/bounds.ts";
 import { leftOut } from "./chat/leftOut.ts";
+import { isPlain } from "./chat/plainChat.ts";
 import { refusedParameter } from "./chat/parameters.ts";
 import { ChatRequest } from "./chat/wire.ts";
 import { headOf } from "../../domain/cutText.ts";
 
-const isObject = Schema.is(Schema.Record(Schema.String, Schema.Unknown));
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 const decode = Schema.decodeUnknownEffect(ChatRequest);
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1();
 
@@ -51,13 +53,14 @@ export interface DecodedChat {
 export const decodeRequest = Effect.fnUntraced(
   function* (text: string): Effect.fn.Return<DecodedChat, InvalidRequest | JsonError> {
     const body = yield* parseJson(text);
-    if (!isObject(body) || Array.isArray(body)) {
+    if (!isObject(body)) {
       return yield* new InvalidRequest({
         param: null,
         why: "Expected the body to be a JSON object",
         code: "invalid_type",
       });
     }
+    if (isPlain(body)) return { body, leftOut: [] };
     const tooMany = pastBound(body);
     if (tooMany !== undefined) return yield* tooMany;
     const refused = refusedParameter(body);

@@ -134,7 +134,7 @@ const ResponseFormatIn = Schema.Union([
 /** OpenAI's bounds of its own parameters. */
 const stopMax = 4;
 const metadataKeysMax = 16;
-const userMax = 512;
+export const userMax = 512;
 const tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1));
 const penalty = Schema.Finite.check(Schema.isBetween({ minimum: -2, maximum: 2 }));
 
