@@ -113,14 +113,37 @@ export interface PathChange {
   readonly path: string;
   readonly before: KeptEntry | undefined;
   readonly after: KeptEntry | undefined;
+  /** It lay in a folder that nobody could look into before: it may have been there. */
+  readonly isUnseen: boolean;
 }
+
+/** Whether a folder is closed to its own user, so that what lies in it is not known. */
+const isClosed = (entry: KeptEntry | undefined): boolean =>
+  entry?.kind === "directory" && (entry.mode & 0o500) !== 0o500;
+
+/** Tells of a path whether it lies in a closed folder; each folder is looked at once. */
+const closedAbove = (entries: ReadonlyMap<string, KeptEntry>): (path: string) => boolean => {
+  const known = new Map<string, boolean>();
+  const isInClosed = (path: string): boolean => {
+    const end = path.lastIndexOf("/");
+    if (end < 0) return false;
+    const folder = path.slice(0, end);
+    const found = known.get(folder) ?? (isClosed(entries.get(folder)) || isInClosed(folder));
+    known.set(folder, found);
+    return found;
+  };
+  return isInClosed;
+};
 
 /** What differs between two manifests, by path. */
 export const changesBetween = (before: Manifest, after: Manifest): ReadonlyArray<PathChange> => {
   const [was, is] = [byPath(before), byPath(after)];
   const paths = new Set([...was.keys(), ...is.keys()]);
+  const isUnseen = closedAbove(was);
   return [...paths].flatMap((path) =>
-    isSame(was.get(path), is.get(path)) ? [] : [{ path, before: was.get(path), after: is.get(path) }]
+    isSame(was.get(path), is.get(path))
+      ? []
+      : [{ path, before: was.get(path), after: is.get(path), isUnseen: isUnseen(path) }]
   ).sort((left, right) => (left.path < right.path ? -1 : 1));
 };
 
@@ -144,7 +167,7 @@ export interface Undoable {
 }
 
 const isRestorable = (entry: KeptEntry | undefined): boolean =>
-  entry === undefined || entry.kind === "link" || entry.kind === "directory" ||
+  entry === undefined || entry.kind === "link" || (entry.kind === "directory" && !isClosed(entry)) ||
   (entry.kind === "file" && entry.chunks !== undefined);
 
 /**
@@ -160,13 +183,13 @@ export const planUndo = (now: Manifest, newestFirst: ReadonlyArray<Undoable>): U
   const conflicts = new Map<string, string>();
   const touched = new Set<string>();
   for (const { changes, contested } of newestFirst) {
-    for (const { path, before, after } of changes) {
+    for (const { path, before, after, isUnseen } of changes) {
       if (conflicts.has(path)) continue;
       if (contested.has(path)) conflicts.set(path, "another run changed it at the same time");
       else if (!isSame(standing.get(path), after)) {
         if (isSame(standing.get(path), before)) continue;
         conflicts.set(path, "it was changed after this turn");
-      } else if (!isRestorable(before)) conflicts.set(path, "what it was before is not kept");
+      } else if (isUnseen || !isRestorable(before)) conflicts.set(path, "what it was before is not kept");
       else if (is.get(path)?.kind === "file" && !isRestorable(is.get(path))) {
         conflicts.set(path, "what it is now is not kept, and would be lost");
       } else {
