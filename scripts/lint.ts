@@ -25,7 +25,18 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/announcements.ts": ["src/config.ts", "src/config", "src/services"],
   "src/process.ts": ["src/root.ts"],
   "src/root.ts": [],
+  "src/app": [
+    "src/domain",
+    "src/services",
+    "src/config.ts",
+    "src/config",
+    "src/libraryLines.ts",
+    "src/logging.ts",
+    "src/telemetry",
+    "src/adapters",
+  ],
   "src/app.ts": [
+    "src/app",
     "src/announcements.ts",
     "src/domain",
     "src/services",

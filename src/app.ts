@@ -4,10 +4,8 @@
  * Nothing else in the library knows an adapter. Every layer here is closed but for `Settings`, so a
  * program can take some, replace others and keep the rest.
  */
-import process from "node:process";
 import { Effect, Layer, Option } from "effect";
 import * as OpenAiChunks from "./adapters/converter/OpenAiChunks.ts";
-import * as Egress from "./adapters/egress/Configured.ts";
 import * as Identity from "./adapters/identity/Configured.ts";
 import * as Limits from "./adapters/limits/Configured.ts";
 import * as Model from "./adapters/model/Configured.ts";
@@ -17,8 +15,6 @@ import * as RunStore from "./adapters/runStore/Configured.ts";
 import * as FileBytes from "./adapters/files/Disk.ts";
 import * as FileStores from "./adapters/files/Configured.ts";
 import * as RunLedger from "./adapters/runs/Configured.ts";
-import * as SandboxChoice from "./adapters/sandbox/choice.ts";
-import { granted } from "./adapters/sandbox/egress/granted.ts";
 import * as ContainerStores from "./adapters/containers/Configured.ts";
 import * as Responses from "./adapters/responses/Configured.ts";
 import * as Webhooks from "./adapters/responses/webhooks/Configured.ts";
@@ -30,122 +26,33 @@ import * as Skills from "./adapters/skills/Disk.ts";
 import * as SnapshotStore from "./adapters/snapshots/Disk.ts";
 import * as Combined from "./adapters/toolbox/Combined.ts";
 import * as ToolsLibrary from "./adapters/toolsLibrary/Disk.ts";
-import { attended } from "./adapters/web/attended.ts";
-import * as WebReader from "./adapters/web/Configured.ts";
 import * as UsageLedger from "./adapters/usageLedger/Files.ts";
 import * as Agent from "./agent/Agent.ts";
 import * as LocalToolbox from "./agent/LocalToolbox.ts";
 import { previewedToolbox } from "./agent/previewedToolbox.ts";
 import * as Announce from "./announcements.ts";
+import { egress, logs, logsBesideProtocol, sandbox, telemetry, webReader } from "./app/ground.ts";
+import { loaded } from "./app/loaded.ts";
 import { environment } from "./config/environment.ts";
 import { ConfigurationRefused, Settings } from "./config.ts";
 import * as Preview from "./http/preview/layer.ts";
 import * as Api from "./http/server.ts";
-import * as LibraryLines from "./libraryLines.ts";
-import * as Logging from "./logging.ts";
 import * as UnnamedSweep from "./runs/unnamedSweep.ts";
 import * as Runs from "./runs/Runs.ts";
 import type { Sandbox } from "./services/Sandbox.ts";
 import { layer as keptSnapshots } from "./runs/snapshots/layer.ts";
 import { watchedToolbox } from "./runs/snapshots/watchedToolbox.ts";
 import { agent as measuredAgent } from "./telemetry/agent.ts";
-import { egress as measuredEgress } from "./telemetry/egress.ts";
 import { limits as measuredLimits } from "./telemetry/limits.ts";
-import * as Meter from "./telemetry/Meter.ts";
-import * as Otlp from "./telemetry/endpoints.ts";
 import { model as measuredModel } from "./telemetry/model.ts";
-import { byNameOnly } from "./telemetry/propagation.ts";
 import { previews as measuredPreviews } from "./telemetry/previews.ts";
 import { sandbox as measuredSandbox } from "./telemetry/sandbox.ts";
 import { sessions as tracedSessions } from "./telemetry/sessions.ts";
 import { toolbox as measuredToolbox } from "./telemetry/toolbox.ts";
-import { webReader as measuredWebReader } from "./telemetry/webReader.ts";
 
-// Settings and logs ------------------------------------------------------------------------------
-
-/**
- * The settings of this process.
- *
- * *Fails with* `ConfigurationRefused`, naming every wrong key, or saying why `.env` cannot be read.
- *
- * *Example* (read the settings of this process):
- *
- * ```ts
- * import assert from "node:assert/strict";
- * import { Effect } from "effect";
- * import { app, Settings } from "@caisson/caisson";
- *
- * const program = Effect.gen(function* () {
- *   const { toolView } = yield* Settings;
- *   return toolView;
- * });
- * const view = await Effect.runPromise(
- *   program.pipe(Effect.provide(app.settings), Effect.catchTag("ConfigurationRefused", () => Effect.succeed("text"))),
- * );
- * assert.equal(typeof view, "string");
- * ```
- */
-export const settings = Settings.layer.pipe(Layer.provide(environment));
-
-/** Loads a module when a layer of it is built: what a process does not use costs it neither time nor memory. */
-const loaded = <M>(load: () => Promise<M>) => Effect.promise(load);
-
-const logging = (toStderr: boolean) =>
-  Layer.unwrap(Effect.gen(function* () {
-    const settings = yield* Settings;
-    const further = Option.isNone(Otlp.endpointOf(settings, "logs")) ? Option.none() : yield* Effect.flatMap(
-      loaded(() => import("./telemetry/otlp.ts")),
-      ({ logger }) => logger,
-    );
-    const lines = Logging.layer(settings.logLevel, {
-      isTerminal: (toStderr ? process.stderr : process.stdout).isTTY === true,
-      toStderr,
-      tellsContent: settings.captureContent,
-      ...(Option.isSome(further) && { further: further.value }),
-    });
-    return Layer.provideMerge(LibraryLines.logged, lines);
-  }));
-
-/** Measurements, where the settings ask for them; without them the measured form of a port is the port itself. */
-const measurements = Layer.merge(
-  Layer.unwrap(
-    Effect.map(
-      Settings,
-      (settings) => settings.metrics || Option.isSome(Otlp.endpointOf(settings, "metrics")) ? Meter.layer : Layer.empty,
-    ),
-  ),
-  byNameOnly,
-);
-
-/** Spans, where the settings send them somewhere. */
-const tracing = Layer.unwrap(
-  Effect.flatMap(
-    Settings,
-    (settings) =>
-      Otlp.isSent(settings)
-        ? Effect.map(loaded(() => import("./telemetry/otlp.ts")), ({ layer }) => layer)
-        : Effect.succeed(Layer.empty),
-  ),
-);
-
-const telemetry = Layer.provideMerge(tracing, measurements);
+export { egress, sandbox, settings } from "./app/ground.ts";
 
 // Ports ------------------------------------------------------------------------------------------
-
-/** The Egress port: what programs in sandboxes may reach. *Fails with* `ConfigurationRefused`. */
-export const egress = measuredEgress(Egress.layer);
-
-/** What the server reads of the web; one for the tools and for what sandboxes tell of it. */
-const webReader = measuredWebReader(WebReader.layer);
-
-/**
- * The Sandbox port: Docker when the settings say so, or when they leave the choice and an engine
- * answers; the embedded sandbox otherwise. Closing it stops every sandbox.
- *
- * *Fails with* `SandboxError` when the chosen runtime cannot be used, or an engine that is named;
- * `ConfigurationRefused` when the certificates of egress cannot be read.
- */
-export const sandbox = granted(attended(SandboxChoice.layer)).pipe(Layer.provide([egress, webReader]));
 
 /**
  * The Sessions port over the configured store. *Fails with* `SessionsUnavailable` when it cannot be
@@ -366,7 +273,7 @@ export const agentApi = Layer.mergeAll(
   Layer.provide(services),
   Layer.provide(telemetry),
   Layer.merge(announceSettings),
-  Layer.provideMerge(logging(false)),
+  Layer.provideMerge(logs),
 );
 
 /** What the MCP server needs: tools and sandboxes of its own process, whatever `MCP_SERVER_URL` says. */
@@ -388,7 +295,7 @@ export const mcpHttp = Layer.mergeAll(
   Layer.provide(mcpServices),
   Layer.provide(telemetry),
   Layer.merge(announceSettings),
-  Layer.provideMerge(logging(false)),
+  Layer.provideMerge(logs),
 );
 
 /** The MCP server over standard streams, until the client goes. */
@@ -396,7 +303,7 @@ export const mcpStdio = Layer.mergeAll(Announce.sandbox, mcpStdioDoor).pipe(
   Layer.provide(mcpServices),
   Layer.provide(telemetry),
   Layer.merge(announceSettings),
-  Layer.provideMerge(logging(true)),
+  Layer.provideMerge(logsBesideProtocol),
 );
 
 /**

@@ -4,6 +4,7 @@
 import { Effect, Layer, Option, Result } from "effect";
 import { Settings, type SettingsService, settingsTable } from "../../config.ts";
 import { RuntimeUnavailable, Sandbox, SandboxError } from "../../services/Sandbox.ts";
+import { SandboxAsked } from "../../services/SandboxAsked.ts";
 import type { EngineError } from "./docker/EngineError.ts";
 import { locate } from "./docker/probe.ts";
 
@@ -24,7 +25,8 @@ export const passedOver = ({ kind, detail }: EngineError): ReadonlyArray<string>
 };
 
 // One of the two runs code: the other is not loaded.
-const loadDocker = Effect.promise(() => import("./docker/Docker.ts"));
+// What loads beside it need not wait for an engine's answers.
+const loadDocker = Effect.andThen(Effect.flatten(SandboxAsked), Effect.promise(() => import("./docker/Docker.ts")));
 const loadEmbedded = Effect.promise(() => import("./Embedded.ts"));
 
 /**

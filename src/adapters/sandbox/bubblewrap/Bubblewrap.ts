@@ -9,6 +9,7 @@ import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { makeId, ownerKey } from "../../../domain/ids.ts";
 import { Egress } from "../../../services/Egress.ts";
 import { RuntimeUnavailable, SandboxError, type SandboxHandle, StartFailed } from "../../../services/Sandbox.ts";
+import { SandboxAsked } from "../../../services/SandboxAsked.ts";
 import type { LinkJobs } from "../supervisor/jobs.ts";
 import { connect, type SupervisorLink } from "../supervisor/SupervisorLink.ts";
 import { bubblewrapArgs, type BubblewrapPlaces, type BubblewrapSettings, uidOf } from "./command.ts";
@@ -84,7 +85,7 @@ export const probeBubblewrap = (shared: BubblewrapShared): Effect.Effect<void, S
     const probe: Owner = { principal: "probe", user: crypto.randomUUID(), ephemeral: true };
     const key = ownerKey(probe);
     const workspace = yield* shared.workspaces.open(probe, key);
-    yield* runToEnd("bwrap", {
+    const probing = runToEnd("bwrap", {
       ...bareEnvironment,
       ...identity(shared.asRoot, key),
       args: bubblewrapArgs(shared.settings, { ...shared, workspace }, probeCommand),
@@ -92,6 +93,8 @@ export const probeBubblewrap = (shared: BubblewrapShared): Effect.Effect<void, S
       Effect.timeout(probeTimeout),
       Effect.mapError((cause) => new SandboxError({ reason: new RuntimeUnavailable(), detail: cause.message, cause })),
     );
+    // In this order: the program is started before anybody who waited for that is let on.
+    yield* Effect.all([probing, yield* SandboxAsked], { concurrency: 2, discard: true });
   }).pipe(Effect.scoped);
 
 /** A running sandbox and whether it still runs. */
