@@ -11,8 +11,8 @@ import { argumentsAmong, entryOptions, runProcess } from "./src/process.ts";
 
 const isStdio = argumentsAmong(["--stdio"]).has("--stdio");
 
-const http = besideSandboxes(async () => (await import("./src/app.ts")).mcpHttp, logs);
-const stdio = besideSandboxes(async () => (await import("./src/app.ts")).mcpStdio, logsBesideProtocol);
+const http = besideSandboxes(async () => (await import("./src/app/mcp.ts")).mcpHttp, logs);
+const stdio = besideSandboxes(async () => (await import("./src/app/mcp.ts")).mcpStdio, logsBesideProtocol);
 
 // Over standard streams the layer is built when the client has gone, and that is the end of the process.
 const program = isStdio

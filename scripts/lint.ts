@@ -34,6 +34,10 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
     "src/logging.ts",
     "src/telemetry",
     "src/adapters",
+    "src/announcements.ts",
+    "src/agent",
+    "src/http",
+    "src/mcp",
   ],
   "src/app.ts": [
     "src/app",

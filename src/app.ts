@@ -6,11 +6,7 @@
  */
 import { Effect, Layer, Option } from "effect";
 import * as OpenAiChunks from "./adapters/converter/OpenAiChunks.ts";
-import * as Identity from "./adapters/identity/Configured.ts";
-import * as Limits from "./adapters/limits/Configured.ts";
 import * as Model from "./adapters/model/Configured.ts";
-import { loadTable } from "./adapters/model/modelTable.ts";
-import * as PromptTexts from "./adapters/promptTexts/Files.ts";
 import * as RunStore from "./adapters/runStore/Configured.ts";
 import * as FileBytes from "./adapters/files/Disk.ts";
 import * as FileStores from "./adapters/files/Configured.ts";
@@ -25,32 +21,31 @@ import * as Sessions from "./adapters/sessions/Configured.ts";
 import * as Skills from "./adapters/skills/Disk.ts";
 import * as SnapshotStore from "./adapters/snapshots/Disk.ts";
 import * as Combined from "./adapters/toolbox/Combined.ts";
-import * as ToolsLibrary from "./adapters/toolsLibrary/Disk.ts";
 import * as UsageLedger from "./adapters/usageLedger/Files.ts";
 import * as Agent from "./agent/Agent.ts";
-import * as LocalToolbox from "./agent/LocalToolbox.ts";
 import { previewedToolbox } from "./agent/previewedToolbox.ts";
 import * as Announce from "./announcements.ts";
-import { egress, logs, logsBesideProtocol, sandbox, telemetry, webReader } from "./app/ground.ts";
+import { egress, logs, telemetry } from "./app/ground.ts";
 import { loaded } from "./app/loaded.ts";
+import { mcpHttp } from "./app/mcp.ts";
+import { announceSettings, identity, limits, previewed, toolbox, workplace } from "./app/tools.ts";
 import { environment } from "./config/environment.ts";
 import { ConfigurationRefused, Settings } from "./config.ts";
-import * as Preview from "./http/preview/layer.ts";
 import * as Api from "./http/server.ts";
 import * as UnnamedSweep from "./runs/unnamedSweep.ts";
 import * as Runs from "./runs/Runs.ts";
-import type { Sandbox } from "./services/Sandbox.ts";
 import { layer as keptSnapshots } from "./runs/snapshots/layer.ts";
 import { watchedToolbox } from "./runs/snapshots/watchedToolbox.ts";
 import { agent as measuredAgent } from "./telemetry/agent.ts";
 import { limits as measuredLimits } from "./telemetry/limits.ts";
 import { model as measuredModel } from "./telemetry/model.ts";
-import { previews as measuredPreviews } from "./telemetry/previews.ts";
 import { sandbox as measuredSandbox } from "./telemetry/sandbox.ts";
 import { sessions as tracedSessions } from "./telemetry/sessions.ts";
 import { toolbox as measuredToolbox } from "./telemetry/toolbox.ts";
 
 export { egress, sandbox, settings } from "./app/ground.ts";
+export { mcpHttp, mcpStdio } from "./app/mcp.ts";
+export { identity, limits, toolbox } from "./app/tools.ts";
 
 // Ports ------------------------------------------------------------------------------------------
 
@@ -113,15 +108,6 @@ const filesSwept = Layer.merge(Files.layer, Files.sweeping).pipe(Layer.provide(f
  */
 export const model = Layer.provide(Model.layer, environment);
 
-/**
- * The Identity port over the configured credentials. *Fails with* `ConfigurationRefused` when they
- * contradict each other.
- */
-export const identity = Identity.layer;
-
-/** The Limits port: rates are shared through Redis when there is one. *Fails with* `ConfigurationRefused`. */
-export const limits = Limits.layer;
-
 /** The RunStore port beside the configured store of sessions. */
 export const runStore = RunStore.layer;
 
@@ -139,40 +125,6 @@ export const snapshots = Layer.provideMerge(keptSnapshots, snapshotStore);
 
 /** The Converter port. */
 export const converter = OpenAiChunks.layer;
-
-/**
- * The Toolbox port in this process; needs the Sandbox port.
- *
- * *Example* (offer the ready-made tools over a sandbox of your own):
- *
- * ```ts
- * import assert from "node:assert/strict";
- * import { Effect, Layer } from "effect";
- * import { app, Sandbox, Settings, Toolbox } from "@caisson/caisson";
- *
- * const mine = Layer.mock(Sandbox.Sandbox, {
- *   info: { kind: "scripted", why: "an example asked for it", controls: [], notes: [] },
- * });
- * const program = Effect.gen(function* () {
- *   const toolbox = yield* Toolbox.Toolbox;
- *   const { declarations } = yield* toolbox.open({ principal: "example", user: "ada", ephemeral: true });
- *   return declarations.map(({ name }) => name);
- * });
- * const tools = app.toolbox.pipe(Layer.provide(mine), Layer.provide(Settings.layerWith()));
- * const names = await Effect.runPromise(Effect.scoped(Effect.provide(program, tools)));
- * assert.deepEqual(names.slice(0, 3), ["execute_bash", "execute_python", "write_file"]);
- * ```
- */
-export const toolbox = LocalToolbox.layer.pipe(
-  Layer.provide(Layer.mergeAll(Skills.layer, ToolsLibrary.layer, PromptTexts.layer, webReader, egress)),
-);
-
-/** Links to the ports of sandboxes, beside these. */
-const previewed = <E, R>(sandboxes: Layer.Layer<Sandbox, E, R>) =>
-  Layer.provideMerge(measuredPreviews(Preview.layer), sandboxes);
-
-/** Sandboxes of this process, and links to their ports; every door of the process has the same. */
-const workplace = previewed(measuredSandbox(sandbox));
 
 /** Tools and sandboxes behind the server at a URL; the MCP client comes with them. */
 const behindServer = (url: string) =>
@@ -239,13 +191,6 @@ export const services = Layer.mergeAll(Runs.layer, containers, filesSwept).pipe(
 
 // Doors ------------------------------------------------------------------------------------------
 
-/** Warns of settings that nobody reads, once lines are logged as the settings say. */
-const announceSettings = Layer.effectDiscard(Effect.gen(function* () {
-  const { models } = yield* Settings;
-  const table = Option.isSome(models) ? yield* loadTable(models.value) : {};
-  yield* Announce.warnOfUnknownSettings(Announce.keyVariables(table));
-}));
-
 /**
  * The agent API, listening until its scope closes.
  *
@@ -274,36 +219,6 @@ export const agentApi = Layer.mergeAll(
   Layer.provide(telemetry),
   Layer.merge(announceSettings),
   Layer.provideMerge(logs),
-);
-
-/** What the MCP server needs: tools and sandboxes of its own process, whatever `MCP_SERVER_URL` says. */
-const mcpServices = Layer.mergeAll(
-  Layer.provideMerge(measuredToolbox(toolbox), workplace),
-  identity,
-  measuredLimits(limits),
-  Skills.layer,
-);
-
-const mcpHttpDoor = Layer.unwrap(Effect.map(loaded(() => import("./mcp/http.ts")), ({ layer }) => layer));
-const mcpStdioDoor = Layer.unwrap(Effect.map(loaded(() => import("./mcp/stdio.ts")), ({ layer }) => layer));
-
-/** The MCP server over streamable HTTP, listening until its scope closes. */
-export const mcpHttp = Layer.mergeAll(
-  Announce.sandbox,
-  Layer.provideMerge(Announce.door("MCP server", Announce.connectToMcp), mcpHttpDoor),
-).pipe(
-  Layer.provide(mcpServices),
-  Layer.provide(telemetry),
-  Layer.merge(announceSettings),
-  Layer.provideMerge(logs),
-);
-
-/** The MCP server over standard streams, until the client goes. */
-export const mcpStdio = Layer.mergeAll(Announce.sandbox, mcpStdioDoor).pipe(
-  Layer.provide(mcpServices),
-  Layer.provide(telemetry),
-  Layer.merge(announceSettings),
-  Layer.provideMerge(logsBesideProtocol),
 );
 
 /**
