@@ -46,7 +46,7 @@ export const absentBecause: Readonly<Record<string, string>> = {
   shapely: "full has it with GeoPandas",
   jinja2: "Python's own formatting does it",
   folium: "its maps come from a network",
-  IPython: "a kernel of our own does what it does in a sandbox",
+  IPython: "a kernel of our own does it; cells import `IPython.display`",
   wget: another("curl"),
   make: "430 MB with the compilers; an image of one's own has them in one line",
   gcc: "430 MB; an image of one's own has it in one line",
