@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { Context, Effect, Layer, Option, Result } from "effect";
 import { HttpServer } from "effect/http";
 import { environmentVariables, strayLinesOfDotEnv } from "./config/environment.ts";
+import { misspeltTools } from "./config/misspeltTools.ts";
 import { unknownNames } from "./config/unknownNames.ts";
 import { type Row, Settings, settingsTable } from "./config.ts";
 import { Identity } from "./services/Identity.ts";
@@ -35,6 +36,22 @@ export const warnOfUnknownSettings = Effect.fnUntraced(function* (others: Readon
     yield* Effect.logWarning(
       `${name} is no setting and is not read${nearest === undefined ? "" : `: did you mean ${nearest}?`}`,
     );
+  }
+});
+
+/** Warns of rules for tools that mean none: what they were written against is carried out. */
+export const warnOfMisspeltTools = Effect.gen(function* () {
+  const { toolsAllow, toolsAsk, toolsDeny } = yield* Settings;
+  for (
+    const { key, rules } of [
+      { key: settingsTable.toolsDeny.key, rules: toolsDeny },
+      { key: settingsTable.toolsAsk.key, rules: toolsAsk },
+      { key: settingsTable.toolsAllow.key, rules: toolsAllow },
+    ]
+  ) {
+    for (const { rule, nearest } of misspeltTools(rules)) {
+      yield* Effect.logWarning(`${key}: there is no tool that "${rule}" means: did you mean ${nearest}?`);
+    }
   }
 });
 

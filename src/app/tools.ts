@@ -65,4 +65,5 @@ export const announceSettings = Layer.effectDiscard(Effect.gen(function* () {
   const { models } = yield* Settings;
   const table = Option.isSome(models) ? yield* loadTable(models.value) : {};
   yield* Announce.warnOfUnknownSettings(Announce.keyVariables(table));
+  yield* Announce.warnOfMisspeltTools;
 }));

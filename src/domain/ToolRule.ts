@@ -2,6 +2,7 @@
  * Rules that name tool calls, as operators write them: `tool` or `tool(pattern)`.
  */
 import {
+  agentToolNames,
   editFile,
   executeBash,
   executePython,
@@ -44,6 +45,15 @@ const aliases: Readonly<Record<string, string>> = {
   WebSearch: webSearch.name,
   Write: writeFile.name,
 };
+
+/** The names that a rule can have for a tool of this project: as we write them, and as Claude Code does. */
+export const toolsOfRules: ReadonlySet<string> = new Set([
+  ...Object.keys(aliases),
+  ...agentToolNames,
+  requestAccess.name,
+  webFetch.name,
+  webSearch.name,
+]);
 
 const globOf = (text: string): Glob => text.split("*");
 

@@ -4,8 +4,9 @@
 import assert from "node:assert/strict";
 import { Effect, Layer, Logger, Option, Queue, Redacted } from "effect";
 import * as Configured from "../../src/adapters/model/Configured.ts";
-import { askTheApi, connectToMcp, models } from "../../src/announcements.ts";
+import { askTheApi, connectToMcp, models, warnOfMisspeltTools } from "../../src/announcements.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
+import { parseToolRules } from "../../src/domain/ToolRule.ts";
 import { it } from "../support/it.ts";
 import { serveWire } from "../support/wireServer.ts";
 
@@ -74,3 +75,18 @@ Deno.test("the next step shows where the key stands, where one is needed", () =>
     assert.doesNotMatch(next("http://127.0.0.1:1", false), /authorization/);
   }
 });
+
+it.effect("a rule whose tool is a typing error away from one of ours is told by the name of its setting", () =>
+  Effect.gen(function* () {
+    const lines: Array<string> = [];
+    const logger = Logger.make(({ message }) => void lines.push([message].flat().join(" ")));
+    const rules = "execute_bsh(rm *), bash, Bash(git push *), write_file, mail__send, mail*, something_else, web_fetch";
+    yield* warnOfMisspeltTools.pipe(
+      Effect.provide(Settings.layerWith({ toolsDeny: parseToolRules(rules) ?? assert.fail() })),
+      Effect.provide(Logger.layer([logger])),
+    );
+    assert.deepEqual(lines, [
+      'CAISSON_TOOLS_DENY: there is no tool that "execute_bsh(rm *)" means: did you mean execute_bash?',
+      'CAISSON_TOOLS_DENY: there is no tool that "bash" means: did you mean Bash?',
+    ]);
+  }));
