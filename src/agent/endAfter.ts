@@ -32,11 +32,13 @@ class ReadAside<A, E, R> {
       if (this.#found.length < this.#wanted) return read;
       this.#isReading = false;
       this.#wake();
-      if (!this.#isAsked) return asked;
-      this.#isAsked = false;
-      return read;
+      return asked;
     });
     const asked = Effect.callback<never, E | Cause.Done, R>((resume) => {
+      if (this.#isAsked) {
+        this.#isAsked = false;
+        return resume(read);
+      }
       this.#begin = () => resume(read);
       return Effect.sync(() => {
         this.#begin = undefined;
@@ -97,6 +99,8 @@ class ReadAside<A, E, R> {
   }
 
   readonly #told: Pulling<A, E, R> = Effect.callback((resume) => {
+    // Looked at again: a fiber may yield between its look and its wait.
+    if (this.#found.length > 0 || this.#ending !== undefined) return resume(this.#heard());
     this.#tell = resume;
     return Effect.sync(() => {
       this.#tell = undefined;

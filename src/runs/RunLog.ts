@@ -65,7 +65,8 @@ export class RunLog {
   #ending: Exit.Exit<void, RunError> | undefined;
   #ahead = 0;
   #begun = false;
-  readonly #more = Latch.makeUnsafe(false);
+  /** Listeners that wait for more. */
+  #waiting: Array<() => void> = [];
   readonly #room = Latch.makeUnsafe(true);
   readonly #keeps: boolean;
   /** It counts as begun with its first event, whatever that is: its listener wants to know of it at once. */
@@ -102,7 +103,7 @@ export class RunLog {
       this.#events.push(event);
     }
     this.#begun ||= isFirst;
-    this.#more.openUnsafe();
+    this.#wakeAll();
     if (this.#ahead < aheadBytesMax) return isFirst ? Effect.yieldNow : Effect.void;
     this.#room.closeUnsafe();
     return this.#room.await;
@@ -111,7 +112,7 @@ export class RunLog {
   /** Ends the log; nothing may be appended afterwards. */
   end(ending: Exit.Exit<void, RunError>): void {
     this.#ending = ending;
-    this.#more.openUnsafe();
+    this.#wakeAll();
   }
 
   /** Lets the run go on although nobody reads. */
@@ -123,6 +124,10 @@ export class RunLog {
   /** Somebody reads again: from here on the run waits for its listeners. */
   attended(): void {
     this.#ahead = 0;
+  }
+
+  #has(from: number): boolean {
+    return this.#events.length > (this.#keeps ? from : 0);
   }
 
   #take(from: number): ReadonlyArray<AgentEvent> {
@@ -137,10 +142,33 @@ export class RunLog {
   /** Waits for the first event, or for the end of a run that says nothing; a failure before it fails this. */
   readonly begun: Effect.Effect<void, RunError> = Effect.suspend(() => {
     if (this.#begun) return Effect.void;
-    if (this.#ending !== undefined) return this.#ending;
-    this.#more.closeUnsafe();
-    return Effect.flatMap(this.#more.await, () => this.begun);
+    return this.#ending ?? Effect.flatMap(this.#untilBegun, () => this.begun);
   });
+
+  readonly #untilBegun = this.#until(() => this.#begun || this.#ending !== undefined);
+
+  /**
+   * Waits until something happens, unless what is waited for is there by then.
+   *
+   * *Details*: a fiber may yield between its look and its wait, and what came meanwhile wakes nobody.
+   */
+  #until(isThere: () => boolean): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (isThere()) return resume(Effect.void);
+      const wake = () => resume(Effect.void);
+      this.#waiting.push(wake);
+      return Effect.sync(() => {
+        this.#waiting = this.#waiting.filter((other) => other !== wake);
+      });
+    });
+  }
+
+  #wakeAll(): void {
+    if (this.#waiting.length === 0) return;
+    const woken = this.#waiting;
+    this.#waiting = [];
+    for (const wake of woken) wake();
+  }
 
   /**
    * As `begun`, but gives up waiting when the time has passed.
@@ -167,13 +195,13 @@ export class RunLog {
         reading.tickDue = false;
         return Effect.succeed([tick]);
       }
-      this.#more.closeUnsafe();
       const { beforeWaiting } = reading;
       if (beforeWaiting === undefined) return more;
       reading.beforeWaiting = undefined;
       return Effect.andThen(beforeWaiting, more);
     });
-    const more = Effect.flatMap(this.#more.await, () => pull);
+    const isThere = () => this.#has(reading.position) || this.#ending !== undefined || reading.tickDue;
+    const more = Effect.flatMap(this.#until(isThere), () => pull);
     return pull;
   }
 
@@ -196,7 +224,7 @@ export class RunLog {
     return readBy(Effect.map(Effect.scope, (scope) => {
       const due = Effect.sync(() => {
         reading.tickDue = true;
-        this.#more.openUnsafe();
+        this.#wakeAll();
       });
       const ticks = Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(every), due)), scope);
       const reading: Reading = { position: 0, tickDue: false, beforeWaiting: Effect.asVoid(ticks) };

@@ -18,8 +18,11 @@ const takingMax = Duration.minutes(1);
 export const taken = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { socket } = NodeHttpServerRequest.toIncomingMessage(request);
-    if (socket.writableLength <= waitingBytesMax || socket.destroyed) return Effect.void;
+    const isTaken = () => socket.writableLength <= waitingBytesMax || socket.destroyed;
+    if (isTaken()) return Effect.void;
     return Effect.callback<void>((resume) => {
+      // Looked at again: a fiber may yield between its look and its wait.
+      if (isTaken()) return resume(Effect.void);
       const done = () => resume(Effect.void);
       socket.once("drain", done).once("close", done);
       return Effect.sync(() => socket.off("drain", done).off("close", done));

@@ -45,17 +45,21 @@ const duplexOf = Effect.fnUntraced(function* (
   return duplex;
 });
 
-/** Waits until one of some events of an emitter happens. */
-const happened = (socket: TLSSocket, names: ReadonlyArray<string>) =>
+const readingEvents = ["readable", "end", "close", "error"] as const;
+
+/** Waits until a socket that had nothing to read has something, or never will. */
+const untilReadable = (socket: TLSSocket) =>
   Effect.callback<void>((resume) => {
+    // Looked at again: a fiber may yield between its look and its wait.
+    if (socket.readableLength > 0 || socket.readableEnded || socket.destroyed) return resume(Effect.void);
     const off = () => {
-      for (const name of names) socket.off(name, on);
+      for (const name of readingEvents) socket.off(name, on);
     };
     const on = () => {
       off();
       resume(Effect.void);
     };
-    for (const name of names) socket.on(name, on);
+    for (const name of readingEvents) socket.on(name, on);
     return Effect.sync(off);
   });
 
@@ -88,7 +92,7 @@ export const programTls = Effect.fnUntraced(function* (
     if (piece !== null) return Effect.succeed(piece);
     if (socket.readableEnded) return Effect.succeed(undefined);
     if (socket.destroyed) return Effect.fail(broken());
-    return Effect.flatMap(happened(socket, ["readable", "end", "close", "error"]), () => read);
+    return Effect.flatMap(untilReadable(socket), () => read);
   });
   return {
     read,

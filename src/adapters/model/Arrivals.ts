@@ -98,6 +98,9 @@ export class Arrivals {
 
   /** Waits until something has arrived, and is woken with it. */
   readonly #later: Pulling<unknown, Fault> = Effect.callback((resume) => {
+    // Looked at again: a fiber may yield between its look and its wait.
+    const arrived = this.#now();
+    if (arrived !== undefined) return resume(arrived);
     this.#wake = () => resume(this.#now() ?? this.read);
     return Effect.sync(() => {
       this.#wake = undefined;

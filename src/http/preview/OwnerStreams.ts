@@ -26,20 +26,19 @@ export class OwnerStreams {
   /** Waits for a place and holds it for the scope; false at once when too many wait. */
   take(key: OwnerKey): Effect.Effect<boolean, never, Scope.Scope> {
     return Effect.acquireRelease(
-      Effect.suspend(() => {
+      // In one step, for a fiber may yield between two: a place that was freed in between would be nobody's.
+      Effect.callback<boolean>((resume) => {
         const line = this.lines.get(key) ?? { open: 0, waiting: new Set() };
         this.lines.set(key, line);
         if (line.open < streamsPerOwnerMax) {
           line.open += 1;
-          return Effect.succeed(true);
+          return resume(Effect.succeed(true));
         }
-        if (line.waiting.size >= waitingMax) return Effect.succeed(false);
-        return Effect.callback<boolean>((resume) => {
-          // The place is handed over and never free in between.
-          const wake = () => resume(Effect.succeed(true));
-          line.waiting.add(wake);
-          return Effect.sync(() => void line.waiting.delete(wake));
-        });
+        if (line.waiting.size >= waitingMax) return resume(Effect.succeed(false));
+        // The place is handed over and never free in between.
+        const wake = () => resume(Effect.succeed(true));
+        line.waiting.add(wake);
+        return Effect.sync(() => void line.waiting.delete(wake));
       }),
       (taken) => taken ? Effect.sync(() => this.leave(key)) : Effect.void,
       { interruptible: true },

@@ -282,14 +282,15 @@ const carry = Effect.fnUntraced(function* (visiting: Visiting, rest: Uint8Array)
 });
 
 /** Ends a visit when its preview does: at its time, or when it is taken back. */
-const untilItEnds = ({ expiresSeconds, onEnd }: PreviewEntry) =>
+const untilItEnds = ({ table }: VisitContext, entry: PreviewEntry) =>
   Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
     Effect.raceFirst(
-      Effect.sleep(Math.max(0, expiresSeconds * 1000 - nowMs)),
+      Effect.sleep(Math.max(0, entry.expiresSeconds * 1000 - nowMs)),
       Effect.callback<void>((resume) => {
+        if (table.find(entry.id) !== entry) return resume(Effect.void);
         const told = () => resume(Effect.void);
-        onEnd.add(told);
-        return Effect.sync(() => void onEnd.delete(told));
+        entry.onEnd.add(told);
+        return Effect.sync(() => void entry.onEnd.delete(told));
       }),
     ));
 
@@ -314,7 +315,7 @@ export const visit = (context: VisitContext, visitor: Visitor): Effect.Effect<vo
       if (request._tag === "Refused") return yield* badRequest(request.status, request.why);
       const entry = yield* entryOf(context, request.label);
       visiting = { context, visitor, request, entry, hasBegun: false };
-      yield* Effect.raceFirst(Effect.scoped(carry(visiting, rest)), untilItEnds(entry));
+      yield* Effect.raceFirst(Effect.scoped(carry(visiting, rest)), untilItEnds(context, entry));
     });
     const told = (ended: VisitEnded) => {
       if (visiting?.hasBegun === true) return visitorGone;
