@@ -274,6 +274,22 @@ Deno.test("a file is deleted by its id, whatever its name; another's id is none"
   });
 });
 
+Deno.test("a file that is listed and cannot be read is answered with why, and not with a broken connection", () => {
+  const sandbox = kept({ "closed.csv": new Uint8Array(3), "whole.csv": new Uint8Array(4) });
+  sandbox.closed.add(`${annKey}:/workspace/closed.csv`);
+  return withApp({ steps: [], settings, sandbox }, async (app) => {
+    const answers = new Map<string, Response>();
+    for (const { id, filename } of await listed(app)) {
+      answers.set(filename, await app.get(`/v1/artifacts/${id}/content?user=u1`, ann));
+    }
+    const refused = answers.get("closed.csv");
+    assert.equal(refused?.status, 400);
+    const { error } = await refused.json();
+    assert.deepEqual([error.message, error.code], ["/workspace/closed.csv: permission denied", "invalid_file"]);
+    assert.equal((await answers.get("whole.csv")?.arrayBuffer())?.byteLength, 4);
+  });
+});
+
 Deno.test("a file that the sandbox does not let go of is told, and stays", () =>
   withApp({ steps: [], settings, sandbox: kept({ "a.csv": new Uint8Array(3) }, true) }, async (app) => {
     const [file] = await listed(app);

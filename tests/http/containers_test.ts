@@ -256,6 +256,20 @@ Deno.test("a conversation keeps its container while the network is the same, and
   });
 });
 
+Deno.test("a file of a container that cannot be read is answered with why", () => {
+  const sandbox = fakeSandbox();
+  return withWork({ sandbox }, async (app) => {
+    const { id } = await made(app);
+    const form = new FormData();
+    form.set("file", new File(["a,b\n"], "sales.csv"));
+    const file = await read(app, "POST", `/containers/${id}/files`, form);
+    for (const name of sandbox.files.keys()) sandbox.closed.add(name);
+    const response = await ask(app, "GET", `/containers/${id}/files/${file["id"]}/content`);
+    assert.equal(response.status, 400);
+    assert.match((await response.json()).error.message, /sales\.csv: permission denied/);
+  });
+});
+
 Deno.test("a file is put into a container, listed, fetched and deleted; its id is its place", () =>
   withWork({}, async (app) => {
     const { id } = await made(app);

@@ -186,6 +186,7 @@ it.live("an upload that is not whole, or names its path too late, is refused and
       [`${pathPart}${filePart}${large}`, null, /could not be read/],
       [`${pathPart}${filePart}abc`, null, /could not be read/],
       [`${pathPart}${part("file")}abc${end}`, "file", /Expected a file/],
+      [`${part("path")}\r\n${part("file", '; filename=""')}abc${end}`, "path", /Name the file/],
       [`${part("path")}../x\r\n${filePart}abc${end}`, "path", /under \/workspace/],
       [`${part("path")}${"x".repeat(20_000)}\r\n${filePart}abc${end}`, "path", /under \/workspace/],
       [`${pathPart}--${boundary}--\r\n`, "file", /Expected a file/],

@@ -44,6 +44,8 @@ export interface FakeSandbox {
   readonly executed: Array<string>;
   /** Files of all owners, as `ownerKey:path`. */
   readonly files: Map<string, Uint8Array>;
+  /** Those of the files that are listed and cannot be read, as after `chmod 0`. */
+  readonly closed: Set<string>;
   readonly layer: Layer.Layer<Sandbox>;
 }
 
@@ -120,13 +122,16 @@ export const fakeSandbox = (
   const opened: Array<Owner> = [];
   const executed: Array<string> = [];
   const files = new Map<string, Uint8Array>();
+  const closed = new Set<string>();
   const handleFor = (owner: Owner): SandboxHandle => {
     const at = (path: string) => `${ownerKey(owner)}:${path.startsWith("/") ? path : `/workspace/${path}`}`;
     const read = (path: string) =>
-      Option.match(Option.fromUndefinedOr(files.get(at(path))), {
-        onNone: () => Effect.fail(new FileError({ path, reason: "NotFound", why: "no such file" })),
-        onSome: Effect.succeed,
-      });
+      closed.has(at(path))
+        ? Effect.fail(new FileError({ path, reason: "PermissionDenied", why: "permission denied" }))
+        : Option.match(Option.fromUndefinedOr(files.get(at(path))), {
+          onNone: () => Effect.fail(new FileError({ path, reason: "NotFound", why: "no such file" })),
+          onSome: Effect.succeed,
+        });
     return {
       id: "fake",
       execute: (request) => {
@@ -200,5 +205,5 @@ export const fakeSandbox = (
         }),
     }),
   );
-  return { opened, executed, files, layer };
+  return { opened, executed, files, closed, layer };
 };

@@ -26,6 +26,7 @@ import {
 } from "../frame/errors.ts";
 import { archiveBytesMax, archiveOf, fitting } from "./archive.ts";
 import { removeFile } from "./removeFile.ts";
+import { seeFirstByte } from "./firstByte.ts";
 import { readUpload, writeUpload } from "./uploads.ts";
 
 /** Files of one list. */
@@ -152,6 +153,7 @@ const serveFile = Effect.fnUntraced(function* (
   if (headers["if-none-match"] === etag) {
     return HttpServerResponse.empty({ status: 304, headers: { ...safeHeaders, etag } });
   }
+  yield* seeFirstByte(handle, file);
   const resumes = headers["if-range"] === undefined || headers["if-range"] === etag;
   const range = readRange(resumes ? headers["range"] : undefined, file.sizeBytes);
   if (range._tag === "Unsatisfiable") return yield* new RangeNotSatisfiable({ sizeBytes: file.sizeBytes });

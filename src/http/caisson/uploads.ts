@@ -53,12 +53,15 @@ const workspacePath = (path: string): Option.Option<string> => {
   return isSafe ? Option.some(`${workspaceFolder}/${segments.join("/")}`) : Option.none();
 };
 
-const noPath = () => wrong("path", "Expected a path under /workspace, without '..'");
+const noName = () => wrong("path", "Name the file: ?path=data/sales.csv, or send a form");
+
+const noPath = () => wrong("path", "Expected a path under /workspace, without '..' and control characters");
 
 const pathFor = (wanted: string | undefined, name: string): Effect.Effect<string, InvalidRequest> => {
-  const path = wanted === undefined || wanted === ""
-    ? `${uploadsFolder}/${name.slice(Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\")) + 1)}`
-    : wanted;
+  const base = name.slice(Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\")) + 1);
+  const isNamed = wanted !== undefined && wanted !== "";
+  if (!isNamed && base === "") return Effect.fail(noName());
+  const path = isNamed ? wanted : `${uploadsFolder}/${base}`;
   return Option.match(workspacePath(path), {
     onNone: () => Effect.fail(noPath()),
     onSome: Effect.succeed,
@@ -194,7 +197,7 @@ export const readUpload = Effect.fnUntraced(function* (
   const contentType = request.headers["content-type"] ?? "";
   const bytes = yield* bodies.stream(request, { bytesMax });
   if (/^multipart\/form-data\b/i.test(contentType)) return yield* readForm(eventsOf(bytes, contentType), pathInQuery);
-  if (pathInQuery === undefined) return yield* wrong("path", "Name the file: ?path=data/sales.csv, or send a form");
+  if (pathInQuery === undefined) return yield* noName();
   return { path: yield* pathFor(pathInQuery, ""), content: bytes };
 });
 

@@ -17,6 +17,7 @@ import type { StoredFile } from "../../../services/FileStore.ts";
 import type { SandboxHandle } from "../../../services/Sandbox.ts";
 import { Bodies, isJsonType, parseJson } from "../../../web/body.ts";
 import { removeFile as removeFromSandbox } from "../../caisson/removeFile.ts";
+import { seeFirstByte } from "../../caisson/firstByte.ts";
 import { readUpload, writeUpload } from "../../caisson/uploads.ts";
 import { Caller } from "../../frame/Caller.ts";
 import { ContainerFileNotFound, InvalidRequest } from "../../frame/errors.ts";
@@ -114,6 +115,7 @@ export const make = Effect.gen(function* () {
   const content = Effect.fnUntraced(function* (id: string, file: string, query: UserQuery) {
     const { container, handle } = yield* opened(id, query);
     const { path, sizeBytes } = yield* found(container, handle, file);
+    yield* seeFirstByte(handle, { path, sizeBytes });
     const bytes = sizeBytes === 0 ? Stream.empty : handle.readBytes(path, { offset: 0, length: sizeBytes });
     return HttpServerResponse.stream(
       Stream.tapError(bytes, (error) => Effect.logWarning("a download was cut", error)),
