@@ -1,6 +1,6 @@
 /**
- * Prints a permission of a task of `deno.json` as a whole flag, computed from the settings:
- * `grants.ts write|sockets|run|embedded|keys`.
+ * Prints permissions of a task of `deno.json`, each as a whole flag on a line of its own, computed from the settings:
+ * `grants.ts write|sockets|run|embedded|keys...`.
  */
 import { readDotEnv } from "../src/config/dotEnv.ts";
 import { grants, type Machine } from "../src/config/permissions.ts";
@@ -27,10 +27,12 @@ const machine: Machine = {
   denoPath: Deno.execPath(),
 };
 
-const grant = grants[Deno.args[0] ?? ""]?.(machine);
-if (grant === undefined) {
-  console.error(`usage: grants.ts ${Object.keys(grants).join("|")}`);
+const found = Deno.args.map((name) => grants[name]?.(machine));
+if (found.length === 0 || found.includes(undefined)) {
+  console.error(`usage: grants.ts ${Object.keys(grants).join("|")}...`);
   Deno.exit(2);
 }
-if (grant.note !== undefined) console.error(grant.note);
-console.log(grant.flag);
+for (const grant of found) {
+  if (grant?.note !== undefined) console.error(grant.note);
+  console.log(grant?.flag);
+}

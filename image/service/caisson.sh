@@ -5,16 +5,23 @@ set -eu
 run='deno run --quiet --no-prompt --no-config --no-lock --node-modules-dir=manual'
 name=${1:-serve}
 [ $# -eq 0 ] || shift
-grant() { $run --ignore-env --allow-env=CAISSON_*,DOCKER_HOST,HOME,XDG_RUNTIME_DIR --allow-read /app/scripts/grants.js "$1"; }
 case $name in
-  serve) set -- --allow-net --allow-sys=statfs "$(grant write)" "$(grant run)" /app/server.js "$@" ;;
-  mcp) set -- --allow-net "$(grant write)" "$(grant run)" /app/mcp.js "$@" ;;
-  erase) set -- --allow-net "$(grant write)" "$(grant run)" /app/scripts/erase.js "$@" ;;
-  doctor | image) set -- "$(grant write)" "$(grant sockets)" "/app/scripts/$name.js" "$@" ;;
-  keys) set -- "$(grant keys)" /app/scripts/keys.js "$@" ;;
+  serve) grants='env write run' flags='--allow-net --allow-sys=statfs' program=server.js ;;
+  mcp) grants='env write run' flags=--allow-net program=mcp.js ;;
+  erase) grants='env write run' flags=--allow-net program=scripts/erase.js ;;
+  doctor | image) grants='env write sockets' flags='' program=scripts/$name.js ;;
+  keys) grants='env keys' flags='' program=scripts/keys.js ;;
   *)
     echo "caisson: there is no command $name here: serve, mcp, doctor, image, keys, erase" >&2
     exit 2
     ;;
 esac
-exec $run --ignore-env "$(grant env)" --allow-read "$@"
+set -- --allow-read $flags "/app/$program" "$@"
+# One start of Deno prints all of them, a line each: a path may have spaces.
+granted=$($run --ignore-env --allow-env=CAISSON_*,DOCKER_HOST,HOME,XDG_RUNTIME_DIR --allow-read /app/scripts/grants.js $grants)
+set -f
+IFS='
+'
+set -- $granted "$@"
+unset IFS
+exec $run --ignore-env "$@"
