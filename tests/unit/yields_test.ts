@@ -3,12 +3,14 @@
  * wait. What comes in between must not be passed over, or a stream stands still for ever.
  */
 import assert from "node:assert/strict";
-import { Cause, Duration, Effect, Exit, Fiber, Option, References, Stream } from "effect";
+import { Cause, Duration, Effect, Exit, Fiber, Option, References, type Scope, Stream } from "effect";
 import { Arrivals } from "../../src/adapters/model/Arrivals.ts";
 import { endAfter } from "../../src/agent/endAfter.ts";
 import type { AgentEvent } from "../../src/domain/AgentEvent.ts";
 import { RunLog } from "../../src/runs/RunLog.ts";
+import { Ask, Tell } from "../../src/adapters/sandbox/supervisor/frames.ts";
 import { it } from "../support/it.ts";
+import { frame, scripted } from "./adapters/sandbox/supervisor/scriptedSupervisor.ts";
 
 const count = 60;
 
@@ -19,7 +21,7 @@ const steps = Array.from({ length: 45 }, (_, index) => index + 4);
 const until = (isSo: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => isSo() ? Effect.void : Effect.andThen(Effect.yieldNow, until(isSo)));
 
-const waits: Record<string, Effect.Effect<void, unknown>> = {
+const waits: Record<string, Effect.Effect<void, unknown, Scope.Scope>> = {
   "endAfter, over a stream that is always ready": Effect.gen(function* () {
     const ready = Stream.range(1, count).pipe(Stream.rechunk(1), endAfter(Duration.minutes(1)));
     assert.equal((yield* Stream.runCollect(ready)).length, count);
@@ -46,6 +48,22 @@ const waits: Record<string, Effect.Effect<void, unknown>> = {
     yield* Fiber.await(reading);
     assert.equal(heard, count);
   }),
+  "a file that is read out of a sandbox": Effect.gen(function* () {
+    const { link, say, sent } = yield* Effect.provideService(scripted, References.MaxOpsBeforeYield, 2048);
+    let heard = 0;
+    const reading = yield* Effect.forkChild(
+      Stream.runForEach(link.readBytes("a"), (piece) => Effect.sync(() => heard += piece.length)),
+    );
+    const idOf = () => sent().find(([kind]) => kind === Ask.readBytes)?.[1];
+    yield* until(() => idOf() !== undefined);
+    const id = idOf() ?? 0;
+    for (let piece = 1; piece <= count; piece++) {
+      say(frame(Tell.data, id, Uint8Array.of(piece)));
+      yield* until(() => heard === piece);
+    }
+    say(frame(Tell.ok, id));
+    yield* Fiber.join(reading);
+  }),
   "RunLog, with two listeners": Effect.gen(function* () {
     const log = new RunLog({ keeps: true });
     const said: AgentEvent = { _tag: "TextDelta", text: "a" };
@@ -71,7 +89,7 @@ for (const [name, wait] of Object.entries(waits)) {
   it.live(`${name} passes nothing over wherever its fibers yield`, () =>
     Effect.gen(function* () {
       for (const step of steps) {
-        const done = yield* wait.pipe(
+        const done = yield* Effect.scoped(wait).pipe(
           Effect.provideService(References.MaxOpsBeforeYield, step),
           Effect.timeoutOption(Duration.seconds(30)),
           Effect.catchCause((cause) => Effect.die(new Error(`every ${step} steps: ${Cause.pretty(cause)}`))),

@@ -47,6 +47,11 @@ class Arrival {
     this.finish(error);
   }
 
+  /** Whether there is something to take, or nothing more will come. */
+  get isDue(): boolean {
+    return this.queue.length > 0 || this.end !== undefined;
+  }
+
   /** Takes all that is there; undefined when the consumer has to wait. */
   take(): Pieces | undefined {
     const [first, ...rest] = this.queue;
@@ -115,6 +120,8 @@ const pullFrom = (arrival: Arrival): Pull.Pull<Pieces, SandboxError | FileError>
     if (arrival.end === null) return Cause.done();
     if (arrival.end !== undefined) return Effect.fail(arrival.end);
     const more = Effect.callback<void>((resume) => {
+      // Looked at again: a fiber may yield between its look and its wait.
+      if (arrival.isDue) return resume(Effect.void);
       arrival.wake = () => resume(Effect.void);
       return Effect.sync(() => void (arrival.wake = undefined));
     });
