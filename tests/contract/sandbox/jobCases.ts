@@ -181,7 +181,8 @@ export const jobCases = ({ it, withHandle: each, capabilities }: Cases): void =>
       yield* Effect.forEach(running, ({ id }) => jobs.kill(id), { discard: true });
       for (let n = 0; n <= jobsKeptMax; n++) {
         const { id } = yield* jobs.start({ command: `echo ${n}`, timeoutMs: lifeMs });
-        assert.equal((yield* jobs.read(id, { waitMs })).text, `${n}\n`);
+        const { job, text: printed } = yield* jobs.read(id, { waitMs });
+        assert.deepEqual([printed, job.exitCode, job.note], [`${n}\n`, 0, undefined]);
       }
       assert.equal((yield* jobs.list).length, jobsKeptMax);
       const [first] = running;

@@ -57,10 +57,10 @@ const endOf = (ending: Ending): Pick<Job, "status" | "exitCode" | "note"> => {
     case "Threw":
       return { status: "failed" };
     case "Outcome": {
-      const { flags, outcome: { exitCode, oomKilled, timedOut, note, stderr } } = ending;
+      const { flags, outcome: { exitCode, oomKilled, timedOut, note, stderr, stderrBytes } } = ending;
       const remarks = [
-        // What a job prints stays in the sandbox: this is the supervisor's own word of what did not start.
-        stderr === "" ? "" : `It could not be started: ${headOf(stderr.trim(), startWordsMax)}.`,
+        // What a job prints is counted and stays in the sandbox; what came all the same is the supervisor's own word.
+        stderr === "" || stderrBytes > 0 ? "" : `It could not be started: ${headOf(stderr.trim(), startWordsMax)}.`,
         oomKilled ? "The sandbox ran out of memory." : "",
         note ?? "",
       ].filter((part) => part !== "");

@@ -6,10 +6,12 @@ import { Ask, Tell } from "../../../../../src/adapters/sandbox/supervisor/frames
 import { it } from "../../../../support/it.ts";
 import { frame, scripted } from "./scriptedSupervisor.ts";
 
-const exit = (code: number, flags = 0) => {
+const exit = (code: number, flags = 0, printedBytes = 0) => {
   const body = Buffer.alloc(22);
   body.writeInt32BE(code, 0);
   body.writeUInt16BE(flags, 4);
+  body.writeBigUInt64BE(BigInt(printedBytes), 6);
+  body.writeBigUInt64BE(BigInt(printedBytes), 14);
   return body;
 };
 
@@ -94,5 +96,15 @@ it.effect("a job for which there was no process left says so", () =>
     yield* jobs.ended(job.id);
     assert.deepEqual(jobs.listed().map(({ status, exitCode, note }) => [status, exitCode, note]), [
       ["exited", 126, "It could not be started: bash: cannot start: Resource temporarily unavailable."],
+    ]);
+  }));
+
+it.effect("a job that printed something and ended has nothing more to say, whatever its exit code", () =>
+  Effect.gen(function* () {
+    const { jobs, job, say } = yield* withJob;
+    say(frame(Tell.exit, 1, exit(126, 0, 104)));
+    yield* jobs.ended(job.id);
+    assert.deepEqual(jobs.listed().map(({ status, exitCode, note }) => [status, exitCode, note]), [
+      ["exited", 126, undefined],
     ]);
   }));
