@@ -11,7 +11,7 @@ import { granted } from "../adapters/sandbox/egress/granted.ts";
 import { attended } from "../adapters/web/attended.ts";
 import * as WebReader from "../adapters/web/Configured.ts";
 import { environment } from "../config/environment.ts";
-import { Settings, type SettingsService } from "../config.ts";
+import { Settings } from "../config.ts";
 import * as LibraryLines from "../libraryLines.ts";
 import * as Logging from "../logging.ts";
 import { egress as measuredEgress } from "../telemetry/egress.ts";
@@ -116,20 +116,10 @@ export const sandbox = granted(attended(SandboxChoice.layer)).pipe(Layer.provide
 /**
  * A door that is loaded while the machine answers whether it can run sandboxes; `log` is the log of the door.
  *
- * *Details*: the sandboxes are those of the door, made once and let go of when it is closed. `isElsewhere` says whether
- * the door has none in this process; nothing is asked then.
+ * *Details*: the sandboxes are those of the door, made once and let go of when it is closed.
  *
  * *Fails with* what the door fails with, and `SandboxError` and `ConfigurationRefused` as {@link sandbox} does. A door
  * that cannot be loaded is a defect.
  */
-export const besideSandboxes = <A, E, R>(
-  load: () => Promise<Layer.Layer<A, E, R>>,
-  log: typeof logs,
-  isElsewhere: (settings: SettingsService) => boolean = () => false,
-) =>
-  Layer.unwrap(
-    Effect.map(Settings, (settings) =>
-      isElsewhere(settings)
-        ? Layer.unwrap(loaded(load))
-        : loadedBeside(sandbox.pipe(Layer.provide(telemetry), Layer.provide(log)), load)),
-  );
+export const besideSandboxes = <A, E, R>(load: () => Promise<Layer.Layer<A, E, R>>, log: typeof logs) =>
+  loadedBeside(sandbox.pipe(Layer.provide(telemetry), Layer.provide(log)), load);
