@@ -2,21 +2,36 @@
  * Times that a test may judge: one in which others had the processor says nothing of the code, so the best of a few
  * tries counts. What is slow by itself is slow in each of them.
  */
-import { Effect } from "effect";
 import assert from "node:assert/strict";
+import process from "node:process";
+import { Effect } from "effect";
 
 const triesMax = 5;
 
-/** Milliseconds of the fastest of five runs. */
-export const fastestMs = (run: () => unknown): number => {
-  let bestMs = Infinity;
-  for (let tries = 0; tries < triesMax; tries++) {
-    const startedMs = performance.now();
-    run();
-    bestMs = Math.min(bestMs, performance.now() - startedMs);
-  }
-  return bestMs;
+/** Milliseconds of the processor that this process has had. */
+export const cpuMs = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 };
+
+/** The processor's milliseconds that the cheapest of five runs took: others may have it meanwhile. */
+export const leastCpuMs = (run: () => unknown): number => {
+  let leastMs = Infinity;
+  for (let tries = 0; tries < triesMax; tries++) {
+    const startedMs = cpuMs();
+    run();
+    leastMs = Math.min(leastMs, cpuMs() - startedMs);
+  }
+  return leastMs;
+};
+
+/**
+ * Whether one thing takes no more times as long as another than it may, in one of five comparisons.
+ *
+ * *Details*: what is too short to be measured counts as a millisecond of the processor.
+ */
+export const growsWithin = (times: number, small: () => unknown, large: () => unknown): boolean =>
+  Array.from({ length: triesMax }).some(() => leastCpuMs(large) < times * Math.max(1, leastCpuMs(small)));
 
 /**
  * Measures until one time is within the bound, five times at most.

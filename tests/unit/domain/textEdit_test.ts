@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { occurrencesOf } from "../../../src/domain/occurrences.ts";
 import { editedBytesMax, editText } from "../../../src/domain/textEdit.ts";
-import { fastestMs } from "../../support/timing.ts";
+import { leastCpuMs } from "../../support/timing.ts";
 
 const edit = (file: string | Uint8Array, oldText: string, newText: string, all = false) =>
   editText(typeof file === "string" ? Buffer.from(file) : file, { oldText, newText, all });
@@ -65,5 +65,5 @@ Deno.test("occurrencesOf takes linear time when text and needle repeat themselve
   const needle = Buffer.concat([Buffer.alloc(half, "a"), Buffer.from("b")]);
   const text = Buffer.alloc(editedBytesMax, "a");
   // The product of both lengths would be eight million million steps.
-  assert.ok(fastestMs(() => assert.deepEqual(occurrencesOf(text, needle), [])) < 5_000);
+  assert.ok(leastCpuMs(() => assert.deepEqual(occurrencesOf(text, needle), [])) < 5_000);
 });
