@@ -66,5 +66,5 @@ it.live("examine finds a failure when the runtime is not there", () =>
   Effect.gen(function* () {
     const findings = yield* Effect.provide(examine, engineSettings({ dockerRuntime: Option.some("no-such-runtime") }));
     assert.deepEqual(findings.map(({ verdict }) => verdict), ["failure"]);
-    assert.match(findings[0]?.detail ?? "", /no runtime "no-such-runtime"/);
+    assert.match(findings[0]?.detail ?? "", /CAISSON_DOCKER_RUNTIME is "no-such-runtime", and the engine has /);
   }), options);
