@@ -5,6 +5,22 @@
  */
 import { slowRun } from "./regexRuns.ts";
 
+/** What a composition puts together. */
+const composed = [
+  "src/domain",
+  "src/services",
+  "src/config.ts",
+  "src/config",
+  "src/libraryLines.ts",
+  "src/logging.ts",
+  "src/telemetry",
+  "src/adapters",
+  "src/announcements.ts",
+  "src/agent",
+  "src/http",
+  "src/mcp",
+];
+
 /** Folders and files of the library and what each may import besides its own kind and packages. */
 export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/domain": [],
@@ -25,37 +41,8 @@ export const importTable: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/announcements.ts": ["src/config.ts", "src/config", "src/services"],
   "src/process.ts": ["src/root.ts"],
   "src/root.ts": [],
-  "src/app": [
-    "src/domain",
-    "src/services",
-    "src/config.ts",
-    "src/config",
-    "src/libraryLines.ts",
-    "src/logging.ts",
-    "src/telemetry",
-    "src/adapters",
-    "src/announcements.ts",
-    "src/agent",
-    "src/http",
-    "src/mcp",
-  ],
-  "src/app.ts": [
-    "src/app",
-    "src/announcements.ts",
-    "src/domain",
-    "src/services",
-    "src/config.ts",
-    "src/config",
-    "src/libraryLines.ts",
-    "src/logging.ts",
-    "src/agent",
-    "src/runs",
-    "src/telemetry",
-    "src/web",
-    "src/adapters",
-    "src/http",
-    "src/mcp",
-  ],
+  "src/app": composed,
+  "src/app.ts": ["src/app", "src/runs", "src/web", ...composed],
 };
 
 /**

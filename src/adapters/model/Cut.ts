@@ -12,6 +12,11 @@ export class Cut {
   #failure: Fault | undefined;
   #heard: ((failure: Fault) => void) | undefined;
 
+  /** What it was cut with, if it was. */
+  get failure(): Fault | undefined {
+    return this.#failure;
+  }
+
   /** Ends what opens now, and whatever would open afterwards. */
   now(failure: Fault): void {
     this.#failure ??= failure;

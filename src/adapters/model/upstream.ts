@@ -139,6 +139,8 @@ export const upstream = <State>(options: UpstreamOptions<State>): Stream.Stream<
       ),
     );
     const arrivals = yield* options.open(cut);
+    // Cut when the headers were there and this fiber had not gone on yet: nobody watches the turn any more.
+    if (cut.failure !== undefined) return yield* Effect.fail(cut.failure);
     wait.arrivals = arrivals;
     wait.phase = "first-event";
     wait.limitMs = deadlines.firstEventMs;

@@ -62,6 +62,18 @@ for (const [phase, open, limitMs, expected] of waits) {
     }));
 }
 
+it.effect("upstream fails a turn that was cut when its headers were there already", () =>
+  Effect.gen(function* () {
+    const late = fault(new BadOutput({ why: "late" }), "late");
+    const opensLate: Open = (cut) =>
+      Effect.sync(() => {
+        const arrivals = new Arrivals(flow);
+        cut.now(late);
+        return arrivals;
+      });
+    assert.deepEqual(yield* run(opensLate), { events: [], reason: { ...late.reason } });
+  }));
+
 it.effect("upstream waits anew after every chunk, said or not", () =>
   Effect.gen(function* () {
     const arrivals = new Arrivals(flow);
