@@ -5,6 +5,7 @@ import { dirname, resolve } from "node:path";
 import { Clock, Effect, type Scope } from "effect";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { SandboxError, StartFailed } from "../../../services/Sandbox.ts";
+import { removeTree } from "./removeTree.ts";
 
 /** Turns trouble with the host's disk into a sandbox that did not come up. */
 const onDisk = <A>(what: string, act: () => Promise<A>): Effect.Effect<A, SandboxError> =>
@@ -30,23 +31,12 @@ const makeDirectory = (path: string, uid: number | undefined) =>
     return await Deno.realPath(path);
   });
 
-/** Gives back the right to look into directories that a program took from its own user. */
-const openUp = async (directory: string): Promise<void> => {
-  await Deno.chmod(directory, privateMode);
-  for await (const { name, isDirectory } of Deno.readDir(directory)) {
-    if (isDirectory) await openUp(`${directory}/${name}`);
-  }
-};
-
 const removeDirectory = (path: string) =>
   onDisk(`removing ${path}`, async () => {
     try {
-      await Deno.remove(path, { recursive: true });
+      await removeTree(path);
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return;
-      if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-      await openUp(path);
-      await Deno.remove(path, { recursive: true });
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   });
 

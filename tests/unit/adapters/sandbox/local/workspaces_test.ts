@@ -44,6 +44,46 @@ it.live("Workspaces.remove removes directories that a program closed to its own 
     assert.throws(() => Deno.statSync(path), Deno.errors.NotFound);
   }));
 
+/** Directories inside one another, far deeper than a path can name or a stack can recur. */
+const makeDeep = (path: string, name: string, rounds: number, each: number) => {
+  const chain = `/${name}`.repeat(each);
+  Deno.mkdirSync(path);
+  Deno.writeTextFileSync(`${path}/f`, "deepest");
+  for (let round = 0; round < rounds; round++) {
+    Deno.mkdirSync(`${path}.next${chain}`, { recursive: true });
+    Deno.writeTextFileSync(`${path}.next/f`, "between");
+    Deno.renameSync(path, `${path}.next${chain}/${name}`);
+    Deno.renameSync(`${path}.next`, path);
+  }
+};
+
+for (
+  const { title, name, rounds, each, mode } of [
+    { title: "thousands of directories", name: "d", rounds: 130, each: 100, mode: 0o755 },
+    { title: "directories of the longest names", name: "n".repeat(255), rounds: 20, each: 12, mode: 0o755 },
+    {
+      title: "directories of long names of four bytes a character",
+      name: "💥".repeat(63),
+      rounds: 20,
+      each: 12,
+      mode: 0,
+    },
+  ]
+) {
+  it.live(`an ephemeral owner's workspace is removed with ${title} inside one another, and the server lives`, () =>
+    Effect.gen(function* () {
+      const root = yield* temporary;
+      const workspaces = makeWorkspaces(root);
+      yield* Effect.scoped(Effect.tap(workspaces.open(guest, ownerKey(guest)), (path) =>
+        Effect.sync(() => {
+          makeDeep(`${path}/a`, name, rounds, each);
+          Deno.symlinkSync("..", `${path}/a/link`);
+          Deno.chmodSync(`${path}/a`, mode);
+        })));
+      assert.deepEqual(namesIn(root), []);
+    }));
+}
+
 it.effect("Workspaces.sweep removes what scopes of a crashed server left, and nothing younger", () =>
   Effect.gen(function* () {
     const root = yield* temporary;
