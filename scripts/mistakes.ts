@@ -173,6 +173,11 @@ export const asking = {
     says: ["You did not provide an API key. Send it as 'Authorization: Bearer YOUR_KEY'."],
     todo: "Put the key into the client's settings.",
   },
+  bareKey: {
+    what: "A key without the word Bearer",
+    says: ["The Authorization header is not the word Bearer and one key.", "'Authorization: Bearer YOUR_KEY'"],
+    todo: "Some clients want the whole header in their settings: `Bearer YOUR_KEY`.",
+  },
   wrongKey: {
     what: "A wrong key",
     says: ["Incorrect API key provided", "caisson keys create NAME"],

@@ -20,6 +20,27 @@ export interface UserClaims {
   readonly xUserId?: string | null | undefined;
 }
 
+/** What a header `Authorization` shows: a key, nothing at all, or something that is no bearer's key. */
+export type ShownCredential =
+  | { readonly _tag: "Key"; readonly key: string }
+  | { readonly _tag: "Missing" }
+  | { readonly _tag: "NotBearer" };
+
+/**
+ * Reads a header `Authorization`.
+ *
+ * *Details*: a `Bearer` without a key is what clients send whose key is not set: nothing is shown by it. A key without
+ * `Bearer` is never looked up, so nobody learns whether it would be one.
+ *
+ * *Source*: RFC 6750, section 2.1.
+ */
+export const credentialIn = (authorization: string | undefined): ShownCredential => {
+  const shown = authorization?.trim() ?? "";
+  if (shown === "" || shown.toLowerCase() === "bearer") return { _tag: "Missing" };
+  const key = /^Bearer +(\S+)$/i.exec(shown)?.[1];
+  return key === undefined ? { _tag: "NotBearer" } : { _tag: "Key", key };
+};
+
 /** The default user of a principal: no client can name it, because a named user is never empty. */
 const defaultUser = "";
 

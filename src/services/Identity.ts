@@ -11,6 +11,8 @@ import type { Identity as Identified } from "../domain/identity.ts";
 
 const refusals = {
   Missing: "You did not provide an API key. Send it as 'Authorization: Bearer YOUR_KEY'.",
+  NotBearer:
+    "The Authorization header is not the word Bearer and one key. Send it as 'Authorization: Bearer YOUR_KEY'.",
   Invalid: "Incorrect API key provided. Whoever runs this server makes one with: caisson keys create NAME",
   Expired: "The token provided has expired.",
   ForeignHost: "Without credentials this server answers to localhost only, under no other name.",
@@ -18,7 +20,7 @@ const refusals = {
 
 /** The credential is missing or not accepted; the answer must not tell more than the reason. */
 export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", {
-  reason: Schema.Literals(["Missing", "Invalid", "Expired", "ForeignHost"]),
+  reason: Schema.Literals(["Missing", "NotBearer", "Invalid", "Expired", "ForeignHost"]),
 }) {
   override get message(): string {
     return refusals[this.reason];

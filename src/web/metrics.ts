@@ -5,6 +5,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { Effect, Option, Redacted } from "effect";
 import { type HttpServerRequest, HttpServerResponse } from "effect/http";
 import type { SettingsService } from "../config.ts";
+import { credentialIn } from "../domain/identity.ts";
 import { type IdentityService, type IdentityUnavailable, Unauthorized } from "../services/Identity.ts";
 import type { Meter } from "../telemetry/Meter.ts";
 import { exposition, expositionType } from "../telemetry/prometheus.ts";
@@ -16,14 +17,15 @@ const digest = (text: string) => createHash("sha256").update(text).digest();
 
 /** Lets in whoever shows the key of the measurements, or where there is none whoever the other routes let in. */
 const admitter = ({ metricsKey }: Pick<SettingsService, "metricsKey">, identity: IdentityService) => {
-  const wanted = Option.getOrUndefined(Option.map(metricsKey, (key) => digest(`Bearer ${Redacted.value(key)}`)));
+  const wanted = Option.getOrUndefined(Option.map(metricsKey, (key) => digest(Redacted.value(key))));
   return (
     { headers }: HttpServerRequest.HttpServerRequest,
   ): Effect.Effect<void, Unauthorized | IdentityUnavailable> => {
     const { authorization, host } = headers;
     if (wanted === undefined) return Effect.asVoid(identity.identify({ authorization, host }));
-    if (authorization === undefined) return Effect.fail(new Unauthorized({ reason: "Missing" }));
-    return timingSafeEqual(digest(authorization), wanted)
+    const shown = credentialIn(authorization);
+    if (shown._tag !== "Key") return Effect.fail(new Unauthorized({ reason: shown._tag }));
+    return timingSafeEqual(digest(shown.key), wanted)
       ? Effect.void
       : Effect.fail(new Unauthorized({ reason: "Invalid" }));
   };

@@ -218,6 +218,7 @@ const requests: Readonly<
   Record<keyof typeof asking, { path?: string; headers?: Record<string, string>; body?: string; key?: string }>
 > = {
   noKey: { key: "" },
+  bareKey: { headers: { authorization: key } },
   wrongKey: { key: "sk-of-somebody-else" },
   withoutV1: { path: "/chat/completions" },
   twiceV1: { path: "/v1/v1/chat/completions" },

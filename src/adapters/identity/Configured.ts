@@ -4,7 +4,7 @@
 import { readFile } from "node:fs/promises";
 import { Effect, Layer, Option } from "effect";
 import { ConfigurationRefused, Settings } from "../../config.ts";
-import { type Identity as Identified, isLoopback } from "../../domain/identity.ts";
+import { credentialIn, type Identity as Identified, isLoopback } from "../../domain/identity.ts";
 import {
   type Credential,
   Identity,
@@ -33,9 +33,6 @@ const readKeyFile = (
         : Effect.fail(new IdentityUnavailable({ source: "key-file", detail: `cannot read ${path}`, cause }))
     ),
   );
-
-/** The credential in an `authorization` header, undefined when it is not a bearer's. */
-const presentedIn = (authorization: string): string | undefined => /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
 
 /** The name in a `host` header, without its port. */
 const hostName = (host: string): string => host.replace(/:\d*$/, "");
@@ -84,7 +81,7 @@ const make = Effect.gen(function* () {
   });
 
   const identify = Effect.fnUntraced(function* (
-    { authorization = "", forwardedUserJwt, host }: Credential,
+    { authorization, forwardedUserJwt, host }: Credential,
   ): Effect.fn.Return<Identified, Unauthorized | IdentityUnavailable> {
     if (yield* anonymous) {
       if (!settings.insecure && host !== undefined && !isLoopback(hostName(host))) {
@@ -92,9 +89,9 @@ const make = Effect.gen(function* () {
       }
       return { principal: { name: "anonymous", kind: "anonymous" } };
     }
-    if (authorization.trim() === "") return yield* new Unauthorized({ reason: "Missing" });
-    const presented = presentedIn(authorization);
-    if (presented === undefined) return yield* new Unauthorized({ reason: "Invalid" });
+    const shown = credentialIn(authorization);
+    if (shown._tag !== "Key") return yield* new Unauthorized({ reason: shown._tag });
+    const presented = shown.key;
     const ofFile = Option.getOrElse(yield* keysOfFile, (): ReadonlyArray<KeyDigest> => []);
     const name = findKey([...plan.keys, ...ofFile], presented);
     if (name !== undefined) return yield* byKey(name, forwardedUserJwt);

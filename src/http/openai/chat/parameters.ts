@@ -3,7 +3,8 @@
  *
  * A parameter is honoured, passed to the providers that take it and else named as not applied, or
  * accepted only with a value that changes nothing, or refused by name. None is ignored in silence,
- * because a client that asks for `n: 3` must not get one answer. `null` always means "not given".
+ * because a client that asks for `n: 3` must not get one answer. `null` always means "not given", and so do the values
+ * with which clients say that they want none of it: a `top_k` or a limit of -1, an empty `stop`.
  */
 import type { SamplingParameter } from "../../../services/Model.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
@@ -60,7 +61,7 @@ export const parameterTable: Readonly<Record<string, Treatment>> = {
   chat_template_kwargs: passed("chatTemplateArguments", {}),
   verbosity: passed("verbosity", "medium"),
   store: passed("store", false),
-  stop: honoured("passed to the model"),
+  stop: honoured("passed to the model; empty texts are left out"),
   reasoning_effort: honoured("passed to the model"),
   response_format: honoured("governs the last message of the run"),
   tools: honoured("offered to the model beside the server's own tools; the caller answers them"),

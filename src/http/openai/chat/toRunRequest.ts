@@ -169,7 +169,8 @@ const readFormat = (format: NonNullable<ChatRequest["response_format"]>): Respon
 const readSampling = (request: ChatRequest): SamplingParameters => ({
   ...given("temperature", request.temperature),
   ...given("topP", request.top_p),
-  ...given("topK", request.top_k),
+  // Clients say with 0 or -1 that they choose from all tokens, and most providers refuse both.
+  ...(typeof request.top_k === "number" && request.top_k > 0 && { topK: request.top_k }),
   ...given("minP", request.min_p),
   // Beyond what a number holds exactly, providers would be sent another one, and may refuse it.
   ...given("seed", request.seed && request.seed % Number.MAX_SAFE_INTEGER),
@@ -181,14 +182,19 @@ const readSampling = (request: ChatRequest): SamplingParameters => ({
   ...given("store", request.store),
 });
 
-/** The given fields that are not null, under the agent's names. */
+/** The texts that end an answer; an empty one ends none, and is what clients send that have none. */
+const stopsOf = (stop: ChatRequest["stop"]): ReadonlyArray<string> =>
+  (typeof stop === "string" ? [stop] : stop ?? []).filter((text) => text !== "");
+
+/** The given fields that are not null and not a client's word for "off", under the agent's names. */
 const readParameters = (request: ChatRequest, toolChoice: ToolChoice | undefined): ModelParameters => {
-  const outputTokensMax = request.max_completion_tokens ?? request.max_tokens ?? undefined;
-  const { stop, reasoning_effort: effort, response_format: format } = request;
+  const outputTokensMax = request.max_completion_tokens ?? request.max_tokens ?? -1;
+  const stop = stopsOf(request.stop);
+  const { reasoning_effort: effort, response_format: format } = request;
   return {
     ...readSampling(request),
-    ...(outputTokensMax === undefined ? {} : { outputTokensMax }),
-    ...(stop === undefined || stop === null ? {} : { stop: typeof stop === "string" ? [stop] : stop }),
+    ...(outputTokensMax === -1 ? {} : { outputTokensMax }),
+    ...(stop.length === 0 ? {} : { stop }),
     ...(effort === undefined || effort === null ? {} : { reasoningEffort: effort }),
     ...(format === undefined || format === null ? {} : { responseFormat: readFormat(format) }),
     ...(toolChoice === undefined ? {} : { toolChoice }),

@@ -135,7 +135,8 @@ const ResponseFormatIn = Schema.Union([
 const stopMax = 4;
 const metadataKeysMax = 16;
 export const userMax = 512;
-const tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1));
+/** Some clients send -1 for a limit that they do not set. */
+const tokens = Schema.Union([Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)), Schema.Literal(-1)]);
 const penalty = Schema.Finite.check(Schema.isBetween({ minimum: -2, maximum: 2 }));
 
 /** A whole number of 64 bits, as far as JSON's numbers reach. */
@@ -155,11 +156,11 @@ export const ChatRequest = Schema.Struct({
   max_tokens: optional(tokens),
   temperature: optional(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 2 }))),
   top_p: optional(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))),
-  top_k: optional(Schema.Int),
+  top_k: optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(-1))),
   min_p: optional(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))),
   frequency_penalty: optional(penalty),
   presence_penalty: optional(penalty),
-  repetition_penalty: optional(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))),
+  repetition_penalty: optional(Schema.Finite.check(Schema.isGreaterThan(0))),
   chat_template_kwargs: optional(Schema.Record(Schema.String, Schema.Json)),
   verbosity: optional(Schema.Literals(["low", "medium", "high"])),
   store: optional(Schema.Boolean),

@@ -24,7 +24,7 @@ export const begunOf = (body: ResponseRequest, id: string, model: string, nowMs:
   frequency_penalty: 0,
   incomplete_details: null,
   instructions: body.instructions ?? null,
-  max_output_tokens: body.max_output_tokens ?? null,
+  max_output_tokens: (body.max_output_tokens ?? -1) > 0 ? body.max_output_tokens ?? null : null,
   max_tool_calls: body.max_tool_calls ?? null,
   model,
   output: [],

@@ -149,7 +149,8 @@ const formatOf = (format: Format): ResponseFormat => {
 const parametersOf = (body: ResponseRequest, { choice }: Offer): ModelParameters => ({
   ...(typeof body.temperature === "number" && { temperature: body.temperature }),
   ...(typeof body.top_p === "number" && { topP: body.top_p }),
-  ...(typeof body.max_output_tokens === "number" && { outputTokensMax: body.max_output_tokens }),
+  ...(typeof body.max_output_tokens === "number" && body.max_output_tokens > 0 &&
+    { outputTokensMax: body.max_output_tokens }),
   ...(typeof body.parallel_tool_calls === "boolean" && { parallelToolCalls: body.parallel_tool_calls }),
   ...(body.reasoning?.effort && { reasoningEffort: body.reasoning.effort }),
   ...(body.text?.verbosity && { verbosity: body.text.verbosity }),

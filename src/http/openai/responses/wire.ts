@@ -16,7 +16,8 @@ export type JsonObject = typeof JsonObject.Type;
 const metadataKeysMax = 16;
 const metadataValueMax = 512;
 const userMax = 512;
-const tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1));
+/** Some clients send -1 for a limit that they do not set. */
+const tokens = Schema.Union([Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)), Schema.Literal(-1)]);
 
 /** What a client notes about an object. */
 export const Metadata = Schema.Record(Schema.String, Schema.String.check(Schema.isMaxLength(metadataValueMax)))

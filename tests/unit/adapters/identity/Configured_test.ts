@@ -70,12 +70,17 @@ it.effect("identify accepts every configured key when it is shown whole", () =>
 it.effect("identify refuses every credential when it is not a whole key", () =>
   Effect.gen(function* () {
     const cut = ["sk-alice", "sk-alice-012345678", "sk-alice-01234567890", "SK-ALICE-0123456789", "x".repeat(100_000)];
-    const authorizations = [...cut.map((key) => `Bearer ${key}`), "sk-alice-next", "Basic sk-alice-next", "Bearer"];
-    for (const authorization of [...authorizations, "Bearer a b", "Bearer sk-alice-next\tx"]) {
-      const error = yield* identify(keys, { authorization });
-      assert.equal("reason" in error && error.reason, "Invalid", authorization.slice(0, 40));
+    for (const key of cut) {
+      const error = yield* identify(keys, { authorization: `Bearer ${key}` });
+      assert.equal("reason" in error && error.reason, "Invalid", key.slice(0, 40));
     }
-    for (const credential of [{}, { authorization: "" }, { authorization: "  " }]) {
+    const bare = ["sk-alice-next", "Basic sk-alice-next", "Bearer: sk-alice-next", "Bearersk-alice-next", "Token x"];
+    for (const authorization of [...bare, "Bearer a b", "Bearer sk-alice-next\tx", `"Bearer sk-alice-next"`]) {
+      const error = yield* identify(keys, { authorization });
+      assert.equal("reason" in error && error.reason, "NotBearer", authorization);
+      assert.match(error instanceof Error ? error.message : "", /Authorization: Bearer YOUR_KEY/);
+    }
+    for (const credential of [{}, ...["", "  ", "Bearer", "bearer "].map((authorization) => ({ authorization }))]) {
       const error = yield* identify(keys, credential);
       assert.equal("reason" in error && error.reason, "Missing");
     }
