@@ -11,11 +11,16 @@ import stat
 import struct
 
 import files
+import walk
 import wire
 
 # Kind, mode, size, times of content and of change in ns, inode, lengths of the path and of a link's target.
 _RECORD = struct.Struct(">BIQqqQHH")
-FILE, LINK, DIRECTORY, OTHER, END = 1, 2, 3, 4, 255
+FILE, LINK, DIRECTORY, OTHER, UNLISTED, END = 1, 2, 3, 4, 5, 255
+# A record tells of paths with two bytes of length, and what reads a file puts the place of the workspace before it.
+_PATH_BYTES_MAX = 0xFFFF - 1024
+# What has a longer one is told by the beginning of it and its name.
+_TOLD_HEAD_BYTES, _TOLD_BETWEEN = 200, b"/.../"
 # The mode of the last record: whether the list is whole.
 _CUT, _WHOLE = 0, 1
 # Installed packages and caches: they can be had again, and are most of a workspace.
@@ -33,7 +38,6 @@ _COPY = struct.Struct(">IQQQqqQ")
 # Where files are put together that are to be put back; what a server that ended left there is nobody's.
 _STAGING = os.path.join(_OWN_FOLDER, "undo")
 _LEFT_ENTRIES_MAX = 10_000
-_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Tree(files.Read):
@@ -48,28 +52,23 @@ class Tree(files.Read):
         """Lists everything, yielding now and then; a list that would be too long ends where the bound is."""
         entries_max, bytes_max = struct.unpack(">II", payload)
         batch, seen, whole = bytearray(), 0, True
-        todo = [(workspace, "")]
-        while todo and whole:
-            folder, prefix = todo.pop()
-            try:
-                entries = os.scandir(folder)
-            except OSError:
-                continue  # Removed meanwhile, or closed to us by its owner.
-            with entries:
-                for entry in entries:
-                    record, goes_on = _record(entry, prefix)
-                    if record is None:
-                        continue
-                    if goes_on:
-                        todo.append((entry.path, f"{prefix}{entry.name}/"))
-                    batch += record
-                    seen += 1
-                    if seen > entries_max or self._left + len(batch) > bytes_max:
-                        whole = False
-                        break
-                    if seen % files.ENTRIES_PER_TURN == 0:
-                        self._keep(batch)
-                        yield
+        for folder, prefix, inner in walk.folders(workspace, ""):
+            for entry in _entries(folder):
+                record, goes_on = _record(entry, prefix, folder)
+                if record is None:
+                    continue
+                if goes_on:
+                    inner.append((entry.name, f"{prefix}{entry.name}/"))
+                batch += record
+                seen += 1
+                if seen > entries_max or self._left + len(batch) > bytes_max:
+                    whole = False
+                    break
+                if seen % files.ENTRIES_PER_TURN == 0:
+                    self._keep(batch)
+                    yield
+            if not whole:
+                break
         batch += _RECORD.pack(END, _WHOLE if whole else _CUT, 0, 0, 0, 0, 0, 0)
         self._keep(batch)
 
@@ -81,22 +80,28 @@ class Tree(files.Read):
         batch.clear()
 
 
-def _record(entry, prefix):
+def _entries(folder):
+    with os.scandir(folder) as entries:
+        yield from entries
+
+
+def _record(entry, prefix, folder):
     """Returns an entry as bytes and whether to go into it; None for what is not looked at."""
     own = _OWN_FOLDER if not prefix else _GIVEN_OUT if prefix == f"{_OWN_FOLDER}/" else None
     if entry.name.startswith(files.OWN_PREFIX) or own == _GIVEN_OUT:
         return (b"", True) if entry.name == own and entry.is_dir(follow_symlinks=False) else (None, False)
     try:
         status = entry.stat(follow_symlinks=False)
-        target = os.fsencode(os.readlink(entry.path)) if stat.S_ISLNK(status.st_mode) else b""
+        target = os.fsencode(os.readlink(entry.name, dir_fd=folder)) if stat.S_ISLNK(status.st_mode) else b""
     except OSError:
         return None, False  # Removed meanwhile.
-    path = os.fsencode(f"{prefix}{entry.name}")
-    if len(path) > 0xFFFF:
-        return None, False  # Deeper than any path that can be named.
     kind = _kind(status.st_mode)
-    if kind == DIRECTORY and _is_passed_over(entry):
+    if kind == DIRECTORY and _is_passed_over(entry, folder):
         return None, False
+    path = os.fsencode(f"{prefix}{entry.name}")
+    if len(path) > _PATH_BYTES_MAX:
+        told = path[:_TOLD_HEAD_BYTES] + _TOLD_BETWEEN + os.fsencode(entry.name)
+        return _RECORD.pack(UNLISTED, 0, 0, 0, 0, 0, len(told), 0) + told, False
     head = _RECORD.pack(
         kind,
         stat.S_IMODE(status.st_mode) & 0o777,
@@ -118,8 +123,14 @@ def _kind(mode):
     return DIRECTORY if stat.S_ISDIR(mode) else OTHER
 
 
-def _is_passed_over(entry):
-    return entry.name in _PASSED_OVER or os.path.lexists(os.path.join(entry.path, _ENVIRONMENT_MARK))
+def _is_passed_over(entry, folder):
+    if entry.name in _PASSED_OVER:
+        return True
+    try:
+        os.stat(f"{entry.name}/{_ENVIRONMENT_MARK}", dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def put_back(payload, workspace):
@@ -200,16 +211,16 @@ def _open_parent(path, workspace, make):
     *way, name = path.split(b"/")
     if b"\0" in path or any(part in (b"", b".", b"..") for part in (*way, name)):
         raise OSError(errno.EINVAL, "not a path in the workspace")
-    folder = os.open(workspace, _OPEN_FOLDER)
+    folder = os.open(workspace, walk.OPEN_FOLDER)
     for part in way:
         try:
             try:
-                inner = os.open(part, _OPEN_FOLDER, dir_fd=folder)
+                inner = os.open(part, walk.OPEN_FOLDER, dir_fd=folder)
             except FileNotFoundError:
                 if not make:
                     raise
                 os.mkdir(part, 0o755, dir_fd=folder)
-                inner = os.open(part, _OPEN_FOLDER, dir_fd=folder)
+                inner = os.open(part, walk.OPEN_FOLDER, dir_fd=folder)
         finally:
             os.close(folder)
         folder = inner

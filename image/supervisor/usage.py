@@ -4,6 +4,8 @@ import errno
 import os
 import struct
 
+import walk
+
 MEASURE_SECONDS_MAX = 5
 ANSWER = struct.Struct(">QQQQ")
 BLOCK_BYTES = 512  # The unit of st_blocks, whatever the file system's own is.
@@ -63,17 +65,13 @@ def _fields(text):
 
 def _measure(workspace, entries_max):
     root = os.stat(workspace)
-    used, entries, todo, linked = root.st_blocks * BLOCK_BYTES, 0, [workspace], set()
-    while todo and entries < entries_max:
-        try:
-            found = os.scandir(todo.pop())
-        except OSError:
-            continue  # Removed, or closed to us, since its parent was read.
-        with found:
+    used, entries, linked = root.st_blocks * BLOCK_BYTES, 0, set()
+    for folder, _, inner in walk.folders(workspace):
+        with os.scandir(folder) as found:
             for entry in found:
                 entries += 1
                 if entries >= entries_max:
-                    break
+                    return used, entries
                 try:
                     status = entry.stat(follow_symlinks=False)
                     is_directory = entry.is_dir(follow_symlinks=False)
@@ -82,7 +80,7 @@ def _measure(workspace, entries_max):
                 if status.st_dev != root.st_dev:
                     continue
                 if is_directory:
-                    todo.append(entry.path)
+                    inner.append((entry.name, None))
                 elif status.st_nlink > 1:
                     if status.st_ino in linked:
                         continue

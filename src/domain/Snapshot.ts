@@ -13,6 +13,7 @@ export const NotKept = Schema.Literals([
   "too_large",
   "changing",
   "name",
+  "too_deep",
   "kind",
   "too_many_files",
   "too_slow",
@@ -27,7 +28,9 @@ export type NotKept = typeof NotKept.Type;
 export const whyNotKept: Readonly<Record<NotKept, string>> = {
   too_large: "it is too large",
   changing: "it changed all the while",
+  /** Only where an earlier release kept it. */
   name: "its name is not UTF-8",
+  too_deep: "its path is too long",
   kind: "it is neither a file, a link nor a directory",
   too_many_files: "the workspace has too many files",
   too_slow: "reading the workspace took too long",
@@ -104,16 +107,32 @@ const isSame = (left: KeptEntry | undefined, right: KeptEntry | undefined): bool
     one.every((chunk, index) => chunk === other[index]);
 };
 
-/** The entries of a manifest by their paths. */
-const byPath = ({ entries }: Manifest): ReadonlyMap<string, KeptEntry> =>
-  new Map(entries.map((entry) => [entry.path, entry]));
+/** What is known of things of a manifest by what is told of their names, and nothing else. */
+const unlistedOf = ({ notKept }: Manifest): ReadonlyArray<string> =>
+  notKept.flatMap(({ path, why }) => (why === "too_deep" || why === "name" ? [path] : []));
+
+const unlisted = (path: string): KeptEntry => ({
+  path,
+  kind: "other",
+  mode: 0,
+  sizeBytes: 0,
+  modifiedNs: "0",
+  version: "",
+});
+
+/** The things of a manifest by their paths. */
+const byPath = (manifest: Manifest): ReadonlyMap<string, KeptEntry> =>
+  new Map([
+    ...unlistedOf(manifest).map((path) => [path, unlisted(path)] as const),
+    ...manifest.entries.map((entry) => [entry.path, entry] as const),
+  ]);
 
 /** One path that differs between two manifests. */
 export interface PathChange {
   readonly path: string;
   readonly before: KeptEntry | undefined;
   readonly after: KeptEntry | undefined;
-  /** It lay in a folder that nobody could look into before: it may have been there. */
+  /** Nobody could see it before, and it may have been there: in a folder that was closed, or too deep to be named. */
   readonly isUnseen: boolean;
 }
 
@@ -123,23 +142,33 @@ const isClosed = (entry: KeptEntry | undefined): boolean =>
 
 /** Tells of a path whether it lies in a closed folder; each folder is looked at once. */
 const closedAbove = (entries: ReadonlyMap<string, KeptEntry>): (path: string) => boolean => {
+  if (![...entries.values()].some(isClosed)) return () => false;
   const known = new Map<string, boolean>();
-  const isInClosed = (path: string): boolean => {
-    const end = path.lastIndexOf("/");
-    if (end < 0) return false;
-    const folder = path.slice(0, end);
-    const found = known.get(folder) ?? (isClosed(entries.get(folder)) || isInClosed(folder));
-    known.set(folder, found);
-    return found;
+  return (path) => {
+    // Not by recursion: folders lie as deep as their user likes.
+    const passed: Array<string> = [];
+    let isInClosed: boolean | undefined;
+    for (let end = path.lastIndexOf("/"); end >= 0 && isInClosed === undefined; end = path.lastIndexOf("/", end - 1)) {
+      const folder = path.slice(0, end);
+      isInClosed = known.get(folder) ?? (isClosed(entries.get(folder)) || undefined);
+      passed.push(folder);
+      if (end === 0) break;
+    }
+    for (const folder of passed) known.set(folder, isInClosed ?? false);
+    return isInClosed ?? false;
   };
-  return isInClosed;
 };
 
 /** What differs between two manifests, by path. */
 export const changesBetween = (before: Manifest, after: Manifest): ReadonlyArray<PathChange> => {
   const [was, is] = [byPath(before), byPath(after)];
   const paths = new Set([...was.keys(), ...is.keys()]);
-  const isUnseen = closedAbove(was);
+  const isInClosed = closedAbove(was);
+  const [hidden, stillHidden] = [unlistedOf(before), new Set(unlistedOf(after))];
+  // What is no longer where it could not be named may be anywhere now, under another name.
+  const mayBeAnywhere = hidden.some((path) => !stillHidden.has(path));
+  const isUnseen = (path: string) =>
+    stillHidden.has(path) || (mayBeAnywhere && is.get(path)?.kind !== "directory") || isInClosed(path);
   return [...paths].flatMap((path) =>
     isSame(was.get(path), is.get(path))
       ? []

@@ -1,8 +1,8 @@
 /**
  * The workspace of a sandbox as a whole: what lies in it, and steps that put parts of it back.
  *
- * Paths are relative to the workspace, names joined by `/`. A link is a thing of its own, never
- * what it leads to.
+ * Paths are relative to the workspace, names joined by `/`, and text as `pathText` makes it of bytes that need not be
+ * UTF-8. A link is a thing of its own, never what it leads to.
  */
 import { Schema } from "effect";
 
@@ -25,8 +25,8 @@ export type TreeEntry = typeof TreeEntry.Type;
 /** What lies in a workspace. */
 export const Tree = Schema.Struct({
   entries: Schema.Array(TreeEntry),
-  /** Names that are not UTF-8, as far as they can be read: such things are left alone. */
-  unreadable: Schema.Array(Schema.String),
+  /** Things whose path is too long to be named, by its beginning and their names: they are left alone. */
+  unlisted: Schema.Array(Schema.String),
   /** Whether this is all; false when it holds more than can be listed. */
   isWhole: Schema.Boolean,
 });

@@ -124,18 +124,26 @@ it.live("what cannot be kept is told by name, and nothing is lost", () =>
     // Files too large for the bound, sparse ones, links out, hostile names, a pipe.
     const write =
       "printf small > small; head -c 3000000 /dev/urandom > large; truncate -s 100M sparse; ln -s /etc out; " +
-      "mkfifo pipe; touch $'bad\\xff' $'line\\nbreak'";
+      "mkfifo pipe; touch $'bad\\xff' $'line\\nbreak'; printf moved > $'moved\\xff'";
     const first = yield* say("a", [write], []);
-    const change = "printf changed > small; printf changed >> large; rm sparse out pipe $'bad\\xff'";
+    const change =
+      "printf changed > small; printf changed >> large; rm sparse out pipe $'bad\\xff'; mv $'moved\\xff' good";
     yield* say("a", [write, change], [first]);
     const { data } = yield* fetched(SnapshotList, "a/snapshots");
     const restored = yield* fetched(RestoreOut, "a/restore", { turn: data[1]?.turn });
-    assert.deepEqual(restored.undone.map(({ path, change }) => `${path} ${change}`), ["out added", "small changed"]);
+    assert.deepEqual(restored.undone.map(({ path, change }) => `${path} ${change}`), [
+      "bad\ufffd added",
+      "good removed",
+      "moved\ufffd added",
+      "out added",
+      "small changed",
+    ]);
     assert.deepEqual(restored.conflicts.map(({ path, why }) => `${path}: ${why}`).sort(), [
       "large: what it was before is not kept",
       "pipe: what it was before is not kept",
       "sparse: what it was before is not kept",
     ]);
-    const shown = yield* say("look", ["cat small; readlink out; tail -c 7 large; ls"], []);
-    assert.match(shown, /small\/etc\nchanged/);
+    const shown = yield* say("look", ["cat small; readlink out; tail -c 7 large; cat $'moved\\xff'; ls good"], []);
+    assert.match(shown, /small\/etc\nchangedmoved/);
+    assert.match(shown, /cannot access 'good'/);
   }), { skip: skipWithoutEngine });

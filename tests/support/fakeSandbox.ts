@@ -76,7 +76,7 @@ const treeOf = (files: Map<string, Uint8Array>, owner: string): WorkspaceTree =>
           modifiedNs: "0",
           version: versionOf(bytes),
         }));
-        return { entries, unreadable: [], isWhole: own.length <= entriesMax };
+        return { entries, unlisted: [], isWhole: own.length <= entriesMax };
       }),
     room: Effect.succeed(Number.MAX_SAFE_INTEGER),
     assemble: (path, parts) =>

@@ -118,6 +118,9 @@ const notRestore = () =>
     code: "invalid_value",
   });
 
+/** Names that are no Unicode are shown with marks: not every client reads JSON that has halves of characters. */
+const conflictOut = ({ path, why }: Conflict): Conflict => ({ path: path.toWellFormed(), why });
+
 const snapshotOut = (record: SnapshotRecord, replaced: ReadonlySet<string>): typeof SnapshotOut.Type => ({
   id: record.id,
   object: "snapshot",
@@ -127,7 +130,7 @@ const snapshotOut = (record: SnapshotRecord, replaced: ReadonlySet<string>): typ
   replaced: record.kind === "turn" && record.state === "applied" && record.turn !== null && replaced.has(record.turn),
   not_kept: record.notKept === null ? null : whyNotKept[record.notKept],
   undoes: record.undoes,
-  conflicts: record.conflicts,
+  conflicts: record.conflicts.map(conflictOut),
   started_at_ms: record.startedAtMs,
   finished_at_ms: record.finishedAtMs,
 });
@@ -191,7 +194,7 @@ export const make = Effect.gen(function* () {
       object: "snapshot.diff",
       turn: record.turn,
       files: files.map(({ path, change, kind, bytesBefore, bytesAfter, diff, noDiff }) => ({
-        path,
+        path: path.toWellFormed(),
         change,
         kind,
         bytes_before: bytesBefore,
@@ -217,11 +220,11 @@ export const make = Effect.gen(function* () {
       dry_run: isDryRun,
       snapshot: restored.id ?? null,
       undone: restored.done.slice(0, pathsMax).map(({ path, now, target }) => ({
-        path,
+        path: path.toWellFormed(),
         change: now === undefined ? "added" : target === undefined ? "removed" : "changed",
       })),
       undone_total: restored.done.length,
-      conflicts: restored.conflicts.slice(0, pathsMax),
+      conflicts: restored.conflicts.slice(0, pathsMax).map(conflictOut),
       conflicts_total: restored.conflicts.length,
     };
     return json(body);

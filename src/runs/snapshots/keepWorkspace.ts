@@ -104,7 +104,7 @@ const manifestOf = (
     if (chunks === undefined) tell(entry.path, whyNot(entry));
     return chunks === undefined ? entry : { ...entry, chunks };
   });
-  for (const path of tree.unreadable) tell(path, "name");
+  for (const path of tree.unlisted) notKept.push({ path, why: "too_deep" });
   return { entries: entries.sort((left, right) => (left.path < right.path ? -1 : 1)), notKept };
 };
 

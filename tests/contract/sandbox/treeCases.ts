@@ -2,6 +2,7 @@
  * Cases of the Sandbox contract about the workspace as a whole.
  */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { Effect, Stream } from "effect";
 import type { CopiedRange, Expected, FilePart, TreeEntry } from "../../../src/domain/WorkspaceTree.ts";
 import { FileError, type SandboxHandle, type WorkspaceTree } from "../../../src/services/Sandbox.ts";
@@ -18,9 +19,9 @@ const treeOf = ({ tree }: SandboxHandle): Effect.Effect<WorkspaceTree> =>
 
 const listed = (handle: SandboxHandle) =>
   Effect.gen(function* () {
-    const { entries, isWhole, unreadable } = yield* (yield* treeOf(handle)).list(entriesMax);
+    const { entries, isWhole, unlisted } = yield* (yield* treeOf(handle)).list(entriesMax);
     assert.ok(isWhole);
-    return { by: new Map(entries.map((entry) => [entry.path, entry])), unreadable };
+    return { by: new Map(entries.map((entry) => [entry.path, entry])), unlisted };
   });
 
 const entryOf = (by: ReadonlyMap<string, TreeEntry>, path: string): TreeEntry => {
@@ -79,7 +80,7 @@ export const treeCases = ({ withHandle }: Cases): void => {
   );
 
   withTree(
-    "names are as hostile as they come, and those that are no UTF-8 are told apart",
+    "names are as hostile as they come, those that are no UTF-8 included",
     (handle) =>
       Effect.gen(function* () {
         const names = [
@@ -98,15 +99,83 @@ export const treeCases = ({ withHandle }: Cases): void => {
           yield* handle.writeFile("names.txt", text(name));
           ok(yield* run(handle, `mv -- n${index} "./$(cat names.txt)"`));
         }
-        ok(yield* run(handle, "touch $'bad\\xff' && rm names.txt && ln -s $'to\\xff' link"));
-        const { by, unreadable } = yield* listed(handle);
-        assert.deepEqual([...by.keys()].sort(), [...names].sort());
-        assert.deepEqual(unreadable.toSorted(), ["bad\ufffd", "link"]);
+        const bytes = ["bad\udcff", "d\udce9j\udce0/vu\udce9", "link"];
+        ok(
+          yield* run(
+            handle,
+            "rm names.txt && printf was > $'bad\\xff' && mkdir $'d\\xe9j\\xe0' && echo x > $'d\\xe9j\\xe0/vu\\xe9' && ln -s $'to\\xff' link",
+          ),
+        );
+        const { by, unlisted } = yield* listed(handle);
+        assert.deepEqual([...by.keys()].sort(), [...names, ...bytes, "d\udce9j\udce0"].sort());
+        assert.deepEqual(unlisted, []);
         const tree = yield* treeOf(handle);
-        for (const name of names) {
+        for (const name of [...names, ...bytes]) {
           yield* tree.putBack({ _tag: "Remove", path: name, expected: as(entryOf(by, name)) });
         }
+        const folder = { _tag: "Remove", path: "d\udce9j\udce0", expected: { _tag: "Directory" } } as const;
+        yield* tree.putBack(folder);
         assert.equal((yield* listed(handle)).by.size, 0);
+        // And back again, from what was read of them by the same names.
+        yield* handle.writeFile(".caisson/undo/1", text("was"));
+        const file = { source: ".caisson/undo/1", mode: 0o644, modifiedNs: "0" };
+        yield* tree.putBack({ _tag: "File", path: "d\udce9/bad\udcff", expected: nothing, ...file });
+        const target = entryOf(by, "link").target ?? "";
+        yield* tree.putBack({ _tag: "Link", path: "link\udcff", expected: nothing, target });
+        const read = yield* Stream.runCollect(handle.readBytes("/workspace/d\udce9/bad\udcff"));
+        assert.deepEqual(Buffer.concat(read), Buffer.from("was"));
+        const shown = yield* run(handle, "cat $'d\\xe9/bad\\xff'; readlink $'link\\xff' | od -An -tx1");
+        assert.equal(ok(shown).trim(), "was 74 6f ff 0a");
+      }),
+  );
+
+  withTree(
+    "what lies deeper than a path can name is listed, read, taken away and put back",
+    (handle) =>
+      Effect.gen(function* () {
+        const tree = yield* treeOf(handle);
+        // Moved into one another, as no path of the kernel could name the last of them.
+        const chain = "d/".repeat(700);
+        const deep = chain.repeat(3);
+        ok(
+          yield* run(
+            handle,
+            `mkdir -p ${chain}; printf deepest > ${chain}f; for i in 1 2; do mkdir -p next/${chain}; mv d next/${chain}; ` +
+              "mv next/d .; rmdir next; done; ln -s out way",
+          ),
+        );
+        const { by, unlisted } = yield* listed(handle);
+        assert.deepEqual(unlisted, []);
+        assert.equal(by.size, deep.length / 2 + 2);
+        const file = entryOf(by, `${deep}f`);
+        const read = Stream.runCollect(handle.readBytes(`/workspace/${deep}f`));
+        assert.equal(Buffer.concat(yield* read).toString(), "deepest");
+        yield* tree.putBack({ _tag: "Remove", path: file.path, expected: as(file) });
+        assert.ok(!(yield* listed(handle)).by.has(file.path));
+        yield* tree.assemble(".caisson/undo/1", Stream.make<[FilePart]>(text("again")));
+        const back = { expected: nothing, source: ".caisson/undo/1", mode: 0o600, modifiedNs: "0" };
+        yield* tree.putBack({ _tag: "File", path: `${deep}new/f`, ...back });
+        const again = Stream.runCollect(handle.readBytes(`/workspace/${deep}new/f`));
+        assert.equal(Buffer.concat(yield* again).toString(), "again");
+      }),
+  );
+
+  withTree(
+    "what is too deep to be told of is told by name, and everything else is listed",
+    (handle) =>
+      Effect.gen(function* () {
+        const name = "n".repeat(250);
+        const chain = `${name}/`.repeat(15);
+        ok(
+          yield* run(
+            handle,
+            `mkdir -p ${chain}; printf x > ${chain}lost; for i in $(seq 18); do mkdir -p next/${chain}; ` +
+              `mv ${name} next/${chain}; mv next/${name} .; rmdir next; done; echo x > beside`,
+          ),
+        );
+        const { by, unlisted } = yield* listed(handle);
+        assert.deepEqual(unlisted, [`${name.slice(0, 200)}/.../${name}`]);
+        assert.ok(by.has("beside") && by.size < 19 * 15);
       }),
   );
 

@@ -51,6 +51,45 @@ Deno.test("planUndo does not put a closed folder back as if nothing had been in 
   });
 });
 
+/** A manifest of which some things are known by their names only. */
+const hiding = (why: "name" | "too_deep", hidden: ReadonlyArray<string>, ...entries: ReadonlyArray<KeptEntry>) => ({
+  entries,
+  notKept: hidden.map((path) => ({ path, why })),
+});
+
+for (const why of ["name", "too_deep"] as const) {
+  Deno.test(`planUndo does not take away what a turn may have brought from where it could not be seen (${why})`, () => {
+    const kept = file("kept");
+    assert.deepEqual(
+      undone(hiding(why, ["a/.../x"], kept), hiding(why, [], file("came"), folder("new"), kept)),
+      {
+        steps: ["new"],
+        conflicts: ["a/.../x: what it was before is not kept", "came: what it was before is not kept"],
+      },
+    );
+    // What stayed there is no reason to leave anything.
+    assert.deepEqual(undone(hiding(why, ["a/.../x"], kept), hiding(why, ["a/.../x"], file("came"), kept)), {
+      steps: ["came"],
+      conflicts: [],
+    });
+  });
+
+  Deno.test(`planUndo names what a turn took where it cannot be seen, and brings back what it was (${why})`, () => {
+    assert.deepEqual(undone(manifest(file("went")), hiding(why, ["a/.../x"])), {
+      steps: ["went"],
+      conflicts: ["a/.../x: what it was before is not kept"],
+    });
+  });
+}
+
+Deno.test("planUndo sees a closed folder above what lies deeper than a stack goes", () => {
+  const deep = `c/${"d/".repeat(30_000)}`;
+  assert.deepEqual(undone(manifest(folder("c", 0)), manifest(folder("c"), file(`${deep}f`))), {
+    steps: [],
+    conflicts: [`${deep}f: what it was before is not kept`],
+  });
+});
+
 Deno.test("planUndo takes back what a turn made in folders that were open, however deep", () => {
   const deep = "d/".repeat(2_000);
   assert.deepEqual(undone(manifest(folder("d")), manifest(folder("d"), file(`${deep}f`))).steps, [`${deep}f`]);

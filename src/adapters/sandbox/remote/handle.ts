@@ -3,6 +3,7 @@
  */
 import { Cause, Duration, Effect, type Schema, type Scope, Stream } from "effect";
 import { makeId } from "../../../domain/ids.ts";
+import { isPathText } from "../../../domain/pathText.ts";
 import type { ExecutionRequest } from "../../../domain/Execution.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import {
@@ -29,7 +30,7 @@ const stopMax = Duration.seconds(10);
 
 /** The path of a request that goes out: text that is no Unicode could not arrive as it is. */
 const sendable = (path: string): Effect.Effect<string, FileError> =>
-  path.isWellFormed()
+  isPathText(path)
     ? Effect.succeed(path)
     : Effect.fail(new FileError({ path: path.toWellFormed(), reason: "InvalidPath", why: "the path is not Unicode" }));
 

@@ -3,6 +3,7 @@
  */
 import { Buffer } from "node:buffer";
 import { Effect, Schema, Stream } from "effect";
+import { pathBytes } from "../../../domain/pathText.ts";
 import {
   type FileContent,
   type FileEntry,
@@ -29,17 +30,19 @@ const { Ask, Tell } = Frames;
 
 /** Longest path the kernel takes. */
 const pathBytesMax = 4096;
+/** Longest path that a frame carries: what lies deeper than the kernel's longest is reached step by step. */
+export const deepPathBytesMax = 0xffff;
 /** What a frame that only answers may weigh beside its payload bound. */
 export const answerSlackBytes = 1024;
 
 const badPath = (path: string, why: string) => new FileError({ path, reason: "InvalidPath", why });
 
-/** Encodes a path for the wire. *Fails with* `FileError`, reason `InvalidPath`. */
-export const encodePath = (path: string): Effect.Effect<Uint8Array, FileError> => {
-  const bytes = Buffer.from(path, "utf8");
+/** Encodes a path as `pathText` makes it, for the wire. *Fails with* `FileError`, reason `InvalidPath`. */
+export const encodePath = (path: string, bytesMax = pathBytesMax): Effect.Effect<Uint8Array, FileError> => {
+  const bytes = pathBytes(path);
   if (bytes.length === 0) return Effect.fail(badPath(path, "the path is empty"));
   if (bytes.includes(0)) return Effect.fail(badPath(path, "the path holds a NUL character"));
-  if (bytes.length > pathBytesMax) return Effect.fail(badPath(path, "the path is too long"));
+  if (bytes.length > bytesMax) return Effect.fail(badPath(path, "the path is too long"));
   return Effect.succeed(bytes);
 };
 

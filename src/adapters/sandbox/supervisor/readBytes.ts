@@ -7,7 +7,7 @@
 import { Cause, Effect, type Pull, type Scope, Stream } from "effect";
 import type { FileError, SandboxError } from "../../../services/Sandbox.ts";
 import { toFileError } from "./fileErrors.ts";
-import { answerSlackBytes, encodePath, type FilesContext, wholeNumber } from "./files.ts";
+import { answerSlackBytes, deepPathBytesMax, encodePath, type FilesContext, wholeNumber } from "./files.ts";
 import { Ask, decodeError, encodeCredit, encodeReadBytes, Tell, windowBytes } from "./frames.ts";
 import { type LinkSession, lost } from "./LinkSession.ts";
 
@@ -150,7 +150,7 @@ export const readBytes = (context: FilesContext) =>
   range?: { readonly offset: number; readonly length?: number },
 ): Pieced<SandboxError | FileError> =>
   Stream.unwrap(Effect.gen(function* () {
-    const name = yield* encodePath(path);
+    const name = yield* encodePath(path, deepPathBytesMax);
     const offset = wholeNumber(range?.offset ?? 0, everything);
     const length = wholeNumber(range?.length ?? everything, everything);
     return yield* streamOf(context, path, Ask.readBytes, encodeReadBytes(name, offset, length));

@@ -3,17 +3,16 @@
  */
 import { Buffer } from "node:buffer";
 import { Effect, type Scope, Stream } from "effect";
+import { pathBytes, pathText } from "../../../domain/pathText.ts";
 import type { CopiedRange, Expected, PutBack, Tree, TreeEntry } from "../../../domain/WorkspaceTree.ts";
 import type { FileError, SandboxError, WorkspaceTree } from "../../../services/Sandbox.ts";
-import { encodePath, type FilesContext, request, sendPieces, usage, wholeNumber } from "./files.ts";
+import { deepPathBytesMax, encodePath, type FilesContext, request, sendPieces, usage, wholeNumber } from "./files.ts";
 import { Ask, decodeCount, encodeWrite } from "./frames.ts";
 import { lost } from "./LinkSession.ts";
 import { streamOf } from "./readBytes.ts";
 
 /** Bytes of a list of a workspace, on both sides: a hundred thousand names of ordinary length. */
 const listBytesMax = 16 * 1024 * 1024;
-/** Names that are told of those which cannot be read. */
-const unreadableMax = 100;
 
 /** Kind, mode, size, two times, inode, two lengths. */
 const recordBytes = 41;
@@ -23,39 +22,28 @@ const kinds: ReadonlyMap<number, TreeEntry["kind"]> = new Map([
   [3, "directory"],
   [4, "other"],
 ]);
+/** Told by its name only: its path is longer than a record can tell. */
+const unlistedRecord = 5;
 const lastRecord = 255;
-
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** The text of bytes, undefined when they are not UTF-8. */
-const textOf = (bytes: Uint8Array): string | undefined => {
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    // The one way in which a fatal decoder fails.
-    return undefined;
-  }
-};
 
 /** Decodes a list; undefined when it is malformed. */
 export const decodeTree = (bytes: Uint8Array): Tree | undefined => {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const entries: Array<TreeEntry> = [];
-  const unreadable: Array<string> = [];
+  const unlisted: Array<string> = [];
   for (let at = 0; at + recordBytes <= body.length;) {
     const code = body.readUInt8(at);
     const mode = body.readUInt32BE(at + 1);
     if (code === lastRecord) {
-      return at + recordBytes === body.length ? { entries, unreadable, isWhole: mode === 1 } : undefined;
+      return at + recordBytes === body.length ? { entries, unlisted, isWhole: mode === 1 } : undefined;
     }
     const kind = kinds.get(code);
     const pathAt = at + recordBytes;
     const targetAt = pathAt + body.readUInt16BE(at + 37);
     const end = targetAt + body.readUInt16BE(at + 39);
-    if (kind === undefined || end > body.length) return undefined;
-    const path = textOf(body.subarray(pathAt, targetAt));
-    const target = textOf(body.subarray(targetAt, end));
-    if (path !== undefined && target !== undefined) {
+    if (end > body.length) return undefined;
+    const path = pathText(body.subarray(pathAt, targetAt));
+    if (kind !== undefined) {
       const modifiedNs = body.readBigInt64BE(at + 13).toString();
       const sizeBytes = Number(body.readBigUInt64BE(at + 5));
       entries.push({
@@ -65,11 +53,10 @@ export const decodeTree = (bytes: Uint8Array): Tree | undefined => {
         sizeBytes,
         modifiedNs,
         version: `${sizeBytes} ${modifiedNs} ${body.readBigInt64BE(at + 21)} ${body.readBigUInt64BE(at + 29)}`,
-        ...(kind === "link" && { target }),
+        ...(kind === "link" && { target: pathText(body.subarray(targetAt, end)) }),
       });
-    } else if (unreadable.length < unreadableMax) {
-      unreadable.push(body.subarray(pathAt, targetAt).toString("utf8"));
-    }
+    } else if (code === unlistedRecord) unlisted.push(path);
+    else return undefined;
     at = end;
   }
   return undefined;
@@ -92,7 +79,7 @@ const otherOf = (step: PutBack): string => step._tag === "File" ? step.source : 
 /** Encodes a step as the supervisor takes it. */
 const encodePutBack = (step: PutBack, path: Uint8Array): ReadonlyArray<Uint8Array> => {
   const expected = expectedOf(step);
-  const other = Buffer.from(otherOf(step), "utf8");
+  const other = pathBytes(otherOf(step));
   const [size = "0", modified = "0", changed = "0", inode = "0"] = expected._tag === "Version"
     ? expected.version.split(" ")
     : [];
@@ -127,7 +114,7 @@ const encodeCopy = (write: number, { version, offset, length }: CopiedRange): Ui
 /** Copies a range to the end of a write, and waits for that: what comes next must stand behind it. */
 const copyRange = (context: FilesContext, write: number, range: CopiedRange) =>
   Effect.flatMap(
-    encodePath(range.path),
+    encodePath(range.path, deepPathBytesMax),
     (path) =>
       request(
         context,
@@ -174,7 +161,7 @@ export const workspaceTree = (context: FilesContext, workspace: string): Workspa
   assemble: assemble(context),
   putBack: (step) =>
     Effect.flatMap(
-      encodePath(step.path),
+      encodePath(step.path, deepPathBytesMax),
       (path) =>
         Effect.asVoid(
           request(

@@ -101,7 +101,7 @@ test.effect("of more files than are kept nothing is read, whoever has a million 
       list: (entriesMax) =>
         Effect.sync(() => {
           asked.push(entriesMax);
-          return { entries: [], unreadable: [], isWhole: false };
+          return { entries: [], unlisted: [], isWhole: false };
         }),
     }));
     assert.deepEqual(yield* keepWorkspace(keeping, undefined), { notKept: "too_many_files" });

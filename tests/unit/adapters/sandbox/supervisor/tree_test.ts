@@ -34,7 +34,7 @@ it.effect("a list that is cut or changed is refused or read, and never throws", 
     const record = Buffer.alloc(41);
     record[0] = 255;
     record.writeUInt32BE(1, 1);
-    assert.deepEqual(decodeTree(record), { entries: [], unreadable: [], isWhole: true });
+    assert.deepEqual(decodeTree(record), { entries: [], unlisted: [], isWhole: true });
     for (let length = 0; length < 41; length++) assert.equal(decodeTree(record.subarray(0, length)), undefined);
     const file = Buffer.concat([Buffer.alloc(41), Buffer.from("abc"), record]);
     file[0] = 1;
