@@ -103,8 +103,13 @@ const finishOf = (events: ReadonlyArray<ModelEvent>) => {
   return finishes[0];
 };
 
-/** Runs the contract of a provider. */
+/** Runs the contract of a provider: for its first request, and for one after an answer, which may go another way. */
 export const modelSuite = (name: string, dialect: Dialect): void => {
+  contract(name, dialect, false);
+  contract(`${name}, once it has answered,`, dialect, true);
+};
+
+const contract = (name: string, dialect: Dialect, hasAnswered: boolean): void => {
   const request: ModelRequest = {
     model: dialect.model,
     system: "Be brief.",
@@ -115,9 +120,11 @@ export const modelSuite = (name: string, dialect: Dialect): void => {
 
   const against = (reply: Reply, deadlines = patient) =>
     Effect.gen(function* () {
-      const server = yield* serveWire(() => reply);
+      const before = hasAnswered ? 1 : 0;
+      const server = yield* serveWire((_, index) => index < before ? dialect.text : reply);
       const provider = yield* dialect.provider(server.url, deadlines);
-      return { server, provider };
+      if (hasAnswered) yield* outcome(provider, request);
+      return { server, provider, received: () => server.received.slice(before) };
     });
   const run = (reply: Reply, deadlines = patient) =>
     Effect.flatMap(against(reply, deadlines), ({ provider }) => outcome(provider, request));
@@ -165,7 +172,7 @@ export const modelSuite = (name: string, dialect: Dialect): void => {
 
   it.live(`${name} accepts its own calls and their results when the next turn returns them`, () =>
     Effect.gen(function* () {
-      const { server, provider } = yield* against(dialect.twoCalls);
+      const { received, provider } = yield* against(dialect.twoCalls);
       const calls = callsOf((yield* outcome(provider, request)).events);
       const again = yield* outcome(provider, {
         ...request,
@@ -182,7 +189,7 @@ export const modelSuite = (name: string, dialect: Dialect): void => {
         ],
       });
       assert.equal(again.failure, undefined);
-      const sent = JSON.stringify(server.received[1]?.body);
+      const sent = JSON.stringify(received()[1]?.body);
       for (const expected of ["result of write_file", "result of execute_bash", "cat a.txt"]) {
         assert.ok(sent.includes(expected), `${expected} is not in ${sent}`);
       }
@@ -204,13 +211,13 @@ export const modelSuite = (name: string, dialect: Dialect): void => {
 
   it.live(`${name} fails with RateLimited and the wait when the upstream answers 429`, () =>
     Effect.gen(function* () {
-      const { server, provider } = yield* against(dialect.rateLimited);
+      const { received, provider } = yield* against(dialect.rateLimited);
       const result = yield* outcome(provider, request);
       assert.deepEqual(result.events, []);
       const reason = reasonOf(result);
       assert.equal(reason?._tag, "RateLimited");
       assert.equal(reason?._tag === "RateLimited" ? reason.retryAfterMs : undefined, 2000);
-      assert.equal(server.received.length, 1, "the adapter itself does not retry");
+      assert.equal(received().length, 1, "the adapter itself does not retry");
     }));
 
   const failing = [
@@ -258,8 +265,8 @@ export const modelSuite = (name: string, dialect: Dialect): void => {
 
   it.live(`${name} fails with ConnectionLost when nothing listens`, () =>
     Effect.gen(function* () {
-      const url = yield* Effect.scoped(Effect.map(serveWire(() => dialect.text), (server) => server.url));
-      const result = yield* outcome(yield* dialect.provider(url, patient), request);
+      const { provider } = yield* Effect.scoped(against(dialect.text));
+      const result = yield* outcome(provider, request);
       assert.equal(reasonOf(result)?._tag, "ConnectionLost");
     }));
 

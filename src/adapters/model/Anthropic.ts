@@ -11,12 +11,13 @@ import { openedBy } from "../../services/opening.ts";
 import { explain } from "./anthropic/errors.ts";
 import { historyRules, lower, providerName, type Traits, traitsByName } from "./anthropic/request.ts";
 import { reading } from "./anthropic/response.ts";
-import { type Agents, type Fetch, fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
+import type { Agents } from "./connection.ts";
 import { toFailure } from "./fault.ts";
 import { loadedOnce } from "./loadedOnce.ts";
 import { type AbsentProvider, isModelName, type Provider } from "./Provider.ts";
 import { withOwnNames } from "./ownNames.ts";
 import { takenBy } from "./sampling.ts";
+import { Envelopes, type Fetch, fetchWithoutRedirects, sdkExchange } from "./sdkExchange.ts";
 import { type Deadlines, upstream } from "./upstream.ts";
 
 /** Where Anthropic itself answers; given explicitly, so that the SDK does not look for another place. */
@@ -44,6 +45,8 @@ export interface AnthropicOptions {
   readonly deadlines: Deadlines;
   /** Connections through proxies; direct ones when absent. */
   readonly agents?: Agents;
+  /** What its SDK has shown of the requests that it makes; its own when absent. */
+  readonly envelopes?: Envelopes;
 }
 
 // List -------------------------------------------------------------------------------------------
@@ -151,6 +154,7 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
       traits: traitsByName(model),
     };
 
+  const envelopes = options.envelopes ?? new Envelopes();
   const stream: Provider["stream"] = (request) =>
     openedBy(Effect.gen(function* () {
       const { traits } = entryFor(request.model);
@@ -159,8 +163,13 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
       return upstream({
         open: (cut) =>
           sdkExchange(
-            (fetch) => client.messages.create(body, { fetchOptions: optionsWith(fetch) }).asResponse(),
-            explain,
+            {
+              model: request.model,
+              open: (fetch) => client.messages.create(body, { fetchOptions: optionsWith(fetch) }).asResponse(),
+              body: () => JSON.stringify(body),
+              explain,
+            },
+            envelopes,
             cut,
             options.agents,
           ),

@@ -9,7 +9,7 @@ import { Model, ModelNotFound } from "../../services/Model.ts";
 import { openedBy } from "../../services/opening.ts";
 import { OpeningGate } from "../../services/OpeningGate.ts";
 import * as Anthropic from "./Anthropic.ts";
-import { agentsOver, type Proxies } from "./exchange.ts";
+import { agentsOver, type Proxies } from "./connection.ts";
 import { withFallbacks } from "./fallbacks.ts";
 import * as Gemini from "./Gemini.ts";
 import { loadTable, type ModelTable, type TableEntry } from "./modelTable.ts";

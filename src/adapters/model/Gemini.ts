@@ -9,15 +9,17 @@ import type { GenerateContentParameters, GoogleGenAI } from "@google/genai/web";
 import { makeId } from "../../domain/ids.ts";
 import type { ModelInfo, ModelRequest } from "../../services/Model.ts";
 import { openedBy } from "../../services/opening.ts";
-import { type Agents, fetchWithoutRedirects, sdkExchange } from "./exchange.ts";
+import type { Agents } from "./connection.ts";
 import { toFailure } from "./fault.ts";
 import { loadedOnce } from "./loadedOnce.ts";
+import { bodyOf } from "./gemini/body.ts";
 import { explain } from "./gemini/errors.ts";
 import { type GeminiRequest, historyRules, lower, providerName, samplingKindOf } from "./gemini/request.ts";
 import { reading } from "./gemini/response.ts";
 import type { AbsentProvider, Provider } from "./Provider.ts";
 import { withOwnNames } from "./ownNames.ts";
 import { takenBy } from "./sampling.ts";
+import { Envelopes, fetchWithoutRedirects, sdkExchange } from "./sdkExchange.ts";
 import { type Deadlines, upstream } from "./upstream.ts";
 
 /** The provider's own alias of its current small model; what a request without a model gets. */
@@ -48,6 +50,8 @@ export interface GeminiOptions {
   readonly deadlines: Deadlines;
   /** Connections through proxies; direct ones when absent. */
   readonly agents?: Agents;
+  /** What its SDK has shown of the requests that it makes; its own when absent. */
+  readonly envelopes?: Envelopes;
 }
 
 type Sdk = typeof import("@google/genai/web");
@@ -141,6 +145,7 @@ export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect
     Effect.cachedWithTTL(listTimeToLive),
   );
 
+  const envelopes = options.envelopes ?? new Envelopes();
   const stream: Provider["stream"] = (request: ModelRequest) =>
     openedBy(Effect.gen(function* () {
       const lowered = yield* Effect.fromResult(lower(request));
@@ -148,8 +153,14 @@ export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect
       return upstream({
         open: (cut) =>
           sdkExchange(
-            (fetch) => client.models.generateContentStream(parameters(loaded, request.model, lowered, fetch)),
-            explain,
+            {
+              model: request.model,
+              open: (fetch) => client.models.generateContentStream(parameters(loaded, request.model, lowered, fetch)),
+              // Vertex AI's bodies are the SDK's alone.
+              body: () => options.vertex ? undefined : bodyOf(lowered),
+              explain,
+            },
+            envelopes,
             cut,
             options.agents,
           ),

@@ -20,18 +20,19 @@ export const providerName = "gemini";
  */
 export const foreignSignature = "skip_thought_signature_validator";
 
+/** A part of a content; fields stand in the order in which the SDK writes them, of which `body.ts` makes use. */
 export interface GeminiPart {
   text?: string;
   thought?: boolean;
   thoughtSignature?: string;
   inlineData?: { mimeType: string; data: string };
-  functionCall?: { id?: string; name: string; args: Record<string, unknown> };
+  functionCall?: { args: Record<string, unknown>; id?: string; name: string };
   functionResponse?: { id?: string; name: string; response: Record<string, unknown> };
 }
 
 export interface GeminiContent {
-  role: "user" | "model";
   parts: Array<GeminiPart>;
+  role: "user" | "model";
 }
 
 export type Thinking =
@@ -79,10 +80,10 @@ export const historyRules: HistoryRules = {
 };
 
 const userContent = (message: UserMessage): GeminiContent => ({
-  role: "user",
   parts: message.parts.flatMap((part): Array<GeminiPart> =>
     part._tag === "Image" ? [{ inlineData: { mimeType: part.mediaType, data: part.base64 } }] : [{ text: part.text }]
   ),
+  role: "user",
 });
 
 const modelContent = (
@@ -104,7 +105,7 @@ const modelContent = (
         const ownId = idOf(part.call);
         const id = ownId === undefined ? {} : { id: ownId };
         return [{
-          functionCall: { ...id, name: part.call.name, args: { ...argumentsOf(part.call) } },
+          functionCall: { args: { ...argumentsOf(part.call) }, ...id, name: part.call.name },
           ...signed(ownOrigin(part.call)),
         }];
       }
@@ -115,7 +116,7 @@ const modelContent = (
   if (signForeignCalls && firstCall !== undefined && firstCall.thoughtSignature === undefined) {
     firstCall.thoughtSignature = foreignSignature;
   }
-  return { role: "model", parts };
+  return { parts, role: "model" };
 };
 
 const responsePart = (message: ToolMessage, callId: string | undefined): GeminiPart => ({
@@ -151,7 +152,7 @@ const contentsOf = (messages: ReadonlyArray<Message>, signForeignCalls: boolean)
       ? userContent(message)
       : message.role === "assistant"
       ? modelContent(message, signForeignCalls, idOf)
-      : { role: "user", parts: [responsePart(message, callIds.get(message.callId)), ...shownParts(message)] };
+      : { parts: [responsePart(message, callIds.get(message.callId)), ...shownParts(message)], role: "user" };
     if (content.parts.length === 0) continue;
     const last = contents.at(-1);
     const joins = last !== undefined && previous === message.role && message.role !== "user";

@@ -83,7 +83,7 @@ it.live("Configured.layer reaches Gemini through Vertex when it is told to, and 
     );
     assert.ok(
       JSON.stringify(received?.body).includes(
-        '"functionCall":{"id":"g1","name":"t","args":{}},"thoughtSignature":"c2ln"',
+        '"functionCall":{"args":{},"id":"g1","name":"t"},"thoughtSignature":"c2ln"',
       ),
     );
   }));

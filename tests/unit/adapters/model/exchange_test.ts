@@ -5,7 +5,8 @@ import { FetchHttpClient } from "effect/http";
 import { TestClock } from "effect/testing";
 import * as Anthropic from "../../../../src/adapters/model/Anthropic.ts";
 import { Cut } from "../../../../src/adapters/model/Cut.ts";
-import { agentsOver, exchange, type HttpFailure, sdkExchange } from "../../../../src/adapters/model/exchange.ts";
+import { agentsOver } from "../../../../src/adapters/model/connection.ts";
+import { exchange, type HttpFailure } from "../../../../src/adapters/model/exchange.ts";
 import { fault } from "../../../../src/adapters/model/fault.ts";
 import * as Gemini from "../../../../src/adapters/model/Gemini.ts";
 import * as OpenAiCompatible from "../../../../src/adapters/model/OpenAiCompatible.ts";
@@ -51,14 +52,6 @@ it.live("exchange reads an error page only so far", () =>
   Effect.gen(function* () {
     const body = Array.from({ length: 100 }, () => "x".repeat(16 * 1024));
     assert.equal((yield* failureOf({ status: 500, body }))?.text.length, 64 * 1024);
-  }));
-
-it.effect("sdkExchange takes what an SDK throws before it sends anything for the request's fault", () =>
-  Effect.gen(function* () {
-    const thrown = () => Promise.reject(new Error("contents are required"));
-    const explained = () => fault(new ConnectionLost(), "never sent");
-    const failed = yield* Effect.flip(Effect.scoped(sdkExchange(thrown, explained, new Cut())));
-    assert.equal(failed.reason._tag, "RequestRefused");
   }));
 
 const deadlines = { connectMs: 20_000, firstEventMs: 20_000, silenceMs: 20_000 };
