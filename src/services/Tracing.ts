@@ -3,10 +3,9 @@
  *
  * Spans are made by name, here and nowhere else, so that nothing leaves the process that nobody chose to tell.
  */
-import { Channel, Clock, Context, Effect, type Exit, Stream } from "effect";
+import { Channel, Clock, Context, Effect, type Exit, Scope, Stream } from "effect";
 import { errorTypeOf } from "../domain/errorType.ts";
-import { onClose } from "./onClose.ts";
-import { readBy } from "./opening.ts";
+import type { Pulling } from "./opening.ts";
 
 /** Where a span stands: what another process is told, and what a child needs. */
 export interface SpanContext {
@@ -68,15 +67,17 @@ export const traced = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   ended?: (span: Span, exit: Exit.Exit<A, E>) => string | undefined | void,
 ): Effect.Effect<A, E, R> =>
-  Effect.flatMap(Tracing, (tracing) =>
-    tracing === undefined ? self : Effect.flatMap(CurrentSpan, (current) => {
-      if (current === undefined && options.isPart === true) return self;
-      const span = tracing.begin(name, { parent: current, ...options });
-      return Effect.onExit(
-        Effect.provideService(self, CurrentSpan, span),
-        (exit) => Effect.sync(() => span.end(ended?.(span, exit) ?? errorTypeOf(exit))),
-      );
-    }));
+  Effect.withFiber((fiber) => {
+    const tracing = fiber.getRef(Tracing);
+    if (tracing === undefined) return self;
+    const current = fiber.getRef(CurrentSpan);
+    if (current === undefined && options.isPart === true) return self;
+    const span = tracing.begin(name, { parent: current, ...options });
+    return Effect.onExit(Effect.provideService(self, CurrentSpan, span), (exit) => {
+      span.end(ended?.(span, exit) ?? errorTypeOf(exit));
+      return Effect.void;
+    });
+  });
 
 /** A stream that is looked at. */
 export interface Watched<A, E, R> {
@@ -87,37 +88,72 @@ export interface Watched<A, E, R> {
   readonly ended: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>;
 }
 
+/** How a stream will be looked at once it is opened, with a span of this name where there is tracing. */
+export interface Watch<A, E, R> {
+  readonly name: string;
+  readonly options: SpanOptions;
+  readonly begin: (span: Span | undefined, clock: Clock.Clock) => Watched<A, E, R>;
+}
+
+/** How the stream is read: what it says is seen on its way, within its span. */
+const seeing = <A, E, R>(
+  { see, worksOn }: Watched<A, E, R>,
+  span: Span | undefined,
+  pull: Pulling<A, E, R>,
+): Pulling<A, E, R> => {
+  const seen = Effect.map(pull, (events) => {
+    see(events);
+    return events;
+  });
+  if (span === undefined) return seen;
+  const within = Effect.provideService(seen, CurrentSpan, span);
+  if (worksOn) return within;
+  let isFirst = true;
+  return Effect.suspend(() => {
+    if (!isFirst) return seen;
+    isFirst = false;
+    return within;
+  });
+};
+
+/** Begins to look; when the scope closes, everybody is told and the span ends, wherever it was interrupted. */
+const begun = <A, E, R>({ name, options, begin }: Watch<A, E, R>, scope: Scope.Scope) =>
+  Effect.withFiber((fiber) => {
+    const { context } = fiber;
+    let span: Span | undefined;
+    let watched: Watched<A, E, R> | undefined;
+    const closed = Scope.addFinalizerExit(scope, (exit) =>
+      watched === undefined
+        ? Effect.void
+        : Effect.map(Effect.setContext(watched.ended(exit), context), () =>
+          span?.end(errorTypeOf(exit))));
+    // Nothing begins before its end is sure: a fiber may be interrupted between two steps.
+    const opened = Effect.suspend(() => {
+      span = fiber.getRef(Tracing)?.begin(name, { parent: fiber.getRef(CurrentSpan), ...options });
+      const now = begin(span, fiber.getRef(Clock.Clock));
+      watched = now;
+      // `Stream.toPull` would serialize the pulls of many readers and merge a context for each; there is one reader.
+      const pulling = Channel.toPullScoped(Stream.toChannel(now.stream), scope);
+      return Effect.map(
+        span === undefined ? pulling : Effect.provideService(pulling, CurrentSpan, span),
+        (pull) =>
+          seeing(now, span, pull),
+      );
+    });
+    return Effect.flatMap(closed, () => opened);
+  });
+
 /**
- * Looks at a stream from its opening to its end, with a span where there is tracing.
+ * Looks at a stream from its opening, which the effect gives the way of, to its end.
  *
  * *Details*: one step for each array, because it stands on the path of every chunk.
+ *
+ * *Fails with* what the effect fails with, when the stream is first read.
  */
-export const watchedStream = <A, E, R>(
-  name: string,
-  options: SpanOptions,
-  watch: (span: Span | undefined, clock: Clock.Clock) => Watched<A, E, R>,
-): Stream.Stream<A, E, R> =>
-  readBy(Effect.gen(function* () {
-    const tracing = yield* Tracing;
-    const span = tracing?.begin(name, { parent: yield* CurrentSpan, ...options });
-    const { stream, worksOn, see, ended } = watch(span, yield* Clock.Clock);
-    yield* onClose((exit) => Effect.andThen(ended(exit), Effect.sync(() => span?.end(errorTypeOf(exit)))));
-    const within = <B, E2, R2>(self: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> =>
-      span === undefined ? self : Effect.provideService(self, CurrentSpan, span);
-    // `Stream.toPull` would serialize the pulls of many readers and merge a context for each; there is one reader.
-    const pull = yield* within(Channel.toPullScoped(Stream.toChannel(stream), yield* Effect.scope));
-    const seen = Effect.map(pull, (events) => {
-      see(events);
-      return events;
-    });
-    let isFirst = true;
-    const first = Effect.suspend(() => {
-      if (!isFirst) return seen;
-      isFirst = false;
-      return within(seen);
-    });
-    return span === undefined ? seen : worksOn ? within(seen) : first;
-  }));
+export const watchedStream = <A, E, R, E2, R2>(
+  watch: Effect.Effect<Watch<A, E, R>, E2, R2>,
+): Stream.Stream<A, E | E2, R | R2> =>
+  Stream.fromChannel(Channel.fromTransform((_, scope) => Effect.flatMap(watch, (found) => begun(found, scope))));
 
 /** A span as the W3C's header says it. */
 export const traceparentOf = ({ traceId, spanId, isSampled }: SpanContext): string =>

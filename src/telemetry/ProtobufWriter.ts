@@ -44,11 +44,9 @@ export class ProtobufWriter {
     return this.#bytes.subarray(this.#at);
   }
 
-  /** Writes a message of a field, whose own fields `write` writes, the last one first. */
-  message(field: number, write: () => void): void {
-    const end = this.length;
-    write();
-    this.#delimited(field, this.length - end);
+  /** Makes a message of a field out of what was written since as many bytes were written as `before`. */
+  message(field: number, before: number): void {
+    this.#delimited(field, this.length - before);
   }
 
   /** Writes a text. */

@@ -1,14 +1,25 @@
 /**
- * Spans as they are collected: ids, sampling, and the form in which they leave.
+ * Spans as they are collected: ids and sampling.
  */
 import { randomBytes } from "node:crypto";
 import type { Clock } from "effect";
-import { OtlpResource, type OtlpTracer } from "effect/observability";
 import type { AttributeValue, Span, SpanContext, SpanOptions, TracingService } from "../services/Tracing.ts";
+import { Attributes } from "./Attributes.ts";
 import { key } from "./names.ts";
 
-/** A span in OTLP. */
-export type OtlpSpan = OtlpTracer.TraceData["resourceSpans"][number]["scopeSpans"][number]["spans"][number];
+/** A span that has ended, as its writers read it. */
+export interface EndedSpan {
+  readonly name: string;
+  readonly kind: NonNullable<SpanOptions["kind"]>;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parent: SpanContext | undefined;
+  readonly link: SpanContext | undefined;
+  readonly startNanos: bigint;
+  readonly endNanos: bigint;
+  readonly attributes: Attributes;
+  readonly hasFailed: boolean;
+}
 
 /** Which traces are kept. */
 export interface Sampler {
@@ -22,10 +33,6 @@ export interface Sampler {
 const textMax = 16_384;
 /** Attributes of a span; ours have far fewer. */
 const attributesMax = 64;
-
-const kinds = { internal: 1, server: 2, client: 3 } as const;
-const statusUnset = 0;
-const statusError = 2;
 
 /** Whether a trace belongs to the share that is kept, told by its id alone so that every process decides alike. */
 const isWithin = (traceId: string, ratio: number): boolean => parseInt(traceId.slice(-13), 16) < ratio * 2 ** 52;
@@ -51,95 +58,90 @@ class RandomIds {
   }
 }
 
-/** A span until it has ended. */
-class CollectedSpan implements Span {
+/** A span: open until it has ended, then what is written of it. */
+class CollectedSpan implements Span, EndedSpan {
   readonly spanId: string;
-  readonly #startNanos: bigint;
-  readonly #attributes = new Map<string, AttributeValue>();
-  #parent: SpanContext | undefined;
-  #link: SpanContext | undefined;
+  readonly kind: EndedSpan["kind"];
+  readonly startNanos: bigint;
+  readonly attributes = new Attributes();
+  endNanos = 0n;
+  hasFailed = false;
+  parent: SpanContext | undefined;
+  link: SpanContext | undefined;
   #traceId: string | undefined;
+  #isSampled: boolean | undefined;
   #hasEnded = false;
 
   constructor(
     readonly name: string,
-    readonly options: SpanOptions,
-    readonly ids: RandomIds,
-    readonly sampler: Sampler,
-    readonly clock: Clock.Clock,
-    readonly collect: (span: OtlpSpan) => void,
+    { kind = "internal", parent, caller, attributes = {} }: SpanOptions,
+    readonly from: SpanSource,
   ) {
-    this.spanId = ids.make(16);
-    this.#startNanos = clock.currentTimeNanosUnsafe();
-    this.#parent = options.parent;
-    if (options.parent === undefined) this.#link = options.caller;
-    for (const [name, value] of Object.entries(options.attributes ?? {})) this.set(name, value);
+    this.spanId = from.ids.make(16);
+    this.startNanos = from.clock.currentTimeNanosUnsafe();
+    this.kind = kind;
+    this.parent = parent;
+    if (parent === undefined) this.link = caller;
+    for (const name of Object.keys(attributes)) this.#put(name, attributes[name]);
   }
 
   get traceId(): string {
-    return this.#traceId ??= this.#parent?.traceId ?? this.ids.make(32);
+    return this.#traceId ??= this.parent?.traceId ?? this.from.ids.make(32);
   }
 
   get isSampled(): boolean {
-    const { followsParent, ratio } = this.sampler;
-    const { traceId } = this;
-    return followsParent && this.#parent !== undefined ? this.#parent.isSampled : isWithin(traceId, ratio);
+    return this.#isSampled ??= this.#decided();
   }
 
-  readonly adopt = (): void => {
-    if (this.#traceId !== undefined || this.#link === undefined) return;
-    this.#parent = this.#link;
-    this.#link = undefined;
-  };
+  adopt(): void {
+    if (this.#traceId !== undefined || this.link === undefined) return;
+    this.parent = this.link;
+    this.link = undefined;
+  }
 
-  readonly set = (name: string, value: AttributeValue): void => {
-    if (!this.#hasEnded && this.#attributes.size < attributesMax) this.#attributes.set(name, bounded(value));
-  };
+  set(name: string, value: AttributeValue): void {
+    if (!this.#hasEnded) this.#put(name, value);
+  }
 
-  readonly end = (errorType?: string): void => {
+  end(errorType?: string): void {
     if (this.#hasEnded) return;
     if (errorType !== undefined) this.set(key.errorType, errorType);
     this.#hasEnded = true;
-    if (this.isSampled) this.collect(this.#told(errorType !== undefined));
-  };
-
-  #told(hasFailed: boolean): OtlpSpan {
-    const link = this.#link;
-    return {
-      traceId: this.traceId,
-      spanId: this.spanId,
-      parentSpanId: this.#parent?.spanId,
-      name: this.name,
-      kind: kinds[this.options.kind ?? "internal"],
-      startTimeUnixNano: String(this.#startNanos),
-      endTimeUnixNano: String(this.clock.currentTimeNanosUnsafe()),
-      attributes: OtlpResource.entriesToAttributes(this.#attributes),
-      droppedAttributesCount: 0,
-      events: [],
-      droppedEventsCount: 0,
-      status: { code: hasFailed ? statusError : statusUnset },
-      links: link === undefined
-        ? []
-        : [{ traceId: link.traceId, spanId: link.spanId, attributes: [], droppedAttributesCount: 0 }],
-      droppedLinksCount: 0,
-    };
+    if (!this.isSampled) return;
+    this.hasFailed = errorType !== undefined;
+    this.endNanos = this.from.clock.currentTimeNanosUnsafe();
+    this.from.collect(this);
   }
+
+  #put(name: string, value: AttributeValue | undefined): void {
+    if (value !== undefined && this.attributes.size < attributesMax) this.attributes.set(name, bounded(value));
+  }
+
+  /** Asked for the trace first: from then on no other parent is adopted. */
+  #decided(): boolean {
+    const { traceId, parent, from: { sampler } } = this;
+    return sampler.followsParent && parent !== undefined ? parent.isSampled : isWithin(traceId, sampler.ratio);
+  }
+}
+
+/** What spans are made with. */
+interface SpanSource {
+  readonly ids: RandomIds;
+  readonly sampler: Sampler;
+  readonly clock: Clock.Clock;
+  readonly collect: (span: EndedSpan) => void;
 }
 
 /** Makes spans that are handed to `collect` when they have ended. */
 export const makeTracing = (
-  parts: {
-    readonly sampler: Sampler;
-    readonly clock: Clock.Clock;
-    readonly collect: (span: OtlpSpan) => void;
-  } & Pick<TracingService, "tellsContent" | "trustsCallers" | "tellsProviders">,
+  parts: Omit<SpanSource, "ids"> & Pick<TracingService, "tellsContent" | "trustsCallers" | "tellsProviders">,
 ): TracingService => {
   const { sampler, clock, collect, tellsContent, trustsCallers, tellsProviders } = parts;
-  const ids = new RandomIds();
+  const from: SpanSource = { ids: new RandomIds(), sampler, clock, collect };
   return {
     tellsContent,
     trustsCallers,
     tellsProviders,
-    begin: (name, options) => new CollectedSpan(name, options, ids, sampler, clock, collect),
+    begin: (name, options) => new CollectedSpan(name, options, from),
   };
 };

@@ -17,9 +17,9 @@ type Finished = Extract<AgentEvent, { readonly _tag: "RunFinished" }>;
 const observed = (inner: AgentService, meter: Meter | undefined, name: string): AgentService =>
   Agent.of({
     run: (request) =>
-      watchedStream(
-        `invoke_agent ${name}`,
-        {
+      watchedStream(Effect.sync(() => ({
+        name: `invoke_agent ${name}`,
+        options: {
           attributes: {
             [key.operation]: "invoke_agent",
             [key.agent]: name,
@@ -27,7 +27,7 @@ const observed = (inner: AgentService, meter: Meter | undefined, name: string): 
             [attribute.conversation]: sessionDigest(request.conversation.key),
           },
         },
-        (span, clock) => {
+        begin: (span, clock) => {
           const startedMs = clock.currentTimeMillisUnsafe();
           let finished: Finished | undefined;
           return {
@@ -46,7 +46,7 @@ const observed = (inner: AgentService, meter: Meter | undefined, name: string): 
               }),
           };
         },
-      ),
+      }))),
   });
 
 const tellFinished = (span: Span | undefined, { reason, turns, usage, costUsd }: Finished): void => {

@@ -4,16 +4,8 @@
 import { Clock, Duration, Effect, Layer, Option, type Scope } from "effect";
 import { costUsd } from "../domain/Usage.ts";
 import { textOf, type ToolCall } from "../domain/Message.ts";
-import { openedBy } from "../services/opening.ts";
 import { Model, type ModelEvent, type ModelInfo, type ModelRequest, type ModelService } from "../services/Model.ts";
-import {
-  type AttributeValue,
-  type Span,
-  type SpanOptions,
-  Tracing,
-  type TracingService,
-  watchedStream,
-} from "../services/Tracing.ts";
+import { type AttributeValue, type Span, Tracing, type TracingService, watchedStream } from "../services/Tracing.ts";
 import { errorTypeOf } from "../domain/errorType.ts";
 import { CurrentMeter, type Meter } from "./Meter.ts";
 import { attribute, instruments, key, type Labels, otherValue, providerName, withError } from "./names.ts";
@@ -43,12 +35,12 @@ const makeKnownNames = (model: ModelService): Effect.Effect<
       yield* Effect.forkIn(list, scope);
     });
     yield* listAside;
-    return Effect.fnUntraced(function* (name) {
-      if (known.has(name)) return name;
+    const other = Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis;
       if (nowMs - listedMs >= Duration.toMillis(listedAgain)) yield* listAside;
       return otherValue;
     });
+    return (name) => Effect.suspend(() => known.has(name) ? Effect.succeed(name) : other);
   });
 
 /** What is seen of one turn. */
@@ -163,21 +155,24 @@ const observed = Effect.fnUntraced(function* (
   return Model.of({
     ...inner,
     stream: (request) =>
-      openedBy(Effect.gen(function* () {
-        const info = Option.getOrUndefined(yield* Effect.option(inner.find(request.model)));
-        const options: SpanOptions = {
-          kind: "client",
-          attributes: tracing === undefined ? {} : requestAttributes(request, info?.provider ?? "", tellsContent),
+      watchedStream(Effect.map(Effect.option(inner.find(request.model)), (found) => {
+        const info = Option.getOrUndefined(found);
+        return {
+          name: `chat ${request.model}`,
+          options: {
+            kind: "client",
+            attributes: tracing === undefined ? {} : requestAttributes(request, info?.provider ?? "", tellsContent),
+          },
+          begin: (span, clock) => {
+            const turn = new Turn(meter, span, tellsContent, info, clock, clock.currentTimeMillisUnsafe());
+            return {
+              stream: inner.stream(request),
+              worksOn: false,
+              see: (events) => turn.see(events),
+              ended: (exit) => Effect.map(labelOf(request.model), (label) => turn.end(label, errorTypeOf(exit))),
+            };
+          },
         };
-        return watchedStream(`chat ${request.model}`, options, (span, clock) => {
-          const turn = new Turn(meter, span, tellsContent, info, clock, clock.currentTimeMillisUnsafe());
-          return {
-            stream: inner.stream(request),
-            worksOn: false,
-            see: (events) => turn.see(events),
-            ended: (exit) => Effect.map(labelOf(request.model), (label) => turn.end(label, errorTypeOf(exit))),
-          };
-        });
       })),
   });
 });

@@ -14,10 +14,11 @@ import { endpointOf } from "./endpoints.ts";
 import { makeBatchSender } from "./BatchSender.ts";
 import { CurrentMeter } from "./Meter.ts";
 import { instruments, key } from "./names.ts";
-import * as OtlpProtobuf from "./otlpProtobuf.ts";
-import { makeOtlpLogger, type OtlpLine } from "./otlpLogs.ts";
+import { lineData, spanData } from "./otlpData.ts";
+import { type LoggedLine, makeOtlpLogger } from "./otlpLogs.ts";
 import { report } from "./otlpMetrics.ts";
-import { makeTracing, type OtlpSpan, type Sampler } from "./Spans.ts";
+import * as OtlpProtobuf from "./otlpProtobuf.ts";
+import { type EndedSpan, makeTracing, type Sampler } from "./Spans.ts";
 
 /** The samplers by the names of the specification. */
 const samplerOf = ({ otelTracesSampler, otelTracesSamplerArg: ratio }: SettingsService): Sampler => {
@@ -59,6 +60,18 @@ const makePost = Effect.fnUntraced(function* (settings: SettingsService, url: st
 
 const scope = { name: "caisson", version };
 
+/** What is collected as bodies of requests: straight in protobuf, or by way of OTLP's objects. */
+const bodiesOf = (
+  { otlpProtocol }: SettingsService,
+  serialization: OtlpSerialization.OtlpSerialization["Service"],
+): Pick<typeof OtlpProtobuf, "traces" | "logs"> =>
+  otlpProtocol === "http/protobuf" ? OtlpProtobuf : {
+    traces: (resource, scope, spans) =>
+      serialization.traces({ resourceSpans: [{ resource, scopeSpans: [{ scope, spans: spans.map(spanData) }] }] }),
+    logs: (resource, scope, lines) =>
+      serialization.logs({ resourceLogs: [{ resource, scopeLogs: [{ scope, logRecords: lines.map(lineData) }] }] }),
+  };
+
 const boundsOf = (settings: SettingsService) => ({
   queueMax: settings.otelQueueMax,
   batchMax: Math.min(settings.otelBatchMax, settings.otelQueueMax),
@@ -72,17 +85,14 @@ const traces = (settings: SettingsService, url: string) =>
     Tracing,
     Effect.gen(function* () {
       const meter = yield* CurrentMeter;
-      const serialization = yield* OtlpSerialization.OtlpSerialization;
+      const { traces } = bodiesOf(settings, yield* OtlpSerialization.OtlpSerialization);
       const post = yield* makePost(settings, url);
       const resource = resourceOf(settings);
       yield* Effect.logInfo(`traces are sent to ${new URL(url).origin}`);
-      const { push } = yield* makeBatchSender<OtlpSpan>({
+      const { push } = yield* makeBatchSender<EndedSpan>({
         what: "traces",
         ...boundsOf(settings),
-        send: (spans) =>
-          Effect.suspend(() =>
-            post(serialization.traces({ resourceSpans: [{ resource, scopeSpans: [{ scope, spans: [...spans] }] }] }))
-          ),
+        send: (spans) => Effect.suspend(() => post(traces(resource, scope, spans))),
         dropped: (count) => meter?.record(instruments.dropped, { [key.signal]: "traces" }, count),
       });
       return makeTracing({
@@ -116,7 +126,7 @@ const metrics = (settings: SettingsService, url: string) =>
 /** How what is sent is written and carried. */
 const carried = (settings: SettingsService) =>
   Layer.mergeAll(
-    settings.otlpProtocol === "http/json" ? OtlpSerialization.layerJson : OtlpProtobuf.layer,
+    settings.otlpProtocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf,
     FetchHttpClient.layer,
     Layer.succeed(FetchHttpClient.RequestInit, { redirect: "error" }),
   );
@@ -140,21 +150,13 @@ export const logger: Effect.Effect<Option.Option<Logger.Logger<unknown, void>>, 
     const endpoint = endpointOf(settings, "logs");
     if (Option.isNone(endpoint)) return Option.none();
     const context = yield* Layer.build(carried(settings));
-    const serialization = Context.get(context, OtlpSerialization.OtlpSerialization);
+    const { logs } = bodiesOf(settings, Context.get(context, OtlpSerialization.OtlpSerialization));
     const post = yield* Effect.provideContext(makePost(settings, endpoint.value), context);
     const resource = resourceOf(settings);
-    const { push } = yield* makeBatchSender<OtlpLine>({
+    const { push } = yield* makeBatchSender<LoggedLine>({
       what: "logs",
       ...boundsOf(settings),
-      send: (logRecords) =>
-        Effect.suspend(() =>
-          Effect.provideContext(
-            post(
-              serialization.logs({ resourceLogs: [{ resource, scopeLogs: [{ scope, logRecords: [...logRecords] }] }] }),
-            ),
-            context,
-          )
-        ),
+      send: (lines) => Effect.suspend(() => Effect.provideContext(post(logs(resource, scope, lines)), context)),
       dropped: () => {},
     });
     return Option.some(makeOtlpLogger(push, settings.captureContent));

@@ -2,18 +2,23 @@
  * Lines of the log as a collector takes them.
  */
 import { Cause, Exit, Logger, type LogLevel, References } from "effect";
-import { type OtlpLogger, OtlpResource } from "effect/observability";
 import { errorTypeOf } from "../domain/errorType.ts";
 import { CurrentSpan } from "../services/Tracing.ts";
+import { Attributes } from "./Attributes.ts";
 import { key } from "./names.ts";
 
-/** A line in OTLP. */
-export type OtlpLine = NonNullable<
-  OtlpLogger.LogsData["resourceLogs"][number]["scopeLogs"][number]["logRecords"]
->[number];
+/** A line of the log, as its writers read it. */
+export interface LoggedLine {
+  readonly timeMs: number;
+  readonly level: LogLevel.LogLevel;
+  readonly words: string;
+  readonly attributes: Attributes;
+  readonly traceId: string | undefined;
+  readonly spanId: string | undefined;
+}
 
 /** OpenTelemetry's numbers of our levels. */
-const severities: Readonly<Record<LogLevel.LogLevel, NonNullable<OtlpLine["severityNumber"]>>> = {
+export const severities = {
   All: 0,
   Trace: 1,
   Debug: 5,
@@ -22,7 +27,7 @@ const severities: Readonly<Record<LogLevel.LogLevel, NonNullable<OtlpLine["sever
   Error: 17,
   Fatal: 21,
   None: 0,
-};
+} as const satisfies Record<LogLevel.LogLevel, number>;
 
 /** What a line may say beside its words; names of users and paths stay here unless content may be told. */
 const told: ReadonlySet<string> = new Set([
@@ -59,28 +64,29 @@ const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 /** A logger that hands its lines to `push`. */
 export const makeOtlpLogger = (
-  push: (line: OtlpLine) => void,
+  push: (line: LoggedLine) => void,
   tellsContent: boolean,
 ): Logger.Logger<unknown, void> =>
   Logger.make(({ message, cause, date, fiber, logLevel }) => {
     const messages = Array.isArray(message) ? message : [message];
-    const fields = Object.assign({}, fiber.getRef(References.CurrentLogAnnotations), ...messages.filter(isFields));
-    const attributes = Object.entries(fields).filter(([name]) => tellsContent || told.has(name));
-    if (cause.reasons.length > 0) {
-      attributes.push([key.errorType, errorTypeOf(Exit.failCause(cause))]);
-      if (tellsContent) attributes.push(["exception.stacktrace", Cause.pretty(cause).slice(0, bodyMax)]);
+    const further = messages.filter(isFields);
+    const annotations = fiber.getRef(References.CurrentLogAnnotations);
+    const fields = further.length === 0 ? annotations : Object.assign({}, annotations, ...further);
+    const attributes = new Attributes();
+    for (const name of Object.keys(fields)) {
+      if (tellsContent || told.has(name)) attributes.add(name, fields[name]);
     }
-    const words = messages.filter((part) => typeof part === "string").join(" ");
+    if (cause.reasons.length > 0) {
+      attributes.set(key.errorType, errorTypeOf(Exit.failCause(cause)));
+      if (tellsContent) attributes.set("exception.stacktrace", Cause.pretty(cause).slice(0, bodyMax));
+    }
     const span = fiber.getRef(CurrentSpan);
-    const time = `${date.getTime()}000000`;
     push({
-      timeUnixNano: time,
-      observedTimeUnixNano: time,
-      severityNumber: severities[logLevel],
-      severityText: logLevel,
-      body: { stringValue: words.slice(0, bodyMax).toWellFormed() },
-      attributes: OtlpResource.entriesToAttributes(attributes),
-      droppedAttributesCount: 0,
-      ...(span !== undefined && { traceId: span.traceId, spanId: span.spanId }),
+      timeMs: date.getTime(),
+      level: logLevel,
+      words: messages.filter((part) => typeof part === "string").join(" ").slice(0, bodyMax).toWellFormed(),
+      attributes,
+      traceId: span?.traceId,
+      spanId: span?.spanId,
     });
   });

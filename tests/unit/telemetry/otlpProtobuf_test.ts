@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { Context, Effect, Layer } from "effect";
 import type { HttpBody } from "effect/http";
 import { OtlpResource, OtlpSerialization } from "effect/observability";
+import { Attributes } from "../../../src/telemetry/Attributes.ts";
+import { lineData, spanData } from "../../../src/telemetry/otlpData.ts";
+import type { LoggedLine } from "../../../src/telemetry/otlpLogs.ts";
 import * as OtlpProtobuf from "../../../src/telemetry/otlpProtobuf.ts";
-import type { OtlpLine } from "../../../src/telemetry/otlpLogs.ts";
-import type { OtlpSpan } from "../../../src/telemetry/Spans.ts";
+import type { EndedSpan } from "../../../src/telemetry/Spans.ts";
 import { makeRandom } from "../adapters/sandbox/supervisor/random.ts";
 import { it } from "../../support/it.ts";
 
@@ -25,52 +27,42 @@ const values: ReadonlyArray<() => unknown> = [
   () => some(4, text),
   () => some(2, () => some(2, () => below(300))),
 ];
-const attributes = () => OtlpResource.entriesToAttributes(some(8, () => [text(), values[below(values.length)]?.()]));
-const time = () => `17${String(below(10 ** 8)).padStart(17, "0")}`;
+const entries = () => some(8, (): [string, unknown] => [text(), values[below(values.length)]?.()]);
+const attributes = () => {
+  const all = new Attributes();
+  for (const [name, value] of entries()) all.set(name, value);
+  return all;
+};
+const nanos = () => BigInt(`17${String(below(10 ** 8)).padStart(17, "0")}`);
+const context = () => ({ traceId: hex(16), spanId: hex(8), isSampled: true });
+const kinds = ["internal", "server", "client"] as const;
 
-const span = (): OtlpSpan => ({
+const span = (): EndedSpan => ({
   traceId: hex(16),
   spanId: hex(8),
-  parentSpanId: chance() ? hex(8) : undefined,
+  parent: chance() ? context() : undefined,
+  link: chance() ? context() : undefined,
   name: text(),
-  kind: below(5),
-  startTimeUnixNano: time(),
-  endTimeUnixNano: time(),
+  kind: kinds[below(kinds.length)] ?? "internal",
+  startNanos: nanos(),
+  endNanos: nanos(),
   attributes: attributes(),
-  droppedAttributesCount: below(3),
-  events: some(2, () => ({
-    timeUnixNano: time(),
-    name: text(),
-    attributes: attributes(),
-    droppedAttributesCount: below(2),
-  })),
-  droppedEventsCount: below(2),
-  status: chance() ? { code: 0 } : { code: 2, message: text() },
-  links: some(2, () => ({
-    traceId: hex(16),
-    spanId: hex(8),
-    attributes: attributes(),
-    droppedAttributesCount: below(2),
-  })),
-  droppedLinksCount: below(200),
+  hasFailed: chance(),
 });
 
-const line = (): OtlpLine => ({
-  timeUnixNano: time(),
-  observedTimeUnixNano: time(),
-  severityNumber: 9,
-  severityText: chance() ? "Info" : "",
-  body: { stringValue: text() },
+const levels = ["All", "Trace", "Debug", "Info", "Warn", "Error", "Fatal", "None"] as const;
+
+const line = (): LoggedLine => ({
+  timeMs: 1_700_000_000_000 + below(10 ** 8),
+  level: levels[below(levels.length)] ?? "Info",
+  words: text(),
   attributes: attributes(),
-  droppedAttributesCount: below(2),
-  ...(chance() && { traceId: hex(16), spanId: hex(8) }),
+  ...(chance() ? { traceId: hex(16), spanId: hex(8) } : { traceId: undefined, spanId: undefined }),
 });
 
-const resource = () => OtlpResource.make({ serviceName: text(), serviceVersion: "1", attributes: { at: text() } });
+const resource = () =>
+  OtlpResource.make({ serviceName: text(), serviceVersion: "1", attributes: Object.fromEntries(entries()) });
 const scope = { name: "caisson", version: "1.2.3" };
-
-const serializationOf = (layer: Layer.Layer<OtlpSerialization.OtlpSerialization>) =>
-  Effect.map(Layer.build(layer), (context) => Context.get(context, OtlpSerialization.OtlpSerialization));
 
 const bytesOf = (body: HttpBody.HttpBody): Uint8Array => {
   assert(body._tag === "Uint8Array");
@@ -80,19 +72,33 @@ const bytesOf = (body: HttpBody.HttpBody): Uint8Array => {
 
 it.effect("spans and lines are written as Effect writes them, byte for byte", () =>
   Effect.gen(function* () {
-    const ours = yield* serializationOf(OtlpProtobuf.layer);
-    const effects = yield* serializationOf(OtlpSerialization.layerProtobuf);
+    const effects = Context.get(
+      yield* Layer.build(OtlpSerialization.layerProtobuf),
+      OtlpSerialization.OtlpSerialization,
+    );
     for (let batch = 0; batch < 60; batch++) {
-      const traces = { resourceSpans: [{ resource: resource(), scopeSpans: [{ scope, spans: some(40, span) }] }] };
-      assert.deepEqual(bytesOf(ours.traces(traces)), bytesOf(effects.traces(traces)));
-      const logs = { resourceLogs: [{ resource: resource(), scopeLogs: [{ scope, logRecords: some(40, line) }] }] };
-      assert.deepEqual(bytesOf(ours.logs(logs)), bytesOf(effects.logs(logs)));
+      const of = resource();
+      const spans = some(40, span);
+      const traces = effects.traces({
+        resourceSpans: [{ resource: of, scopeSpans: [{ scope, spans: spans.map(spanData) }] }],
+      });
+      assert.deepEqual(bytesOf(OtlpProtobuf.traces(of, scope, spans)), bytesOf(traces));
+      const lines = some(40, line);
+      const logs = effects.logs({
+        resourceLogs: [{ resource: of, scopeLogs: [{ scope, logRecords: lines.map(lineData) }] }],
+      });
+      assert.deepEqual(bytesOf(OtlpProtobuf.logs(of, scope, lines)), bytesOf(logs));
     }
   }));
 
-it.effect("measurements are written too", () =>
-  Effect.gen(function* () {
-    const ours = yield* serializationOf(OtlpProtobuf.layer);
-    const metrics = { resourceMetrics: [{ resource: resource(), scopeMetrics: [{ scope, metrics: [] }] }] };
-    assert(bytesOf(ours.metrics(metrics)).length > 0);
+it.effect("a value that comes again replaces the first, and what could change is kept as it was", () =>
+  Effect.sync(() => {
+    const attributes = new Attributes();
+    const reasons = ["stop"];
+    attributes.set("reasons", reasons);
+    attributes.set("turns", 1);
+    attributes.set("turns", 2);
+    reasons.push("length");
+    assert.deepEqual(attributes.names, ["reasons", "turns"]);
+    assert.deepEqual(attributes.values, [{ arrayValue: { values: [{ stringValue: "stop" }] } }, 2]);
   }));
