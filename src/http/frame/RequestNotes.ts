@@ -4,6 +4,7 @@
 import { Context } from "effect";
 import type { RunHandle } from "../../runs/RunHandle.ts";
 import type { Span } from "../../services/Tracing.ts";
+import type { FieldNames } from "../../web/errors/FieldNames.ts";
 
 /** Filled in by handlers, read by the line of the access log. */
 export interface RequestNotes {
@@ -15,6 +16,8 @@ export interface RequestNotes {
   outcome?: string;
   /** The row of the error that the caller was told, before or after the first byte. */
   error?: string;
+  /** How the request calls what it tells a run, where it is one that tells anything. */
+  names?: FieldNames;
   /** Its span, where somebody collects them. */
   span?: Span | undefined;
   /** The run that it started or joined. */

@@ -31,7 +31,7 @@ const ownRows: Rows<OwnError> = {
   }),
   FileError: invalid(400, "invalid_file", "An attached file cannot be written to the workspace.", {
     message: (error) => quoted(error.message),
-    param: () => "messages",
+    param: (_, names) => names?.messages ?? null,
   }),
   UnknownUrl: invalid(404, "unknown_url", "There is nothing at this URL.", {
     message: ({ method, path }) =>
@@ -120,13 +120,12 @@ const ownRows: Rows<OwnError> = {
     headers: ({ sizeBytes }) => ({ "content-range": `bytes */${sizeBytes}` }),
   }),
   TurnNotFound: invalid(404, "turn_not_found", "The session has no such turn to follow.", {
-    param: () => "metadata.parent_turn",
+    param: (_, names) => names?.parentTurn ?? null,
     message: ({ turn }) => `The session has no such turn: ${quoted(turn)}`,
   }),
   UnknownCallAnswered: invalid(400, "invalid_value", "A tool message answers no call of the conversation.", {
-    message: ({ callId }) =>
-      `Messages with role 'tool' must answer a preceding call: there is no call '${quoted(callId)}'`,
-    param: () => "messages",
+    message: ({ callId }) => `What a tool gave must answer a call before it: there is no call '${quoted(callId)}'`,
+    param: (_, names) => names?.messages ?? null,
   }),
   RunCancelled: invalid(409, "run_cancelled", "The run was cancelled; what it completed is in its session.", {
     message: () => "The run was cancelled.",

@@ -2,7 +2,15 @@
  * The rows of what models and their providers fail with.
  */
 import type { ModelError, ModelNotFound } from "../../services/Model.ts";
+import type { FieldNames } from "../../web/errors/FieldNames.ts";
 import { invalid, quoted, type Rows, server } from "../../web/errors/Row.ts";
+import { runFieldOf } from "./providerFields.ts";
+
+/** A field that a provider named, as the caller calls it; null where the caller has none of the kind. */
+const callersName = (param: string | undefined, names: FieldNames | undefined): string | null => {
+  const field = param === undefined ? undefined : runFieldOf(param);
+  return field === undefined ? null : names?.[field] ?? null;
+};
 
 /** A row for every error of the Model port. */
 export const modelRows: Rows<ModelError | ModelNotFound> = {
@@ -14,19 +22,19 @@ export const modelRows: Rows<ModelError | ModelNotFound> = {
   ),
   "ModelError.ContextTooLong": invalid(400, "context_length_exceeded", "The conversation does not fit the model.", {
     message: ({ model }) => `This conversation is longer than the context of ${model}.`,
-    param: () => "messages",
+    param: (_, names) => names?.messages ?? null,
   }),
   "ModelError.PromptBlocked": invalid(400, "content_filter", "The provider refuses this prompt.", {
     message: ({ provider, reason }) => `${provider} refuses this prompt: ${quoted(reason.why)}`,
-    param: () => "messages",
+    param: (_, names) => names?.messages ?? null,
   }),
   "ModelError.RequestRefused": invalid(400, "provider_refused_request", "The provider refuses a parameter.", {
-    message: ({ provider, model, reason: { why, param } }) => {
+    message: ({ provider, model, reason: { why, param } }, names) => {
       if (why !== undefined) return `${model} cannot answer this: ${why}.`;
-      const what = param === undefined ? "a parameter or a message" : `'${param}'`;
+      const what = param === undefined ? "a parameter or a message" : `'${callersName(param, names) ?? param}'`;
       return `${provider} refuses this request for ${model}: ${what} is not supported by it.`;
     },
-    param: ({ reason }) => reason.param ?? null,
+    param: ({ reason }, names) => callersName(reason.param, names),
   }),
   "ModelError.RateLimited": {
     status: 429,

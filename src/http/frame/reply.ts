@@ -3,6 +3,7 @@
  */
 import { Schema } from "effect";
 import { rowOf } from "./errorTable.ts";
+import type { FieldNames } from "../../web/errors/FieldNames.ts";
 import type { HttpError } from "./errors.ts";
 
 /** OpenAI's error object; all four keys are always there. */
@@ -38,6 +39,8 @@ const retryAfterMsMax = 60_000;
 export interface ReplyOptions {
   /** A tool has already run: trying again would run it again, so clients are told not to. */
   readonly toolsHaveRun?: boolean;
+  /** How the caller calls what it told a run; absent where it told one nothing. */
+  readonly names?: FieldNames | undefined;
 }
 
 /** Turns any error into what goes over the wire. */
@@ -58,9 +61,9 @@ export const toReply = (error: HttpError, options: ReplyOptions = {}): ErrorRepl
     },
     envelope: {
       error: {
-        message: row.message(error),
+        message: row.message(error, options.names),
         type,
-        param: row.param?.(error) ?? null,
+        param: row.param?.(error, options.names) ?? null,
         code: row.codeOf === undefined ? row.code : row.codeOf(error),
       },
     },

@@ -18,12 +18,12 @@ export const failed = (error: HttpError, options: ReplyOptions = {}): HttpServer
   return HttpServerResponse.jsonUnsafe(envelope, { status, headers });
 };
 
-/** The same, and the access line of the request names the error. */
+/** The same in the words of the request, and its access line names the error. */
 export const refused = (
   error: HttpError,
   options?: ReplyOptions,
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
   Effect.map(RequestNotes, (notes) => {
     notes.error = keyOf(error);
-    return failed(error, options);
+    return failed(error, { names: notes.names, ...options });
   });

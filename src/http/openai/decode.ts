@@ -5,7 +5,7 @@ import { Effect, Schema, SchemaIssue } from "effect";
 import { parseJson } from "../../web/body.ts";
 import type { JsonError } from "../../web/BodyError.ts";
 import { InvalidRequest } from "../frame/errors.ts";
-import { contradictionIn, pastBound } from "./chat/bounds.ts";
+import { chatPastBound, contradictionIn } from "./bounds.ts";
 import { leftOut } from "./chat/leftOut.ts";
 import { isPlain } from "./chat/plainChat.ts";
 import { refusedParameter } from "./chat/parameters.ts";
@@ -61,7 +61,7 @@ export const decodeRequest = Effect.fnUntraced(
       });
     }
     if (isPlain(body)) return { body, leftOut: [] };
-    const tooMany = pastBound(body);
+    const tooMany = chatPastBound(body);
     if (tooMany !== undefined) return yield* tooMany;
     const refused = refusedParameter(body);
     if (refused !== undefined) return yield* refused;

@@ -5,6 +5,7 @@
  * errors by its type, so an error without a row does not compile.
  */
 import { cutText } from "../../domain/cutText.ts";
+import type { FieldNames } from "./FieldNames.ts";
 
 interface Tagged {
   readonly _tag: string;
@@ -39,9 +40,9 @@ export interface Row<E> {
   readonly rpcCode?: number;
   /** The sentence for the caller: nothing internal is in it. */
   // Methods, because a table of rows is read by any error of its union: TypeScript compares their parameters both ways.
-  message(error: E): string;
-  /** The field that is wrong. */
-  param?(error: E): string | null;
+  message(error: E, names?: FieldNames): string;
+  /** The field that is wrong; what a run was told has the name that the door's callers know, and none elsewhere. */
+  param?(error: E, names?: FieldNames): string | null;
   /** A code that the error itself brings. */
   codeOf?(error: E): string | null;
   /** Time after which trying again makes sense, in milliseconds. */

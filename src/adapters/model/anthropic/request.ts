@@ -182,7 +182,13 @@ const thinkingOf = (
   switch (traits.thinking) {
     case "none":
       return Result.fail(
-        fault(new RequestRefused(), `${model} does not reason, reasoning effort ${effort} was asked for`),
+        fault(
+          new RequestRefused({
+            param: "reasoning_effort",
+            why: "it does not reason, and a reasoning effort was asked for",
+          }),
+          `${model} does not reason, reasoning effort ${effort} was asked for`,
+        ),
       );
     case "adaptive":
       return Result.succeed({ thinking: { type: "adaptive", display: "summarized" }, effort: efforts[effort] });

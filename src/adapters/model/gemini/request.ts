@@ -190,9 +190,15 @@ const levels = {
 const thinkingOf = (model: string, effort: ModelParameters["reasoningEffort"]) => {
   const generation = generationOf(model);
   if (generation === "none") {
-    return effort === undefined || effort === "none"
-      ? Result.succeed(Option.none<Thinking>())
-      : Result.fail(fault(new RequestRefused(), `${model} does not reason, reasoning effort ${effort} was asked for`));
+    return effort === undefined || effort === "none" ? Result.succeed(Option.none<Thinking>()) : Result.fail(
+      fault(
+        new RequestRefused({
+          param: "reasoning_effort",
+          why: "it does not reason, and a reasoning effort was asked for",
+        }),
+        `${model} does not reason, reasoning effort ${effort} was asked for`,
+      ),
+    );
   }
   if (effort === undefined) return Result.succeed(Option.some<Thinking>({}));
   return Result.succeed(

@@ -69,7 +69,7 @@ export const streamed = Effect.fnUntraced(function* (
   const errorFrame = (error: RunError): string => {
     notes.outcome = error._tag;
     notes.error = keyOf(error);
-    return dataFrame(JSON.stringify(toReply(error).envelope));
+    return dataFrame(JSON.stringify(toReply(error, { names: notes.names }).envelope));
   };
   const lastFrame = Effect.fnUntraced(function* (cause: Cause.Cause<RunError>) {
     const failure = cause.reasons.find(Cause.isFailReason);

@@ -16,6 +16,7 @@ import { ArtifactLinks } from "../../caisson/ArtifactLinks.ts";
 import { Caller } from "../../frame/Caller.ts";
 import { isBackgroundTask, readChatUi } from "../../frame/chatUi.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
+import { RequestNotes } from "../../frame/RequestNotes.ts";
 import { readAttempt } from "../attempt.ts";
 import { Bodies } from "../../../web/body.ts";
 import type { FindFile } from "../contentParts.ts";
@@ -25,6 +26,7 @@ import { keeperOf } from "../responses/read.ts";
 import { decodeRequest } from "../decode.ts";
 import { chooseSession } from "../sessionChoice.ts";
 import { noted, notTaken } from "../notApplied.ts";
+import { fieldNamesOf } from "./fieldNames.ts";
 import { sampled } from "./parameters.ts";
 import { toRunRequest } from "./toRunRequest.ts";
 import { chooseView, splitModel, viewHeader } from "./views.ts";
@@ -87,6 +89,7 @@ export const makeReadChat = Effect.gen(function* () {
       typed: caller.identity.principal.kind === "anonymous",
     });
     const { body, leftOut } = yield* decodeRequest(text);
+    (yield* RequestNotes).names = fieldNamesOf(body);
     const named = namedFiles(files, keeperOf(caller, body));
     const { answerOnly, ...said } = yield* toRunRequest(body, {
       ...bounds,

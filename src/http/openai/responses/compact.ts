@@ -12,7 +12,7 @@ import { Sessions } from "../../../services/Sessions.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
 import { rateHeaders } from "../../frame/rateHeaders.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
-import { failed, json } from "../../frame/respond.ts";
+import { json, refused } from "../../frame/respond.ts";
 import { notAppliedHeaders } from "../notApplied.ts";
 import { usageOut } from "./dialect.ts";
 import { itemId } from "./ids.ts";
@@ -100,7 +100,7 @@ export const makeCompact = <E, R>(read: Effect.Effect<Asked, E, R>) =>
             return json(body, { ...rateHeaders(handle.allowance), ...notAppliedHeaders(notApplied) });
           })
         ),
-        Effect.catch((error) => Effect.succeed(failed(error))),
+        Effect.catch((error) => refused(error)),
       );
     });
 

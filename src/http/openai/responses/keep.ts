@@ -9,6 +9,7 @@ import type { OwnerKey } from "../../../domain/Owner.ts";
 import { InternalError, RunCancelled, type RunError, ShuttingDown } from "../../../runs/RunError.ts";
 import type { ResponseStoreService, ResponseTurn, StoredResponse } from "../../../services/ResponseStore.ts";
 import { toReply } from "../../frame/reply.ts";
+import { responsesFieldNames } from "./fieldNames.ts";
 import { ResponseDialect } from "./dialect.ts";
 import type { SessionsUnavailable } from "../../../services/Sessions.ts";
 import type { WebhookOutboxService } from "../../../services/WebhookOutbox.ts";
@@ -73,7 +74,7 @@ const errorOf = (exit: Exit.Failure<unknown, RunError>, draining: boolean): RunE
 
 /** Tells an error of the run to a dialect. */
 export const tellError = (dialect: ResponseDialect, error: RunError) => {
-  if (error._tag !== "RunCancelled") return dialect.fail(toReply(error).envelope.error);
+  if (error._tag !== "RunCancelled") return dialect.fail(toReply(error, { names: responsesFieldNames }).envelope.error);
   dialect.cancel();
   return [];
 };

@@ -24,12 +24,14 @@ import { WebhookOutbox, type WebhookOutboxService } from "../../../services/Webh
 import { Bodies, parseJson } from "../../../web/body.ts";
 import { Caller, type CallerService, type NamedUsers } from "../../frame/Caller.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
-import { pastBound } from "../chat/bounds.ts";
+import { RequestNotes } from "../../frame/RequestNotes.ts";
+import { responsePastBound } from "../bounds.ts";
 import { splitModel } from "../chat/views.ts";
 import { namedFiles } from "../namedFiles.ts";
 import { type Approvals, approvalsOf, holdAsked, undecidable, waitingIn } from "./approvals.ts";
 import { begunOf, conversationOf } from "./begun.ts";
 import { type Equip, makeEquip } from "./equip.ts";
+import { responsesFieldNames } from "./fieldNames.ts";
 import { isHosted, readHosted } from "./hostedTools.ts";
 import { makeResponseId } from "./ids.ts";
 import { type Keeping, keeping, nowhere } from "./keep.ts";
@@ -108,7 +110,7 @@ const decode = Effect.fnUntraced(function* (body: unknown) {
   if (!isObject(body) || Array.isArray(body)) {
     return yield* invalid(null, "Expected the body to be a JSON object", "invalid_type");
   }
-  const tooMany = pastBound(body);
+  const tooMany = responsePastBound(body);
   if (tooMany !== undefined) return yield* tooMany;
   const given = (name: string) => body[name] !== undefined && body[name] !== null;
   if (given("conversation") && given("previous_response_id")) {
@@ -281,6 +283,7 @@ export const makeReadBody = Effect.fnUntraced(function* ({ keepsAll }: Reading) 
 
   return Effect.fnUntraced(function* (sent: unknown, answered = true) {
     const caller = yield* Caller;
+    (yield* RequestNotes).names = responsesFieldNames;
     const { body, given } = yield* decode(sent);
     const stored = body.store ?? true;
     const background = body.background ?? false;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Effect, Exit, Schema } from "effect";
-import { contradictionIn, pastBound } from "../../../../src/http/openai/chat/bounds.ts";
+import { chatPastBound, contradictionIn } from "../../../../src/http/openai/bounds.ts";
 import { leftOut } from "../../../../src/http/openai/chat/leftOut.ts";
 import { refusedParameter } from "../../../../src/http/openai/chat/parameters.ts";
 import { isPlain } from "../../../../src/http/openai/chat/plainChat.ts";
@@ -57,7 +57,7 @@ for (const body of plain) {
   it.effect(`a plain request is decoded to what the schema makes of it: ${Object.keys(body)}`, () =>
     Effect.gen(function* () {
       assert.ok(isPlain(body));
-      for (const refusal of [refusedParameter, pastBound, contradictionIn]) assert.equal(refusal(body), undefined);
+      for (const refusal of [refusedParameter, chatPastBound, contradictionIn]) assert.equal(refusal(body), undefined);
       const decoded = yield* decodeRequest(JSON.stringify(body));
       assert.deepEqual(decoded.body, yield* Schema.decodeUnknownEffect(ChatRequest)(body));
       assert.deepEqual(decoded.leftOut, leftOut(body));

@@ -7,6 +7,7 @@ import { parseJson } from "../../../../web/body.ts";
 import { quoted } from "../../../../web/errors/Row.ts";
 import { type HttpError, InvalidRequest } from "../../../frame/errors.ts";
 import { type ReplyOptions, toReply } from "../../../frame/reply.ts";
+import { responsesFieldNames } from "../fieldNames.ts";
 import type { JsonObject } from "../wire.ts";
 
 /** The only thing that a client asks here. */
@@ -65,6 +66,6 @@ export const readFrame = Effect.fnUntraced(function* (data: string | Uint8Array)
 
 /** An error of a request that has no response. */
 export const errorFrame = (error: HttpError, options: ReplyOptions = {}): JsonObject => {
-  const { status, envelope, headers } = toReply(error, options);
+  const { status, envelope, headers } = toReply(error, { names: responsesFieldNames, ...options });
   return { type: "error", status, error: { ...envelope.error, headers } };
 };

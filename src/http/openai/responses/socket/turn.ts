@@ -17,6 +17,7 @@ import { keyOf } from "../../../frame/errorTable.ts";
 import { toReply } from "../../../frame/reply.ts";
 import { RequestNotes, runFields } from "../../../frame/RequestNotes.ts";
 import { ResponseDialect } from "../dialect.ts";
+import { responsesFieldNames } from "../fieldNames.ts";
 import { type Asked, makeReadBody } from "../read.ts";
 import { silenceMax } from "../stream.ts";
 import type { JsonObject } from "../wire.ts";
@@ -60,7 +61,7 @@ const tell = Effect.fnUntraced(function* (run: RunHandle, dialect: ResponseDiale
         const error = yield* endingOf(cause);
         yield* noted(error, cause);
         if (error._tag !== "RunCancelled") {
-          yield* say(dialect.fail(toReply(error).envelope.error, { once: true }));
+          yield* say(dialect.fail(toReply(error, { names: responsesFieldNames }).envelope.error, { once: true }));
           return true;
         }
         // No event says that a response was cancelled, but whoever waits for its end must hear one.

@@ -2,8 +2,8 @@
  * What a request may not have too many of, and what may not stand beside each other: refused as OpenAI
  * refuses it, before anything is decoded.
  */
-import { headOf } from "../../../domain/cutText.ts";
-import { InvalidRequest } from "../../frame/errors.ts";
+import { headOf } from "../../domain/cutText.ts";
+import { InvalidRequest } from "../frame/errors.ts";
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -53,23 +53,71 @@ const metadataPastBound = (metadata: unknown): InvalidRequest | undefined => {
   return undefined;
 };
 
-/** The first bound that a body passes by what it has too many of; undefined when it keeps them. */
-export const pastBound = (body: Body): InvalidRequest | undefined => {
-  const tools = listAt(body, "tools");
-  if (tools.length > toolsMax) return wrong("tools", `Expected at most ${toolsMax} tools, got ${tools.length}`);
-  if (holdsMoreThan(tools, declaredValuesMax)) {
-    return wrong("tools", `Expected tools that declare at most ${declaredValuesMax} values in all`);
+/** Something that a body says, under the name that it has there. */
+type Named = readonly [name: string, value: unknown];
+
+/** What a body has of what is bounded. */
+interface Bounded {
+  readonly tools: ReadonlyArray<Named>;
+  readonly format: Named;
+  readonly messages: Named;
+  readonly metadata: unknown;
+}
+
+/** Where messages and items keep their parts. */
+const partLists = ["content", "tool_calls", "summary", "output", "outputs"] as const;
+
+const toolsPastBound = ([name, value]: Named): InvalidRequest | undefined => {
+  const tools = Array.isArray(value) ? value : [];
+  if (tools.length > toolsMax) {
+    return wrong(name, `Expected at most ${toolsMax} tools in '${name}', got ${tools.length}`);
   }
-  if (holdsMoreThan([body["response_format"]], declaredValuesMax)) {
-    return wrong("response_format", `Expected a format that declares at most ${declaredValuesMax} values`);
-  }
-  let parts = 0;
-  for (const message of listAt(body, "messages")) {
-    if (isRecord(message)) parts += listAt(message, "content").length + listAt(message, "tool_calls").length;
-  }
-  if (parts > partsMax) return wrong("messages", `Expected at most ${partsMax} parts and calls in all messages`);
-  return metadataPastBound(body["metadata"]);
+  return holdsMoreThan(tools, declaredValuesMax)
+    ? wrong(name, `Expected '${name}' to declare at most ${declaredValuesMax} values in all`)
+    : undefined;
 };
+
+const partsPastBound = ([name, value]: Named): InvalidRequest | undefined => {
+  let parts = 0;
+  for (const message of Array.isArray(value) ? value : []) {
+    if (isRecord(message)) { for (const list of partLists) parts += listAt(message, list).length; }
+  }
+  return parts > partsMax ? wrong(name, `Expected at most ${partsMax} parts and calls in all of '${name}'`) : undefined;
+};
+
+const firstPastBound = ({ tools, format: [formatName, format], messages, metadata }: Bounded) => {
+  for (const named of tools) {
+    const tooMany = toolsPastBound(named);
+    if (tooMany !== undefined) return tooMany;
+  }
+  if (holdsMoreThan([format], declaredValuesMax)) {
+    return wrong(formatName, `Expected '${formatName}' to declare at most ${declaredValuesMax} values`);
+  }
+  return partsPastBound(messages) ?? metadataPastBound(metadata);
+};
+
+/** The first bound that a chat passes by what it has too many of; undefined when it keeps them. */
+export const chatPastBound = (body: Body): InvalidRequest | undefined =>
+  firstPastBound({
+    tools: [["tools", body["tools"]]],
+    format: ["response_format", body["response_format"]],
+    messages: ["messages", body["messages"]],
+    metadata: body["metadata"],
+  });
+
+/** The same of a request for a response, in the words of that. */
+export const responsePastBound = (body: Body): InvalidRequest | undefined =>
+  firstPastBound({
+    tools: [
+      ["tools", body["tools"]],
+      ...listAt(body, "input").flatMap((item, index): ReadonlyArray<Named> =>
+        isRecord(item) && item["tools"] !== undefined ? [[`input[${index}].tools`, item["tools"]]] : []
+      ),
+    ],
+    format: ["text.format", isRecord(body["text"]) ? body["text"]["format"] : undefined],
+    messages: ["input", body["input"]],
+    metadata: body["metadata"],
+  });
 
 /** What `stream_options` may hold. */
 const streamOptionNames: ReadonlySet<string> = new Set(["include_usage", "include_obfuscation"]);
