@@ -28,6 +28,9 @@ export class ApiError extends Error {
   }
 }
 
+/** What a reader is told of a failure. */
+export const messageOf = (failure: unknown): string => failure instanceof Error ? failure.message : String(failure);
+
 /** What was to be deleted and is gone already is deleted. */
 const orGone = (error: unknown): void => {
   if (!(error instanceof ApiError && error.status === 404)) throw error;

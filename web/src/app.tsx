@@ -1,6 +1,6 @@
 /** The frame of the page: the conversations, the conversation, and what stands beside it. */
 import { useSignalEffect } from "npm:@preact/signals@2.11.4";
-import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
+import { useEffect, useLayoutEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { Composer } from "./composer.tsx";
 import { Confirm } from "./parts/Dialog.tsx";
 import { useGiveBack } from "./parts/focus.ts";
@@ -39,7 +39,7 @@ const onKey = (event: KeyboardEvent) => {
 const Veil = () => {
   const list = useRef(document.querySelector<HTMLElement>(".sidebar"));
   useGiveBack(list);
-  useEffect(() => list.current?.querySelector<HTMLElement>(".new")?.focus(), []);
+  useLayoutEffect(() => list.current?.querySelector<HTMLElement>(".new")?.focus(), []);
   return (
     <button
       type="button"

@@ -1,6 +1,6 @@
 /** Where a message is written. */
 import { useSignal } from "npm:@preact/signals@2.11.4";
-import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
+import { useLayoutEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { Icon, IconButton } from "./parts/Icon.tsx";
 import { ask, here, running, stop, waiting } from "./state/conversation.ts";
 import { model, models, said } from "./state/page.ts";
@@ -58,7 +58,7 @@ const ModelChoice = () => (
 const useDraft = () => {
   const text = useSignal("");
   const session = here.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     text.value = localStorage.getItem(draftKey(session)) ?? "";
   }, [session]);
   const write = (value: string) => {
@@ -76,7 +76,7 @@ export const Composer = () => {
   const picker = useRef<HTMLInputElement>(null);
   const isDraggedOver = useSignal(false);
   const session = here.value;
-  useEffect(() => area.current?.focus({ preventScroll: true }), [session]);
+  useLayoutEffect(() => area.current?.focus({ preventScroll: true }), [session]);
   const send = () => {
     const words = text.value.trim();
     if (words === "" || running.value || uploading.value) return;

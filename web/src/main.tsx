@@ -47,6 +47,8 @@ addEventListener("hashchange", () => {
 const root = document.getElementById("app");
 if (root !== null) render(<App />, root);
 void watchHealth();
+const named = here.value;
 void readAll().then(() => {
-  if (!signedOut.value && here.value !== "") void open(here.value);
+  // Whoever has asked or gone elsewhere meanwhile keeps what is shown.
+  if (!signedOut.value && named !== "" && here.value === named) void open(named);
 });

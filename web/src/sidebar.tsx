@@ -2,7 +2,7 @@
 import { useSignal } from "npm:@preact/signals@2.11.4";
 import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { confirmThen } from "./parts/Dialog.tsx";
-import { focusAfter } from "./parts/focus.ts";
+import { focusAfter, takeFocus } from "./parts/focus.ts";
 import { Icon, IconButton } from "./parts/Icon.tsx";
 import { here, open, remove } from "./state/conversation.ts";
 import { hasMore, list, listError, loadMore, query, refreshList, rename } from "./state/conversations.ts";
@@ -47,7 +47,7 @@ const Row = ({ item }: { readonly item: SessionOut }) => {
           aria-label="Title"
           value={title}
           maxLength={200}
-          ref={(element) => element?.focus()}
+          ref={takeFocus}
           onBlur={(event) => {
             void rename(item.id, event.currentTarget.value);
             end();

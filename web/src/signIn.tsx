@@ -1,6 +1,7 @@
 /** Signing in with a key, when the server has keys. */
 import { useSignal } from "npm:@preact/signals@2.11.4";
-import { signIn } from "./api.ts";
+import { messageOf, signIn } from "./api.ts";
+import { takeFocus } from "./parts/focus.ts";
 
 /** The form; the key is sent once and kept nowhere on this page. */
 export const SignIn = () => {
@@ -15,7 +16,7 @@ export const SignIn = () => {
       await signIn(key.trim());
       location.reload();
     } catch (failure) {
-      error.value = failure instanceof Error ? failure.message : String(failure);
+      error.value = messageOf(failure);
       isBusy.value = false;
     }
   };
@@ -38,7 +39,7 @@ export const SignIn = () => {
             type="password"
             autocomplete="current-password"
             required
-            ref={(element) => element?.focus()}
+            ref={takeFocus}
           />
         </label>
         {error.value !== undefined && <p class="notice bad" role="alert">{error.value}</p>}

@@ -78,8 +78,14 @@ export const openWindow = async (browser: Browser, base: string, look: Look = wi
   return { page, base, complaints };
 };
 
-/** Longest time that anything of the page may take to appear, in milliseconds; the machine may be busy. */
-export const appearsMs = 15_000;
+/** Longest time that anything of the page may take to appear, in milliseconds; the machine may be very busy. */
+export const appearsMs = 60_000;
+
+/** What a person would see now and where the keyboard stands, for the message of a failure. */
+const seen = (page: Page): Promise<unknown> =>
+  page.evaluate(
+    "[document.body.innerText, 'The keyboard:', document.activeElement?.outerHTML.slice(0, 200)].join(' | ')",
+  );
 
 /** Waits until an expression of the page is true; polled from here, because the policy forbids it there. */
 export const until = async (page: Page, what: string, isSo: () => Promise<boolean>): Promise<void> => {
@@ -87,7 +93,8 @@ export const until = async (page: Page, what: string, isSo: () => Promise<boolea
   // A page that is just loaded anew answers nothing: it is asked again.
   while (!(await isSo().catch(() => false))) {
     if (performance.now() > deadline) {
-      throw new Error(`${what} did not come: ${await page.evaluate("document.body.innerText")}`);
+      // What was missed stands at the end, where a log that is cut is read.
+      throw new Error(`${await seen(page)}\n${what} did not come`);
     }
     await page.evaluate("new Promise((resolve) => setTimeout(resolve, 30))").catch(() => undefined);
   }

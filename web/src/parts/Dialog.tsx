@@ -1,7 +1,8 @@
 /** Dialogs: the browser's own, so that focus, Escape and the veil are right. */
 import { signal, useSignal } from "npm:@preact/signals@2.11.4";
 import type { ComponentChildren } from "npm:preact@11.2.0";
-import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
+import { useLayoutEffect, useRef } from "npm:preact@11.2.0/hooks";
+import { messageOf } from "../api.ts";
 import { focusAfter, useGiveBack } from "./focus.ts";
 
 interface DialogProps {
@@ -14,7 +15,7 @@ interface DialogProps {
 export const Dialog = ({ label, onClose, children }: DialogProps) => {
   const element = useRef<HTMLDialogElement>(null);
   useGiveBack(element);
-  useEffect(() => {
+  useLayoutEffect(() => {
     element.current?.showModal();
   }, []);
   return (
@@ -62,7 +63,7 @@ const Asked = ({ asked }: { readonly asked: Question }) => {
       // What asked may be what was taken away.
       focusAfter(() => undefined);
     } catch (failure) {
-      error.value = (failure as Error).message;
+      error.value = messageOf(failure);
     }
     isActing.value = false;
   };

@@ -1,6 +1,11 @@
-/** Where the keyboard stands when something that was opened goes away: at what opened it. */
+/**
+ * Where the keyboard stands when something that was opened goes away: at what opened it.
+ *
+ * What moves the focus does so while it is drawn, in a layout effect: an effect comes some time later, and then takes
+ * the focus from where the reader has gone on to.
+ */
 import type { RefObject } from "npm:preact@11.2.0";
-import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
+import { useLayoutEffect, useRef } from "npm:preact@11.2.0/hooks";
 
 /** Puts the focus on the first that is there and can have it; the field of the message always can. */
 export const focusFirst = (
@@ -12,6 +17,14 @@ export const focusFirst = (
     if (document.activeElement === each && each !== document.body) return;
   }
 };
+
+/**
+ * Takes the focus when it is first drawn, as the `ref` of an element.
+ *
+ * It is one function for all: one that is made anew with each drawing would take the focus back each time, from
+ * whoever went on elsewhere.
+ */
+export const takeFocus = (element: HTMLElement | null): void => element?.focus();
 
 /** Whether nobody has the focus: what had it is gone. */
 export const isFocusLost = (): boolean => document.activeElement === null || document.activeElement === document.body;
@@ -32,7 +45,7 @@ export const useGiveBack = (
 ): void => {
   // Before anything in here takes the focus.
   const opener = useRef(document.activeElement);
-  useEffect(() => () => {
+  useLayoutEffect(() => () => {
     if (
       !isFocusLost() &&
       within.current?.contains(document.activeElement) !== true

@@ -41,14 +41,23 @@ const viewOf = (turn: TurnOut): RunView => {
   return made;
 };
 
+/** What stands before a run; what ended here and is not read from the server yet stands there as it was heard. */
+const before = (parent: string | null, path: ReadonlyArray<TurnOut>): ReadonlyArray<RunView> => {
+  if (parent === null) return [];
+  const stored = path.findIndex(({ id }) => id === parent);
+  if (stored >= 0) return path.slice(0, stored + 1).map(viewOf);
+  const heard = views.get(parent);
+  // Another tab may go on from what is only about to be read here.
+  return heard === undefined ? path.map(viewOf) : [...before(heard.parent, path), heard];
+};
+
 /** What is shown, from the first question to the newest. */
 export const runs = computed<ReadonlyArray<RunView>>(() => {
   const path = pathOf(turns.value, chosen.value);
   const going = live.value;
   // Once it is stored it is a turn like the others, and not shown where another version of it was chosen.
   if (going === undefined || turns.value.some(({ id }) => id === going.turn.value)) return path.map(viewOf);
-  const at = going.parent === null ? 0 : path.findIndex(({ id }) => id === going.parent) + 1;
-  return [...path.slice(0, at).map(viewOf), going];
+  return [...before(going.parent, path), going];
 });
 
 /** The last run asks a person and nothing has answered it. */
@@ -151,7 +160,7 @@ export const open = async (session: string): Promise<void> => {
   } catch (error) {
     // A conversation whose first run goes on has nothing stored yet.
     const isUnknown = error instanceof api.ApiError && error.status === 404;
-    if (here.value === session && !isUnknown) openError.value = (error as Error).message;
+    if (here.value === session && !isUnknown) openError.value = api.messageOf(error);
   } finally {
     if (here.value === session) loading.value = false;
   }
@@ -211,7 +220,7 @@ const hearRun = async (session: string, run: RunView, first: Listen, stop: Abort
       finish(
         run,
         run.status.value === "stopped" ? "stopped" : "failed",
-        error instanceof Error ? error.message : String(error),
+        api.messageOf(error),
       );
       break;
     }
@@ -314,7 +323,7 @@ export const decide = async (run: RunView, asking: Asking, decision: api.Decisio
   } catch (error) {
     if (stop.aborted) return;
     live.value = undefined;
-    decisionError.value = (error as Error).message;
+    decisionError.value = api.messageOf(error);
     await load(session).catch(() => undefined);
     await resume(session);
   }

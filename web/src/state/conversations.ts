@@ -18,7 +18,7 @@ export const refreshList = async (): Promise<void> => {
     hasMore.value = more ?? false;
     listError.value = undefined;
   } catch (error) {
-    listError.value = error instanceof Error ? error.message : String(error);
+    listError.value = api.messageOf(error);
   }
 };
 

@@ -72,7 +72,7 @@ export const refreshFiles = async (start = true): Promise<void> => {
     const shown = preview.value;
     if (shown !== undefined) preview.value = data.find(({ path }) => path === shown.path) ?? shown;
   } catch (error) {
-    filesError.value = error instanceof Error ? error.message : String(error);
+    filesError.value = api.messageOf(error);
   }
 };
 
@@ -80,13 +80,14 @@ export const refreshUsage = async (): Promise<void> => {
   usage.value = await api.usage().catch(() => usage.peek());
 };
 
-const viewSuffix = /:(?:text|tool_calls|reasoning|details|none|events)$/;
-
 /** Reads who this is and what can be chosen. */
 export const refreshMe = async (): Promise<void> => {
-  const [who, offered] = await Promise.all([api.me().catch(() => undefined), api.models().catch(() => undefined)]);
+  const [who, offered] = await Promise.all([
+    api.me().catch(() => me.peek()),
+    api.models().then(({ data }) => data.map(({ id }) => id), () => models.peek()),
+  ]);
   me.value = who;
-  models.value = (offered?.data ?? []).map(({ id }) => id).filter((id) => !viewSuffix.test(id));
+  models.value = offered;
   const wanted = [model.value, who?.default_model ?? "", models.value[0] ?? ""];
   model.value = wanted.find((id) => models.value.includes(id)) ?? "";
 };

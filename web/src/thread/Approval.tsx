@@ -1,7 +1,7 @@
 /** Calls that wait for a person: what each would do, whole, and the way to decide. */
 import { type Signal, useSignal } from "npm:@preact/signals@2.11.4";
 import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
-import { focusAfter } from "../parts/focus.ts";
+import { focusAfter, takeFocus } from "../parts/focus.ts";
 import { Icon } from "../parts/Icon.tsx";
 import type { Decision } from "../api.ts";
 import { decide, decisionError, running } from "../state/conversation.ts";
@@ -129,7 +129,7 @@ const NoteField = ({ note, isShut, onDeny, onCancel }: {
       dir="auto"
       maxLength={noteCharactersMax}
       value={note.value}
-      ref={(element) => element?.focus()}
+      ref={takeFocus}
       onInput={(event) => {
         note.value = event.currentTarget.value;
       }}

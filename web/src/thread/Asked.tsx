@@ -1,7 +1,7 @@
 /** A question: what was said, with its files, its versions and the way to change it. */
 import { type Signal, useSignal } from "npm:@preact/signals@2.11.4";
 import { useRef } from "npm:preact@11.2.0/hooks";
-import { focusAfter, focusFirst } from "../parts/focus.ts";
+import { focusAfter, focusFirst, takeFocus } from "../parts/focus.ts";
 import { Icon, IconButton } from "../parts/Icon.tsx";
 import { ask, choose, running, versionsOf } from "../state/conversation.ts";
 import type { RunView } from "../state/run.ts";
@@ -32,7 +32,7 @@ const Edit = ({ run, draft, onCancel }: {
     <textarea
       aria-label="Edit the message"
       value={draft.value}
-      ref={(element) => element?.focus()}
+      ref={takeFocus}
       onInput={(event) => {
         draft.value = event.currentTarget.value;
       }}

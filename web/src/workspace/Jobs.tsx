@@ -1,7 +1,7 @@
 /** What goes on in the background of the sandbox: what each job prints, and the way to end it. */
 import { useSignal } from "npm:@preact/signals@2.11.4";
 import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
-import { endJob, jobOutput } from "../api.ts";
+import { endJob, jobOutput, messageOf } from "../api.ts";
 import { refreshSandbox } from "../state/page.ts";
 import { duration, visible } from "../text/format.ts";
 import type { JobOut } from "../wire.ts";
@@ -45,7 +45,7 @@ const Output = ({ job }: { readonly job: JobOut }) => {
         const hasMore = read.text !== "" && read.next_offset < read.total_bytes;
         if (hasMore) return await readOn();
       } catch (failure) {
-        if (isShown) error.value = (failure as Error).message;
+        if (isShown) error.value = messageOf(failure);
       }
       if (isShown && isRunning) timer = setTimeout(() => void readOn(), readMs);
     };

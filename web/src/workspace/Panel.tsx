@@ -1,5 +1,5 @@
 /** What stands beside the conversation: files, runs, the sandbox. */
-import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
+import { useLayoutEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { useGiveBack } from "../parts/focus.ts";
 import { IconButton } from "../parts/Icon.tsx";
 import { isPanelOver, openPanel, panel, type PanelName } from "../state/page.ts";
@@ -36,7 +36,7 @@ const Shown = ({ name: shown }: { readonly name: PanelName }) => {
   const Body = bodies[shown];
   const element = useRef<HTMLElement>(null);
   useGiveBack(element, "#workspace");
-  useEffect(() => {
+  useLayoutEffect(() => {
     // What lies over the conversation is what is worked with.
     if (isPanelOver() && !element.current?.contains(document.activeElement)) {
       document.getElementById(`tab-${shown}`)?.focus();

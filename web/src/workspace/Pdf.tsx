@@ -1,7 +1,7 @@
 /** A PDF in the panel: drawn by a frame that has no origin, and so nothing of this page's within its reach. */
 import { useSignal } from "npm:@preact/signals@2.11.4";
 import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
-import { bytesOf } from "../api.ts";
+import { bytesOf, messageOf } from "../api.ts";
 import type { Said } from "../pdf/messages.ts";
 import { theme } from "../state/page.ts";
 import { bytes, visible } from "../text/format.ts";
@@ -34,7 +34,7 @@ export const Pdf = ({ file }: { readonly file: FileOut }) => {
           const content = await bytesOf(file, stop.signal);
           window.postMessage({ bytes: content, theme: theme.value }, "*", [content]);
         } catch (error) {
-          if (!stop.signal.aborted) state.value = (error as Error).message;
+          if (!stop.signal.aborted) state.value = messageOf(error);
         }
       }
     };

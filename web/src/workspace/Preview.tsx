@@ -1,6 +1,6 @@
 /** A file, looked at: pictures, text, tables, Markdown, notebooks, PDF; anything else to download. */
 import { useSignal } from "npm:@preact/signals@2.11.4";
-import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
+import { useEffect, useLayoutEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { contentPath, head, removeFile } from "../api.ts";
 import { confirmThen } from "../parts/Dialog.tsx";
 import { Icon, IconButton } from "../parts/Icon.tsx";
@@ -138,7 +138,7 @@ export const Preview = ({ file }: { readonly file: FileOut }) => {
   const name = visible(file.filename);
   const cutAt = kindOf(file) === "notebook" ? notebookBytesMax : textBytesMax;
   const back = useRef<HTMLButtonElement>(null);
-  useEffect(() => back.current?.focus({ preventScroll: true }), []);
+  useLayoutEffect(() => back.current?.focus({ preventScroll: true }), []);
   const isCut = file.bytes > cutAt && ["table", "markdown", "text"].includes(kindOf(file));
   return (
     <section class="preview" aria-label={`File ${name}`}>

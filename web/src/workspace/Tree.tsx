@@ -1,5 +1,5 @@
 /** The files of the workspace as a tree. */
-import { useEffect, useRef } from "npm:preact@11.2.0/hooks";
+import { useLayoutEffect, useRef } from "npm:preact@11.2.0/hooks";
 import { archivePath } from "../api.ts";
 import { focusFirst, isFocusLost } from "../parts/focus.ts";
 import { Icon } from "../parts/Icon.tsx";
@@ -64,7 +64,7 @@ const useWayBack = (path: string | undefined) => {
   const last = useRef<string | undefined>(undefined);
   const opener = useRef<Element | null>(null);
   if (path !== undefined && path !== last.current) opener.current = document.activeElement;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const left = last.current;
     last.current = path;
     if (path !== undefined || left === undefined || !isFocusLost()) return;
