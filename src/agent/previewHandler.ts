@@ -1,11 +1,12 @@
 /**
  * What the tool for previews does: it waits for the server to listen, and makes a link to it.
  */
-import { Clock, Effect, Schedule, Schema } from "effect";
+import { Clock, Effect, Schedule } from "effect";
 import type { ToolCall } from "../domain/Message.ts";
 import type { Owner } from "../domain/Owner.ts";
 import { previewPort } from "../domain/previewTool.ts";
 import type { ToolResult } from "../domain/Tool.ts";
+import { argumentsDecoder } from "../domain/toolArguments.ts";
 import type { PreviewsService } from "../services/Previews.ts";
 import type { SandboxError, SandboxHandle } from "../services/Sandbox.ts";
 
@@ -14,7 +15,7 @@ const lookAgain = Schedule.spaced("250 millis");
 /** Looks in all: a server is up within five seconds, or a model had better see why not. */
 const looksMax = 20;
 
-const decodeArguments = Schema.decodeUnknownEffect(Schema.fromJsonString(previewPort.arguments));
+const decodeArguments = argumentsDecoder(previewPort.arguments);
 
 const failed = (message: string): ToolResult => ({ text: `Error: ${message}`, isError: true });
 

@@ -27,6 +27,7 @@ import {
   viewImage,
   writeFile,
 } from "../domain/agentTools.ts";
+import { argumentsDecoder } from "../domain/toolArguments.ts";
 import { cellResult } from "./cellResult.ts";
 import { FileEdits, wholeFile } from "./fileEdits.ts";
 import { killing, listedJobs, readingOf, startJob } from "./jobCalls.ts";
@@ -37,21 +38,12 @@ export class ToolFailure extends Schema.TaggedError<ToolFailure>()("ToolFailure"
 type Handled = Effect.Effect<ToolResult, ToolFailure | FileError | JobError | SandboxError>;
 type Acquire = Effect.Effect<SandboxHandle, SandboxError>;
 
-const parseArguments = Schema.decodeUnknownEffect(
-  Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)),
-);
-
-/** Some models say null where they mean nothing; no argument takes null for a value. */
-const withoutNulls = (given: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
-
-const decoder = <S extends Schema.ConstraintCodec<unknown, unknown>>(name: string, schema: S) => {
-  const decode = Schema.decodeUnknownEffect(schema);
+const decoder = <A, E>(name: string, schema: Schema.Codec<A, E>) => {
+  const decode = argumentsDecoder(schema);
   return (argumentsJson: string) =>
-    // Some models send no arguments at all where every argument is optional.
-    parseArguments(argumentsJson.trim() === "" ? "{}" : argumentsJson).pipe(
-      Effect.flatMap((given) => decode(withoutNulls(given))),
-      Effect.mapError((error) => new ToolFailure({ message: `Invalid arguments for ${name}: ${error.message}` })),
+    Effect.mapError(
+      decode(argumentsJson),
+      (error) => new ToolFailure({ message: `Invalid arguments for ${name}: ${error.message}` }),
     );
 };
 

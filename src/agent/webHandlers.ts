@@ -1,12 +1,13 @@
 /**
  * What the tools of the web do: the server reads, and the sandbox gets files.
  */
-import { Effect, Schema } from "effect";
+import { Effect, type Schema } from "effect";
 import { cutText } from "../domain/cutText.ts";
 import { type EgressRecord, EgressTally } from "../domain/EgressRecord.ts";
 import type { ToolCall } from "../domain/Message.ts";
 import type { Owner } from "../domain/Owner.ts";
 import type { ToolResult } from "../domain/Tool.ts";
+import { argumentsDecoder } from "../domain/toolArguments.ts";
 import { searchResults, webFetch, webSearch } from "../domain/webTools.ts";
 import type { FileError, SandboxError, SandboxHandle } from "../services/Sandbox.ts";
 import type { WebPage, WebReaderService, WebUnavailable } from "../services/WebReader.ts";
@@ -18,8 +19,8 @@ const recordsMax = 8;
 /** Characters of a file's name that come from its URL. */
 const nameMax = 80;
 
-const decodeFetch = Schema.decodeUnknownEffect(Schema.fromJsonString(webFetch.arguments));
-const decodeSearch = Schema.decodeUnknownEffect(Schema.fromJsonString(webSearch.arguments));
+const decodeFetch = argumentsDecoder(webFetch.arguments);
+const decodeSearch = argumentsDecoder(webSearch.arguments);
 
 const failed = (message: string): ToolResult => ({ text: `Error: ${message}`, isError: true });
 

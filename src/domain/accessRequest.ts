@@ -7,6 +7,7 @@ import type { DomainSecret } from "./DomainSecret.ts";
 import { allowsHost, type EgressRule, hostName, httpPort, tlsPort } from "./EgressRule.ts";
 import { type HostPattern, meansHost } from "./HostPattern.ts";
 import type { ToolDeclaration } from "./Tool.ts";
+import { argumentsMeant, ArgumentsObject } from "./toolArguments.ts";
 
 const define = <const Name extends string, Arguments extends Schema.Top, Output extends Schema.Top>(
   declaration: AgentTool<Name, Arguments, Output>,
@@ -48,19 +49,13 @@ export interface AccessTarget {
   readonly port: number;
 }
 
-const decodeArguments = Schema.decodeUnknownOption(
-  Schema.fromJsonString(
-    Schema.Struct({
-      ...requestAccess.arguments.fields,
-      // Some models say null where they mean nothing.
-      port: Schema.optionalKey(Schema.NullOr(Port)),
-    }),
-  ),
-);
+const decodeObject = Schema.decodeUnknownOption(ArgumentsObject);
+const decodeArguments = Schema.decodeUnknownOption(requestAccess.arguments);
+const meant = argumentsMeant(requestAccess.arguments);
 
 /** What a call asks for; undefined where it asks for nothing that could be a host. */
 export const accessTarget = (argumentsJson: string): AccessTarget | undefined => {
-  const decoded = decodeArguments(argumentsJson);
+  const decoded = Option.flatMap(decodeObject(argumentsJson), (given) => decodeArguments(meant(given)));
   if (Option.isNone(decoded)) return undefined;
   const host = hostName(decoded.value.host);
   return host === undefined ? undefined : { host, port: decoded.value.port ?? tlsPort };

@@ -361,7 +361,7 @@ Deno.test("the hosted interpreter runs in a container that the next response fin
 
 Deno.test("the hosted shell runs its commands in order and tells each; a program that fails is a call that completed", () => {
   const steps = [
-    Scripted.calls(Scripted.toolCall("c1", "shell", { commands: ["ls", "false"], timeout_ms: 5_000 })),
+    Scripted.calls(Scripted.toolCall("c1", "shell", { commands: ["ls", "false"], timeout_ms: "5000" })),
     Scripted.answers("Done."),
   ];
   return withWork({ steps }, async (app) => {

@@ -100,6 +100,30 @@ it.effect("Tools.call writes text as UTF-8 and says how many bytes it wrote", ()
   }).pipe(Effect.provide(layer));
 });
 
+it.effect("Tools.call takes the text of a number or boolean where the schema says so, and nothing else", () => {
+  const asked: Array<unknown> = [];
+  const { layer } = sandbox({
+    execute: ({ command, timeoutMs }) =>
+      Effect.sync(() => void asked.push([command, timeoutMs])).pipe(Effect.as(outcome)),
+    readText: (path, options) =>
+      Effect.sync(() => void asked.push([path, options])).pipe(Effect.as({ text: "5", truncated: false })),
+  });
+  return Effect.gen(function* () {
+    for (const timeout of ["5", "2.5", "1e1", 5]) {
+      const result = yield* call("execute_bash", { command: "true", timeout, background: "false" });
+      assert.equal(result.isError, false, result.text);
+    }
+    yield* call("read_file", { file_path: "5", offset: "3", line_count: "2.0", column: null });
+    assert.deepEqual(asked, [
+      ["true", 5_000],
+      ["true", 2_500],
+      ["true", 10_000],
+      ["true", 5_000],
+      ["5", { offset: 3, lineCount: 2 }],
+    ]);
+  }).pipe(Effect.provide(layer));
+});
+
 it.effect("Tools.call tells where to read on when a page does not end the file", () => {
   const { layer } = sandbox({ readText: () => Effect.succeed({ text: "a\nb\n", truncated: true }) });
   return Effect.gen(function* () {
@@ -135,6 +159,19 @@ const mistakes: ReadonlyArray<readonly [name: string, args: unknown, expected: R
   ["execute_bash", {}, /Invalid arguments for execute_bash.*[\s\S]*command/],
   ["execute_bash", { command: "x", timeout: 100000 }, /Invalid arguments for execute_bash.*[\s\S]*timeout/],
   ["read_file", { file_path: "x", offset: -1 }, /Invalid arguments for read_file.*[\s\S]*offset/],
+  ...["5s", " 5", "+5", "05", "0x5", "5.", "Infinity", "", "9".repeat(41), ["5"]].map((timeout) =>
+    ["execute_bash", { command: "x", timeout }, /Invalid arguments for execute_bash[^]*timeout/] as const
+  ),
+  ["execute_bash", { command: "x", timeout: "601" }, /Invalid arguments for execute_bash[^]*timeout/],
+  ["execute_bash", { command: 5 }, /Invalid arguments for execute_bash[^]*command/],
+  ["read_file", { file_path: "x", offset: "1.5" }, /Invalid arguments for read_file[^]*offset/],
+  ...["True", "yes", "1", "", 1, "toString"].map((all) =>
+    [
+      "edit_file",
+      { file_path: "x", old_text: "a", new_text: "b", all },
+      /Invalid arguments for edit_file[^]*all/,
+    ] as const
+  ),
   ["rm_rf", {}, /no tool named 'rm_rf'.*execute_bash, execute_python, write_file, edit_file, read_file/],
   ["toString", {}, /no tool named 'toString'/],
 ];

@@ -9,6 +9,7 @@ import { mediaTypeOf } from "../../../domain/Artifact.ts";
 import type { ToolCall } from "../../../domain/Message.ts";
 import type { Owner } from "../../../domain/Owner.ts";
 import type { ToolDeclaration, ToolResult } from "../../../domain/Tool.ts";
+import { argumentsMeant, ArgumentsObject } from "../../../domain/toolArguments.ts";
 import { clientPath, type ContainersService, type KnownContainer } from "../../../runs/Containers.ts";
 import type { ToolboxError, ToolCallOptions, ToolKit, Tools } from "../../../services/Toolbox.ts";
 import type { ArtifactLinksService } from "../../caisson/ArtifactLinks.ts";
@@ -141,13 +142,17 @@ export const readHosted = Effect.fnUntraced(function* (
 const PythonArguments = Schema.Struct({ code: Schema.String });
 const ShellArguments = Schema.Struct({
   commands: Schema.Array(Schema.String),
-  timeout_ms: given(Schema.Finite),
-  max_output_length: given(Schema.Finite),
+  timeout_ms: Schema.optionalKey(Schema.Finite),
+  max_output_length: Schema.optionalKey(Schema.Finite),
 });
+const decodeShellArguments = Schema.decodeUnknownOption(ShellArguments);
+const shellMeant = argumentsMeant(ShellArguments);
+const decodeObject = Schema.decodeUnknownOption(ArgumentsObject);
 /** The code that a call of the model is to run. */
 export const decodePython = Schema.decodeUnknownOption(Schema.fromJsonString(PythonArguments));
 /** The commands that a call of the model is to run. */
-export const decodeShellCall = Schema.decodeUnknownOption(Schema.fromJsonString(ShellArguments));
+export const decodeShellCall = (argumentsJson: string) =>
+  Option.flatMap(decodeObject(argumentsJson), (given) => decodeShellArguments(shellMeant(given)));
 
 const declarations: Readonly<Record<HostedTools["names"][number], ToolDeclaration>> = {
   [pythonName]: {
