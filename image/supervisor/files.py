@@ -33,6 +33,7 @@ _OPEN_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _READ_TEXT_HEAD = struct.Struct(">QQII")
 _READ_BYTES_HEAD = struct.Struct(">QQ")
 ALL_LINES = 0xFFFFFFFF
+_PLURALS = {"line": "lines", "entry": "entries"}
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -118,6 +119,9 @@ class Write:
             if not stat.S_ISREG(target.st_mode):
                 raise wire.Refused(wire.UNSUPPORTED_FILE, "not a regular file")
             mode = stat.S_IMODE(target.st_mode)
+            if not mode & stat.S_IWUSR:
+                why = f"the file is read-only (mode {mode:o}); if it is to be changed, run chmod u+w on it first"
+                raise wire.Refused(wire.READ_ONLY, why)
         except FileNotFoundError:
             pass  # A new file.
         if path.endswith("/"):
@@ -196,8 +200,11 @@ def read_text(payload, workspace, reply):
         yield from _list(path, first, count, bound, reply)
         return
     try:
-        at = yield from _find_line(fd, first)
+        at, missing = yield from _find_line(fd, first)
         page, flags = yield from _read_lines(fd, at + column, count, bound)
+        if first and not page and not column:
+            half = 1 if missing and at and os.pread(fd, 1, at - 1) != b"\n" else 0
+            page, flags = _ends_before("file", "line", first, first - missing + half), wire.ONLY_NOTE
         is_utf16 = b"\0" in page and os.pread(fd, 2, 0) in _UTF16_MARKS
     finally:
         os.close(fd)
@@ -207,13 +214,17 @@ def read_text(payload, workspace, reply):
     reply(wire.OK, bytes([flags]) + page)
 
 
+def _ends_before(what, part, first, count):
+    return f"the {what} ends before {part} {first}: it has {count} {_PLURALS[part] if count != 1 else part}".encode()
+
+
 def _find_line(fd, first):
-    """Returns the offset at which a line starts, that of the end when there are fewer lines."""
+    """Returns the offset at which a line starts and 0, or that of the end and how many line breaks are missing."""
     at = 0
     while first:
         piece = os.pread(fd, SCAN_BYTES, at)
         if not piece:
-            return at
+            return at, first
         lines = piece.count(b"\n")
         if lines < first:
             first -= lines
@@ -223,8 +234,8 @@ def _find_line(fd, first):
         cut = -1
         for _ in range(first):
             cut = piece.find(b"\n", cut + 1)
-        return at + cut + 1
-    return at
+        return at + cut + 1, 0
+    return at, 0
 
 
 def _read_lines(fd, at, count, bound):
@@ -286,6 +297,9 @@ def _list(path, first, count, bound, reply):
             names.append(os.fsencode(entry.name) + (b"/" if _is_directory(entry) else b""))
             if len(names) % ENTRIES_PER_TURN == 0:
                 yield
+    if first and len(names) <= first:
+        reply(wire.OK, bytes([wire.ONLY_NOTE]) + _ends_before("directory", "entry", first, len(names)))
+        return
     names.sort()
     end = len(names) if count == ALL_LINES else min(len(names), first + count)
     lines, size = [], 0

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { Effect } from "effect";
-import type { FileText } from "../../../src/services/Sandbox.ts";
+import { FileError, type FileText } from "../../../src/services/Sandbox.ts";
 import { type Cases, collect, eventually, failureOf, ok, run, text } from "./SandboxCases.ts";
 
 /** Registers them for one adapter. */
@@ -54,8 +54,46 @@ export const fileCases = ({ withHandle, withLinks }: Cases): void => {
         next: { offset: 3 },
       });
       assert.deepEqual(yield* handle.readText("lines.txt", { offset: 3 }), { text: "three", truncated: false });
-      assert.deepEqual(yield* handle.readText("lines.txt", { offset: 9 }), { text: "", truncated: false });
     }));
+
+  withHandle("readText behind the end says how far what is read goes", (handle) =>
+    Effect.gen(function* () {
+      const end = (path: string, offset: number) =>
+        Effect.map(handle.readText(path, { offset }), (page) => {
+          assert.deepEqual([page.text, page.truncated, page.next], ["", false, undefined]);
+          return page.note;
+        });
+      yield* handle.writeFile("d/half", text("zero\none\ntwo\nthree"));
+      yield* handle.writeFile("d/whole", text("zero\n"));
+      yield* handle.writeFile("d/empty", text(""));
+      assert.equal(yield* end("d/half", 4), "the file ends before line 4: it has 4 lines");
+      assert.equal(yield* end("d/half", 900), "the file ends before line 900: it has 4 lines");
+      assert.equal(yield* end("d/whole", 1), "the file ends before line 1: it has 1 line");
+      assert.equal(yield* end("d/whole", 2), "the file ends before line 2: it has 1 line");
+      assert.equal(yield* end("d/empty", 1), "the file ends before line 1: it has 0 lines");
+      assert.equal(yield* end("d/empty", 0), undefined);
+      assert.equal(yield* end("d", 3), "the directory ends before entry 3: it has 3 entries");
+      // A file that is larger than a look at it.
+      yield* handle.writeFile("long", text("line\n".repeat(300_000)));
+      assert.equal(yield* end("long", 300_001), "the file ends before line 300001: it has 300000 lines");
+    }));
+
+  withHandle(
+    "a file that is read-only stays as it is, and says how it can be changed",
+    (handle) =>
+      Effect.gen(function* () {
+        yield* handle.writeFile("locked", text("kept"));
+        ok(yield* run(handle, "chmod 444 locked"));
+        const refused = yield* Effect.flip(handle.writeFile("locked", text("changed")));
+        assert.ok(refused instanceof FileError);
+        assert.equal(refused.reason, "ReadOnly");
+        assert.match(refused.message, /read-only \(mode 444\).*chmod/);
+        assert.equal(ok(yield* run(handle, "cat locked; chmod u+w locked")), "kept");
+        yield* handle.writeFile("locked", text("changed"));
+        assert.equal(ok(yield* run(handle, "cat locked; stat -c %a locked")), "changed644\n");
+      }),
+    { needs: "realProcesses" },
+  );
 
   withHandle("readText is readable on when a page ends inside a line", (handle) =>
     Effect.gen(function* () {

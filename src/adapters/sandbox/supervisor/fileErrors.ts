@@ -34,6 +34,7 @@ const byOwnCode: ReadonlyMap<number, Reason> = new Map([
   [1005, "TooLarge"],
   [1006, "PermissionDenied"],
   [1010, "Changed"],
+  [1011, "ReadOnly"],
 ]);
 
 /** Turns an error frame into the error of a file operation. */

@@ -3,6 +3,7 @@
  */
 import { Buffer } from "node:buffer";
 import { Effect, Schema, Stream } from "effect";
+import { headOf } from "../../../domain/cutText.ts";
 import { pathBytes } from "../../../domain/pathText.ts";
 import {
   type FileContent,
@@ -169,6 +170,8 @@ export const readText = (context: FilesContext) => (path: string, options: ReadT
     return pageOf(answer.subarray(1), answer[0] ?? 0, { offset, column });
   });
 
+/** Characters of what the supervisor says of a page. */
+const noteCharsMax = 200;
 /** Words for text that is shown in another way than it was written. */
 const foreignNote =
   "This file is not UTF-8; it is shown as Windows-1252 (Latin-1), which is a guess. `iconv -f WINDOWS-1252 -t UTF-8` converts it.";
@@ -180,6 +183,9 @@ const pageOf = (
   from: { readonly offset: number; readonly column: number },
 ): FileText => {
   const decoded = decodeLetters(bytes);
+  if ((flags & Frames.PageFlag.onlyNote) !== 0) {
+    return { text: "", truncated: false, note: headOf(decoded.text, noteCharsMax) };
+  }
   if ((flags & Frames.PageFlag.moreFollows) === 0) return { ...decoded, truncated: false };
   const next = (flags & Frames.PageFlag.cutInLine) === 0
     ? { offset: from.offset + linesIn(decoded.text) }

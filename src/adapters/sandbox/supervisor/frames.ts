@@ -213,7 +213,7 @@ export const encodeWrite = (path: Uint8Array, isWhole: boolean): ReadonlyArray<U
 };
 
 /** Flags in the first byte of a page of text. */
-export const PageFlag = { moreFollows: 1, cutInLine: 2 } as const;
+export const PageFlag = { moreFollows: 1, cutInLine: 2, onlyNote: 4 } as const;
 
 /** Stands for "all lines" in a read. */
 export const allLines = 0xffff_ffff;

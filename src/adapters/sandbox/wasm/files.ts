@@ -44,6 +44,7 @@ const written = answerOf(Schema.Struct({ bytes: Schema.Int }));
 const text = answerOf(Schema.Struct({
   text: Schema.String,
   truncated: Schema.Boolean,
+  note: Schema.optionalKey(Schema.String),
   next: Schema.optionalKey(Schema.Struct({ offset: Schema.Int, column: Schema.optionalKey(Schema.Int) })),
 }));
 const piece = answerOf(Schema.Struct({}));

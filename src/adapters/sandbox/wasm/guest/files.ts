@@ -23,6 +23,7 @@ interface Page {
   readonly text: string;
   readonly truncated: boolean;
   readonly next?: { readonly offset: number; readonly column?: number };
+  readonly note?: string;
 }
 
 export interface Files {
@@ -103,11 +104,22 @@ async function* walk(
   }
 }
 
+/** A page behind the end: how far what is read goes. */
+const endsBefore = (what: string, part: string, offset: number, counted: string): Page => ({
+  text: "",
+  truncated: false,
+  note: `the ${what} ends before ${part} ${offset}: it has ${counted}`,
+});
+
 const list = async (host: string, offset: number, lineCount: number | null): Promise<Page> => {
   const names: Array<string> = [];
   for await (const entry of Deno.readDir(host)) {
     names.push(entry.isDirectory ? `${entry.name}/` : entry.name);
     if (names.length >= entriesMax) break;
+  }
+  if (offset > 0 && offset >= names.length) {
+    const counted = names.length === 1 ? "1 entry" : `${names.length} entries`;
+    return endsBefore("directory", "entry", offset, counted);
   }
   names.sort();
   const page = names.slice(offset, lineCount === null ? undefined : offset + lineCount);
@@ -131,6 +143,7 @@ const page = async (
   let line = 0;
   /** Bytes of the current line that are behind us, those before `column` included. */
   let lineBytes = 0;
+  let endsInLine = false;
   const last = lineCount === null ? Number.POSITIVE_INFINITY : offset + lineCount;
   let truncated = false;
   let isUtf16: boolean | undefined;
@@ -154,6 +167,7 @@ const page = async (
         if (skipped + part.length < end - start) truncated = true;
       }
       if (truncated) break;
+      endsInLine = newline === -1;
       if (newline !== -1) {
         line++;
         lineBytes = 0;
@@ -162,6 +176,10 @@ const page = async (
     }
   }
   const text = decodeText(kept, truncated);
+  if (text === "" && !truncated && offset > 0 && column === 0) {
+    const lines = line + (endsInLine ? 1 : 0);
+    return endsBefore("file", "line", offset, lines === 1 ? "1 line" : `${lines} lines`);
+  }
   if (!truncated) return { text, truncated };
   // What was left out of the last character is read again.
   const at = lineBytes === 0 ? 0 : lineBytes - (keptBytes - new TextEncoder().encode(text).length);
@@ -209,6 +227,9 @@ export const makeArtifactsFolder = async (options: GuestOptions): Promise<void> 
   }
 };
 
+const permissionBits = 0o777;
+const writableMode = 0o200;
+
 /** Puts content in the place of a file at once, so that nobody sees half of it. */
 const replaceFile = async (host: string, parent: string, content: Uint8Array): Promise<void> => {
   const existing = await Deno.lstat(host).catch((error) => {
@@ -216,6 +237,13 @@ const replaceFile = async (host: string, parent: string, content: Uint8Array): P
     throw error;
   });
   if (existing?.isDirectory) throw new Refused("IsDirectory", "is a directory");
+  const mode = (existing?.mode ?? writableMode) & permissionBits;
+  if (existing?.isFile === true && (mode & writableMode) === 0) {
+    throw new Refused(
+      "ReadOnly",
+      `the file is read-only (mode ${mode.toString(8)}); if it is to be changed, chmod it first`,
+    );
+  }
   const temporary = `${parent}/.caisson-${crypto.randomUUID()}`;
   try {
     await Deno.writeFile(temporary, content, { createNew: true });
