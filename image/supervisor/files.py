@@ -202,7 +202,7 @@ def read_text(payload, workspace, reply):
     try:
         at, missing = yield from _find_line(fd, first)
         page, flags = yield from _read_lines(fd, at + column, count, bound)
-        if first and not page and not column:
+        if first and not page and not column and not flags:
             half = 1 if missing and at and os.pread(fd, 1, at - 1) != b"\n" else 0
             page, flags = _ends_before("file", "line", first, first - missing + half), wire.ONLY_NOTE
         is_utf16 = b"\0" in page and os.pread(fd, 2, 0) in _UTF16_MARKS

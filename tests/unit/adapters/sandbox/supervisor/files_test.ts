@@ -94,7 +94,9 @@ it.live("readText pages by lines and says whether more follows", () =>
     assert.deepEqual(yield* read(1, 2), { text: "1\n2\n", truncated: true, next: { offset: 3 } });
     assert.deepEqual(yield* read(2, 2), { text: "2\n3", truncated: false });
     assert.deepEqual(yield* read(0, 0), { text: "", truncated: true, next: { offset: 0 } });
-    assert.deepEqual(yield* read(9), { text: "", truncated: false });
+    assert.deepEqual(yield* read(2, 0), { text: "", truncated: true, next: { offset: 2 } });
+    const note = "the file ends before line 9: it has 4 lines";
+    assert.deepEqual(yield* read(9), { text: "", truncated: false, note });
     writeFileSync(`${workspace}/t`, `${"a".repeat(40)}\n${"b".repeat(40)}\n`);
     assert.deepEqual(yield* read(0), { text: `${"a".repeat(40)}\n`, truncated: true, next: { offset: 1 } });
     writeFileSync(`${workspace}/t`, "é".repeat(60));
