@@ -13,6 +13,8 @@ import { Runs } from "../runs/Runs.ts";
 import { Identity } from "../services/Identity.ts";
 import { backlogMax } from "../web/backlog.ts";
 import { LiveSockets } from "../web/LiveSockets.ts";
+import { answerParser } from "../web/parserAnswers.ts";
+import { toReply } from "./frame/reply.ts";
 import * as Router from "./router.ts";
 
 /** Time a client has to send its headers, in milliseconds; slower ones hold a socket for nothing. */
@@ -61,6 +63,10 @@ export const serve = Layer.unwrap(
       headersTimeout: headersTimeoutMs,
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
+    });
+    answerParser(server, (error) => {
+      const { envelope, ...answer } = toReply(error);
+      return { ...answer, body: envelope };
     });
     const sockets = new LiveSockets();
     const served = HttpRouter.serve(Router.layer, {

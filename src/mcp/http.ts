@@ -11,16 +11,19 @@ import { Limits } from "../services/Limits.ts";
 import { Sandbox } from "../services/Sandbox.ts";
 import { Skills } from "../services/Skills.ts";
 import { backlogMax } from "../web/backlog.ts";
+import { ArrivingRequests } from "../web/ArrivingRequests.ts";
 import { Bodies } from "../web/body.ts";
 import * as Cors from "../web/cors.ts";
 import { LoopWatch } from "../web/LoopWatch.ts";
+import { answerParser } from "../web/parserAnswers.ts";
 import { makeAddressCheck } from "./addresses.ts";
 import { Callers } from "./callers.ts";
+import { answerOf } from "./errors.ts";
 import { makeEndpoint } from "./endpoint.ts";
 import * as metrics from "./metrics.ts";
 import * as requestFrame from "./requestFrame.ts";
 import { probes } from "./probes.ts";
-import { SandboxRequests, sandboxRoutes } from "./sandboxRoutes.ts";
+import { isSandboxRequest, SandboxRequests, sandboxRoutes } from "./sandboxRoutes.ts";
 import { McpSessions } from "./sessions.ts";
 import { skillRoutes } from "./skillRoutes.ts";
 import { layerHttp as surfacesLayer } from "./surfaces.ts";
@@ -129,6 +132,9 @@ const lastWritesMax = Duration.seconds(2);
  */
 const keepAliveTimeoutMs = 75_000;
 
+/** Time a client has to send its headers, in milliseconds; without a bound of whole requests Node has none. */
+const headersTimeoutMs = 60_000;
+
 /** Ends what runs first of all, before the server waits for its connections, which streams keep open. */
 const drained = Layer.effectDiscard(Effect.gen(function* () {
   const sessions = yield* McpSessions;
@@ -153,7 +159,14 @@ export const layerSurfaces = Layer.unwrap(Effect.gen(function* () {
   const identity = yield* Identity;
   yield* identity.mayListen(settings.mcpHost);
   // Not how long a request takes: a connection to a port lasts as long as it is used. Silence has bounds of its own.
-  const server = createServer({ keepAliveTimeout: keepAliveTimeoutMs, requestTimeout: 0, noDelay: true });
+  const server = createServer({
+    headersTimeout: headersTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    requestTimeout: 0,
+    noDelay: true,
+  });
+  answerParser(server, answerOf);
+  yield* Effect.forkScoped(new ArrivingRequests(server, isSandboxRequest).looking);
   // A client that keeps a connection open would otherwise still talk to a server that answers no more.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()));
   const listening = { disableLogger: true, disableListenLog: true };

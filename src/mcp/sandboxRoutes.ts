@@ -15,6 +15,9 @@ import { answerOf, type Refusal } from "./errors.ts";
 import { makeRemoteCommands } from "./remoteCommands.ts";
 import { ArgumentsRefused, type RequestParts, responders } from "./sandboxRequests.ts";
 
+/** Whether a request is one of these, whose bodies are streams: they have as long as something comes. */
+export const isSandboxRequest = (path: string): boolean => path.startsWith("/sandbox/v1/");
+
 /** Bytes of a request's arguments: a command as long as a sandbox takes, each character escaped. */
 const argumentsBytesMax = 8 * 1024 * 1024;
 

@@ -7,6 +7,7 @@ import type { LimitsUnavailable, TooManyRequests } from "../../services/Limits.t
 import type { ToolboxError } from "../../services/Toolbox.ts";
 import type { BodyError, JsonError } from "../BodyError.ts";
 import type { ForeignOrigin } from "../origins.ts";
+import type { ParserError } from "../ParserError.ts";
 import { invalid, quoted, type Rows, server } from "./Row.ts";
 
 /** Errors that both doors tell. */
@@ -16,6 +17,7 @@ export type SharedError =
   | ForeignOrigin
   | BodyError
   | JsonError
+  | ParserError
   | TooManyRequests
   | LimitsUnavailable
   | ToolboxError;
@@ -81,6 +83,30 @@ const requestRows: Rows<BodyError | JsonError | ForeignOrigin> = {
   }),
 };
 
+/** Rows about what never becomes a request. */
+const parserRows: Rows<ParserError> = {
+  RequestMalformed: invalid(400, "malformed_request", "What came is not HTTP/1.1, or breaks its rules.", {
+    rpcCode: rpc.invalidRequest,
+    message: () =>
+      "What was sent is no request of HTTP/1.1: its first line, a header or the framing of its body is malformed. " +
+      "This port speaks plain HTTP, without TLS",
+    headers: closed,
+  }),
+  HeadersTooLarge: invalid(431, "headers_too_large", "The headers of the request are larger than 16 KiB.", {
+    rpcCode: rpc.invalidRequest,
+    message: ({ bytesMax }) => `The headers of the request are too large: at most ${bytesMax} bytes are read`,
+    headers: closed,
+  }),
+  RequestTimedOut: invalid(408, "request_timeout", "The headers or the body are not there in their time.", {
+    message: () => "The request did not arrive in time: its headers have a minute, the whole of it has five",
+    headers: closed,
+  }),
+  ExpectationRefused: invalid(417, "expectation_failed", "The header Expect is not `100-continue`.", {
+    message: () => "The header Expect asks for what is not done here: send 100-continue, or leave it out",
+    headers: closed,
+  }),
+};
+
 /** Rows about who calls and how often. */
 const callerRows: Rows<Unauthorized | IdentityUnavailable | TooManyRequests | LimitsUnavailable> = {
   Unauthorized: invalid(401, "invalid_api_key", "The credential is missing, wrong or expired.", {
@@ -138,4 +164,4 @@ const toolboxRows: Rows<ToolboxError> = {
 };
 
 /** A row for every error that both doors tell. */
-export const sharedRows: Rows<SharedError> = { ...requestRows, ...callerRows, ...toolboxRows };
+export const sharedRows: Rows<SharedError> = { ...requestRows, ...parserRows, ...callerRows, ...toolboxRows };
