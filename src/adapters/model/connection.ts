@@ -6,6 +6,7 @@
 import { Buffer } from "node:buffer";
 import * as http from "node:http";
 import * as https from "node:https";
+import { clearTimeout, setTimeout } from "node:timers";
 import { Effect, Scope } from "effect";
 import { BadOutput, ConnectionLost } from "../../services/Model.ts";
 import { CurrentSpan, type Span, traceparentOf, Tracing } from "../../services/Tracing.ts";
@@ -14,6 +15,10 @@ import { type Fault, fault, named } from "./fault.ts";
 
 /** An error page is read this far: far enough for any JSON envelope. */
 const errorBytesMax = 64 * 1024;
+/** An answer that has said its last word has so long to end, in milliseconds: a few round trips. */
+const endMsMax = 1000;
+/** What may stand behind the last word, in characters: a line's end or a comment. */
+const endCharactersMax = 1024;
 
 /** A request as it goes out. */
 export interface Outgoing {
@@ -79,10 +84,28 @@ const spanOf = Effect.fnUntraced(function* () {
   return { headers: tracing.tellsProviders ? { traceparent: traceparentOf(span) } : {}, span };
 });
 
+/**
+ * Lets an answer that has said its last word come to its end, so that its connection is kept for the next turn.
+ *
+ * *Details*: nobody waits for it; without an end in {@link endMsMax}, or with more than {@link endCharactersMax} behind
+ * the last word, the connection is closed.
+ */
+const letEnd = (sent: http.ClientRequest, incoming: http.IncomingMessage): void => {
+  const tooLate = setTimeout(() => sent.destroy(), endMsMax).unref();
+  let left = endCharactersMax;
+  incoming.on("data", (text: string) => {
+    left -= text.length;
+    if (left < 0) sent.destroy();
+  });
+  incoming.once("close", () => clearTimeout(tooLate));
+  incoming.resume();
+};
+
 /** A connection as it stands for one turn: closing it lets the provider go, whatever it is doing. */
 export class Connection {
   #sent: http.ClientRequest | undefined;
   #isClosed = false;
+  #answer: { readonly incoming: http.IncomingMessage; readonly arrivals: Arrivals } | undefined;
 
   constructor(
     readonly agents: Agents,
@@ -92,8 +115,19 @@ export class Connection {
 
   close(): void {
     this.#isClosed = true;
-    this.#sent?.destroy();
     this.span?.end("cancelled");
+    const sent = this.#sent;
+    const answer = this.#answer;
+    if (sent === undefined) return;
+    if (answer?.arrivals.saidDone === true && !answer.arrivals.hasEnded) letEnd(sent, answer.incoming);
+    else sent.destroy();
+  }
+
+  /** Lets the body of a good answer flow into a queue. */
+  read(incoming: http.IncomingMessage): Arrivals {
+    const arrivals = arrivalsOf(incoming);
+    this.#answer = { incoming, arrivals };
+    return arrivals;
   }
 
   /** Sends a request and gives the answer once its headers are there; rejects with a {@link Fault}. */
@@ -113,13 +147,15 @@ export class Connection {
       },
     });
     this.#sent = sent;
+    let isAnswered = false;
     sent.on("response", (incoming) => {
+      isAnswered = true;
       this.#answered(incoming.statusCode ?? 0);
       resolve(incoming);
     });
     sent.on("error", (error) => {
       // Kept connections may have been closed by the other side, all of them at once; nothing was answered on it.
-      if (!isRepeated && sent.reusedSocket && !this.#isClosed) resolve(this.send(outgoing, true));
+      if (!isRepeated && !isAnswered && sent.reusedSocket && !this.#isClosed) resolve(this.send(outgoing, true));
       else {
         this.span?.end("ConnectionLost");
         reject(lost(error));
@@ -153,8 +189,8 @@ export const boundedText = (incoming: http.IncomingMessage): Promise<string> => 
   return promise;
 };
 
-/** Lets the body of an answer flow into a queue. */
-export const arrivalsOf = (incoming: http.IncomingMessage): Arrivals => {
+/** What arrives of an answer. */
+const arrivalsOf = (incoming: http.IncomingMessage): Arrivals => {
   const arrivals = new Arrivals({ pause: () => incoming.pause(), resume: () => incoming.resume() });
   incoming.setEncoding("utf8");
   incoming.on("data", (text: string) => arrivals.feed(text));

@@ -9,7 +9,6 @@ import { Clock, DateTime, Effect, Option, Schema, type Scope } from "effect";
 import type { Arrivals } from "./Arrivals.ts";
 import {
   type Agents,
-  arrivalsOf,
   boundedText,
   connect,
   type Connection,
@@ -55,7 +54,7 @@ const answerTo = async (
 ): Promise<Effect.Effect<Arrivals, Fault>> => {
   const incoming = await connection.send(outgoing);
   const status = incoming.statusCode ?? 0;
-  if (isSuccess(status)) return Effect.succeed(arrivalsOf(incoming));
+  if (isSuccess(status)) return Effect.succeed(connection.read(incoming));
   if (isRedirect(status)) return Effect.fail(redirected(status));
   const text = await boundedText(incoming);
   return Effect.flatMap(

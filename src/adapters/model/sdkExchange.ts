@@ -10,7 +10,6 @@ import { RequestRefused } from "../../services/Model.ts";
 import type { Arrivals } from "./Arrivals.ts";
 import {
   type Agents,
-  arrivalsOf,
   boundedText,
   connect,
   type Connection,
@@ -115,7 +114,7 @@ const send = async (connection: Connection, call: Call, outgoing: Outgoing): Pro
     if (isRedirect(status)) throw redirected(status);
     if (!isSuccess(status)) return await responseOf(incoming);
     call.learn(outgoing);
-    call.answered(arrivalsOf(incoming));
+    call.answered(connection.read(incoming));
     return undefined;
   } catch (thrown) {
     throw failed(call, thrown);

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import { Effect, Option, Redacted, Result, Stream } from "effect";
+import { createServer, type ServerResponse } from "node:http";
+import { Deferred, Effect, Exit, Option, Redacted, Result, Stream } from "effect";
 import { FetchHttpClient } from "effect/http";
 import { TestClock } from "effect/testing";
 import * as Anthropic from "../../../../src/adapters/model/Anthropic.ts";
 import { Cut } from "../../../../src/adapters/model/Cut.ts";
-import { agentsOver } from "../../../../src/adapters/model/connection.ts";
+import { type Agents, agentsOver } from "../../../../src/adapters/model/connection.ts";
 import { exchange, type HttpFailure } from "../../../../src/adapters/model/exchange.ts";
 import { fault } from "../../../../src/adapters/model/fault.ts";
 import * as Gemini from "../../../../src/adapters/model/Gemini.ts";
@@ -13,8 +13,36 @@ import * as OpenAiCompatible from "../../../../src/adapters/model/OpenAiCompatib
 import type { Provider } from "../../../../src/adapters/model/Provider.ts";
 import { user } from "../../../../src/domain/Message.ts";
 import { ConnectionLost } from "../../../../src/services/Model.ts";
+import * as anthropicWire from "../../../support/anthropicWire.ts";
+import * as geminiWire from "../../../support/geminiWire.ts";
 import { it } from "../../../support/it.ts";
-import { type Reply, serveWire } from "../../../support/wireServer.ts";
+import * as openaiWire from "../../../support/openaiWire.ts";
+import { type Reply, serveWire, stall } from "../../../support/wireServer.ts";
+
+/** A server that counts turns and the connections over which they came. */
+const serveKept = Effect.fnUntraced(function* (answer: (response: ServerResponse, index: number) => void) {
+  let turns = 0;
+  let connections = 0;
+  const server = createServer((request, response) => {
+    request.resume();
+    request.on("end", () => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      answer(response, turns++);
+    });
+  });
+  server.on("connection", () => connections++);
+  const listening = yield* Deferred.make<void>();
+  yield* Effect.acquireRelease(
+    Effect.sync(() => server.listen(0, "127.0.0.1", () => Deferred.doneUnsafe(listening, Effect.void))),
+    () => Effect.sync(() => server.close().closeAllConnections()),
+  );
+  yield* Deferred.await(listening);
+  const address = server.address();
+  assert.ok(address !== null && typeof address === "object");
+  return { url: `http://127.0.0.1:${address.port}`, turns: () => turns, connections: () => connections };
+});
+
+const pieces = ({ body }: Reply): ReadonlyArray<string> => body.filter((piece) => typeof piece === "string");
 
 /** Opens an answer as a server gives it; what `explain` was told of a failure. */
 const failureOf = Effect.fnUntraced(function* (reply: Reply) {
@@ -56,18 +84,23 @@ it.live("exchange reads an error page only so far", () =>
 
 const deadlines = { connectMs: 20_000, firstEventMs: 20_000, silenceMs: 20_000 };
 const apiKey = Redacted.make("test-key");
-const providers: ReadonlyArray<readonly [string, (url: string) => Effect.Effect<Provider>]> = [
+const providers: ReadonlyArray<readonly [string, (url: string, agents?: Agents) => Effect.Effect<Provider>]> = [
   [
     "gemini-flash-latest",
-    (url) => Gemini.make({ apiKey, baseUrl: Option.some(url), apiVersion: "v1beta", vertex: false, deadlines }),
+    (url, agents = agentsOver({})) =>
+      Gemini.make({ apiKey, baseUrl: Option.some(url), apiVersion: "v1beta", vertex: false, deadlines, agents }),
   ],
-  ["claude-sonnet-5", (url) => Anthropic.make({ apiKey, baseUrl: Option.some(url), deadlines })],
+  [
+    "claude-sonnet-5",
+    (url, agents = agentsOver({})) => Anthropic.make({ apiKey, baseUrl: Option.some(url), deadlines, agents }),
+  ],
   [
     "gpt-test",
-    (url) =>
-      OpenAiCompatible.make({ name: "openai", baseUrl: `${url}/v1`, apiKey: Option.some(apiKey), deadlines }).pipe(
-        Effect.provide(FetchHttpClient.layer),
-      ),
+    (url, agents = agentsOver({})) =>
+      OpenAiCompatible.make({ name: "openai", baseUrl: `${url}/v1`, apiKey: Option.some(apiKey), deadlines, agents })
+        .pipe(
+          Effect.provide(FetchHttpClient.layer),
+        ),
   ],
 ];
 
@@ -100,6 +133,77 @@ for (const [model, make] of providers) {
       }
     }));
 }
+
+/** A good answer of each provider, in pieces. */
+const answers: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "gemini-flash-latest": pieces(geminiWire.turn(geminiWire.chunk(geminiWire.text("fine")), geminiWire.finish())),
+  "claude-sonnet-5": pieces(anthropicWire.turn(...anthropicWire.text(0, "fine"), ...anthropicWire.stop())),
+  "gpt-test": pieces(openaiWire.turn(openaiWire.text("fine"), openaiWire.finish())),
+};
+
+for (const [model, make] of providers) {
+  for (const behind of ["at once", "later"] as const) {
+    it.live(`the provider of ${model} keeps its connection for the next turn when an answer ends ${behind}`, () =>
+      Effect.gen(function* () {
+        const agents = agentsOver({});
+        yield* Effect.addFinalizer(() => Effect.sync(() => agents.http.destroy()));
+        const server = yield* serveKept((response) => {
+          const answer = answers[model] ?? [];
+          if (behind === "at once") return response.end(answer.join(""));
+          response.write(answer.join(""), () => setImmediate(() => response.end()));
+        });
+        const provider = yield* make(server.url, agents);
+        for (let index = 0; index < 5; index++) {
+          const free = Promise.withResolvers<void>();
+          agents.http.once("free", () => free.resolve());
+          yield* Stream.runDrain(
+            provider.stream({ model, system: "", messages: [user("Hello")], tools: [], parameters: {} }),
+          );
+          yield* Effect.timeout(Effect.promise(() => free.promise), "10 seconds");
+        }
+        assert.deepEqual([server.turns(), server.connections()], [5, 1]);
+      }));
+  }
+}
+
+const behindDone: Readonly<Record<string, string>> = { "nothing, and no end": "", "much": "x".repeat(64 * 1024) };
+for (const [what, behind] of Object.entries(behindDone)) {
+  it.live(`exchange lets the provider go when ${what} comes behind the last word`, () =>
+    Effect.gen(function* () {
+      const server = yield* serveWire(() => ({ body: ["data: {}\n\ndata: [DONE]\n\n", behind, stall] }));
+      yield* Effect.scoped(Effect.flatMap(
+        exchange({ url: server.url, headers: {}, body: "{}" }, () => fault(new ConnectionLost(), "told"), new Cut()),
+        (arrivals) => Effect.andThen(arrivals.read, Effect.exit(arrivals.read)),
+      ));
+      yield* Effect.timeout(server.departure, "10 seconds");
+      assert.equal(server.openCount(), 0);
+    }));
+}
+
+it.live("exchange asks once when a kept connection breaks in the middle of an answer", () =>
+  Effect.gen(function* () {
+    const agents = agentsOver({});
+    yield* Effect.addFinalizer(() => Effect.sync(() => agents.http.destroy()));
+    const server = yield* serveKept((response, index) => {
+      if (index === 0) return response.end("data: {}\n\n");
+      response.write("data: {}\n\n", () => setImmediate(() => response.socket?.resetAndDestroy()));
+    });
+    const read = Effect.scoped(Effect.flatMap(
+      exchange(
+        { url: server.url, headers: {}, body: "{}" },
+        ({ text }) => fault(new ConnectionLost(), text),
+        new Cut(),
+        agents,
+      ),
+      (arrivals) => Effect.andThen(arrivals.read, Effect.exit(arrivals.read)),
+    ));
+    const free = Promise.withResolvers<void>();
+    agents.http.once("free", () => free.resolve());
+    yield* read;
+    yield* Effect.promise(() => free.promise);
+    assert.ok(Exit.isFailure(yield* read));
+    assert.deepEqual([server.turns(), server.connections()], [2, 1]);
+  }));
 
 const hostileNames = [
   "gemini-x?key=1",
