@@ -10,7 +10,7 @@ const repeatMs = 100;
 export interface Deadline {
   /** What the interpreter polls for a signal. */
   readonly interrupt: Uint8Array;
-  /** Interrupts from a time of `performance.now()` on, until disarmed. */
+  /** Interrupts from a time of `performance.now()` on, never before it, until disarmed. */
   readonly arm: (at: number) => void;
   readonly disarm: () => void;
   /** Interrupts at once. */
@@ -39,7 +39,9 @@ export const makeDeadline = (): Deadline => {
     interrupt,
     arm: (at) => {
       interrupt[0] = 0;
-      thread.postMessage({ inMs: Math.max(0, at - performance.now()), number: Atomics.add(round, 0, 1) + 1 });
+      // A timer drops the part of a millisecond: what ended by it a moment early would not count as out of time.
+      const inMs = Math.max(0, Math.ceil(at - performance.now()));
+      thread.postMessage({ inMs, number: Atomics.add(round, 0, 1) + 1 });
     },
     // A round that is over no longer matches what the thread waits for.
     disarm: () => {

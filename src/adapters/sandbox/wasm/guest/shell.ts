@@ -86,7 +86,8 @@ export const runShell = async (
     },
     sleep: (ms) =>
       new Promise((wake) => {
-        setTimeout(wake, Math.max(0, Math.min(ms, endsAt - performance.now())));
+        // A timer drops the part of a millisecond: what slept to the end would seem to have had the time it wanted.
+        setTimeout(wake, Math.max(0, Math.ceil(Math.min(ms, endsAt - performance.now()))));
       }),
   });
   limitByTime(shell, endsAt);
