@@ -434,6 +434,55 @@ def _run_cell(namespace, code):
     return failed
 
 
+class _Output:
+    """The descriptors of what cells print, kept so that a cell which closes or replaces one closes it for itself only."""
+
+    def __init__(self):
+        self._spares = (os.dup(1), os.dup(2))
+        self._inodes = tuple(os.fstat(spare).st_ino for spare in self._spares)
+
+    def is_whole(self):
+        """Tells whether everything is as it was; asked after every cell."""
+        try:
+            inodes = os.fstat(1).st_ino, os.fstat(2).st_ino
+            return inodes == self._inodes and not (sys.__stdout__.closed or sys.__stderr__.closed)
+        except (OSError, AttributeError):
+            return False  # Closed, or taken away.
+
+    def mend(self):
+        """Opens again what a cell closed or replaced, and says so."""
+        mended = []
+        for fd, name in ((1, "stdout"), (2, "stderr")):
+            stream = getattr(sys, f"__{name}__", None)
+            is_other = _inode(fd) != self._inodes[fd - 1]
+            if is_other:
+                os.dup2(self._spares[fd - 1], fd)
+            is_closed = getattr(stream, "closed", True)
+            if is_closed:
+                stream = _reopened(fd, stream)
+                setattr(sys, f"__{name}__", stream)
+                setattr(sys, name, stream)
+            if is_other or is_closed:
+                mended.append(name)
+        for name in mended:
+            print(f"[the cell closed or replaced its {name}; it is open again]", file=sys.__stderr__)
+
+
+def _inode(fd):
+    try:
+        return os.fstat(fd).st_ino
+    except OSError:
+        return None
+
+
+def _reopened(fd, closed):
+    import io
+
+    raw = io.BufferedWriter(io.FileIO(fd, "w", closefd=False))
+    as_before = {name: getattr(closed, name, False) for name in ("line_buffering", "write_through")}
+    return io.TextIOWrapper(raw, getattr(closed, "encoding", "utf-8"), getattr(closed, "errors", None), **as_before)
+
+
 def _flush():
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name, None)
@@ -466,7 +515,7 @@ def main():
     sys.meta_path.insert(0, _Figures())
     sys.meta_path.append(_Notebook())
     builtins.display = display
-    namespace, own_pid = _Namespace(), os.getpid()
+    namespace, own_pid, output = _Namespace(), os.getpid(), _Output()
     while True:
         request = _receive()
         _displays.begin()
@@ -480,6 +529,8 @@ def main():
         if failed is not None:
             _tell_error(failed)
             failed.__traceback__ = None  # Its frames would keep the cell's large values alive.
+        if not output.is_whole():
+            output.mend()
         _flush()
         if _displays.left_out:
             _send(LEFT_OUT, _LENGTH.pack(_displays.left_out), hold=True)

@@ -221,6 +221,8 @@ class Commands:
         if self.oom.has_risen(command.oom_before):
             # Of several commands at once, the kernel does not say whose process it was.
             flags |= wire.OOM_KILLED if command.alone or code == 137 else wire.OOM_BESIDE
+        if code and self.is_crowded():
+            flags |= wire.CROWDED
         for capture, tail_kind, saved_flag in (
             (command.stdout, wire.STDOUT_TAIL, wire.STDOUT_SAVED),
             (command.stderr, wire.STDERR_TAIL, wire.STDERR_SAVED),
@@ -234,6 +236,12 @@ class Commands:
         body = wire.EXIT_BODY.pack(code, flags, command.stdout.total, command.stderr.total)
         self.outbox.send(wire.EXIT, command.id, body)
         del self.active[command.id]
+
+    def is_crowded(self):
+        """Tells whether hardly a process is left, which is then why things fail."""
+        import crowd  # Only here: most commands succeed.
+
+        return crowd.is_full(self.settings.cgroup)
 
     # Stdin ---------------------------------------------------------------------------------------
 

@@ -65,10 +65,10 @@ class Kernel:
         null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
         theirs = (null, stdout, stderr, requests, events)
         try:
-            self.pid = os.fork()
+            self.pid = processes.fork()
             if self.pid == 0:
                 self._become(theirs, settings)
-        except OSError:
+        except BaseException:
             for pair in pairs:
                 os.close(pair[0])
                 os.close(pair[1])
@@ -319,6 +319,8 @@ class Kernels:
         flags = cell.flags
         if self.commands.oom.has_risen(cell.oom_before):
             flags |= wire.OOM_KILLED if cell.alone or flags & wire.STATE_LOST else wire.OOM_BESIDE
+        if code and self.commands.is_crowded():
+            flags |= wire.CROWDED
         flags |= self._end_captures(cell)
         totals = [capture.total for capture in cell.captures]
         self.outbox.send(wire.EXIT, cell.id, wire.EXIT_BODY.pack(code, flags, *totals))

@@ -13,7 +13,9 @@ import struct
 import time
 from _collections import deque
 
+import processes
 import runner as runners
+import wire
 
 IDLE_RUNNERS_MAX = 16
 SURPLUS_SECONDS = 10  # Idle time after which all idle runners but one are let go.
@@ -61,7 +63,7 @@ class Runner:
             else:
                 stdin, self.stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), None
                 pipes.append(stdin)
-            self.pid = os.fork()
+            self.pid = processes.fork()
             if self.pid == 0:
                 self._become(argv, environment, workspace, stdin, (stdout, stderr, status, line))
         except BaseException:
@@ -180,7 +182,7 @@ class Pool:
         self._fork_at = None
         try:
             owner = self._fork(False)
-        except OSError:
+        except (OSError, wire.Refused):
             self._fork_at = now + FORK_RETRY_SECONDS
             return
         owner.idle_since = now

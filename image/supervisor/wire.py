@@ -52,13 +52,15 @@ TIMED_OUT, OOM_KILLED, CANCELLED, SURVIVORS, RUNNER_LOST, STDOUT_SAVED, STDERR_S
 OOM_BESIDE, LEFT_BEHIND = 256, 512
 # A kernel of this name was there before and is gone; the variables of this cell's kernel are gone.
 RESTARTED, STATE_LOST = 1024, 2048
+# It failed while hardly a process was left in the sandbox.
+CROWDED = 4096
 
 # First byte of a page of text
 MORE_FOLLOWS, CUT_IN_LINE, ONLY_NOTE = 1, 2, 4  # With the last, what follows is said of a page without any text.
 
 # Error codes beside errno
 NOT_TEXT, UNSUPPORTED_FILE, NOT_PYTHON, NO_SUCH_FUNCTION, TOO_LARGE, LEADS_OUT = range(1001, 1007)
-CHANGED_MEANWHILE, READ_ONLY = 1010, 1011
+CHANGED_MEANWHILE, READ_ONLY, NO_PROCESS_LEFT = 1010, 1011, 1012
 ERROR_TEXT_BYTES_MAX = 500
 
 

@@ -14,8 +14,8 @@ def fork(work, first_free_fd):
     """Starts a child that answers what `work` returns, a code and bytes; returns its pid and the answer's pipe."""
     answer, out = os.pipe2(os.O_CLOEXEC)
     try:
-        pid = os.fork()
-    except OSError:
+        pid = processes.fork()
+    except BaseException:
         os.close(answer)
         os.close(out)
         raise

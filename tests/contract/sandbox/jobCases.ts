@@ -18,6 +18,16 @@ const reasonOf = <A>(effect: Effect.Effect<A, { readonly _tag: string; readonly 
 const eventually = <A, E>(ask: Effect.Effect<A, E>, until: (told: A) => boolean) =>
   Effect.repeat(ask, { until, schedule: Schedule.spaced(20) });
 
+/** A program that takes every process there is, and each that is let go. */
+const takesAll = `import os, time
+while True:
+    try:
+        if os.fork() == 0:
+            time.sleep(600)
+            os._exit(0)
+    except OSError:
+        time.sleep(0.01)`;
+
 /** Registers them for one adapter. */
 export const jobCases = ({ it, withHandle: each, capabilities }: Cases): void => {
   const withJobs = (
@@ -25,6 +35,29 @@ export const jobCases = ({ it, withHandle: each, capabilities }: Cases): void =>
     body: (jobs: SandboxJobs, handle: SandboxHandle) => Effect.Effect<unknown, unknown>,
   ) =>
     each(title, (handle) => Effect.flatMap(jobsOf(handle), (jobs) => body(jobs, handle)), { needs: "realProcesses" });
+
+  each(
+    "a job that takes every process is named by what fails for it, and killed with all that it started",
+    (handle) =>
+      Effect.gen(function* () {
+        const jobs = yield* jobsOf(handle);
+        assert.equal((yield* run(handle, "false")).note, undefined);
+        const bomb = yield* jobs.start({ command: `python3 -c '${takesAll}'`, timeoutMs: 600_000 });
+        const isNamed = ({ note = "" }: { readonly note?: string }) =>
+          note.includes(`kill_job ends one with all that it started: ${bomb.id} (`);
+        // Until it has them all, and while it takes back what others let go, commands go on.
+        const failed = yield* eventually(run(handle, "/bin/true; /bin/false", 1_000), isNamed);
+        assert.notEqual(failed.exitCode, 0);
+        const code = "import os\nfor _ in range(64):\n    if os.fork() == 0: os._exit(0)";
+        const cell = yield* eventually(handle.runCell({ code, timeoutMs: 5_000 }), isNamed);
+        assert.ok(cell.error !== undefined, JSON.stringify(cell));
+        assert.deepEqual((yield* jobs.list).map(({ id, status }) => [id, status]), [[bomb.id, "running"]]);
+        assert.equal((yield* jobs.kill(bomb.id)).status, "killed");
+        const after = yield* run(handle, "/bin/echo back");
+        assert.deepEqual([after.stdout, after.note], ["back\n", undefined]);
+      }),
+    { needs: "processBound" },
+  );
 
   each("jobs say so where there are no processes", (handle) =>
     Effect.gen(function* () {

@@ -3,6 +3,7 @@
  */
 import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
 import type { SandboxError } from "../../../services/Sandbox.ts";
+import { noProcessLeft } from "./fileErrors.ts";
 import { decodeCount, decodeError, decodeExit, type Exit, ExitFlag, Tell } from "./frames.ts";
 import type { PendingRequest } from "./LinkSession.ts";
 import { OutputText } from "./OutputText.ts";
@@ -17,7 +18,7 @@ export type Ending =
     readonly flags: number;
   }
   /** The supervisor did not start it, for a reason in words. */
-  | { readonly _tag: "Refused"; readonly why: string }
+  | { readonly _tag: "Refused"; readonly why: string; readonly isCrowded: boolean }
   | { readonly _tag: "Lost"; readonly error: SandboxError }
   /** The listener of live output threw: a defect of the caller. */
   | { readonly _tag: "Threw"; readonly error: unknown };
@@ -98,7 +99,7 @@ export class Execution implements PendingRequest {
       case Tell.error: {
         const error = decodeError(payload);
         if (error === undefined) return false;
-        this.plan.onEnding({ _tag: "Refused", why: error.text });
+        this.plan.onEnding({ _tag: "Refused", why: error.text, isCrowded: error.code === noProcessLeft });
         return true;
       }
       default:

@@ -186,7 +186,7 @@ export const connect = Effect.fnUntraced(function* (
   const workspace = options.workspace ?? workspaceFolder;
   const linkName = randomBytes(linkNameBytes).toString("hex");
   let commands = 0;
-  const commandsContext = {
+  const base = {
     session,
     outputBytesMax: options.outputBytesMax,
     savedDirectory: `${workspace}/.caisson/output`,
@@ -199,6 +199,9 @@ export const connect = Effect.fnUntraced(function* (
     textBytesMax: options.textBytesMax ?? textBytesMaxDefault,
     answerTimeoutMs: Duration.toMillis(options.answerTimeout ?? answerTimeoutDefault),
   };
+  // What a job comes to names no other.
+  const jobs = yield* linkJobs({ ...base, jobs: () => [] }, filesContext, jobFibers);
+  const commandsContext = { ...base, jobs: jobs.listed };
   return {
     execute: execute(commandsContext),
     runCell: runCell(commandsContext),
@@ -211,7 +214,7 @@ export const connect = Effect.fnUntraced(function* (
     changedFiles: changedFiles(filesContext, workspace, lost),
     usage: usage(filesContext, workspace, lost),
     tree: workspaceTree(filesContext, workspace),
-    jobs: yield* linkJobs(commandsContext, filesContext, jobFibers),
+    jobs,
     dial: session.streams.dial,
     attend: attend(session),
     ping: ping(session),

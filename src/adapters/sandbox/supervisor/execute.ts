@@ -4,7 +4,9 @@
 import { Buffer } from "node:buffer";
 import { Effect, Stream } from "effect";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
+import type { Job } from "../../../domain/Job.ts";
 import type { SandboxError } from "../../../services/Sandbox.ts";
+import { crowdNote, withNote } from "./crowd.ts";
 import { type Ending, Execution, type ExecutionPlan, notStarted } from "./Execution.ts";
 import { Ask, encodeExec, payloadBytesMax, windowBytes } from "./frames.ts";
 import { type LinkSession, piecesOf } from "./LinkSession.ts";
@@ -19,6 +21,8 @@ export interface ExecuteContext {
   readonly nextName: () => string;
   /** Wait beyond a command's own limit, and for the confirmation of a kill. */
   readonly graceMs: number;
+  /** The background jobs of the link. */
+  readonly jobs: () => ReadonlyArray<Job>;
   /** A clock that never goes back. */
   readonly nowMs: () => number;
 }
@@ -104,12 +108,12 @@ const commandOf = (
   ...(onTaken !== undefined && { onTaken }),
 });
 
-const resultOf = (ending: Ending): Effect.Effect<Outcome, SandboxError> => {
+const resultOf = ({ jobs }: ExecuteContext, ending: Ending): Effect.Effect<Outcome, SandboxError> => {
   switch (ending._tag) {
     case "Outcome":
-      return Effect.succeed(ending.outcome);
+      return Effect.succeed(withNote(ending.outcome, crowdNote(ending, jobs)));
     case "Refused":
-      return Effect.succeed(notStarted(ending.why));
+      return Effect.succeed(withNote(notStarted(ending.why), crowdNote(ending, jobs)));
     case "Lost":
       return Effect.fail(ending.error);
     case "Threw":
@@ -212,7 +216,9 @@ const begin = <E>(
     if (context.session.failure !== undefined) return Effect.fail(context.session.failure);
     const command = Buffer.from(request.command, "utf8");
     const refused = refusal(command);
-    return refused === undefined ? Effect.flatMap(run(command), resultOf) : Effect.succeed(notStarted(refused));
+    return refused === undefined
+      ? Effect.flatMap(run(command), (how) => resultOf(context, how))
+      : Effect.succeed(notStarted(refused));
   });
 
 /** Runs a command; see the port's `execute`. */

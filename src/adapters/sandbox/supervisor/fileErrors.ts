@@ -8,6 +8,9 @@ import { FileError } from "../../../services/Sandbox.ts";
 
 type Reason = FileError["reason"];
 
+/** The supervisor could not fork. */
+export const noProcessLeft = 1012;
+
 const byErrno: ReadonlyMap<number, readonly [Reason, string]> = new Map([
   [1, ["PermissionDenied", "operation not permitted"]],
   [2, ["NotFound", "no such file or directory"]],
@@ -35,6 +38,7 @@ const byOwnCode: ReadonlyMap<number, Reason> = new Map([
   [1006, "PermissionDenied"],
   [1010, "Changed"],
   [1011, "ReadOnly"],
+  [noProcessLeft, "Other"],
 ]);
 
 /** Turns an error frame into the error of a file operation. */

@@ -92,6 +92,7 @@ export const ExitFlag = {
   leftBehind: 512,
   restarted: 1024,
   stateLost: 2048,
+  crowded: 4096,
 } as const;
 
 // Encoding ---------------------------------------------------------------------------------------

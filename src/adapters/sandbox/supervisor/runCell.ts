@@ -12,6 +12,7 @@ import {
 } from "../../../domain/Cell.ts";
 import type { SandboxError } from "../../../services/Sandbox.ts";
 import { displayBytesMax, Displays } from "./displays.ts";
+import { crowdNote, withNote } from "./crowd.ts";
 import { type Begun, commandBytesMax, type ExecuteContext, launch, type Started, timed } from "./execute.ts";
 import type { Ending } from "./Execution.ts";
 import { Ask, encodeKernelRun, ExitFlag } from "./frames.ts";
@@ -41,16 +42,22 @@ const deathOf = (code: number, flags: number): string => {
     : `The Python process ended itself with exit code ${code}.`;
 };
 
-const outcomeOf = (ending: Ending, displays: Displays): Effect.Effect<Untimed, SandboxError> => {
+const outcomeOf = (
+  ending: Ending,
+  displays: Displays,
+  jobs: ExecuteContext["jobs"],
+): Effect.Effect<Untimed, SandboxError> => {
   switch (ending._tag) {
     case "Refused":
-      return Effect.succeed(cellNotRun(ending.why));
+      return Effect.succeed(withNote(cellNotRun(ending.why), crowdNote(ending, jobs)));
     case "Lost":
       return Effect.fail(ending.error);
     case "Threw":
       return Effect.die(ending.error);
     case "Outcome": {
-      const { outcome: { stdout, stderr, truncated, oomKilled, timedOut, outputPath, note }, flags } = ending;
+      const { outcome, flags } = ending;
+      const { stdout, stderr, truncated, oomKilled, timedOut, outputPath } = outcome;
+      const { note } = withNote(outcome, crowdNote(ending, jobs));
       const stateLost = (flags & ExitFlag.stateLost) !== 0;
       const died = { name: "KernelDied", message: deathOf(ending.code, flags), traceback: "" };
       const error = stateLost ? died : displays.error;
@@ -123,6 +130,7 @@ export const runCell = (
         onDisplay: displays.take,
         displayBytesMax,
       };
-      return Effect.flatMap(inTurn(context, turns, { name, request, begun }), (ending) => outcomeOf(ending, displays));
+      return Effect.flatMap(inTurn(context, turns, { name, request, begun }), (ending) =>
+        outcomeOf(ending, displays, context.jobs));
     });
 };

@@ -163,3 +163,41 @@ it.live("an IPython that is installed is the one that is imported", () =>
     const { error } = yield* link.runCell({ code: "import IPython.display", timeoutMs: 30_000 });
     assert.equal(error?.name, "ModuleNotFoundError");
   }));
+
+for (
+  const [title, code, names] of [
+    ["closes the descriptor of its output", "import os; print('before'); os.close(1)", ["stdout"]],
+    ["closes both descriptors", "import os; print('before'); os.close(1); os.close(2)", ["stdout", "stderr"]],
+    ["closes sys.stdout", "import sys; print('before'); sys.stdout.close()", ["stdout"]],
+    ["takes sys.__stdout__ away", "import sys; print('before'); sys.__stdout__ = None; del sys.__stderr__", [
+      "stdout",
+      "stderr",
+    ]],
+    ["closes sys.stderr", "import sys; print('before'); sys.stderr.close()", ["stderr"]],
+    ["opens a file in the place of its output", "import os; print('before'); os.close(1); f = open('taken', 'w')", [
+      "stdout",
+    ]],
+    ["leads its output elsewhere", "import os; print('before'); f = open('taken', 'w'); os.dup2(f.fileno(), 1)", [
+      "stdout",
+    ]],
+  ] as const
+) {
+  it.live(`a cell that ${title} is told so, and later cells print as before`, () =>
+    Effect.gen(function* () {
+      const { link } = yield* hostSupervisor();
+      const cell = (code: string) => link.runCell({ code, timeoutMs: 30_000 });
+      yield* cell("kept = 7");
+      const closing = yield* cell(code);
+      const words = names.map((name) => `[the cell closed or replaced its ${name}; it is open again]\n`);
+      assert.deepEqual([closing.error, closing.stderr], [undefined, words.join("")]);
+      const after = yield* cell(
+        "import sys, subprocess; print(kept); print('err', file=sys.stderr)\n" +
+          "subprocess.run('echo child; echo childs >&2', shell=True, check=True)",
+      );
+      assert.deepEqual([after.error, after.stateLost], [undefined, false]);
+      assert.deepEqual([after.stdout.split("\n").sort(), after.stderr.split("\n").sort()], [
+        ["", "7", "child"],
+        ["", "childs", "err"],
+      ]);
+    }));
+}
