@@ -290,6 +290,22 @@ Deno.test("a file that is listed and cannot be read is answered with why, and no
   });
 });
 
+Deno.test("an upload that the sandbox refuses names the field that says where it goes", () => {
+  const sandbox = kept({});
+  for (const path of ["closed.csv", "uploads/closed.csv"]) sandbox.closed.add(`${annKey}:/workspace/${path}`);
+  return withApp({ steps: [], settings, sandbox }, async (app) => {
+    const form = new FormData();
+    form.append("file", new Blob(["a"]), "closed.csv");
+    for (const [query, body, param] of [["&path=closed.csv", "a", "path"], ["", form, "file"]] as const) {
+      const url = `http://caisson.test/v1/artifacts?user=u1${query}`;
+      const response = await app.send(new Request(url, { method: "POST", headers: ann, body }));
+      const { error } = await response.json();
+      assert.deepEqual([response.status, error.code, error.param], [400, "invalid_file", param]);
+      assert.match(error.message, /closed\.csv: permission denied/);
+    }
+  });
+});
+
 Deno.test("a file that the sandbox does not let go of is told, and stays", () =>
   withApp({ steps: [], settings, sandbox: kept({ "a.csv": new Uint8Array(3) }, true) }, async (app) => {
     const [file] = await listed(app);

@@ -125,13 +125,13 @@ export const fakeSandbox = (
   const closed = new Set<string>();
   const handleFor = (owner: Owner): SandboxHandle => {
     const at = (path: string) => `${ownerKey(owner)}:${path.startsWith("/") ? path : `/workspace/${path}`}`;
+    const refused = (path: string) =>
+      Effect.fail(new FileError({ path, reason: "PermissionDenied", why: "permission denied" }));
     const read = (path: string) =>
-      closed.has(at(path))
-        ? Effect.fail(new FileError({ path, reason: "PermissionDenied", why: "permission denied" }))
-        : Option.match(Option.fromUndefinedOr(files.get(at(path))), {
-          onNone: () => Effect.fail(new FileError({ path, reason: "NotFound", why: "no such file" })),
-          onSome: Effect.succeed,
-        });
+      closed.has(at(path)) ? refused(path) : Option.match(Option.fromUndefinedOr(files.get(at(path))), {
+        onNone: () => Effect.fail(new FileError({ path, reason: "NotFound", why: "no such file" })),
+        onSome: Effect.succeed,
+      });
     return {
       id: "fake",
       execute: (request) => {
@@ -140,7 +140,7 @@ export const fakeSandbox = (
       },
       runCell,
       writeFile: (path, content) =>
-        Effect.map(contentOf(content), (bytes) => {
+        Effect.map(closed.has(at(path)) ? refused(path) : contentOf(content), (bytes) => {
           files.set(at(path), bytes);
           return bytes.length;
         }),

@@ -18,6 +18,8 @@ export type UploadError = BytesError | InvalidRequest;
 export interface Upload {
   /** Absolute path inside the sandbox. */
   readonly path: string;
+  /** The field that says so: a form may have the name with the file alone. */
+  readonly placeField: "path" | "file";
   /** Its bytes as they arrive; a form that is not whole, or names another path too late, ends with the error. */
   readonly content: Stream.Stream<Uint8Array, UploadError>;
 }
@@ -57,14 +59,17 @@ const noName = () => wrong("path", "Name the file: ?path=data/sales.csv, or send
 
 const noPath = () => wrong("path", "Expected a path under /workspace, without '..' and control characters");
 
-const pathFor = (wanted: string | undefined, name: string): Effect.Effect<string, InvalidRequest> => {
+const placeFor = (
+  wanted: string | undefined,
+  name: string,
+): Effect.Effect<Pick<Upload, "path" | "placeField">, InvalidRequest> => {
   const base = name.slice(Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\")) + 1);
   const isNamed = wanted !== undefined && wanted !== "";
   if (!isNamed && base === "") return Effect.fail(noName());
   const path = isNamed ? wanted : `${uploadsFolder}/${base}`;
   return Option.match(workspacePath(path), {
     onNone: () => Effect.fail(noPath()),
-    onSome: Effect.succeed,
+    onSome: (path) => Effect.succeed({ path, placeField: isNamed ? "path" : "file" }),
   });
 };
 
@@ -178,7 +183,7 @@ const readForm = Effect.fnUntraced(function* (
     return Stream.fromIterable(pieces);
   });
   return {
-    path: yield* pathFor(form.path ?? pathInQuery, form.filename),
+    ...yield* placeFor(form.path ?? pathInQuery, form.filename),
     content: isWhole ? first : Stream.concat(first, Stream.flattenIterable(rest)),
   };
 });
@@ -198,18 +203,22 @@ export const readUpload = Effect.fnUntraced(function* (
   const bytes = yield* bodies.stream(request, { bytesMax });
   if (/^multipart\/form-data\b/i.test(contentType)) return yield* readForm(eventsOf(bytes, contentType), pathInQuery);
   if (pathInQuery === undefined) return yield* noName();
-  return { path: yield* pathFor(pathInQuery, ""), content: bytes };
+  return { ...yield* placeFor(pathInQuery, ""), content: bytes };
 });
+
+/** What the sandbox refuses for the sake of the bytes; anything else is wrong with their place. */
+const aboutContent: ReadonlySet<FileError["reason"]> = new Set(["NoSpace", "TooLarge"]);
 
 /**
  * Writes an upload into a sandbox as fast as both ends go; one that breaks off leaves what was there.
  *
- * *Fails with* what the upload and `writeFile` fail with.
+ * *Fails with* what the upload fails with, `InvalidRequest` naming the field for what the sandbox refuses,
+ * `SandboxError`.
  */
 export const writeUpload = (
   handle: SandboxHandle,
-  { path, content }: Upload,
-): Effect.Effect<number, UploadError | SandboxError | FileError> =>
+  { path, placeField, content }: Upload,
+): Effect.Effect<number, UploadError | SandboxError> =>
   Effect.suspend(() => {
     // The port knows only failures of its own.
     let broken: UploadError | undefined;
@@ -217,5 +226,10 @@ export const writeUpload = (
       broken = error;
       return new FileError({ path, reason: "Other", why: "the upload broke off" });
     });
-    return Effect.mapError(handle.writeFile(path, told), (error) => broken ?? error);
+    return Effect.mapError(handle.writeFile(path, told), (error): UploadError | SandboxError => {
+      if (broken !== undefined) return broken;
+      if (error._tag === "SandboxError") return error;
+      const param = aboutContent.has(error.reason) ? "file" : placeField;
+      return new InvalidRequest({ param, why: error.message, code: "invalid_file" });
+    });
   });

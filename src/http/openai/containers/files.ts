@@ -96,7 +96,7 @@ export const make = Effect.gen(function* () {
     const sent = yield* readUpload(bodies, request, undefined, settings.artifactMbMax * mebibyte);
     const { owner, container, handle } = yield* opened(id, query);
     const path = sent.path.replace(`${uploadsFolder}/`, `${workspaceFolder}/`);
-    yield* writeUpload(handle, { ...sent, path });
+    yield* writeUpload(handle, { ...sent, path, placeField: "file" });
     return yield* shownAt(yield* containers.uploaded(owner, container, path), handle, path);
   });
 
