@@ -154,12 +154,12 @@ const refused: ReadonlyArray<readonly [what: string, body: unknown, param: strin
   ["nothing", {}, "decision"],
   ["another word", { decision: "maybe" }, "decision"],
   ["no JSON", "{", "decision"],
-  ["another field", { decision: "approve", user: "u" }, "decision"],
+  ["another field", { decision: "approve", user: "u" }, "user"],
   ["a note beside an approval", { decision: "approve", note: "but carefully" }, "note"],
   ["calls beside a denial", { decision: "deny", calls: ["c1"] }, "calls"],
   ["calls that do not wait", { decision: "approve", calls: ["c1", "c9"] }, "calls"],
   ["no call at all", { decision: "approve", calls: [] }, "calls"],
-  ["a note that is too long", { decision: "deny", note: "x".repeat(20_000) }, "decision"],
+  ["a note that is too long", { decision: "deny", note: "x".repeat(20_000) }, "note"],
 ];
 Deno.test("what is no decision is refused by name, and decides nothing", () => {
   const { sandbox, steps } = made(bash("c1", "git push"));

@@ -129,5 +129,5 @@ Deno.test("another user's conversation is not there, nor one that never was; wha
     const tooMany = await send(app, "POST", "conversations", { items: Array(21).fill(message("x")) });
     assert.deepEqual([tooMany.status, tooMany.told.error.param], [400, "items"]);
     const broken = await send(app, "POST", "conversations", { items: [{ type: "message", role: "robot" }] });
-    assert.deepEqual([broken.status, broken.told.error.param], [400, "input[0]"]);
+    assert.deepEqual([broken.status, broken.told.error.param], [400, "items[0].role"]);
   }));

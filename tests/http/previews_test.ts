@@ -582,7 +582,7 @@ Deno.test("previews are made, listed with the sandbox and taken back, each user'
     assert.ok((await (await app.get("/v1/me", named)).json()).features.includes("previews"));
     for (const body of ['{"port":0}', '{"port":65536}', '{"port":"8000"}', "{}", '{"port":1,"x":1}', "[", '"8000"']) {
       const { error } = await (await send("POST", "/previews", body)).json();
-      assert.deepEqual([error.param, error.type], ["port", "invalid_request_error"], body);
+      assert.deepEqual([error.param, error.type], [body.includes("x") ? "x" : "port", "invalid_request_error"], body);
     }
     assert.equal((await send("DELETE", "/previews/x")).status, 404);
     const nobody = await send("POST", "/previews", '{"port":8000}', { "content-type": "application/json" });

@@ -16,6 +16,7 @@ import { Sessions, type SessionsService } from "../../services/Sessions.ts";
 import { Bodies } from "../../web/body.ts";
 import { Caller } from "../frame/Caller.ts";
 import { ApprovalDecided, ApprovalExpired, ApprovalNotFound, InvalidRequest } from "../frame/errors.ts";
+import { firstWrong } from "../frame/firstWrong.ts";
 import { json } from "../frame/respond.ts";
 import { askedFields, askedOut } from "./approvalWire.ts";
 import { ArtifactLinks } from "./ArtifactLinks.ts";
@@ -104,9 +105,9 @@ const decodeDecision = Schema.decodeUnknownEffect(Schema.fromJsonString(Decision
 
 const wrong = (param: string | null, why: string) => new InvalidRequest({ param, why, code: "invalid_value" });
 
-const notDecision = () =>
+const notDecision = ({ issue }: Schema.SchemaError) =>
   wrong(
-    "decision",
+    firstWrong(issue).param ?? "decision",
     'Expected an object with decision ("approve", "deny" or "always"), and if need be calls or note',
   );
 

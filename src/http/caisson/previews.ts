@@ -8,6 +8,7 @@ import { type Preview, Previews, type PreviewsService } from "../../services/Pre
 import { Bodies } from "../../web/body.ts";
 import { Caller } from "../frame/Caller.ts";
 import { InvalidRequest, PreviewNotFound } from "../frame/errors.ts";
+import { firstWrong } from "../frame/firstWrong.ts";
 import { json } from "../frame/respond.ts";
 
 /** A port under a link. */
@@ -63,9 +64,9 @@ const bodyBytesMax = 4 * 1024;
 const decodeRequest = Schema.decodeUnknownEffect(Schema.fromJsonString(PreviewRequest), { onExcessProperty: "error" });
 const decodePort = Schema.decodeUnknownEffect(Schema.fromJsonString(Port));
 
-const notPort = () =>
+const notPort = ({ issue }: Schema.SchemaError) =>
   new InvalidRequest({
-    param: "port",
+    param: firstWrong(issue).param ?? "port",
     why: "Expected an object with port, a whole number from 1 to 65535, and nothing else",
     code: "invalid_value",
   });

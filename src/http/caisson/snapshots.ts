@@ -14,6 +14,7 @@ import { SnapshotStore } from "../../services/SnapshotStore.ts";
 import { Bodies } from "../../web/body.ts";
 import { Caller } from "../frame/Caller.ts";
 import { InvalidRequest, SessionNotFound } from "../frame/errors.ts";
+import { firstWrong } from "../frame/firstWrong.ts";
 import { json } from "../frame/respond.ts";
 
 // Wire -------------------------------------------------------------------------------------------
@@ -111,9 +112,9 @@ export const describeRestore = (operation: Record<string, unknown>): Record<stri
   },
 });
 
-const notRestore = () =>
+const notRestore = (param: string | null) =>
   new InvalidRequest({
-    param: "turn",
+    param: param ?? "turn",
     why: "Expected either turn or snapshot, and dry_run as a boolean if at all",
     code: "invalid_value",
   });
@@ -210,8 +211,8 @@ export const make = Effect.gen(function* () {
   const restore = Effect.fnUntraced(function* (id: string, query: UserQuery) {
     const request = yield* HttpServerRequest.HttpServerRequest;
     const text = yield* bodies.text(request, { bytesMax: bodyBytesMax, typed: true });
-    const asked = yield* Effect.mapError(decodeRestore(text), notRestore);
-    if ((asked.turn === undefined) === (asked.snapshot === undefined)) return yield* notRestore();
+    const asked = yield* Effect.mapError(decodeRestore(text), ({ issue }) => notRestore(firstWrong(issue).param));
+    if ((asked.turn === undefined) === (asked.snapshot === undefined)) return yield* notRestore(null);
     const { owner, key } = yield* sessionOf(id, query);
     const isDryRun = asked.dry_run === true;
     const restored = yield* snapshots.restore(owner, key.id, { choose: (records) => chosen(records, asked), isDryRun });

@@ -5,6 +5,7 @@ import { Effect, Layer, Schema, SchemaIssue, SchemaTransformation } from "effect
 import { HttpApiError, HttpApiMiddleware, HttpApiSchema } from "effect/http-api";
 import { errorTable, isHttpError } from "./errorTable.ts";
 import { type HttpError, InvalidRequest } from "./errors.ts";
+import { firstWrong } from "./firstWrong.ts";
 import { ErrorEnvelope, toReply } from "./reply.ts";
 import { refused } from "./respond.ts";
 
@@ -66,18 +67,12 @@ export const jsonFailures = [...bodyFailures, "MalformedJson", "JsonTooComplex"]
 
 // Answering --------------------------------------------------------------------------------------
 
-const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1();
-
-/** Characters of a decoder's message that are told. */
-const whyMax = 300;
-
 /** A part of a request that does not fit its declaration, by the name of the first wrong field. */
 export const invalidPart = (issue: SchemaIssue.Issue): InvalidRequest => {
-  const [first] = formatIssues(issue).issues;
-  const path = (first?.path ?? []).map(String).join(".");
+  const { param, why } = firstWrong(issue);
   return new InvalidRequest({
-    param: path === "" ? null : path,
-    why: `Invalid ${path === "" ? "request" : `'${path}'`}: ${(first?.message ?? "not as declared").slice(0, whyMax)}`,
+    param,
+    why: `Invalid ${param === null ? "request" : `'${param}'`}: ${why}`,
     code: "invalid_value",
   });
 };

@@ -1,21 +1,20 @@
 /**
  * From the bytes of a request to a decoded Chat Completions request.
  */
-import { Effect, Schema, SchemaIssue } from "effect";
+import { Effect, Schema } from "effect";
 import { parseJson } from "../../web/body.ts";
 import type { JsonError } from "../../web/BodyError.ts";
 import { InvalidRequest } from "../frame/errors.ts";
+import { type FirstWrong, firstWrong } from "../frame/firstWrong.ts";
 import { chatPastBound, contradictionIn } from "./bounds.ts";
 import { leftOut } from "./chat/leftOut.ts";
 import { isPlain } from "./chat/plainChat.ts";
 import { refusedParameter } from "./chat/parameters.ts";
 import { ChatRequest } from "./chat/wire.ts";
-import { headOf } from "../../domain/cutText.ts";
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const decode = Schema.decodeUnknownEffect(ChatRequest);
-const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1();
 
 /** Places that hold one of several objects, the field that tells them apart, and its values. */
 const alternatives: ReadonlyArray<readonly [RegExp, string, ReadonlyArray<string>]> = [
@@ -25,16 +24,12 @@ const alternatives: ReadonlyArray<readonly [RegExp, string, ReadonlyArray<string
 ];
 
 /** Names the field that is wrong: for an object of no known kind, the field that says its kind. */
-const told = (path: ReadonlyArray<string>, why: string): { readonly param: string; readonly why: string } => {
-  const param = path.join(".");
-  const alternative = alternatives.find(([place]) => place.test(param));
+const told = ({ param, why }: FirstWrong): FirstWrong => {
+  const alternative = param === null ? undefined : alternatives.find(([place]) => place.test(param));
   if (alternative === undefined) return { param, why };
   const [, field, values] = alternative;
   return { param: `${param}.${field}`, why: `Expected one of ${values.map((value) => `'${value}'`).join(", ")}` };
 };
-
-/** Characters of a decoder's message that are told. */
-const whyMax = 300;
 
 /** A request, and the places of it that are left out. */
 export interface DecodedChat {
@@ -68,13 +63,9 @@ export const decodeRequest = Effect.fnUntraced(
     const contradiction = contradictionIn(body);
     if (contradiction !== undefined) return yield* contradiction;
     const decoded = yield* Effect.mapError(decode(body), ({ issue }) => {
-      const [first] = issuesOf(issue).issues;
-      const { param, why } = told((first?.path ?? []).map(String), first?.message ?? "Invalid request");
-      return new InvalidRequest({
-        param: param === "" ? null : param,
-        why: `Invalid ${param === "" ? "request" : `'${param}'`}: ${headOf(why, whyMax)}`,
-        code: "invalid_value",
-      });
+      const { param, why } = told(firstWrong(issue));
+      const what = param === null ? "request" : `'${param}'`;
+      return new InvalidRequest({ param, why: `Invalid ${what}: ${why}`, code: "invalid_value" });
     });
     return { body: decoded, leftOut: leftOut(body) };
   },

@@ -3,10 +3,9 @@
  *
  * Another's container is answered 404 like any other that is not there.
  */
-import { Effect, Schema, SchemaIssue } from "effect";
+import { Effect, Schema } from "effect";
 import { HttpServerRequest } from "effect/http";
 import { Settings } from "../../../config.ts";
-import { headOf } from "../../../domain/cutText.ts";
 import { Containers, type KnownContainer } from "../../../runs/Containers.ts";
 import { Files } from "../../../runs/Files.ts";
 import { equipSkills } from "../../../runs/containerSkills.ts";
@@ -15,6 +14,7 @@ import { Skills } from "../../../services/Skills.ts";
 import { Bodies, parseJson } from "../../../web/body.ts";
 import { Caller } from "../../frame/Caller.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
+import { firstWrong } from "../../frame/firstWrong.ts";
 import { json } from "../../frame/respond.ts";
 import { keeperOf } from "../responses/read.ts";
 import {
@@ -29,11 +29,7 @@ import { networkOut, readNetwork } from "./network.ts";
 import { readSkills } from "./skills.ts";
 import { readWish, wishedFiles } from "./wish.ts";
 
-/** Characters of a decoder's message that are told. */
-const whyMax = 300;
-
 const decodeBody = Schema.decodeUnknownEffect(ContainerRequest);
-const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1();
 
 const seconds = (ms: number): number => Math.floor(ms / 1000);
 
@@ -55,13 +51,8 @@ const ownerOf = (query: UserQuery) => Effect.map(Caller, (caller) => keeperOf(ca
 const readRequest = Effect.fnUntraced(function* (text: string) {
   const body = yield* parseJson(text);
   return yield* Effect.mapError(decodeBody(body), ({ issue }) => {
-    const [first] = issuesOf(issue).issues;
-    const param = (first?.path ?? []).map(String).join(".");
-    return new InvalidRequest({
-      param: param === "" ? null : param,
-      why: headOf(first?.message ?? "Invalid request", whyMax),
-      code: "invalid_value",
-    });
+    const { param, why } = firstWrong(issue);
+    return new InvalidRequest({ param, why, code: "invalid_value" });
   });
 });
 

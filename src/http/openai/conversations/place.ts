@@ -59,6 +59,7 @@ export const makePlace = Effect.gen(function* () {
     const { messages, instructions } = yield* readInput(items, {
       bytesMax: artifactMbMax * mebibyte,
       keepsFiles: false,
+      field: "items",
     });
     const entry: ConversationEntry = { id, items: listed(items, id), turn: { messages, instructions } };
     return entry;

@@ -96,18 +96,19 @@ const together = (first: Auto, second: Auto): Auto | (typeof wishes)[number] => 
 };
 
 /**
- * Reads the hosted tools among those of a request; undefined where there are none.
+ * Reads the hosted tools among those of a request, each in its place; undefined where there are none.
  *
  * *Fails with* `InvalidRequest` for one that is malformed, for two of one kind, and for two containers.
  */
 export const readHosted = Effect.fnUntraced(function* (
   tools: ReadonlyArray<JsonObject>,
+  places: ReadonlyArray<string>,
 ): Effect.fn.Return<HostedTools | undefined, InvalidRequest> {
   const names: Array<HostedTools["names"][number]> = [];
   let chosen: ContainerChoice | undefined;
   for (const [index, tool] of tools.entries()) {
     if (!isHosted(tool)) continue;
-    const param = `tools[${index}]`;
+    const param = places[index] ?? "tools";
     const name = tool["type"] === "shell" ? shellName : pythonName;
     const refuse = (why: string, at = param) => new InvalidRequest({ param: at, why, code: "invalid_value" });
     if (names.includes(name)) return yield* refuse(`The tool '${tool["type"]}' is given twice`);

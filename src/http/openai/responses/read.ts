@@ -1,10 +1,9 @@
 /**
  * What a Responses request comes to: a run to start, and the response as it begins.
  */
-import { Clock, Effect, Option, Schema, SchemaIssue } from "effect";
+import { Clock, Effect, Option, Schema } from "effect";
 import { HttpServerRequest } from "effect/http";
 import { Settings } from "../../../config.ts";
-import { headOf } from "../../../domain/cutText.ts";
 import { principalName } from "../../../domain/identity.ts";
 import { ownerKey } from "../../../domain/ids.ts";
 import type { Message } from "../../../domain/Message.ts";
@@ -24,6 +23,7 @@ import { WebhookOutbox, type WebhookOutboxService } from "../../../services/Webh
 import { Bodies, parseJson } from "../../../web/body.ts";
 import { Caller, type CallerService, type NamedUsers } from "../../frame/Caller.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
+import { firstWrong } from "../../frame/firstWrong.ts";
 import { RequestNotes } from "../../frame/RequestNotes.ts";
 import { responsePastBound } from "../bounds.ts";
 import { splitModel } from "../chat/views.ts";
@@ -98,10 +98,6 @@ export const keeperOf = (caller: CallerService, named: NamedUsers = {}): Owner =
 
 const decodeBody = Schema.decodeUnknownEffect(ResponseRequest);
 const isObject = Schema.is(Schema.Record(Schema.String, Schema.Unknown));
-const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1();
-
-/** Characters of a decoder's message that are told. */
-const whyMax = 300;
 
 /** Fields of OpenAI's that are refused, because leaving them out would change what the client means. */
 const refusedFields: ReadonlyArray<string> = ["prompt", "moderation"];
@@ -129,10 +125,8 @@ const decode = Effect.fnUntraced(function* (body: unknown) {
     return yield* invalid("include", "This server gives no logprobs", "unsupported_value");
   }
   const decoded = yield* Effect.mapError(decodeBody(body), ({ issue }) => {
-    const [first] = issuesOf(issue).issues;
-    const param = (first?.path ?? []).map(String).join(".");
-    const why = headOf(first?.message ?? "Invalid request", whyMax);
-    return invalid(param === "" ? null : param, `Invalid ${param === "" ? "request" : `'${param}'`}: ${why}`);
+    const { param, why } = firstWrong(issue);
+    return invalid(param, `Invalid ${param === null ? "request" : `'${param}'`}: ${why}`);
   });
   return { body: decoded, given: body };
 });
@@ -234,8 +228,9 @@ const manner = (body: ResponseRequest): Pick<Asked, "streams" | "background" | "
 /** The tools that a request offers, those among its input too. */
 const offerOf = Effect.fnUntraced(function* (body: ResponseRequest, said: Input, answered: boolean) {
   const named = [...(body.tools ?? []), ...said.tools];
-  const hosted = yield* readHosted(named);
-  const tools = yield* readTools(named, hosted);
+  const places = [...(body.tools ?? []).map((_, index) => `tools[${index}]`), ...said.toolPlaces];
+  const hosted = yield* readHosted(named, places);
+  const tools = yield* readTools(named, hosted, places);
   // A model that must call something and is offered nothing would be asked for an answer, and nobody told.
   if (answered && body.tool_choice === "required" && tools.length === 0 && hosted === undefined) {
     return yield* invalid("tool_choice", "Tool choice 'required' must be specified with 'tools' parameter.");

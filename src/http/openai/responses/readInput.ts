@@ -1,9 +1,10 @@
 /**
  * The input of a response: items as messages of the conversation; foreign items are passed over.
  */
-import { Effect, Option, Schema } from "effect";
+import { Effect, Result, Schema } from "effect";
 import type { AssistantPart, Message } from "../../../domain/Message.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
+import { firstWrong } from "../../frame/firstWrong.ts";
 import type { NamedFileError } from "../namedFiles.ts";
 import { inputPlace, itemId } from "./ids.ts";
 import { type HostedInput, readHostedItem } from "./hostedInput.ts";
@@ -19,6 +20,8 @@ export interface Input {
   readonly instructions: ReadonlyArray<string>;
   /** Tools that stand among the items. */
   readonly tools: ReadonlyArray<JsonObject>;
+  /** Where each of them stands. */
+  readonly toolPlaces: ReadonlyArray<string>;
 }
 
 const Item = Schema.Struct({
@@ -35,7 +38,7 @@ const Item = Schema.Struct({
   tools: Schema.optionalKey(Schema.Array(JsonObject)),
 });
 type Item = typeof Item.Type;
-const decodeItem = Schema.decodeUnknownOption(Item);
+const decodeItem = Schema.decodeUnknownResult(Item);
 
 /** Types of items that are read; every other is foreign. */
 const readTypes: ReadonlySet<string> = new Set([
@@ -135,6 +138,8 @@ const withOrigins = (
 
 /** How an input is read. */
 export interface InputOptions extends ContentOptions {
+  /** The field that the items stand in; `input` when absent. */
+  readonly field?: string;
   /** What its items of thoughts carry, by their place. */
   readonly thoughts?: ReadonlyMap<number, Thoughts>;
   /** What its requests for approval are read as, by their place. */
@@ -157,6 +162,8 @@ export const readInput = Effect.fnUntraced(function* (
   const messages: Array<Message> = [];
   const instructions: Array<string> = [];
   const tools: Array<JsonObject> = [];
+  const toolPlaces: Array<string> = [];
+  const { field = "input" } = options;
   let said: Array<AssistantPart> | undefined;
   for (const [index, raw] of items.entries()) {
     const type = typeOfItem(raw);
@@ -170,12 +177,18 @@ export const readInput = Effect.fnUntraced(function* (
       messages.push(hosted.result);
     }
     if (!readTypes.has(type)) continue;
-    const param = `input[${index}]`;
+    const param = `${field}[${index}]`;
     const decoded = decodeItem(raw);
-    if (Option.isNone(decoded)) return yield* invalid(param, `Invalid item of type '${type}'`);
-    const item = { ...decoded.value, type };
+    if (Result.isFailure(decoded)) {
+      const { param: below, why } = firstWrong(decoded.failure.issue);
+      return yield* invalid(below === null ? param : `${param}.${below}`, `Invalid item of type '${type}': ${why}`);
+    }
+    const item = { ...decoded.success, type };
     if (type === "additional_tools") {
-      tools.push(...(item.tools ?? []));
+      for (const [place, tool] of (item.tools ?? []).entries()) {
+        tools.push(tool);
+        toolPlaces.push(`${param}.tools[${place}]`);
+      }
       continue;
     }
     if (type === "message" && item.role !== "assistant") {
@@ -200,5 +213,6 @@ export const readInput = Effect.fnUntraced(function* (
     ),
     instructions,
     tools,
+    toolPlaces,
   };
 });

@@ -3,10 +3,11 @@
  *
  * A model knows functions with flat names; a custom tool is a function of one text, a namespace a prefix.
  */
-import { Effect, Option, Schema } from "effect";
+import { Effect, Option, Result, Schema } from "effect";
 import type { ToolDeclaration } from "../../../domain/Tool.ts";
 import type { ToolChoice } from "../../../services/Model.ts";
 import { InvalidRequest } from "../../frame/errors.ts";
+import { firstWrong } from "../../frame/firstWrong.ts";
 import { quoted } from "../../../web/errors/Row.ts";
 import { type HostedTools, isHosted, pythonName, shellName } from "./hostedTools.ts";
 import { JsonObject, type ResponseRequest } from "./wire.ts";
@@ -20,24 +21,60 @@ export interface ClientTool {
 }
 
 const given = Schema.optionalKey(Schema.NullOr(Schema.String));
-const decodeFunction = Schema.decodeUnknownOption(Schema.Struct({
+const FunctionTool = Schema.Struct({
   type: Schema.Literal("function"),
   name: Schema.String,
   description: given,
   parameters: Schema.optionalKey(Schema.NullOr(JsonObject)),
   strict: Schema.optionalKey(Schema.Unknown),
-}));
-const decodeCustom = Schema.decodeUnknownOption(Schema.Struct({
+});
+const CustomTool = Schema.Struct({
   type: Schema.Literal("custom"),
   name: Schema.String,
   description: given,
   format: Schema.optionalKey(Schema.NullOr(JsonObject)),
-}));
-const decodeNamespace = Schema.decodeUnknownOption(Schema.Struct({
+});
+const NamespaceTool = Schema.Struct({
   type: Schema.Literal("namespace"),
   name: Schema.String,
   tools: Schema.Array(JsonObject),
-}));
+});
+const decodeFunction = Schema.decodeUnknownOption(FunctionTool);
+const decodeCustom = Schema.decodeUnknownOption(CustomTool);
+const decodeNamespace = Schema.decodeUnknownOption(NamespaceTool);
+
+/** What tells what is wrong with a tool, by its type. */
+const checks: Readonly<Record<string, (tool: unknown) => Result.Result<unknown, Schema.SchemaError>>> = {
+  function: Schema.decodeUnknownResult(FunctionTool),
+  custom: Schema.decodeUnknownResult(CustomTool),
+  namespace: Schema.decodeUnknownResult(NamespaceTool),
+};
+
+/** The refusal of a tool that cannot be offered. */
+const unreadable = (tool: JsonObject, place: string): InvalidRequest => {
+  const { type } = tool;
+  if (typeof type !== "string") {
+    return new InvalidRequest({
+      param: `${place}.type`,
+      why: type === undefined
+        ? `Missing required parameter: '${place}.type'.`
+        : `Expected '${place}.type' to be a string`,
+      code: type === undefined ? "missing_required_parameter" : "invalid_value",
+    });
+  }
+  if (!Object.hasOwn(checks, type)) {
+    const why = `Tools of type '${quoted(type)}' are not supported by this server`;
+    return new InvalidRequest({ param: `${place}.type`, why, code: "unsupported_value" });
+  }
+  const checked = checks[type]?.(tool);
+  const wrong = checked !== undefined && Result.isFailure(checked) ? firstWrong(checked.failure.issue) : undefined;
+  const param = wrong === undefined || wrong.param === null ? place : `${place}.${wrong.param}`;
+  return new InvalidRequest({
+    param,
+    why: `Invalid tool of type '${type}'${wrong === undefined ? "" : `: '${param}': ${wrong.why}`}`,
+    code: "invalid_value",
+  });
+};
 
 /** OpenAI's bound of tools, those of namespaces counted; a model chooses badly among more. */
 const toolsMax = 128;
@@ -95,26 +132,19 @@ export const clientTools = (tools: ReadonlyArray<JsonObject>): ReadonlyArray<Cli
   tools.flatMap((tool) => readTool(tool, undefined) ?? []);
 
 /**
- * Reads the tools of a request.
+ * Reads the tools of a request, each in its place.
  *
  * *Fails with* `InvalidRequest`: a tool of a type that is not served, two of one name, too many.
  */
 export const readTools = Effect.fnUntraced(function* (
   tools: ReadonlyArray<JsonObject>,
   hosted: HostedTools | undefined,
+  places: ReadonlyArray<string>,
 ): Effect.fn.Return<ReadonlyArray<ClientTool>, InvalidRequest> {
   for (const [index, tool] of tools.entries()) {
     if (isHosted(tool)) continue;
-    const type = typeof tool["type"] === "string" ? tool["type"] : "";
     if (isPassedOver(tool) || readTool(tool, undefined) !== undefined) continue;
-    const known = type === "function" || type === "custom" || type === "namespace";
-    return yield* new InvalidRequest({
-      param: known ? `tools[${index}]` : `tools[${index}].type`,
-      why: known
-        ? `Invalid tool of type '${type}'`
-        : `Tools of type '${quoted(type)}' are not supported by this server`,
-      code: known ? "invalid_value" : "unsupported_value",
-    });
+    return yield* unreadable(tool, places[index] ?? "tools");
   }
   const found = clientTools(tools);
   if (found.length > toolsMax) {
@@ -193,11 +223,17 @@ export const readChoice = Effect.fnUntraced(function* (
   if (choice === undefined || choice === null) return { tools, hosted, choice: undefined };
   if (typeof choice === "string") return { tools, hosted, choice: modes[choice] };
   const missing = (param: string, name: unknown) =>
-    new InvalidRequest({
-      param,
-      why: `Tool choice '${quoted(String(name))}' not found in 'tools' parameter.`,
-      code: "invalid_value",
-    });
+    typeof name === "string"
+      ? new InvalidRequest({
+        param,
+        why: `Tool choice '${quoted(name)}' not found in 'tools' parameter.`,
+        code: "invalid_value",
+      })
+      : new InvalidRequest({
+        param,
+        why: `Expected '${param}' to name tools: of functions 'type' and 'name', of others their 'type'`,
+        code: "invalid_value",
+      });
   const allowed = decodeAllowed(choice);
   if (Option.isSome(allowed)) {
     const left = allow(allowed.value.tools, tools, hosted);
@@ -212,6 +248,7 @@ export const readChoice = Effect.fnUntraced(function* (
   const tool = Option.isSome(named)
     ? tools.find(({ name, kind }) => name === named.value.name && kind === named.value.type)
     : undefined;
-  if (tool === undefined) return yield* missing("tool_choice", choice["name"] ?? choice["type"]);
+  const byName = choice["type"] === "function" || choice["type"] === "custom";
+  if (tool === undefined) return yield* missing("tool_choice", byName ? choice["name"] : choice["type"]);
   return { tools, hosted, choice: { _tag: "Named", name: tool.declaration.name } };
 });
