@@ -272,6 +272,8 @@ export interface ModelService {
   readonly defaultModel: Effect.Effect<string, ModelNotFound>;
   /** The models that can be chosen now. It does not fail when a provider cannot list: it lists what is configured. */
   readonly list: Effect.Effect<ReadonlyArray<ModelInfo>>;
+  /** Names of the providers that did not say which models they have, so that some of theirs may not be listed. */
+  readonly unlisted?: Effect.Effect<ReadonlyArray<string>>;
   /**
    * Finds a model by its public name.
    *

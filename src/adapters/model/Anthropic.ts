@@ -5,7 +5,7 @@
  * `anthropic/response.ts` and `anthropic/errors.ts`. The SDK is loaded at the first request.
  */
 import type AnthropicSdk from "@anthropic-ai/sdk";
-import { Effect, Option, Redacted, Schema, Stream } from "effect";
+import { Cache, Effect, Exit, Option, Redacted, Schema, Stream } from "effect";
 import type { ModelInfo } from "../../services/Model.ts";
 import { openedBy } from "../../services/opening.ts";
 import { explain } from "./anthropic/errors.ts";
@@ -24,8 +24,10 @@ import { type Deadlines, upstream } from "./upstream.ts";
 const anthropicBaseUrl = "https://api.anthropic.com";
 /** A list is worth this wait in front of `/v1/models`, not more. */
 const listTimeoutMs = 3000;
-/** Models come and go over weeks; a failed attempt should not stick for long either. */
+/** Models come and go over weeks. */
 const listTimeToLive = "5 minutes";
+/** Whoever looks again soon after a failed attempt is told anew. */
+const failedListTimeToLive = "5 seconds";
 /** One page holds every model of today several times over. */
 const listPageSize = 1000;
 /** The SDK's own timer must not fire before ours. */
@@ -132,16 +134,21 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
 
   /** The newest list that came; a turn does not wait for one. */
   let known: ReadonlyArray<Entry> = [];
-  const list = yield* connect.pipe(
+  const fetched = connect.pipe(
     Effect.flatMap((client) =>
       Effect.tryPromise({ try: (signal) => fetchList(client, signal), catch: (thrown) => explain(thrown) })
     ),
     Effect.timeout(listTimeoutMs),
     Effect.tap((entries) => Effect.sync(() => (known = entries))),
-    Effect.catch((problem) => Effect.logWarning("Anthropic did not list its models", problem)),
-    Effect.andThen(Effect.sync(() => known.map(({ info }) => info))),
-    Effect.cachedWithTTL(listTimeToLive),
+    Effect.tapError((problem) =>
+      Effect.logWarning("Anthropic did not list its models, showing the known ones", problem)
+    ),
   );
+  const lists = yield* Cache.makeWith(() => fetched, {
+    capacity: 1,
+    timeToLive: Exit.match({ onSuccess: () => listTimeToLive, onFailure: () => failedListTimeToLive }),
+  });
+  const listed = Effect.option(Cache.get(lists, "models"));
   const entryFor = (model: string): Entry =>
     known.find(({ info }) => info.id === model) ?? {
       info: {
@@ -180,7 +187,8 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
 
   return {
     name: providerName,
-    list,
+    list: Effect.map(listed, () => (known.length === 0 ? [entryFor(defaultModel)] : known).map(({ info }) => info)),
+    isUnlisted: Effect.map(listed, Option.isNone),
     find: (model) =>
       Effect.sync(() => (claims(model) && isModelName(model) ? Option.some(entryFor(model).info) : Option.none())),
     stream,

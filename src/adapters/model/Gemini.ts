@@ -4,7 +4,7 @@
  * Only I/O lives here: what is sent, what comes back and what goes wrong are `gemini/request.ts`,
  * `gemini/response.ts` and `gemini/errors.ts`. The SDK is loaded at the first request.
  */
-import { Effect, Option, Redacted, Schema, Stream } from "effect";
+import { Cache, Effect, Exit, Option, Redacted, Schema, Stream } from "effect";
 import type { GenerateContentParameters, GoogleGenAI } from "@google/genai/web";
 import { makeId } from "../../domain/ids.ts";
 import type { ModelInfo, ModelRequest } from "../../services/Model.ts";
@@ -30,8 +30,10 @@ const knownModels = [defaultModel, "gemini-pro-latest", "gemini-flash-lite-lates
 
 /** A list is worth this wait in front of `/v1/models`, not more. */
 const listTimeoutMs = 3000;
-/** Models come and go over weeks; a failed attempt should not stick for long either. */
+/** Models come and go over weeks. */
 const listTimeToLive = "5 minutes";
+/** Whoever looks again soon after a failed attempt is told anew. */
+const failedListTimeToLive = "5 seconds";
 /** One page holds every model of today several times over. */
 const listPageSize = 1000;
 
@@ -135,15 +137,18 @@ export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect
   });
 
   const known = knownModels.map((id) => info(id));
-  const list = yield* connect.pipe(
+  const fetched = connect.pipe(
     Effect.flatMap(({ client }) => Effect.tryPromise({ try: (signal) => fetchList(client, signal), catch: explain })),
     Effect.timeout(listTimeoutMs),
     Effect.map((listed) => [...listed, ...known.filter(({ id }) => !listed.some((other) => other.id === id))]),
-    Effect.catch((problem) =>
-      Effect.as(Effect.logWarning("Gemini did not list its models, showing the known ones", problem), known)
-    ),
-    Effect.cachedWithTTL(listTimeToLive),
+    Effect.tapError((problem) => Effect.logWarning("Gemini did not list its models, showing the known ones", problem)),
   );
+  const lists = yield* Cache.makeWith(() => fetched, {
+    capacity: 1,
+    timeToLive: Exit.match({ onSuccess: () => listTimeToLive, onFailure: () => failedListTimeToLive }),
+  });
+  const listed = Effect.option(Cache.get(lists, "models"));
+  const list = Effect.map(listed, Option.getOrElse((): ReadonlyArray<ModelInfo> => known));
 
   const envelopes = options.envelopes ?? new Envelopes();
   const stream: Provider["stream"] = (request: ModelRequest) =>
@@ -177,6 +182,7 @@ export const make = Effect.fnUntraced(function* (options: GeminiOptions): Effect
   return {
     name: providerName,
     list,
+    isUnlisted: Effect.map(listed, Option.isNone),
     find: (model) => Effect.succeed(ownName.test(model) ? Option.some(info(model)) : Option.none()),
     stream,
   };

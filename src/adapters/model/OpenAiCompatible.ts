@@ -172,6 +172,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     name: options.name,
     list: Effect.map(listed, Option.getOrElse((): ReadonlyArray<ModelInfo> => [])),
+    isUnlisted: Effect.map(listed, Option.isNone),
     find,
     stream,
   };

@@ -16,6 +16,8 @@ export interface Provider {
    * cannot be asked.
    */
   readonly list: Effect.Effect<ReadonlyArray<ModelInfo>>;
+  /** Whether the upstream cannot be asked for its models now; absent where there is none to be asked. */
+  readonly isUnlisted?: Effect.Effect<boolean>;
   /** Describes a model of this provider, listed or not; none when the name is not one of its own. */
   readonly find: (model: string) => Effect.Effect<Option.Option<ModelInfo>>;
   /**

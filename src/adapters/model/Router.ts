@@ -78,6 +78,11 @@ export const make = (options: RouterOptions): ModelService => {
     },
   );
 
+  const unlisted = Effect.map(
+    Effect.forEach(providers, ({ isUnlisted = Effect.succeed(false) }) => isUnlisted, { concurrency: "unbounded" }),
+    (silent) => providers.filter((_, index) => silent[index] === true).map(({ name }) => name),
+  );
+
   const notFound = Effect.fnUntraced(function* (model: string, why: string) {
     const available = (yield* list).map((info) => info.id).filter((id) => id !== model);
     return yield* new ModelNotFound({ model, why, available: available.slice(0, namesShownMax) });
@@ -95,6 +100,7 @@ export const make = (options: RouterOptions): ModelService => {
   return {
     defaultModel,
     list,
+    unlisted,
     find: (model) => Effect.map(route(model), ({ info }) => info),
     stream: (request) =>
       openedBy(

@@ -21,6 +21,10 @@ export const ModelOut = Schema.Struct({
 export const ModelList = Schema.Struct({
   object: Schema.Literal("list"),
   data: Schema.Array(ModelOut),
+  not_listed: Schema.optionalKey(Schema.Array(Schema.String)).annotate({
+    description:
+      "Providers that did not say now which models they have: theirs may be missing, and can be asked by name.",
+  }),
 }).annotate({ identifier: "ListModelsResponse" });
 
 /** Which names are listed. */
@@ -47,6 +51,7 @@ export const make = Effect.gen(function* () {
 
   const list = Effect.fnUntraced(function* ({ views = "true" }: { readonly views?: "true" | "false" }) {
     const infos = yield* model.list;
+    const silent = yield* model.unlisted ?? Effect.succeed([]);
     const chosen = yield* Effect.option(model.defaultModel);
     return {
       object: "list" as const,
@@ -58,6 +63,7 @@ export const make = Effect.gen(function* () {
           )
           : []),
       ]),
+      ...(silent.length > 0 && { not_listed: silent }),
     };
   });
 

@@ -253,3 +253,25 @@ it.live("Configured.layer reaches a provider through the proxy that the environm
     );
     assert.ok(proxy.received[0]?.path.startsWith("http://provider.test/"));
   }));
+
+it.live("every provider that is configured is listed or told to be silent, also where none says what it has", () =>
+  Effect.gen(function* () {
+    const server = yield* serveWire(() => failure(500, "INTERNAL", "no"));
+    const baseUrl = Option.some(server.url);
+    yield* configured(
+      {
+        geminiApiKey: key,
+        geminiBaseUrl: baseUrl,
+        anthropicApiKey: key,
+        anthropicBaseUrl: baseUrl,
+        openaiApiKey: key,
+        openaiBaseUrl: baseUrl,
+      },
+      Effect.gen(function* () {
+        const { list, unlisted = Effect.succeed([]) } = yield* Model;
+        const providers = new Set((yield* list).map(({ provider }) => provider));
+        assert.deepEqual([...providers].toSorted(), ["anthropic", "gemini", "offline"]);
+        assert.deepEqual(yield* unlisted, ["gemini", "anthropic", "openai-compatible"]);
+      }),
+    );
+  }));
