@@ -37,6 +37,8 @@ const readings: ReadonlyArray<readonly [argumentsJson: string, target: string | 
   [asks("api.example.com"), "api.example.com:443"],
   [asks("API.Example.COM."), "api.example.com:443"],
   [asks("api.example.com", { port: 8443 }), "api.example.com:8443"],
+  // As some models write it; exactly a number, and so exactly the port that a person is shown.
+  [asks("api.example.com", { port: "8443" }), "api.example.com:8443"],
   [asks("api.example.com", { port: null }), "api.example.com:443"],
   [asks("xn--e1awd7f.example"), "xn--e1awd7f.example:443"],
   // What is said beside that decides nothing.
@@ -71,7 +73,7 @@ const readings: ReadonlyArray<readonly [argumentsJson: string, target: string | 
     asks(["api.example.com"]),
     asks("api.example.com", { port: 0 }),
     asks("api.example.com", { port: 65_536 }),
-    asks("api.example.com", { port: "443" }),
+    ...["443 ", "0443", "0x1bb", "443/", "", "65536", "0"].map((port) => asks("api.example.com", { port })),
     asks("api.example.com", { port: 443.5 }),
     asks("api.example.com", { reason: "" }),
     asks("api.example.com", { reason: "a".repeat(501) }),
