@@ -22,7 +22,7 @@ import { lookingAt, noteCommands, type Seen } from "./owned/looking.ts";
 import type { LinkJobs } from "./supervisor/jobs.ts";
 import type { SupervisorLink } from "./supervisor/SupervisorLink.ts";
 import * as PerOwner from "./owned/PerOwner.ts";
-import { installSupervisor, probeBubblewrap, startBubblewrap } from "./bubblewrap/Bubblewrap.ts";
+import { emptyWorkspace, installSupervisor, probeBubblewrap, startBubblewrap } from "./bubblewrap/Bubblewrap.ts";
 import { bubblewrapControls, bubblewrapNotes, uidOf } from "./bubblewrap/command.ts";
 import { makePrepare, unheldPaths } from "./wasm/prepared.ts";
 import { startWasm } from "./wasm/Wasm.ts";
@@ -175,10 +175,14 @@ export const layerBubblewrap = (
           detail: `${settingsTable.dataPath.key} names ${settings.dataPath}, which ${closed}`,
         });
       }
-      const workspaces = makeWorkspaces(resolve(settings.dataPath, "workspaces"), asRoot ? uidOf : undefined);
       const shown = yield* shownDirectories(settings, asRoot ? closedToOthers : undefined);
       const { offer: egress } = yield* Egress;
-      const shared = { settings, workspaces, supervisor, asRoot, egress, ...shown };
+      const places = { settings, supervisor, asRoot, egress, ...shown };
+      const workspaces = makeWorkspaces(resolve(settings.dataPath, "workspaces"), {
+        uidOf: asRoot ? uidOf : undefined,
+        empty: (path) => emptyWorkspace(places, path),
+      });
+      const shared = { ...places, workspaces };
       yield* probeBubblewrap(shared);
       return yield* makeService(settings, {
         info: {

@@ -18,6 +18,25 @@ import {
   using,
 } from "./SandboxCases.ts";
 
+/** Makes very deep directories below one whose name is no UTF-8, beside one of the name that Deno shows for it. */
+const deepUnderOddName = `import os
+os.mkdir("\\ufffd")
+os.makedirs("closed/inner")
+here = os.open(".", os.O_RDONLY)
+def down(name):
+    global here
+    os.mkdir(name, dir_fd=here)
+    inner = os.open(name, os.O_RDONLY, dir_fd=here)
+    os.close(here)
+    here = inner
+down(b"\\xff")
+os.mkdir(b"shut", dir_fd=here)
+os.chmod(b"shut", 0, dir_fd=here)
+for _ in range(12000): down(b"d")
+os.chmod("closed", 0)
+print("made")
+`;
+
 /** Registers them for one adapter. */
 export const ownerCases = ({ it, bare, capabilities }: Cases, layerWith: SandboxUnderTest): void => {
   it("open shares one sandbox when an owner asks for it many times at once", () => {
@@ -93,6 +112,28 @@ export const ownerCases = ({ it, bare, capabilities }: Cases, layerWith: Sandbox
       }),
     );
   });
+
+  if (capabilities.realProcesses) {
+    it("reset leaves nothing of directories whose names are not UTF-8, however deep and closed they are", () => {
+      const owner = freshOwner();
+      return cleaned(
+        [owner],
+        Effect.gen(function* () {
+          const sandbox = yield* Sandbox;
+          yield* using(owner, (handle) =>
+            Effect.gen(function* () {
+              yield* handle.writeFile("deep.py", text(deepUnderOddName));
+              assert.equal(ok(yield* run(handle, "python3 deep.py")), "made\n");
+            }));
+          yield* sandbox.reset(owner);
+          yield* using(owner, (handle) =>
+            Effect.gen(function* () {
+              assert.equal(ok(yield* run(handle, "ls")), "");
+            }));
+        }),
+      );
+    });
+  }
 
   it("open finds the workspace again when the sandbox was stopped as idle", () => {
     const owner = freshOwner();

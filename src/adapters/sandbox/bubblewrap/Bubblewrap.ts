@@ -3,6 +3,7 @@
  * namespaces of their own, one long-lived sandbox per owner.
  */
 import { Duration, Effect, type Scope } from "effect";
+import { workspaceFolder } from "../../../domain/workspacePaths.ts";
 import { root } from "../../../root.ts";
 import type { SettingsService } from "../../../config.ts";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
@@ -96,6 +97,32 @@ export const probeBubblewrap = (shared: BubblewrapShared): Effect.Effect<void, S
     // In this order: the program is started before anybody who waited for that is let on.
     yield* Effect.all([probing, yield* SandboxAsked], { concurrency: 2, discard: true });
   }).pipe(Effect.scoped);
+
+/** Gives back what programs took from their own user, and removes everything. */
+const emptyCommand =
+  `chmod -R u+rwx ${workspaceFolder} 2>/dev/null; find ${workspaceFolder} -mindepth 1 -maxdepth 1 -exec rm -rf -- {} +`;
+
+/**
+ * Takes everything out of a workspace in which nothing runs any more, with programs in a sandbox of its own user: they
+ * go down to any depth, and know names as bytes.
+ *
+ * *Fails with* the reason, in words for the log.
+ */
+export const emptyWorkspace = (
+  { asRoot, ...places }: Omit<BubblewrapShared, "workspaces">,
+  workspace: string,
+): Effect.Effect<void, Error> =>
+  Effect.gen(function* () {
+    const { uid, gid } = yield* Effect.tryPromise({
+      try: () => Deno.stat(workspace),
+      catch: (cause) => new Error("its user cannot be told", { cause }),
+    });
+    yield* runToEnd("bwrap", {
+      ...bareEnvironment,
+      ...(asRoot && uid !== null && gid !== null ? { uid, gid } : {}),
+      args: bubblewrapArgs(places.settings, { ...places, workspace }, emptyCommand),
+    });
+  });
 
 /** A running sandbox and whether it still runs. */
 export interface BubblewrapSandbox extends Pick<SupervisorLink, "egressed"> {

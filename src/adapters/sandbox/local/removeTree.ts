@@ -20,43 +20,75 @@ const opened = async (directory: string): Promise<Array<Deno.DirEntry>> => {
   }
 };
 
+/** What Deno shows in a name for bytes that are not UTF-8; such a name leads nowhere, or to another thing. */
+const mark = "\u{fffd}";
+
+const isThere = async (path: string): Promise<boolean> => {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+};
+
 interface Place {
   readonly path: string;
   readonly depth: number;
 }
 
-/** Goes through the directories below a place, and moves those up to it that lie too deep; `look` sees each. */
-const flatten = async (root: string, look?: (directory: string) => Promise<void>): Promise<void> => {
-  const left: Array<Place> = [{ path: root, depth: 0 }];
-  for (let place = left.pop(); place !== undefined; place = left.pop()) {
-    await look?.(place.path);
-    for (const { name, isDirectory } of await opened(place.path)) {
-      if (!isDirectory) continue;
-      const path = `${place.path}/${name}`;
-      if (place.depth + 1 < depthMax && path.length <= pathCharsMax) {
-        left.push({ path, depth: place.depth + 1 });
-        continue;
-      }
-      const moved = `${root}/${crypto.randomUUID()}`;
-      // A directory changes its parent only where both may be written.
-      await Deno.chmod(place.path, openMode);
-      await Deno.chmod(path, openMode);
-      await Deno.rename(path, moved);
-      left.push({ path: moved, depth: 1 });
-    }
-  }
+/** Moves a directory up to `root`, and tells its place there. */
+const movedUp = async (root: string, parent: string, path: string): Promise<Place> => {
+  const moved = `${root}/${crypto.randomUUID()}`;
+  // A directory changes its parent only where both may be written.
+  await Deno.chmod(parent, openMode);
+  await Deno.chmod(path, openMode);
+  await Deno.rename(path, moved);
+  return { path: moved, depth: 1 };
 };
 
 /**
- * Removes a directory and all that is in it; nothing may run in it any more.
+ * Goes through the directories below a place, and moves those up to it that lie too deep; `look` sees each. False when
+ * there may be one whose name cannot be told.
+ */
+const flatten = async (root: string, look?: (directory: string) => Promise<void>): Promise<boolean> => {
+  let areNamed = true;
+  const left: Array<Place> = [{ path: root, depth: 0 }];
+  for (let place = left.pop(); place !== undefined; place = left.pop()) {
+    const { path: parent, depth } = place;
+    await look?.(parent);
+    for (const { name, isDirectory } of await opened(parent)) {
+      if (!isDirectory) continue;
+      const path = `${parent}/${name}`;
+      if (name.includes(mark)) {
+        areNamed = false;
+        if (!(await isThere(path))) continue;
+      }
+      const isDeep = depth + 1 >= depthMax || path.length > pathCharsMax;
+      left.push(isDeep ? await movedUp(root, parent, path) : { path, depth: depth + 1 });
+    }
+  }
+  return areNamed;
+};
+
+/**
+ * Makes a directory in which nothing may run any more shallow enough to be removed; false where that takes other means,
+ * because a directory in it has a name that is not UTF-8, which Deno cannot look into.
  *
  * *Details*: takes time in the number of entries and no stack, for a program can put directories inside one another
- * without an end. Links are removed, never followed.
+ * without an end. Links are never followed.
  *
  * *Fails with* what the file system says, `Deno.errors.NotFound` when there is no such directory.
  */
-export const removeTree = async (path: string): Promise<void> => {
-  await flatten(path);
+export const flattenTree = (path: string): Promise<boolean> => flatten(path);
+
+/**
+ * Removes a directory that {@link flattenTree} made shallow, and all that is in it.
+ *
+ * *Fails with* what the file system says.
+ */
+export const removeFlat = async (path: string): Promise<void> => {
   try {
     await Deno.remove(path, { recursive: true });
   } catch (error) {

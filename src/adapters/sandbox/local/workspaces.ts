@@ -5,7 +5,7 @@ import { dirname, resolve } from "node:path";
 import { Clock, Effect, type Scope } from "effect";
 import type { Owner, OwnerKey } from "../../../domain/Owner.ts";
 import { SandboxError, StartFailed } from "../../../services/Sandbox.ts";
-import { removeTree } from "./removeTree.ts";
+import { flattenTree, removeFlat } from "./removeTree.ts";
 
 /** Turns trouble with the host's disk into a sandbox that did not come up. */
 const onDisk = <A>(what: string, act: () => Promise<A>): Effect.Effect<A, SandboxError> =>
@@ -31,14 +31,31 @@ const makeDirectory = (path: string, uid: number | undefined) =>
     return await Deno.realPath(path);
   });
 
-const removeDirectory = (path: string) =>
-  onDisk(`removing ${path}`, async () => {
-    try {
-      await removeTree(path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  });
+/** Takes everything out of a directory, whatever its names are. *Fails with* why it cannot, in words for the log. */
+export type EmptyDirectory = (path: string) => Effect.Effect<void, Error>;
+
+/** Whether something was there. */
+const unlessGone = async (act: () => Promise<boolean>): Promise<boolean | "gone"> => {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "gone";
+    throw error;
+  }
+};
+
+const removeDirectory = Effect.fnUntraced(function* (path: string, empty: EmptyDirectory | undefined) {
+  const what = `removing ${path}`;
+  const isFlat = yield* onDisk(what, () => unlessGone(() => flattenTree(path)));
+  if (isFlat === "gone") return;
+  if (!isFlat && empty !== undefined) {
+    yield* Effect.mapError(
+      empty(path),
+      (cause) => new SandboxError({ reason: new StartFailed(), detail: `${what} failed`, cause }),
+    );
+  }
+  yield* onDisk(what, () => removeFlat(path));
+});
 
 /** What only a scope keeps is named so; after a crash nobody else removes it. */
 const scopedPrefix = "scoped-";
@@ -56,16 +73,22 @@ export interface Workspaces {
   readonly sweep: Effect.Effect<void, SandboxError>;
 }
 
-/**
- * Keeps workspaces in `root`, which is made when first needed; `uidOf` says which host user owns each, if
- * not the server's.
- */
-export const makeWorkspaces = (root: string, uidOf?: (key: OwnerKey) => number): Workspaces => {
+/** What workspaces of real programs need beside a directory. */
+export interface WorkspacesOptions {
+  /** Says which host user owns each, if not the server's. */
+  readonly uidOf?: ((key: OwnerKey) => number) | undefined;
+  /** Takes everything out of one whose names Deno cannot tell. */
+  readonly empty?: EmptyDirectory;
+}
+
+/** Keeps workspaces in `root`, which is made when first needed. */
+export const makeWorkspaces = (root: string, { uidOf, empty }: WorkspacesOptions = {}): Workspaces => {
   const pathOf = (name: string) => resolve(root, name);
+  const removed = (path: string) => removeDirectory(path, empty);
   const scoped = (name: string, uid?: number) =>
     Effect.acquireRelease(
       makeDirectory(pathOf(name), uid),
-      () => removeDirectory(pathOf(name)).pipe(Effect.catch((error) => Effect.logWarning(error.detail, error.cause))),
+      () => removed(pathOf(name)).pipe(Effect.catch((error) => Effect.logWarning(error.detail, error.cause))),
     );
   const sweep = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis;
@@ -82,13 +105,13 @@ export const makeWorkspaces = (root: string, uidOf?: (key: OwnerKey) => number):
       }
       return paths;
     });
-    yield* Effect.forEach(abandoned, removeDirectory, { discard: true });
+    yield* Effect.forEach(abandoned, removed, { discard: true });
   });
   return {
     sweep,
     open: (owner, key) =>
       owner.ephemeral ? scoped(scopedPrefix + key, uidOf?.(key)) : makeDirectory(pathOf(key), uidOf?.(key)),
     temporary: Effect.suspend(() => scoped(scopedPrefix + crypto.randomUUID())),
-    remove: (key) => removeDirectory(pathOf(key)),
+    remove: (key) => removed(pathOf(key)),
   };
 };

@@ -60,6 +60,13 @@ const makeDeep = (path: string, name: string, rounds: number, each: number) => {
 for (
   const { title, name, rounds, each, mode } of [
     { title: "thousands of directories", name: "d", rounds: 130, each: 100, mode: 0o755 },
+    {
+      title: "thousands of directories named as what is no UTF-8 is shown",
+      name: "\u{fffd}",
+      rounds: 90,
+      each: 100,
+      mode: 0,
+    },
     { title: "directories of the longest names", name: "n".repeat(255), rounds: 20, each: 12, mode: 0o755 },
     {
       title: "directories of long names of four bytes a character",
