@@ -45,7 +45,7 @@ grep -q '"pkg:npm/effect@' "$scratch/sbom.json" || fail "the SBOM does not name 
 api=$("${compose[@]}" ps -q agent-api)
 mcp=$("${compose[@]}" ps -q mcp-server)
 for service in "$mcp" "$api"; do
-  for _ in $(seq 120); do
+  for _ in $(seq 600); do
     [ "$(docker inspect "$service" --format '{{.State.Health.Status}}')" != healthy ] || continue 2
     sleep 0.5
   done

@@ -36,8 +36,14 @@ http() {
 }
 expect() { case $2 in *"$1"*) ;; *) fail "expected $1 in: $2" ;; esac; }
 
+# begun LOG COMMAND... starts it behind, into an empty log: a child empties its own only once it runs, and until then the
+# log still says of the last one that it is ready.
+begun() {
+  : >"$1"
+  "${@:2}" >>"$1" 2>&1 &
+}
 start() {
-  node_modules/.bin/caisson serve --port "$port" >server.log 2>&1 &
+  begun server.log node_modules/.bin/caisson serve --port "$port"
   server=$!
   for _ in $(seq 600); do
     grep -q 'next: open http' server.log && return 0
@@ -72,7 +78,7 @@ expect "chart.svg" "$(http GET /v1/artifacts)"
 step "caisson keys create me"
 KEY=$(caisson keys create me 2>/dev/null)
 export KEY
-for _ in $(seq 50); do
+for _ in $(seq 300); do
   case $(KEY='' http GET /v1/models) in 401*) break ;; esac
   sleep 0.1
 done
@@ -80,7 +86,7 @@ expect "401" "$(KEY='' http GET /v1/models)"
 expect "200" "$(http GET /v1/models)"
 
 step "add a provider in .env and restart"
-node -e '
+begun provider.log node -e '
   require("node:http").createServer((request, response) => {
     request.resume();
     if (request.url.endsWith("/models")) {
@@ -94,9 +100,14 @@ node -e '
     chunk({ role: "assistant", content: "Hello from my-model" });
     chunk({}, "stop");
     response.end("data: [DONE]\n\n");
-  }).listen(+process.argv[1], "127.0.0.1");
-' $((port + 1)) &
+  }).listen(+process.argv[1], "127.0.0.1", () => console.log("listening"));
+' $((port + 1))
 provider=$!
+for _ in $(seq 600); do
+  ! grep -q listening provider.log || break
+  kill -0 "$provider" 2>/dev/null || fail "the provider ended: $(cat provider.log)"
+  sleep 0.1
+done
 printf 'OPENAI_BASE_URL=http://127.0.0.1:%s/v1\r\nOPENAI_API_KEY=sk-mine\r\n' $((port + 1)) >.env
 stop
 start
