@@ -44,7 +44,7 @@ export const handlePreviewCall = (
 ): Effect.Effect<ToolResult, SandboxError> | undefined => {
   if (call.name !== previewPort.name || previews.off !== undefined) return undefined;
   return Effect.gen(function* () {
-    const { port } = yield* decodeArguments(call.argumentsJson);
+    const { port } = yield* decodeArguments(call);
     if (owner.ephemeral) {
       return failed("this sandbox ends with the answer, so nobody could open a link to it");
     }

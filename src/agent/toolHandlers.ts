@@ -5,13 +5,13 @@
  * with `isError`; a `SandboxError` is the service's and passes through.
  */
 import { Buffer } from "node:buffer";
-import { Effect, Schema } from "effect";
+import { Effect, Schema, Stream } from "effect";
 import { sniffImage } from "../domain/Artifact.ts";
 import { imageFault } from "../domain/imageFault.ts";
 import type { ExecutionOutcome } from "../domain/Execution.ts";
 import type { ToolCall } from "../domain/Message.ts";
 import { shownImageBytesMax, type ToolResult } from "../domain/Tool.ts";
-import type { FileError, FileText, JobError, SandboxError, SandboxHandle } from "../services/Sandbox.ts";
+import type { FileContent, FileError, FileText, JobError, SandboxError, SandboxHandle } from "../services/Sandbox.ts";
 import type { ToolCallOptions } from "../services/Toolbox.ts";
 import {
   agentTools,
@@ -40,9 +40,9 @@ type Acquire = Effect.Effect<SandboxHandle, SandboxError>;
 
 const decoder = <A, E>(name: string, schema: Schema.Codec<A, E>) => {
   const decode = argumentsDecoder(schema);
-  return (argumentsJson: string) =>
+  return (call: ToolCall) =>
     Effect.mapError(
-      decode(argumentsJson),
+      decode(call),
       (error) => new ToolFailure({ message: `Invalid arguments for ${name}: ${error.message}` }),
     );
 };
@@ -57,6 +57,27 @@ const decodeListJobs = decoder(listJobs.name, listJobs.arguments);
 const decodeReadJob = decoder(readJob.name, readJob.arguments);
 const decodeKillJob = decoder(killJob.name, killJob.arguments);
 const decodeReadDocstring = decoder(readDocstring.name, readDocstring.arguments);
+
+/** Characters of a text that are encoded at a time; a text of no more is handed over as a whole. */
+const pieceCharacters = 256 * 1024;
+const utf8 = new TextEncoder();
+
+/** The text in pieces; no character of two units is divided. */
+function* encodedPieces(text: string): Generator<Uint8Array> {
+  for (let at = 0; at < text.length;) {
+    const end = at + pieceCharacters;
+    const isWithin = end < text.length && (text.codePointAt(end - 1) ?? 0) > 0xffff;
+    const piece = text.slice(at, isWithin ? end - 1 : end);
+    at += piece.length;
+    yield utf8.encode(piece);
+  }
+}
+
+/** What a file is to hold, a long text no faster than it is taken. */
+const contentOf = (text: string): FileContent =>
+  text.length <= pieceCharacters
+    ? utf8.encode(text)
+    : Stream.suspend(() => Stream.fromIterable(encodedPieces(text), { chunkSize: 1 }));
 
 /** The result object of `execute_bash`; flags stand in it only when they are true. */
 const outcomeFields = (outcome: ExecutionOutcome): (typeof executeBash.output)["Type"] => ({
@@ -79,7 +100,7 @@ const handlers: Readonly<
   Record<(typeof agentTools)[number]["name"], (call: ToolCall, acquire: Acquire, context: CallContext) => Handled>
 > = {
   execute_bash: Effect.fnUntraced(function* (call, acquire, { onOutput }) {
-    const { command, timeout, background = false } = yield* decodeExecuteBash(call.argumentsJson);
+    const { command, timeout, background = false } = yield* decodeExecuteBash(call);
     const sandbox = yield* acquire;
     if (background) {
       return yield* startJob(sandbox, { command, ...(timeout !== undefined && { timeoutMs: timeout * 1000 }) });
@@ -99,7 +120,7 @@ const handlers: Readonly<
     };
   }),
   execute_python: Effect.fnUntraced(function* (call, acquire, { onOutput, kernel: ofRun }) {
-    const { code, timeout, kernel: named } = yield* decodeExecutePython(call.argumentsJson);
+    const { code, timeout, kernel: named } = yield* decodeExecutePython(call);
     const kernel = [ofRun, named].filter((part) => part !== undefined).join(".");
     const sandbox = yield* acquire;
     const outcome = yield* sandbox.runCell({
@@ -111,9 +132,9 @@ const handlers: Readonly<
     return yield* cellResult(sandbox, outcome);
   }),
   write_file: Effect.fnUntraced(function* (call, acquire) {
-    const { file_path: path, content } = yield* decodeWriteFile(call.argumentsJson);
+    const { file_path: path, content } = yield* decodeWriteFile(call);
     const sandbox = yield* acquire;
-    const bytes = yield* sandbox.writeFile(path, new TextEncoder().encode(content));
+    const bytes = yield* sandbox.writeFile(path, contentOf(content));
     return {
       text: `Successfully wrote ${bytes} bytes to ${path}`,
       isError: false,
@@ -121,9 +142,7 @@ const handlers: Readonly<
     };
   }),
   edit_file: Effect.fnUntraced(function* (call, acquire, { edits }) {
-    const { file_path: path, old_text: oldText, new_text: newText, all = false } = yield* decodeEditFile(
-      call.argumentsJson,
-    );
+    const { file_path: path, old_text: oldText, new_text: newText, all = false } = yield* decodeEditFile(call);
     const edited = yield* edits.edit(yield* acquire, path, { oldText, newText, all });
     if (edited._tag === "Refused") return yield* new ToolFailure({ message: `${path}: ${edited.why}` });
     const { bytes, replacements, firstLine } = edited;
@@ -135,7 +154,7 @@ const handlers: Readonly<
     };
   }),
   view_image: Effect.fnUntraced(function* (call, acquire) {
-    const { file_path: path } = yield* decodeViewImage(call.argumentsJson);
+    const { file_path: path } = yield* decodeViewImage(call);
     const bytes = yield* wholeFile(
       yield* acquire,
       path,
@@ -153,7 +172,7 @@ const handlers: Readonly<
     };
   }),
   read_file: Effect.fnUntraced(function* (call, acquire) {
-    const { file_path: path, offset = 0, line_count: lineCount, column } = yield* decodeReadFile(call.argumentsJson);
+    const { file_path: path, offset = 0, line_count: lineCount, column } = yield* decodeReadFile(call);
     const sandbox = yield* acquire;
     const page = yield* sandbox.readText(path, {
       offset,
@@ -168,19 +187,19 @@ const handlers: Readonly<
     };
   }),
   list_jobs: Effect.fnUntraced(function* (call, acquire) {
-    yield* decodeListJobs(call.argumentsJson);
+    yield* decodeListJobs(call);
     return yield* listedJobs(yield* acquire);
   }),
   read_job: Effect.fnUntraced(function* (call, acquire) {
-    const { job_id: id, offset, wait = 0 } = yield* decodeReadJob(call.argumentsJson);
+    const { job_id: id, offset, wait = 0 } = yield* decodeReadJob(call);
     return yield* readingOf(yield* acquire, { id, waitMs: wait * 1000, ...(offset !== undefined && { offset }) });
   }),
   kill_job: Effect.fnUntraced(function* (call, acquire) {
-    const { job_id: id } = yield* decodeKillJob(call.argumentsJson);
+    const { job_id: id } = yield* decodeKillJob(call);
     return yield* killing(yield* acquire, { id });
   }),
   read_docstring: Effect.fnUntraced(function* (call, acquire) {
-    const { file_path: path, function_name: name } = yield* decodeReadDocstring(call.argumentsJson);
+    const { file_path: path, function_name: name } = yield* decodeReadDocstring(call);
     const sandbox = yield* acquire;
     const docstring = yield* sandbox.readDocstring(path, name);
     return { text: docstring, isError: false, structured: { docstring } };

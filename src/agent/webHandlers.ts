@@ -107,7 +107,7 @@ export const handleWebCall = (
   });
   if (call.name === webFetch.name && reader.fetch !== undefined) {
     const { fetch } = reader;
-    return Effect.matchEffect(decodeFetch(call.argumentsJson), {
+    return Effect.matchEffect(decodeFetch(call), {
       onFailure: (error) => Effect.succeed(inWords(call)(error)),
       onSuccess: ({ url }) =>
         Effect.flatMap(fetch(owner, url, note), (page) => fetched(page, acquire)).pipe(
@@ -118,7 +118,7 @@ export const handleWebCall = (
   }
   if (call.name !== webSearch.name || reader.search === undefined) return undefined;
   const { search } = reader;
-  return Effect.matchEffect(decodeSearch(call.argumentsJson), {
+  return Effect.matchEffect(decodeSearch(call), {
     onFailure: (error) => Effect.succeed(inWords(call)(error)),
     onSuccess: ({ query, count = searchResults.default }) =>
       Effect.map(search(owner, query, count, note), (results): ToolResult => ({

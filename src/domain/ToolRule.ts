@@ -16,6 +16,7 @@ import {
 import { Option, Schema } from "effect";
 import { accessTarget, requestAccess, targetText } from "./accessRequest.ts";
 import type { ToolCall } from "./Message.ts";
+import { ArgumentsObject, ObjectCall } from "./toolArguments.ts";
 import { readShellScript, type ShellScript } from "./shellScript.ts";
 import { webFetch, webSearch } from "./webTools.ts";
 import { workspaceFolder } from "./workspacePaths.ts";
@@ -138,18 +139,19 @@ export type CallSubject =
   /** `texts` are what one of which a rule may mean, `whole` what a permission must mean. */
   | { readonly _tag: "Texts"; readonly texts: ReadonlyArray<string>; readonly whole: string };
 
-const decodeArguments = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Json)));
+const decodeArguments = Schema.decodeUnknownOption(ArgumentsObject);
 
 /** Reads what a call is about. */
-export const subjectOf = ({ name, argumentsJson }: ToolCall): CallSubject => {
-  const target = name === requestAccess.name ? accessTarget(argumentsJson) : undefined;
+export const subjectOf = (call: ToolCall): CallSubject => {
+  const { name } = call;
+  const target = name === requestAccess.name ? accessTarget(call.argumentsJson) : undefined;
   if (target !== undefined) {
     // However it was spelt: with the port, or as the name alone.
     const whole = targetText(target);
     return { _tag: "Texts", texts: [whole, target.host], whole };
   }
-  const decoded = decodeArguments(argumentsJson);
-  if (Option.isNone(decoded)) return { _tag: "Texts", texts: [argumentsJson], whole: argumentsJson };
+  const decoded = call instanceof ObjectCall ? Option.some(call.given) : decodeArguments(call.argumentsJson);
+  if (Option.isNone(decoded)) return { _tag: "Texts", texts: [call.argumentsJson], whole: call.argumentsJson };
   const [argument, kind] = Object.hasOwn(subjects, name) ? subjects[name] ?? [] : [];
   const value = argument === undefined ? undefined : decoded.value[argument];
   if (typeof value !== "string") {

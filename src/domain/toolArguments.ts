@@ -6,6 +6,7 @@
  */
 import { Effect, Schema } from "effect";
 import { jsonSchemaOf } from "./agentTools.ts";
+import type { ToolCall } from "./Message.ts";
 
 /** A number as JSON writes it. */
 const numberText = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
@@ -50,16 +51,35 @@ export const ArgumentsObject = Schema.fromJsonString(Schema.Record(Schema.String
 const parseArguments = Schema.decodeUnknownEffect(ArgumentsObject);
 
 /**
- * Makes what decodes the text of a call's arguments by the schema of the tool.
+ * A call whose arguments came as an object. Their text is written when somebody asks for it, which whoever carries the
+ * call out does not: of a file of megabytes it takes longer than the writing.
+ */
+export class ObjectCall implements ToolCall {
+  #json: string | undefined;
+
+  constructor(readonly id: string, readonly name: string, readonly given: Readonly<Record<string, unknown>>) {}
+
+  get argumentsJson(): string {
+    this.#json ??= JSON.stringify(this.given);
+    return this.#json;
+  }
+}
+
+/** The arguments of a call. *Fails with* `SchemaError` when they are no JSON object; none at all are an empty one. */
+export const argumentsOf = (
+  call: ToolCall,
+): Effect.Effect<Readonly<Record<string, unknown>>, Schema.SchemaError> =>
+  call instanceof ObjectCall
+    ? Effect.succeed(call.given)
+    : parseArguments(call.argumentsJson.trim() === "" ? "{}" : call.argumentsJson);
+
+/**
+ * Makes what decodes the arguments of a call by the schema of its tool.
  *
  * *Fails with* `SchemaError` when they are no JSON object, or not what the schema takes.
  */
 export const argumentsDecoder = <A, E>(schema: Schema.Codec<A, E>) => {
   const decode = Schema.decodeUnknownEffect(schema);
   const meant = argumentsMeant(schema);
-  return (argumentsJson: string) =>
-    Effect.flatMap(
-      parseArguments(argumentsJson.trim() === "" ? "{}" : argumentsJson),
-      (given) => decode(meant(given)),
-    );
+  return (call: ToolCall) => Effect.flatMap(argumentsOf(call), (given) => decode(meant(given)));
 };

@@ -8,6 +8,7 @@ import { agentTools, jsonSchemaOf } from "../domain/agentTools.ts";
 import { previewPort } from "../domain/previewTool.ts";
 import { webTools } from "../domain/webTools.ts";
 import type { ToolCall } from "../domain/Message.ts";
+import { ObjectCall } from "../domain/toolArguments.ts";
 import type { ToolDeclaration, ToolResult } from "../domain/Tool.ts";
 import { deniedText, judge, refusedText, type ToolPolicy, unaskableText } from "../domain/toolPolicy.ts";
 import { failureMeta, resultMeta, saysApproved } from "../services/toolResultMeta.ts";
@@ -152,7 +153,7 @@ export const toolMethods = (
         }
         const refused = unknownArguments(declared, given ?? {});
         if (refused !== undefined) return refused;
-        const asked = { id: String(call.extra.requestId), name, argumentsJson: JSON.stringify(given ?? {}) };
+        const asked = new ObjectCall(String(call.extra.requestId), name, given ?? {});
         const decision = yield* decide(policy, grants, asked, call);
         if (decision.refusal !== undefined) return answered({ text: decision.refusal, isError: true });
         const onOutput = call.progressToken === undefined ? undefined : yield* makeProgress(call, call.progressToken);

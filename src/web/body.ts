@@ -17,7 +17,8 @@ import {
   UnsupportedEncoding,
   UnsupportedMediaType,
 } from "./BodyError.ts";
-import { jsonTooComplex } from "./jsonBounds.ts";
+import { JsonLook } from "./jsonBounds.ts";
+import { loopTurn, stepLength } from "./loopTurn.ts";
 
 type Request = HttpServerRequest.HttpServerRequest;
 
@@ -140,7 +141,7 @@ const passing = (request: Request, bytesMax: number): Stream.Stream<Uint8Array, 
       });
     }));
 
-const concat = (pieces: ReadonlyArray<Uint8Array>, length: number): Uint8Array<ArrayBuffer> => {
+const concat = ({ pieces, length }: Arrived): Uint8Array<ArrayBuffer> => {
   const all = new Uint8Array(length);
   let at = 0;
   for (const piece of pieces) {
@@ -150,12 +151,14 @@ const concat = (pieces: ReadonlyArray<Uint8Array>, length: number): Uint8Array<A
   return all;
 };
 
+/** A body in the pieces that it arrived in. */
+interface Arrived {
+  readonly pieces: ReadonlyArray<Uint8Array>;
+  readonly length: number;
+}
+
 /** Reads a body of which nobody knows how long it takes. */
-const readLarge = (
-  arriving: Arriving,
-  request: Request,
-  bytesMax: number,
-): Effect.Effect<Uint8Array<ArrayBuffer>, BytesError> =>
+const readLarge = (arriving: Arriving, request: Request, bytesMax: number): Effect.Effect<Arrived, BytesError> =>
   Effect.suspend(() => {
     const pieces: Array<Uint8Array> = [];
     let received = 0;
@@ -171,7 +174,7 @@ const readLarge = (
     const read = request.stream.pipe(
       Stream.mapError(readError(bytesMax)),
       Stream.runForEachArray(keep),
-      Effect.map(() => concat(pieces, received)),
+      Effect.map(() => ({ pieces, length: received })),
     );
     return Effect.raceFirst(read, pace(() => received)).pipe(
       Effect.ensuring(Effect.sync(() => arriving.release(pieces.reduce((sum, piece) => sum + piece.length, 0)))),
@@ -186,7 +189,7 @@ export class Bodies extends Context.Service<Bodies, BodiesService>()("caisson/we
 
     const bytes = Effect.fnUntraced(function* (request: Request, { bytesMax }: BodyOptions) {
       const length = yield* declaredLength(request, bytesMax);
-      if (length === undefined || length > smallBytesMax) return yield* readLarge(arriving, request, bytesMax);
+      if (length === undefined || length > smallBytesMax) return concat(yield* readLarge(arriving, request, bytesMax));
       const buffer = yield* bounded(request.arrayBuffer, bytesMax);
       return new Uint8Array(buffer);
     });
@@ -203,12 +206,9 @@ export class Bodies extends Context.Service<Bodies, BodiesService>()("caisson/we
       }
       const length = yield* declaredLength(request, bytesMax);
       const isSmall = length !== undefined && length <= smallBytesMax;
-      const all = isSmall
-        ? new Uint8Array(yield* bounded(request.arrayBuffer, bytesMax))
-        : yield* readLarge(arriving, request, bytesMax);
-      if (all.length > longTextMin) yield* Effect.yieldNow;
-      const decoded = decodeUtf8(all);
-      return Result.isSuccess(decoded) ? decoded.success : yield* new BodyNotUtf8();
+      if (!isSmall) return yield* decodeInSteps(yield* readLarge(arriving, request, bytesMax));
+      const all = new Uint8Array(yield* bounded(request.arrayBuffer, bytesMax));
+      return yield* Result.match(decodeUtf8(all), { onSuccess: Effect.succeed, onFailure: notUtf8 });
     });
 
     return { bytes, stream, text };
@@ -219,6 +219,30 @@ export class Bodies extends Context.Service<Bodies, BodiesService>()("caisson/we
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 const decodeUtf8 = (bytes: Uint8Array): Result.Result<string, unknown> => Result.try(() => utf8.decode(bytes));
+
+const notUtf8 = (): Effect.Effect<never, BodyNotUtf8> => Effect.fail(new BodyNotUtf8());
+
+/** Decodes a large body, a bounded part of it at a time. */
+const decodeInSteps = Effect.fnUntraced(function* ({ pieces }: Arrived): Effect.fn.Return<string, BodyNotUtf8> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  let ofStep = 0;
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += stepLength) {
+      const part = piece.subarray(at, at + stepLength);
+      ofStep += part.length;
+      if (ofStep > stepLength) {
+        ofStep = part.length;
+        yield* loopTurn;
+      }
+      const decoded = Result.try(() => decoder.decode(part, { stream: true }));
+      if (Result.isFailure(decoded)) return yield* notUtf8();
+      text += decoded.success;
+    }
+  }
+  const rest = Result.try(() => decoder.decode());
+  return Result.isSuccess(rest) ? text + rest.success : yield* notUtf8();
+});
 
 const bounded = <A, E>(read: Effect.Effect<A, E>, bytesMax: number): Effect.Effect<A, BytesError> =>
   Effect.mapError(
@@ -239,12 +263,17 @@ const parse = (text: string): Result.Result<unknown, unknown> => Result.try((): 
  */
 export const parseJson = Effect.fnUntraced(function* (text: string): Effect.fn.Return<unknown, JsonError> {
   const isLong = text.length > longTextMin;
-  if (isLong) yield* Effect.yieldNow;
-  const tooComplex = jsonTooComplex(text);
-  if (tooComplex !== undefined) return yield* tooComplex;
-  if (isLong) yield* Effect.yieldNow;
+  // A timer's millisecond is worth it only where steps are many.
+  const turn = text.length > stepLength ? loopTurn : Effect.yieldNow;
+  const look = new JsonLook(text);
+  do {
+    if (isLong) yield* turn;
+    look.step(stepLength);
+  } while (!look.isOver);
+  if (look.passed !== undefined) return yield* look.passed;
+  if (isLong) yield* turn;
   const parsed = parse(text);
   if (Result.isFailure(parsed)) return yield* new MalformedJson();
-  if (isLong) yield* Effect.yieldNow;
+  if (isLong) yield* turn;
   return parsed.success;
 });

@@ -24,52 +24,84 @@ const closeBracket = 93;
 const openBrace = 123;
 const closeBrace = 125;
 
-/** Where a string that begins at `start` ends; the length of the text when it does not. */
-const stringEnd = (text: string, start: number): number => {
-  // Most strings hold no escape: finding their end is a search that the engine does at once.
-  const found = text.indexOf('"', start + 1);
-  if (found < 0) return text.length;
-  if (text.charCodeAt(found - 1) !== backslash) return found;
-  for (let at = start + 1; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === backslash) at++;
-    else if (code === quote) return at;
-  }
-  return text.length;
-};
-
 /**
- * The first bound that a text passes, undefined when it keeps both; whether it is JSON is not checked.
+ * A look at a text that can be taken in steps, so that a long one holds nobody up.
  *
- * *Details*: linear in the text, and it stops at the first bound. Strings are skipped, so what they hold
- * counts nothing.
+ * *Details*: linear in the text, and over at the first bound that is passed. Strings are skipped, so what they hold
+ * counts nothing; whether the text is JSON is not checked.
  */
-export const jsonTooComplex = (text: string): JsonTooComplex | undefined => {
-  let depth = 0;
-  let values = 0;
-  for (let at = 0; at < text.length; at++) {
-    switch (text.charCodeAt(at)) {
-      case quote:
-        at = stringEnd(text, at);
-        break;
-      case openBrace:
-      case openBracket:
-        depth++;
-        values++;
-        if (depth > depthMax) return new JsonTooComplex({ bound: "depth", limit: depthMax });
-        break;
-      case closeBrace:
-      case closeBracket:
-        depth--;
-        break;
-      case comma:
-      case colon:
-        values++;
-        break;
-      default:
-        continue;
-    }
-    if (values > valuesMax) return new JsonTooComplex({ bound: "values", limit: valuesMax });
+export class JsonLook {
+  /** The first bound that the text passes; undefined while it keeps both. */
+  passed: JsonTooComplex | undefined;
+  #at = 0;
+  #depth = 0;
+  #values = 0;
+  #isInString = false;
+
+  constructor(private readonly text: string) {}
+
+  get isOver(): boolean {
+    return this.passed !== undefined || this.#at >= this.text.length;
   }
-  return undefined;
-};
+
+  /** Looks at so many characters more; the end of a string without escapes is found beyond them, too. */
+  step(characters: number): void {
+    const end = Math.min(this.text.length, this.#at + characters);
+    while (this.#at < end && this.passed === undefined) {
+      if (this.#isInString) this.#inString(end);
+      else this.#outside(end);
+    }
+  }
+
+  /** Goes on in a string that holds an escape. */
+  #inString(end: number): void {
+    const { text } = this;
+    let at = this.#at;
+    for (; at < end; at++) {
+      const code = text.charCodeAt(at);
+      if (code === backslash) at++;
+      else if (code === quote) {
+        this.#isInString = false;
+        at++;
+        break;
+      }
+    }
+    this.#at = at;
+  }
+
+  #outside(end: number): void {
+    const { text } = this;
+    let [at, depth, values] = [this.#at, this.#depth, this.#values];
+    for (; at < end && !this.#isInString; at++) {
+      switch (text.charCodeAt(at)) {
+        case quote: {
+          // Most strings hold no escape: finding their end is a search that the engine does at once.
+          const found = text.indexOf('"', at + 1);
+          if (found < 0) at = text.length;
+          else if (text.charCodeAt(found - 1) === backslash) this.#isInString = true;
+          else at = found;
+          break;
+        }
+        case openBrace:
+        case openBracket:
+          depth++;
+          values++;
+          if (depth > depthMax) this.passed = new JsonTooComplex({ bound: "depth", limit: depthMax });
+          break;
+        case closeBrace:
+        case closeBracket:
+          depth--;
+          break;
+        case comma:
+        case colon:
+          values++;
+          break;
+        default:
+          continue;
+      }
+      if (values > valuesMax) this.passed = new JsonTooComplex({ bound: "values", limit: valuesMax });
+      if (this.passed !== undefined) break;
+    }
+    [this.#at, this.#depth, this.#values] = [at, depth, values];
+  }
+}

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Deferred, Effect } from "effect";
 import { agentTools } from "../../src/domain/agentTools.ts";
+import { ObjectCall } from "../../src/domain/toolArguments.ts";
 import { parseToolRules } from "../../src/domain/ToolRule.ts";
 import { it } from "../support/it.ts";
 import { connectClient, initialize, makeServer, post } from "./support/server.ts";
@@ -30,6 +31,17 @@ it.live("tools/call answers text and structured content in the caller's own sand
     assert.deepEqual(result.content, [{ type: "text", text: "alice: echo hi" }]);
     assert.deepEqual(result.structuredContent, { exit_code: 0, stdout: "alice: echo hi", stderr: "" });
     assert.equal(server.toolbox.released.length, server.toolbox.opened.length);
+  }));
+
+it.live("tools/call hands arguments over as the object that they came as, and not as a text again", () =>
+  Effect.gen(function* () {
+    const server = yield* makeServer();
+    const { client } = yield* connectClient(server, { "x-user-id": "alice" });
+    const given = { file_path: "a", content: "b" };
+    yield* Effect.promise(() => client.callTool({ name: "write_file", arguments: given }));
+    const [call] = server.toolbox.calls;
+    assert.ok(call instanceof ObjectCall);
+    assert.deepEqual([call.given, call.argumentsJson], [given, JSON.stringify(given)]);
   }));
 
 it.live("tools/call sends live output as progress while the command runs", () =>

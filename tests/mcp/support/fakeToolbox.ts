@@ -6,6 +6,7 @@ import { declarations } from "../../../src/domain/agentTools.ts";
 import type { EgressSummary } from "../../../src/domain/EgressRecord.ts";
 import type { ExecutionOutcome } from "../../../src/domain/Execution.ts";
 import type { Owner } from "../../../src/domain/Owner.ts";
+import type { ToolCall } from "../../../src/domain/Message.ts";
 import { NoCapacity, Sandbox, SandboxError } from "../../../src/services/Sandbox.ts";
 import { Toolbox } from "../../../src/services/Toolbox.ts";
 
@@ -15,6 +16,8 @@ export interface FakeToolbox {
   readonly opened: Array<Owner>;
   /** Owners whose tools were released, in order. */
   readonly released: Array<Owner>;
+  /** Every call, in order. */
+  readonly calls: Array<ToolCall>;
   /** Completed when the command `hang` runs. */
   readonly hanging: Deferred.Deferred<void>;
   /** Completed when the command `hang` was interrupted. */
@@ -47,6 +50,7 @@ const outcome = (stdout: string): ExecutionOutcome => ({
 export const makeFakeToolbox: Effect.Effect<FakeToolbox> = Effect.gen(function* () {
   const opened: Array<Owner> = [];
   const released: Array<Owner> = [];
+  const calls: Array<ToolCall> = [];
   const hanging = yield* Deferred.make<void>();
   const interrupted = yield* Deferred.make<void>();
   const proceed = yield* Latch.make();
@@ -62,6 +66,7 @@ export const makeFakeToolbox: Effect.Effect<FakeToolbox> = Effect.gen(function* 
             return {
               declarations,
               call: Effect.fnUntraced(function* (call, options) {
+                calls.push(call);
                 if (call.name === "write_file") {
                   return {
                     text: "Successfully wrote 1 bytes to /workspace/a",
@@ -106,5 +111,5 @@ export const makeFakeToolbox: Effect.Effect<FakeToolbox> = Effect.gen(function* 
     info: { kind: "scripted", why: "a test", controls: [], notes: [] },
     health: Effect.succeed({ healthy: true, detail: "scripted", open: 0 }),
   });
-  return { opened, released, hanging, interrupted, proceed, layer: Layer.merge(toolbox, sandbox) };
+  return { opened, released, calls, hanging, interrupted, proceed, layer: Layer.merge(toolbox, sandbox) };
 });

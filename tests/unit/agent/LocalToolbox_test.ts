@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { Effect, Exit, Layer, Stream } from "effect";
 import { layer as toolboxLayer } from "../../../src/agent/LocalToolbox.ts";
 import { declarations } from "../../../src/domain/agentTools.ts";
 import { Settings } from "../../../src/config.ts";
 import type { ExecutionOutcome } from "../../../src/domain/Execution.ts";
 import type { Owner } from "../../../src/domain/Owner.ts";
+import { ObjectCall } from "../../../src/domain/toolArguments.ts";
+import { judge } from "../../../src/domain/toolPolicy.ts";
+import { parseToolRules } from "../../../src/domain/ToolRule.ts";
 import {
   FileError,
   Sandbox,
@@ -97,6 +101,44 @@ it.effect("Tools.call writes text as UTF-8 and says how many bytes it wrote", ()
   return Effect.gen(function* () {
     const result = yield* call("write_file", { file_path: "a.txt", content: "häß" });
     assert.equal(result.text, "Successfully wrote 5 bytes to a.txt");
+  }).pipe(Effect.provide(layer));
+});
+
+/** A call of which nobody may ask for the text of its arguments. */
+class Unwritten extends ObjectCall {
+  override get argumentsJson(): string {
+    return assert.fail("the arguments were written as a text");
+  }
+}
+
+it.effect("Tools.call hands over a long text in pieces, and never writes its arguments out to read them again", () => {
+  const pieces: Array<Uint8Array> = [];
+  const { layer } = sandbox({
+    writeFile: (_path, content) =>
+      content instanceof Uint8Array
+        ? Effect.sync(() => assert.fail("all in one piece"))
+        : Stream.runForEachArray(content, (batch) =>
+          Effect.sync(() => {
+            assert.equal(batch.length, 1);
+            pieces.push(...batch);
+          })).pipe(Effect.andThen(Effect.sync(() => Buffer.concat(pieces).length))),
+  });
+  return Effect.gen(function* () {
+    const tools = yield* (yield* Toolbox).open(owner);
+    // Characters of two units at every place where a piece could end.
+    for (const content of [`${"😀".repeat(500_000)}`, `a${"😀".repeat(500_000)}`, `${"水a".repeat(500_000)}\ud83d`]) {
+      pieces.length = 0;
+      const result = yield* tools.call(new Unwritten("1", "write_file", { file_path: "a.txt", content }));
+      const expected = new TextEncoder().encode(content);
+      assert.equal(result.text, `Successfully wrote ${expected.length} bytes to a.txt`);
+      assert.equal(Buffer.concat(pieces).equals(expected), true);
+      assert.ok(pieces.every(({ length }) => length <= 1024 * 1024));
+    }
+    const denied = judge(
+      { deny: parseToolRules("Write(/etc/*)") ?? [], ask: [], allow: [], otherwise: "allow" },
+      [new Unwritten("1", "write_file", { file_path: "../etc/a", content: "" })],
+    );
+    assert.equal(denied._tag, "Deny");
   }).pipe(Effect.provide(layer));
 });
 

@@ -6,6 +6,7 @@ import { Deferred, Effect, Fiber, Latch, Queue, Stream } from "effect";
 import { HttpServerRequest } from "effect/http";
 import { TestClock } from "effect/testing";
 import { Bodies } from "../../../src/web/body.ts";
+import { stepLength } from "../../../src/web/loopTurn.ts";
 import { it } from "../../support/it.ts";
 
 const mebibyte = 1024 * 1024;
@@ -60,6 +61,34 @@ tests.effect(
       assert.equal(yield* bodies.text(marked, { bytesMax }), "{}");
     }),
 );
+
+/** Lengths of what is decoded and parsed, as long as the scope is open. */
+const watchedDecoding = Effect.acquireRelease(
+  Effect.sync(() => {
+    const { decode } = TextDecoder.prototype;
+    const lengths: Array<number> = [];
+    TextDecoder.prototype.decode = function (bytes, options) {
+      lengths.push(bytes?.byteLength ?? 0);
+      return decode.call(this, bytes, options);
+    };
+    return { decode, lengths };
+  }),
+  ({ decode }) =>
+    Effect.sync(() => {
+      TextDecoder.prototype.decode = decode;
+    }),
+);
+
+tests.live("Bodies.text decodes a large body in steps, wherever characters are cut", () =>
+  Effect.gen(function* () {
+    const bodies = yield* Bodies;
+    const { lengths } = yield* watchedDecoding;
+    const text = "aé水😀".repeat(2 * mebibyte);
+    const bytes = new TextEncoder().encode(text);
+    const request = requestOf({ "content-length": String(bytes.length) }, bytes);
+    assert.equal((yield* bodies.text(request, { bytesMax })) === text, true);
+    assert.ok(lengths.length > 4 && lengths.every((length) => length <= stepLength), lengths.join(" "));
+  }));
 
 tests.effect("Bodies refuses by the headers alone, by name", () =>
   Effect.gen(function* () {
