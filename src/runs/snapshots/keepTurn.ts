@@ -6,7 +6,7 @@ import { makeId, ownerKey } from "../../domain/ids.ts";
 import type { Owner } from "../../domain/Owner.ts";
 import { changesBetween, type NotKept, type SnapshotRecord } from "../../domain/Snapshot.ts";
 import { type Keeper, toolWait, type Working, type Workspace } from "./Keeper.ts";
-import { saveCurrent } from "./retention.ts";
+import { letGo, saveCurrent } from "./retention.ts";
 import type { Taken } from "./TurnWatch.ts";
 
 /** Keeps the workspace before a run's first tool, which goes on when that takes too long. */
@@ -36,7 +36,7 @@ const toggled = (record: SnapshotRecord): SnapshotRecord => ({
   state: record.state === "applied" ? "undone" : "applied",
 });
 
-/** Remembers what a run did; the lock is held. */
+/** Remembers what a run did, and tells whether that is anything; the lock is held. What may go is let go of later. */
 export const remember = Effect.fnUntraced(function* (
   keeper: Keeper,
   owner: Owner,
@@ -99,6 +99,7 @@ export const conclude = (
       "notKept" in before ? Effect.succeed(before) : after,
       (taken) => remember(keeper, owner, record, [before, taken]),
     ).pipe(
+      Effect.flatMap((isKept) => isKept ? letGo(keeper.store, ownerKey(owner)) : Effect.void),
       workspace.lock.withPermits(1),
       Effect.catch((error) => Effect.logWarning("what a turn did to its workspace could not be kept", error)),
       Effect.ensuring(left),

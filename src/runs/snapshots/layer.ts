@@ -10,7 +10,7 @@ import { SnapshotStore } from "../../services/SnapshotStore.ts";
 import { Keeper, type Working } from "./Keeper.ts";
 import { conclude, prepare } from "./keepTurn.ts";
 import { changesOf, restore } from "./restore.ts";
-import { expireAll } from "./retention.ts";
+import { expireAll, letGo } from "./retention.ts";
 import {
   type Restored,
   type RestoreError,
@@ -27,7 +27,11 @@ const restoreWait = "30 seconds";
 /** Between looks for what is too old. */
 const expiryInterval = "1 hour";
 
-/** Takes back what records did once it is their turn; one that has begun goes on to its end, whoever leaves. */
+/**
+ * Takes back what records did once it is their turn; one that has begun goes on to its end, whoever leaves.
+ *
+ * *Details*: it is answered once it is remembered. What may go then is let go of behind the answer, before the next.
+ */
 const takeBack = Effect.fnUntraced(function* (
   keeper: Keeper,
   owner: Owner,
@@ -36,11 +40,20 @@ const takeBack = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Restored, RestoreError> {
   const key = ownerKey(owner);
   const begun = yield* Deferred.make<void>();
+  const answer = yield* Deferred.make<Restored, RestoreError>();
+  const tidied = Effect.catch(
+    letGo(keeper.store, key),
+    (error) => Effect.logWarning("what no snapshot leads to could not be let go", error),
+  );
   const work = Effect.acquireUseRelease(
     Effect.sync(() => keeper.enter(key)),
     (workspace) =>
       workspace.lock.withPermits(1)(
-        Effect.andThen(Deferred.succeed(begun, undefined), restore(keeper, owner, session, workspace, request)),
+        Deferred.succeed(begun, undefined).pipe(
+          Effect.andThen(restore(keeper, owner, session, workspace, request)),
+          Effect.onExit((exit) => Deferred.done(answer, exit)),
+          Effect.andThen(({ id }) => id === undefined ? Effect.void : tidied),
+        ),
       ),
     (workspace) => Effect.sync(() => keeper.leave(key, workspace)),
   );
@@ -53,7 +66,7 @@ const takeBack = Effect.fnUntraced(function* (
     Effect.onInterrupt(() => giveUp),
     Effect.flatMap((waited) =>
       Option.isSome(waited) || Deferred.isDoneUnsafe(begun)
-        ? Fiber.join(working)
+        ? Deferred.await(answer)
         : Effect.andThen(giveUp, Effect.fail(new WorkspaceBusy()))
     ),
   );

@@ -24,23 +24,28 @@ const current = (records: ReadonlyArray<SnapshotRecord>, nowMs: number): Readonl
   }).reverse();
 };
 
-/**
- * Saves a state without the records that have had their time, and sweeps when there were some.
- *
- * *Details*: where an owner has more than the bound the oldest records go first. *Fails with* `SnapshotsUnavailable`.
- */
-export const saveCurrent = Effect.fnUntraced(function* (
+/** Saves a state without the records that have had their time. *Fails with* `SnapshotsUnavailable`. */
+export const saveCurrent = (
   store: SnapshotStoreService,
   owner: OwnerKey,
   state: SnapshotState,
   nowMs: number,
+): Effect.Effect<void, SnapshotsUnavailable> => store.save(owner, { ...state, records: current(state.records, nowMs) });
+
+/**
+ * Lets go of what no record leads to any more.
+ *
+ * *Details*: where an owner has more than the bound the oldest records go first. *Fails with* `SnapshotsUnavailable`.
+ */
+export const letGo = Effect.fnUntraced(function* (
+  store: SnapshotStoreService,
+  owner: OwnerKey,
   bytesMax = ownerBytesMax,
 ): Effect.fn.Return<void, SnapshotsUnavailable> {
-  let records = current(state.records, nowMs);
-  yield* store.save(owner, { ...state, records });
-  for (let left = yield* store.sweep(owner); left > bytesMax && records.length > 0; left = yield* store.sweep(owner)) {
-    records = records.slice(Math.ceil(records.length / 4));
-    yield* store.save(owner, { ...state, records });
+  for (let left = yield* store.sweep(owner); left > bytesMax; left = yield* store.sweep(owner)) {
+    const state = yield* store.load(owner);
+    if (state.records.length === 0) return;
+    yield* store.save(owner, { ...state, records: state.records.slice(Math.ceil(state.records.length / 4)) });
   }
 });
 
@@ -61,6 +66,9 @@ export const expireAll = Effect.fnUntraced(function* (store: SnapshotStoreServic
     const state = yield* store.load(owner);
     const records = current(state.records, nowMs);
     if (records.length === 0) yield* store.erase(owner);
-    else if (records.length < state.records.length) yield* saveCurrent(store, owner, { ...state, records }, nowMs);
+    else if (records.length < state.records.length) {
+      yield* saveCurrent(store, owner, { ...state, records }, nowMs);
+      yield* letGo(store, owner);
+    }
   }
 });

@@ -2,12 +2,15 @@
  * Taking back waits for its turn; who leaves meanwhile leaves nothing behind.
  */
 import assert from "node:assert/strict";
-import { Deferred, Effect, Fiber, Layer } from "effect";
+import { Deferred, Effect, Fiber, Latch, Layer } from "effect";
 import { TestClock } from "effect/testing";
 import * as Memory from "../../../../src/adapters/snapshots/Memory.ts";
 import { Settings } from "../../../../src/config.ts";
+import { ownerKey } from "../../../../src/domain/ids.ts";
 import { layer as snapshotsLayer } from "../../../../src/runs/snapshots/layer.ts";
 import { Snapshots } from "../../../../src/runs/snapshots/Snapshots.ts";
+import { Sandbox } from "../../../../src/services/Sandbox.ts";
+import { SnapshotStore, type SnapshotStoreService } from "../../../../src/services/SnapshotStore.ts";
 import { fakeSandbox } from "../../../support/fakeSandbox.ts";
 import { it } from "../../../support/it.ts";
 
@@ -64,4 +67,41 @@ test.effect("a request that waits too long is told that the workspace is busy, a
     yield* Fiber.join(first);
     yield* ask("next");
     assert.deepEqual(chosen, ["held", "next"]);
+  }));
+
+it.effect("what is taken back is answered before what may go is let go of, and the next waits for that", () =>
+  Effect.gen(function* () {
+    const gate = yield* Latch.make(true);
+    const slow = Layer.effect(
+      SnapshotStore,
+      Effect.map(SnapshotStore, (store): SnapshotStoreService => ({
+        ...store,
+        sweep: (key) => Effect.andThen(gate.await, store.sweep(key)),
+      })),
+    ).pipe(Layer.provide(Memory.layer));
+    const layers = snapshotsLayer.pipe(
+      Layer.provideMerge(Layer.merge(slow, fakeSandbox().layer)),
+      Layer.provide(Settings.layerWith({ rewindFiles: "undo" })),
+    );
+    yield* Effect.gen(function* () {
+      const { watch, restore, list } = yield* Snapshots;
+      const handle = yield* (yield* Sandbox).open(owner);
+      const turn = yield* watch(owner, "s", "t");
+      yield* turn.beforeTool;
+      yield* handle.writeFile("/workspace/a", Uint8Array.of(1));
+      yield* turn.ended;
+      assert.equal((yield* list({ owner: ownerKey(owner), id: "s" })).length, 1);
+      yield* gate.close;
+      const { id, done } = yield* restore(owner, "s", { choose: Effect.succeed });
+      assert.deepEqual(done.map(({ path }) => path), ["a"]);
+      const next = yield* Effect.forkChild(restore(owner, "s", { choose: Effect.succeed, isDryRun: true }), {
+        startImmediately: true,
+      });
+      yield* Effect.yieldNow;
+      assert.equal(next.pollUnsafe(), undefined);
+      yield* gate.open;
+      yield* Fiber.join(next);
+      const records = yield* list({ owner: ownerKey(owner), id: "s" });
+      assert.deepEqual(records.map((record) => record.id === id), [false, true]);
+    }).pipe(Effect.provide(layers));
   }));
