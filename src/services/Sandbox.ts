@@ -230,6 +230,9 @@ export interface ReadTextOptions {
 /** What becomes a file: all of it, or a stream of it that nobody needs to hold as a whole. */
 export type FileContent = Uint8Array | Stream.Stream<Uint8Array, SandboxError | FileError>;
 
+/** What a file is put together from: all of it, or its parts in their order. */
+export type FileParts = Uint8Array | Stream.Stream<FilePart, SandboxError | FileError>;
+
 /** A file in the workspace. */
 export interface FileEntry {
   /** Absolute path inside the sandbox. */
@@ -286,7 +289,7 @@ export interface WorkspaceTree {
    */
   readonly assemble: (
     path: string,
-    parts: Stream.Stream<FilePart, SandboxError | FileError>,
+    parts: FileParts,
   ) => Effect.Effect<number, SandboxError | FileError>;
   /**
    * Does one step, all or nothing; missing directories on the way are made.

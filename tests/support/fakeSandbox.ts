@@ -7,6 +7,7 @@ import { cellNotRun, type CellOutcome, type CellRequest } from "../../src/domain
 import type { ExecutionOutcome, ExecutionRequest } from "../../src/domain/Execution.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import type { Owner } from "../../src/domain/Owner.ts";
+import type { FilePart } from "../../src/domain/WorkspaceTree.ts";
 import {
   type FileContent,
   FileError,
@@ -82,7 +83,8 @@ const treeOf = (files: Map<string, Uint8Array>, owner: string): WorkspaceTree =>
     assemble: (path, parts) =>
       Effect.gen(function* () {
         const at = (name: string) => `${prefix}${name.replace(/^\/workspace\//, "")}`;
-        const pieces = yield* Stream.runCollect(Stream.mapEffect(parts, (part) => {
+        const given = parts instanceof Uint8Array ? Stream.make<[FilePart]>(parts) : parts;
+        const pieces = yield* Stream.runCollect(Stream.mapEffect(given, (part) => {
           if (part instanceof Uint8Array) return Effect.succeed(part);
           const bytes = files.get(at(part.path));
           return bytes === undefined || versionOf(bytes) !== part.version

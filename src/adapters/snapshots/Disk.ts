@@ -100,7 +100,7 @@ export const make = (root: string): SnapshotStoreService => {
   const chunksAt = (owner: OwnerKey, name: string) => `${at(owner)}/chunks/${name.slice(0, 2)}`;
   const put = (directory: (name: string) => string, bytes: Uint8Array) =>
     Effect.gen(function* () {
-      const name = nameOf(bytes);
+      const name = yield* nameOf(bytes);
       const there = yield* unlessMissing(() => Deno.stat(`${directory(name)}/${name}`), undefined);
       if (there?.size !== bytes.length) yield* writeWhole(directory(name), name, bytes);
       return name;

@@ -22,11 +22,7 @@ export const make = (): SnapshotStoreService => {
     return place;
   };
   const put = (map: (place: Place) => Map<string, Uint8Array>, owner: OwnerKey, bytes: Uint8Array) =>
-    Effect.sync(() => {
-      const name = nameOf(bytes);
-      map(placeOf(owner)).set(name, bytes);
-      return name;
-    });
+    Effect.tap(nameOf(bytes), (name) => Effect.sync(() => map(placeOf(owner)).set(name, bytes)));
   const find = (map: (place: Place) => Map<string, Uint8Array>, owner: OwnerKey, name: string) =>
     Effect.suspend(() => {
       const place = places.get(owner);

@@ -36,6 +36,11 @@ const write = (
   { path }: KeptEntry,
   parts: ReadonlyArray<Part>,
 ): Effect.Effect<number, SandboxError | FileError> => {
+  const [only, ...others] = parts;
+  // Nearly every file has no more than this.
+  if (typeof only === "string" && others.length === 0) {
+    return Effect.flatMap(piece(keeping, path, only), (bytes) => keeping.tree.assemble(fullPath(source), bytes));
+  }
   const content = Stream.fromIterable(parts).pipe(
     Stream.mapEffect(
       (part): Effect.Effect<FilePart, FileError> =>

@@ -152,7 +152,7 @@ export const treeCases = ({ withHandle }: Cases): void => {
         assert.equal(Buffer.concat(yield* read).toString(), "deepest");
         yield* tree.putBack({ _tag: "Remove", path: file.path, expected: as(file) });
         assert.ok(!(yield* listed(handle)).by.has(file.path));
-        yield* tree.assemble(".caisson/undo/1", Stream.make<[FilePart]>(text("again")));
+        assert.equal(yield* tree.assemble(".caisson/undo/1", text("again")), 5);
         const back = { expected: nothing, source: ".caisson/undo/1", mode: 0o600, modifiedNs: "0" };
         yield* tree.putBack({ _tag: "File", path: `${deep}new/f`, ...back });
         const again = Stream.runCollect(handle.readBytes(`/workspace/${deep}new/f`));

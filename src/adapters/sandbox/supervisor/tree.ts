@@ -6,7 +6,16 @@ import { Effect, type Scope, Stream } from "effect";
 import { pathBytes, pathText } from "../../../domain/pathText.ts";
 import type { CopiedRange, Expected, PutBack, Tree, TreeEntry } from "../../../domain/WorkspaceTree.ts";
 import type { FileError, SandboxError, WorkspaceTree } from "../../../services/Sandbox.ts";
-import { deepPathBytesMax, encodePath, type FilesContext, request, sendPieces, usage, wholeNumber } from "./files.ts";
+import {
+  deepPathBytesMax,
+  encodePath,
+  type FilesContext,
+  request,
+  sendPieces,
+  usage,
+  wholeNumber,
+  writeFile,
+} from "./files.ts";
 import { Ask, decodeCount, encodeWrite } from "./frames.ts";
 import { lost } from "./LinkSession.ts";
 import { streamOf } from "./readBytes.ts";
@@ -126,7 +135,7 @@ const copyRange = (context: FilesContext, write: number, range: CopiedRange) =>
 
 /** Puts a file together; see the port's `assemble`. */
 const assemble = (context: FilesContext): WorkspaceTree["assemble"] => (path, parts) =>
-  Effect.gen(function* () {
+  parts instanceof Uint8Array ? writeFile(context)(path, parts) : Effect.gen(function* () {
     const { session } = context;
     const name = yield* encodePath(path);
     const answer = yield* request(context, path, 0, (id) => {

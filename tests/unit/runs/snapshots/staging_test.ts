@@ -10,6 +10,7 @@ import { putBack } from "../../../../src/runs/snapshots/putBack.ts";
 import { FileError, Sandbox, type WorkspaceTree } from "../../../../src/services/Sandbox.ts";
 import { SnapshotStore } from "../../../../src/services/SnapshotStore.ts";
 import { fakeSandbox } from "../../../support/fakeSandbox.ts";
+import type { FilePart } from "../../../../src/domain/WorkspaceTree.ts";
 import { it } from "../../../support/it.ts";
 
 const mib = 1024 * 1024;
@@ -37,7 +38,7 @@ const changed = (changes: (tree: WorkspaceTree) => Partial<WorkspaceTree> = () =
         tree.assemble(
           path,
           Stream.tap(
-            parts,
+            parts instanceof Uint8Array ? Stream.make<[FilePart]>(parts) : parts,
             (part) => Effect.sync(() => void (part instanceof Uint8Array && crossed.push(part.length))),
           ),
         ),
