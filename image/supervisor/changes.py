@@ -12,6 +12,7 @@ import time
 from _collections import deque
 
 import files
+import walk
 import wire
 
 # Both of this process's own time, for what a busy machine makes of it tells nothing of the size of a workspace.
@@ -23,6 +24,10 @@ LOOK_IN_PLACE_SECONDS_MAX = 0.01
 PASSED_OVER = {"node_modules", "__pycache__", "site-packages"}
 # A file that a virtual environment of Python has at its top, whatever its name.
 ENVIRONMENT_MARK = "pyvenv.cfg"
+# A name in a folder, as long as file systems have them.
+NAME_BYTES_MAX = 255
+# Longest path that is told: a link to the file must fit the head of a request.
+PATH_BYTES_MAX = 8192
 # Kernel timestamps lag behind the clock by up to a tick.
 TIMESTAMP_SLACK_NS = 10_000_000
 _CHANGED_HEAD = struct.Struct(">QI")
@@ -47,6 +52,7 @@ class _Search:
         # A listing of everything is asked for by somebody who waits for it; a search after each turn is not.
         self.deadline = time.thread_time() + LOOK_SECONDS_MAX if since > 0 else None
         self.counts_links = False
+        self.deep = []  # Folders in which a name may make a path that is too long for the kernel.
 
     def run(self):
         """Searches, yielding now and then; a folder that was removed or closed to us meanwhile holds nothing."""
@@ -65,6 +71,11 @@ class _Search:
             if path == self.roots[0]:
                 # Where a folder's links count its folders, one with two has none to go into.
                 self.counts_links = 0 < self.folders == status.st_nlink - 2
+        for path in self.deep:
+            try:
+                yield from self._look_below(path)
+            except OSError:
+                continue
         deadline = time.thread_time() + LOOK_IN_PLACE_SECONDS_MAX
         for path, _ in sorted(others, key=lambda other: other[1]):
             if self._is_over(deadline):
@@ -79,6 +90,8 @@ class _Search:
         self.folders = 0
         if path not in self.roots and os.path.lexists(os.path.join(path, ENVIRONMENT_MARK)):
             return
+        if todo is not None and len(os.fsencode(path)) + 1 + NAME_BYTES_MAX > walk.PATH_BYTES_MAX:
+            self.deep.append(path)
         with os.scandir(path) as entries:
             for entry in entries:
                 self.seen += 1
@@ -96,6 +109,31 @@ class _Search:
                 except OSError:
                     continue  # Removed meanwhile.
 
+    def _look_below(self, path):
+        """Goes by descriptors to what no path leads to, in folders that were changed and in others."""
+        for folder, (above, name), inner in walk.folders(path, (path, "")):
+            prefix = f"{above}{name}/"
+            if name and _has(folder, ENVIRONMENT_MARK):
+                continue
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    self.seen += 1
+                    if self.seen % files.ENTRIES_PER_TURN == 0:
+                        yield
+                    if self._is_over(self.deadline):
+                        return
+                    length = len(os.fsencode(prefix)) + len(os.fsencode(entry.name))
+                    if not walk.PATH_BYTES_MAX < length <= PATH_BYTES_MAX:
+                        continue
+                    try:
+                        if not entry.is_dir(follow_symlinks=False):
+                            if not entry.name.startswith(files.OWN_PREFIX):
+                                self._take(prefix + entry.name, entry.stat(follow_symlinks=False))
+                        elif not _is_passed_over(entry.name):
+                            inner.append((entry.name, (prefix, entry.name)))
+                    except OSError:
+                        continue  # Removed meanwhile.
+
     def _take(self, path, status):
         # The change time also tells of files that were moved or unpacked with an old date.
         if not stat.S_ISREG(status.st_mode) or status.st_ctime_ns < self.since:
@@ -108,6 +146,14 @@ class _Search:
 
     def _is_over(self, deadline):
         return self.seen >= files.ENTRIES_MAX or (deadline is not None and time.thread_time() >= deadline)
+
+
+def _has(folder, name):
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _is_passed_over(name):

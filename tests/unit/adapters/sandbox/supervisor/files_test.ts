@@ -221,6 +221,31 @@ it.live("changedFiles finds what was made and what was written in place beside f
     );
   }));
 
+it.live("changedFiles finds what lies deeper than a path of the kernel can name, as far as a link can", () =>
+  Effect.gen(function* () {
+    const { link, workspace } = yield* hostSupervisor({ outputBytesMax: 1024 });
+    const run = (command: string) => link.execute({ command, timeoutMs: 20_000 });
+    // Moved into one another, as no path leads to the last of them.
+    const chain = "d/".repeat(700);
+    const deeper = `for i in 1 2; do mkdir -p next/${chain}; mv d next/${chain}; mv next/d .; rmdir next; done`;
+    const made = yield* run(`mkdir -p ${chain}.git ${chain}node_modules; cd ${chain}; touch f .git/g node_modules/m .h
+      mkdir $(printf %0200d 1); touch $(printf %0200d 1)/$(printf %0200d 2); cd ${workspace}; ${deeper}; touch a`);
+    assert.equal(made.exitCode, 0, made.stderr);
+    const found = Effect.map(
+      link.changedFiles(0, 10),
+      (changed) => changed.map(({ path }) => path.slice(workspace.length + 1)).toSorted(),
+    );
+    const deep = chain.repeat(3);
+    const [long, longer] = ["1", "2"].map((name) => name.padStart(200, "0"));
+    assert.deepEqual(yield* found, ["a", `${deep}${long}/${longer}`, `${deep}.h`, `${deep}f`].toSorted());
+    const read = Stream.runCollect(link.readBytes(`${workspace}/${deep}f`));
+    assert.deepEqual(yield* read, []);
+    // No link could lead to what lies so deep that its path does not fit the head of a request.
+    for (let times = 0; times < 3; times++) yield* run(deeper);
+    assert.deepEqual(yield* found, ["a"]);
+    assert.equal((yield* run("rm -rf d")).exitCode, 0);
+  }));
+
 const source = `"""Module words."""
 from os import nothing_here_is_run
 raise SystemExit
