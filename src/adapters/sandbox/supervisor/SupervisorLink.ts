@@ -116,7 +116,7 @@ const linkAlarm: Effect.Effect<Alarm, never, Scope.Scope> = Effect.gen(function*
   const run = yield* FiberSet.makeRuntime<never, void, never>();
   const clock = yield* Clock.Clock;
   return {
-    nowMs: () => Number(clock.currentTimeNanosUnsafe()) / 1e6,
+    nowMs: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
     after: (ms, wake) => {
       const sleeper = run(Effect.andThen(Effect.sleep(ms), Effect.sync(wake)));
       return () => sleeper.interruptUnsafe();

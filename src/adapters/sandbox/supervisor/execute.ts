@@ -1,14 +1,13 @@
 /**
  * Running commands on a link: start, wait, interrupt, and the last deadline.
  */
-import { Buffer } from "node:buffer";
 import { Effect, Stream } from "effect";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../domain/Execution.ts";
 import type { Job } from "../../../domain/Job.ts";
 import type { SandboxError } from "../../../services/Sandbox.ts";
 import { crowdNote, withNote } from "./crowd.ts";
 import { type Ending, Execution, type ExecutionPlan, notStarted } from "./Execution.ts";
-import { Ask, encodeExec, payloadBytesMax, windowBytes } from "./frames.ts";
+import { Ask, encodeExec, payloadBytesMax, textBytes, windowBytes } from "./frames.ts";
 import { type LinkSession, piecesOf } from "./LinkSession.ts";
 
 /** What the commands of one link have in common. */
@@ -214,7 +213,7 @@ const begin = <E>(
 ): Effect.Effect<ExecutionOutcome, SandboxError | E> =>
   timed(context, () => {
     if (context.session.failure !== undefined) return Effect.fail(context.session.failure);
-    const command = Buffer.from(request.command, "utf8");
+    const command = textBytes(request.command);
     const refused = refusal(command);
     return refused === undefined
       ? Effect.flatMap(run(command), (how) => resultOf(context, how))

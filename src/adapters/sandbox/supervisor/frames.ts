@@ -107,6 +107,25 @@ const writeU32 = (bytes: Uint8Array, value: number, at: number): void => {
   bytes[at + 3] = value;
 };
 
+const writeAscii = (bytes: Uint8Array, text: string, at: number): void => {
+  for (let index = 0; index < text.length; index++) bytes[at + index] = text.charCodeAt(index);
+};
+
+/** Characters of a text that are encoded one by one: most cells and commands have no more. */
+const shortTextMax = 256;
+
+/** Encodes a text, as UTF-8. */
+export const textBytes = (text: string): Uint8Array => {
+  if (text.length > shortTextMax) return Buffer.from(text, "utf8");
+  const bytes = new Uint8Array(text.length);
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code > 127) return Buffer.from(text, "utf8");
+    bytes[index] = code;
+  }
+  return bytes;
+};
+
 const writeHeader = (bytes: Uint8Array, kind: Ask, id: number, length: number): void => {
   writeU32(bytes, length, 0);
   bytes[4] = kind;
@@ -151,7 +170,7 @@ export const encodeExec = (request: ExecRequest, command: Uint8Array): ReadonlyA
   writeU32(head, request.outputBytesMax, 4);
   head[8] = (request.withStdin ? 1 : 0) | (request.isBackground === true ? 2 : 0);
   head[9] = outputName.length;
-  head.write(outputName, 10, "latin1");
+  writeAscii(head, outputName, 10);
   return [head, command];
 };
 
@@ -173,7 +192,7 @@ export const encodeKernelRun = (request: KernelRunRequest, code: Uint8Array): Re
   head[8] = kernel.length;
   head[9] = outputName.length;
   head.set(kernel, 10);
-  head.write(outputName, 10 + kernel.length, "latin1");
+  writeAscii(head, outputName, 10 + kernel.length);
   return [head, code];
 };
 

@@ -1,7 +1,6 @@
 /**
  * Cells of Python on a link: one after the other in each kernel, each with an outcome.
  */
-import { Buffer } from "node:buffer";
 import { Effect } from "effect";
 import {
   cellNotRun,
@@ -15,7 +14,7 @@ import { displayBytesMax, Displays } from "./displays.ts";
 import { crowdNote, withNote } from "./crowd.ts";
 import { type Begun, commandBytesMax, type ExecuteContext, launch, type Started, timed } from "./execute.ts";
 import type { Ending } from "./Execution.ts";
-import { Ask, encodeKernelRun, ExitFlag } from "./frames.ts";
+import { Ask, encodeKernelRun, ExitFlag, textBytes } from "./frames.ts";
 import { Turns } from "./Turns.ts";
 
 /** Signals by which a process ends that nobody meant to kill, by number. */
@@ -118,8 +117,8 @@ export const runCell = (
   return (request) =>
     timed(context, (): Effect.Effect<Untimed, SandboxError> => {
       const name = request.kernel ?? kernelDefault;
-      const code = Buffer.from(request.code, "utf8");
-      const kernel = Buffer.from(name, "utf8");
+      const code = textBytes(request.code);
+      const kernel = textBytes(name);
       const refused = refusal(code, kernel);
       if (refused !== undefined) return Effect.succeed(cellNotRun(refused));
       const displays = new Displays();

@@ -1,6 +1,11 @@
 /** Deadlines with one sleeper. */
 import assert from "node:assert/strict";
+import { Clock, Effect, Fiber } from "effect";
+import { TestClock } from "effect/testing";
 import { Deadlines } from "../../../../../src/adapters/sandbox/supervisor/Deadlines.ts";
+import { Ask, Tell } from "../../../../../src/adapters/sandbox/supervisor/frames.ts";
+import { it } from "../../../../support/it.ts";
+import { frame, scripted } from "./scriptedSupervisor.ts";
 
 /** An alarm whose time a test moves; `set` has when it was to wake, each time it was set. */
 const madeAlarm = () => {
@@ -74,3 +79,32 @@ Deno.test("after the end nothing is told", () => {
   passTo(2_000);
   assert.deepEqual([overdue, isAsleep()], [[], false]);
 });
+
+it.effect("a machine's clock that is set anew ends no link, and changes no duration", () =>
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock;
+    for (const hours of [1n, -1n]) {
+      let setByNanos = 0n;
+      const machine: Clock.Clock = {
+        ...clock,
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + Number(setByNanos / 1_000_000n),
+        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe() + setByNanos,
+      };
+      yield* Effect.gen(function* () {
+        const { link, say, sent } = yield* scripted;
+        const idOf = (kind: number) => sent().find(([each]) => each === kind)?.[1] ?? 0;
+        const running = yield* Effect.forkChild(link.execute({ command: "sleep 6", timeoutMs: 600_000 }), {
+          startImmediately: true,
+        });
+        // Its deadline wakes the sleeper, which then looks whether anything else is overdue.
+        const ping = yield* Effect.forkChild(link.ping, { startImmediately: true });
+        say(frame(Tell.pong, idOf(Ask.ping)));
+        yield* Fiber.join(ping);
+        setByNanos = hours * 3_600_000_000_000n;
+        yield* TestClock.adjust("6 seconds");
+        assert.equal(link.isClosed(), false);
+        say(frame(Tell.exit, idOf(Ask.exec), new Uint8Array(22)));
+        assert.equal((yield* Fiber.join(running)).durationMs, 6_000);
+      }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, machine));
+    }
+  }));

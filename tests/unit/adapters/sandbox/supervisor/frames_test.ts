@@ -11,6 +11,7 @@ import {
   headerBytes,
   payloadBytesMax,
   Tell,
+  textBytes,
 } from "../../../../../src/adapters/sandbox/supervisor/frames.ts";
 import { makeRandom } from "./random.ts";
 import { leastCpuMs } from "../../../../support/timing.ts";
@@ -97,6 +98,13 @@ Deno.test("decodeExit and decodeError return undefined when the payload is too s
   for (let size = 0; size < 22; size++) assert.equal(decodeExit(new Uint8Array(size)), undefined);
   assert.equal(decodeError(new Uint8Array(1)), undefined);
   assert.deepEqual(decodeError(Buffer.from([0, 2, 104, 105])), { code: 2, text: "hi" });
+});
+
+Deno.test("textBytes is UTF-8 of every text, short and long, of one byte a character and of more", () => {
+  const texts = ["", "x+1", "\0\x7f", "\x80", "é", "aé", "水", "😀", "a\ud83d", "a".repeat(256), "a".repeat(257)];
+  for (const text of [...texts, "é".repeat(256), `${"a".repeat(255)}水`, `${"a".repeat(256)}水`]) {
+    assert.deepEqual([...textBytes(text)], [...new TextEncoder().encode(text)], text.slice(0, 20));
+  }
 });
 
 Deno.test("encodeExec lays out head, name and command as the supervisor reads them", () => {
