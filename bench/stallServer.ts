@@ -43,7 +43,7 @@ const tools = Layer.mergeAll(
       open: () =>
         Effect.succeed({
           declarations,
-          call: ({ argumentsJson }) => Effect.succeed({ text: String(argumentsJson.length), isError: false }),
+          call: ({ name }) => Effect.succeed({ text: name, isError: false }),
         }),
     }),
   ),
