@@ -11,6 +11,7 @@ import { layer as dockerLayer } from "../../src/adapters/sandbox/docker/Docker.t
 import { parseToolRules } from "../../src/domain/ToolRule.ts";
 import { engineSettings, skipWithoutEngine } from "../support/engine.ts";
 import { fakeSandbox } from "../support/fakeSandbox.ts";
+import { freePort } from "../support/freePort.ts";
 import { run as runEffect } from "../support/it.ts";
 import { served } from "../support/served.ts";
 import { type Client, javascriptClients, pythonClients, type Setting } from "./clients.ts";
@@ -18,16 +19,11 @@ import { layer as compatModel, markers } from "./compatModel.ts";
 import { finishesOf, record } from "./recorder.ts";
 
 /** Time one start of a client may take, packages to be fetched included. */
-const clientSecondsMax = 300;
+const clientSecondsMax = 900;
 
 /** What signs webhooks, and the port at which a client may listen for them. */
 const webhookSecret = `whsec_${btoa("0123456789abcdef0123456789abcdef")}`;
-const webhookPort = (() => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
-})();
+const webhookPort = freePort();
 
 interface Case {
   readonly client: Client;

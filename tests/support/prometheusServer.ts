@@ -3,7 +3,7 @@
  */
 import { spawn } from "node:child_process";
 import { Effect, Schedule, Schema } from "effect";
-import { redisPort as freePort } from "./redisServer.ts";
+import { freePort } from "./freePort.ts";
 import { temporaryDirectory } from "./temporaryDirectory.ts";
 
 const isInstalled = (name: string) => {
@@ -47,7 +47,7 @@ const decodeAnswer = Schema.decodeUnknownSync(Answer);
 /** Starts a server that is stopped with the scope; what comes back asks it an expression. */
 export const prometheusServer = Effect.fnUntraced(function* (targets: ReadonlyArray<Target>) {
   const directory = yield* temporaryDirectory;
-  const port = yield* freePort;
+  const port = freePort();
   yield* Effect.promise(() => Deno.writeTextFile(`${directory}/prometheus.yml`, configOf(targets)));
   yield* Effect.acquireRelease(
     Effect.sync(() =>
@@ -71,7 +71,7 @@ export const prometheusServer = Effect.fnUntraced(function* (targets: ReadonlyAr
       const query = `http://127.0.0.1:${port}/api/v1/query?${new URLSearchParams({ query: expression })}`;
       return decodeAnswer(await (await fetch(query)).json());
     });
-  yield* ask("1").pipe(Effect.retry(Schedule.spaced("100 millis")), Effect.timeout("30 seconds"));
+  yield* ask("1").pipe(Effect.retry(Schedule.spaced("100 millis")), Effect.timeout("2 minutes"));
   return { ask };
 });
 

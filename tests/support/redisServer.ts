@@ -2,8 +2,9 @@
  * A Redis server of a test's own, on a free loopback port with nothing written to disk.
  */
 import { spawn } from "node:child_process";
-import { createConnection, createServer } from "node:net";
+import { createConnection } from "node:net";
 import { Effect, Schedule } from "effect";
+import { freePort } from "./freePort.ts";
 
 const installed = ["/usr/bin/redis-server", "/usr/local/bin/redis-server"].find((path) => {
   try {
@@ -18,17 +19,6 @@ export const redisSkip: string | undefined =
   installed !== undefined || Deno.env.get("CAISSON_TEST_REQUIRE_REDIS") === "1"
     ? undefined
     : "redis-server is not installed";
-
-const freePort = Effect.promise(() =>
-  new Promise<number>((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => address !== null && typeof address === "object" ? resolve(address.port) : reject(address));
-    });
-  })
-);
 
 const answers = (port: number) =>
   Effect.tryPromise(() =>
@@ -60,15 +50,12 @@ export const startRedis = Effect.fnUntraced(function* (port: number) {
         })
       ),
   );
-  yield* answers(port).pipe(Effect.retry(Schedule.spaced("20 millis")), Effect.timeout("10 seconds"));
+  yield* answers(port).pipe(Effect.retry(Schedule.spaced("20 millis")), Effect.timeout("60 seconds"));
 });
 
 /** A running server and the URL to reach it. */
 export const redisServer = Effect.gen(function* () {
-  const port = yield* freePort;
+  const port = freePort();
   yield* startRedis(port);
   return { port, url: `redis://127.0.0.1:${port}` };
 });
-
-/** A port on which a server can be started later. */
-export const redisPort = freePort;

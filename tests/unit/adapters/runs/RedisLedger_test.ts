@@ -7,7 +7,8 @@ import { Settings } from "../../../../src/config.ts";
 import type { AgentEvent } from "../../../../src/domain/AgentEvent.ts";
 import { RunLedger } from "../../../../src/services/RunLedger.ts";
 import { it } from "../../../support/it.ts";
-import { redisPort, redisServer, redisSkip } from "../../../support/redisServer.ts";
+import { freePort } from "../../../support/freePort.ts";
+import { redisServer, redisSkip } from "../../../support/redisServer.ts";
 
 const skip = { skip: redisSkip };
 const name = { key: "k", fingerprint: "f" };
@@ -57,7 +58,7 @@ it.live("find stops waiting when the instance that was at the run is gone", () =
 
 it.live("a run passes through and find knows nothing while Redis is down", () =>
   Effect.gen(function* () {
-    const { ledger } = yield* connect(`redis://127.0.0.1:${yield* redisPort}`);
+    const { ledger } = yield* connect(`redis://127.0.0.1:${freePort()}`);
     assert.deepEqual(yield* Stream.runCollect(ledger.record(name, Stream.make(text("a")))), [text("a")]);
     assert.deepEqual(yield* ledger.find("k"), Option.none());
   }), skip);

@@ -12,7 +12,8 @@ import { zero } from "../../../../src/domain/Usage.ts";
 import { Limits } from "../../../../src/services/Limits.ts";
 import { Sessions } from "../../../../src/services/Sessions.ts";
 import { it } from "../../../support/it.ts";
-import { redisPort, redisServer, redisSkip, startRedis } from "../../../support/redisServer.ts";
+import { freePort } from "../../../support/freePort.ts";
+import { redisServer, redisSkip, startRedis } from "../../../support/redisServer.ts";
 
 const skip = { skip: redisSkip };
 const key = { owner: OwnerKey.make("a".repeat(32)), id: "s" };
@@ -91,7 +92,7 @@ it.live(
   "operations fail while Redis is down and work when it is back, without a restart",
   () =>
     Effect.gen(function* () {
-      const port = yield* redisPort;
+      const port = freePort();
       const { sessions, limits } = yield* instance(`redis://127.0.0.1:${port}`);
       const error = yield* Effect.flip(sessions.append(key, turn("0")));
       assert.deepEqual([error._tag, error.store, error.operation], ["SessionsUnavailable", "redis", "append"]);
