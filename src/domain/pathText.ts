@@ -21,25 +21,46 @@ const widthOf = (byte: number): number => byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : by
 export const pathText = (bytes: Uint8Array): string => {
   if (isUtf8(bytes)) return decoder.decode(bytes);
   const parts: Array<string> = [];
+  // What is UTF-8 is read in one piece, not character by character.
+  let from = 0;
   for (let at = 0; at < bytes.length;) {
     const byte = bytes[at] ?? 0;
-    const character = bytes.subarray(at, at + widthOf(byte));
-    const isCharacter = isUtf8(character);
-    parts.push(isCharacter ? decoder.decode(character) : String.fromCharCode(surrogateOfByte + byte));
-    at += isCharacter ? character.length : 1;
+    const width = widthOf(byte);
+    if (byte < firstHighByte || isUtf8(bytes.subarray(at, at + width))) {
+      at += Math.min(width, bytes.length - at);
+      continue;
+    }
+    parts.push(decoder.decode(bytes.subarray(from, at)), String.fromCharCode(surrogateOfByte + byte));
+    at += 1;
+    from = at;
   }
-  return parts.join("");
+  return parts.join("") + decoder.decode(bytes.subarray(from));
 };
+
+/** A unit of UTF-16 takes at most so many bytes. */
+const bytesOfUnitMax = 3;
 
 /** The bytes of a path's text; what is neither Unicode nor stands for a byte becomes the mark for that. */
 export const pathBytes = (text: string): Uint8Array => {
   if (text.isWellFormed()) return Buffer.from(text, "utf8");
-  const parts: Array<Uint8Array> = [];
+  const bytes = Buffer.alloc(bytesOfUnitMax * text.length);
+  let length = 0;
+  let from = 0;
+  let at = 0;
+  const writeBefore = (end: number) => {
+    if (end > from) length += bytes.write(text.slice(from, end), length, "utf8");
+  };
   for (const character of text) {
     const byte = (character.codePointAt(0) ?? 0) - surrogateOfByte;
-    parts.push(byte >= firstHighByte && byte <= lastByte ? Uint8Array.of(byte) : Buffer.from(character, "utf8"));
+    if (byte >= firstHighByte && byte <= lastByte) {
+      writeBefore(at);
+      bytes[length++] = byte;
+      from = at + 1;
+    }
+    at += character.length;
   }
-  return Buffer.concat(parts);
+  writeBefore(at);
+  return bytes.subarray(0, length);
 };
 
 /** Whether a text is that of a path: it comes back from its bytes as it was. */
