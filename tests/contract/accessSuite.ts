@@ -96,6 +96,6 @@ export const accessSuite = (name: string, form: SandboxForm, options: { readonly
           "rebound.example",
         ]);
         assert.deepEqual(world.requests.map(({ host }) => host), ["asked.example"]);
-      }).pipe(Effect.timeout("100 seconds")),
+      }).pipe(Effect.timeout("10 minutes")),
     options,
   );

@@ -55,11 +55,11 @@ export interface Dialect {
   readonly stallAfterText: Reply;
 }
 
-const patient: Deadlines = { connectMs: 20_000, firstEventMs: 20_000, silenceMs: 20_000 };
+const patient: Deadlines = { connectMs: 60_000, firstEventMs: 60_000, silenceMs: 60_000 };
 /** Real time is needed against a socket; this is the shortest wait that a busy machine does not exceed by itself. */
-const impatient: Deadlines = { connectMs: 20_000, firstEventMs: 20_000, silenceMs: 300 };
+const impatient: Deadlines = { connectMs: 60_000, firstEventMs: 60_000, silenceMs: 1_000 };
 /** What must happen fails the test when it has not by then. */
-const soon = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.timeout(effect, "10 seconds");
+const soon = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.timeout(effect, "60 seconds");
 /** The promise made for a client that leaves. */
 const departureMsMax = 100;
 

@@ -7,7 +7,7 @@ import type { CellOutcome } from "../../../src/domain/Cell.ts";
 import type { SandboxHandle } from "../../../src/services/Sandbox.ts";
 import { type Cases, cleaned, eventually, freshOwner, ok, run, using } from "./SandboxCases.ts";
 
-const cell = (handle: SandboxHandle, code: string, timeoutMs = 20_000, kernel = "k") =>
+const cell = (handle: SandboxHandle, code: string, timeoutMs = 60_000, kernel = "k") =>
   handle.runCell({ code, timeoutMs, kernel });
 
 /** The plain text of a cell's result, which must be there. */
@@ -29,7 +29,7 @@ export const cellCases = ({ it, withHandle, capabilities }: Cases): void => {
       assert.deepEqual([first.restarted, first.stateLost, result(first)], [false, false, undefined]);
       assert.equal(result(yield* cell(handle, "x + 2")), "42");
       assert.equal(result(yield* cell(handle, "x + 2;")), undefined);
-      const other = yield* cell(handle, "x", 20_000, "other");
+      const other = yield* cell(handle, "x", 60_000, "other");
       assert.deepEqual([other.error?.name, other.restarted], ["NameError", false]);
     }));
 
@@ -52,7 +52,7 @@ export const cellCases = ({ it, withHandle, capabilities }: Cases): void => {
       assert.equal((yield* cell(handle, "input()")).error?.name, "EOFError");
       assert.equal((yield* cell(handle, "def f(:")).error?.name, "SyntaxError");
       const live: Array<string> = [];
-      yield* handle.runCell({ code: "print('live')", timeoutMs: 20_000, onOutput: (_, text) => live.push(text) });
+      yield* handle.runCell({ code: "print('live')", timeoutMs: 60_000, onOutput: (_, text) => live.push(text) });
       assert.equal(live.join(""), "live\n");
     }));
 
@@ -150,9 +150,9 @@ export const cellCases = ({ it, withHandle, capabilities }: Cases): void => {
     "four kernels are kept, and the idle one that rested longest goes for a fifth",
     (handle) =>
       Effect.gen(function* () {
-        for (const name of ["a", "b", "c", "d", "e"]) yield* cell(handle, "x = 1", 20_000, name);
-        assert.equal(result(yield* cell(handle, "x", 20_000, "b")), "1");
-        const gone = yield* cell(handle, "'x' in globals()", 20_000, "a");
+        for (const name of ["a", "b", "c", "d", "e"]) yield* cell(handle, "x = 1", 60_000, name);
+        assert.equal(result(yield* cell(handle, "x", 60_000, "b")), "1");
+        const gone = yield* cell(handle, "'x' in globals()", 60_000, "a");
         assert.deepEqual([result(gone), gone.restarted], ["False", true]);
       }),
   );
@@ -164,14 +164,14 @@ export const cellCases = ({ it, withHandle, capabilities }: Cases): void => {
         const sleeping = yield* Effect.forEach(
           ["a", "b", "c", "d"],
           (name) =>
-            Effect.forkChild(cell(handle, "open(f'up', 'a').write('1')\nimport time; time.sleep(60)", 60_000, name)),
+            Effect.forkChild(cell(handle, "open(f'up', 'a').write('1')\nimport time; time.sleep(600)", 250_000, name)),
         );
         yield* eventually(Effect.map(run(handle, "cat up 2>/dev/null"), ({ stdout }) => stdout === "1111"));
-        const fifth = yield* cell(handle, "1", 20_000, "e");
+        const fifth = yield* cell(handle, "1", 60_000, "e");
         assert.deepEqual([fifth.error?.name, fifth.stateLost], ["KernelUnavailable", false]);
         yield* Fiber.interruptAll(sleeping);
         const [first, second] = yield* Effect.all(
-          [cell(handle, "import time; time.sleep(0.2); y = 1", 20_000, "a"), cell(handle, "y", 20_000, "a")],
+          [cell(handle, "import time; time.sleep(0.2); y = 1", 60_000, "a"), cell(handle, "y", 60_000, "a")],
           { concurrency: "unbounded" },
         );
         // What was interrupted keeps its kernel: nothing was started anew.

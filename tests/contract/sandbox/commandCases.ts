@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { Effect, Fiber } from "effect";
+import { outlived } from "../../support/outlived.ts";
 import { type Cases, cleaned, eventually, freshOwner, ok, run, text, using } from "./SandboxCases.ts";
 
 /** Registers them for one adapter. */
@@ -70,7 +71,11 @@ export const commandCases = ({ it, withHandle }: Cases): void => {
     "execute reports a timeout with partial output when the program outlives its limit",
     (handle) =>
       Effect.gen(function* () {
-        const outcome = yield* run(handle, "echo begun; while :; do sleep 0.05; done", 500);
+        const outcome = yield* outlived(
+          (timeoutMs) => run(handle, "echo begun; while :; do sleep 0.05; done", timeoutMs),
+          ({ stdout }) => stdout !== "",
+          500,
+        );
         assert.deepEqual([outcome.timedOut, outcome.exitCode, outcome.stdout], [true, 124, "begun\n"]);
         assert.equal(ok(yield* run(handle, "echo next")), "next\n");
       }),
@@ -98,7 +103,7 @@ export const commandCases = ({ it, withHandle }: Cases): void => {
       const seen: Array<string> = [];
       const fiber = yield* Effect.forkChild(handle.execute({
         command: "echo first; until [ -e go ]; do sleep 0.02; done; echo second",
-        timeoutMs: 20_000,
+        timeoutMs: 60_000,
         onOutput: (stream, chunk) => seen.push(`${stream}:${chunk}`),
       }));
       yield* eventually(Effect.sync(() => seen.join("").includes("stdout:first")));
@@ -111,7 +116,7 @@ export const commandCases = ({ it, withHandle }: Cases): void => {
     Effect.gen(function* () {
       // Each waits for the other's file, so one after the other would never end.
       const meet = (mine: string, theirs: string) =>
-        run(handle, `touch ${mine}; until [ -e ${theirs} ]; do sleep 0.02; done; echo met`, 10_000);
+        run(handle, `touch ${mine}; until [ -e ${theirs} ]; do sleep 0.02; done; echo met`);
       const both = yield* Effect.all([meet("a", "b"), meet("b", "a")], { concurrency: 2 });
       assert.deepEqual(both.map((outcome) => outcome.stdout), ["met\n", "met\n"]);
     }), { needs: "concurrentCommands" });
@@ -146,7 +151,7 @@ export const commandCases = ({ it, withHandle }: Cases): void => {
 
   it("execute stops a command that makes too many files and names them", () => {
     const owner = freshOwner();
-    const flood = "for i in $(seq 100000); do : > f$i; done; sleep 20";
+    const flood = "for i in $(seq 100000); do : > f$i; done; sleep 50";
     return cleaned(
       [owner],
       using(owner, (handle) =>

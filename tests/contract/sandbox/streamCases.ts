@@ -45,7 +45,7 @@ const serving = (
     });
     yield* Effect.forkScoped(handle.execute({
       command: `python3 server.py ${kind} ${where}`,
-      timeoutMs: 60_000,
+      timeoutMs: 250_000,
       onOutput: (_, printed) => found(Number(printed)),
     }));
     return yield* Effect.promise(() => port);

@@ -266,7 +266,7 @@ it.live("closing the scope ends the supervisor and what it runs", () =>
       while (!shown.includes("\n")) yield* inner.link.ping;
       return Number(shown);
     }));
-    const { stdout } = yield* outer.link.execute({ command: `[ -e /proc/${pid} ] || echo dead`, timeoutMs: 5000 });
+    const { stdout } = yield* outer.link.execute({ command: `[ -e /proc/${pid} ] || echo dead`, timeoutMs: 60_000 });
     assert.equal(stdout, "dead\n");
     yield* link.ping;
   }));

@@ -57,7 +57,10 @@ it.live("writeFile and readBytes carry large binary content unchanged", () =>
     assert.ok(Buffer.concat(range).equals(content.subarray(1_000_000, 1_200_000)));
     const first = yield* Stream.runCollect(Stream.take(link.readBytes("big.bin"), 1));
     assert.equal(first.length, 1);
-    assert.equal((yield* link.execute({ command: "wc -c < big.bin", timeoutMs: 5000 })).stdout, `${content.length}\n`);
+    assert.equal(
+      (yield* link.execute({ command: "wc -c < big.bin", timeoutMs: 60_000 })).stdout,
+      `${content.length}\n`,
+    );
   }));
 
 it.live("writeFile takes a stream of any length, and leaves what was there when the stream fails", () =>
@@ -74,7 +77,7 @@ it.live("writeFile takes a stream of any length, and leaves what was there when 
     const failed = yield* Effect.flip(link.writeFile("big.bin", Stream.concat(content, Stream.fail(broken))));
     assert.equal(failed, broken);
     assert.equal(statSync(`${workspace}/big.bin`).size, 5_000_000);
-    yield* link.execute({ command: "true", timeoutMs: 5000 });
+    yield* link.execute({ command: "true", timeoutMs: 60_000 });
     assert.deepEqual(readdirSync(workspace).filter((name) => !name.startsWith(".caisson")).toSorted(), [
       "big.bin",
       "empty",
@@ -147,7 +150,7 @@ it.live("file operations fail with the reason when the path is not what they nee
     writeFileSync(`${workspace}/binary`, "a\0b");
     mkdirSync(`${workspace}/dir`);
     symlinkSync("loop", `${workspace}/loop`);
-    yield* link.execute({ command: "mkfifo fifo", timeoutMs: 5000 });
+    yield* link.execute({ command: "mkfifo fifo", timeoutMs: 60_000 });
     const text = (path: string) => reasonOf(link.readText(path, { offset: 0 }));
     const read = (path: string) => reasonOf(Stream.runDrain(link.readBytes(path)));
     const write = (path: string) => reasonOf(link.writeFile(path, bytes("x")));
@@ -169,7 +172,7 @@ it.live("file operations fail with the reason when the path is not what they nee
     assert.equal(yield* write("/proc/x/y"), "NotFound");
     const large = reasonOf(link.writeFile("file/large", new Uint8Array(1_000_000)));
     assert.equal(yield* large, "NotADirectory");
-    assert.equal((yield* link.execute({ command: "echo alive", timeoutMs: 5000 })).stdout, "alive\n");
+    assert.equal((yield* link.execute({ command: "echo alive", timeoutMs: 60_000 })).stdout, "alive\n");
   }));
 
 it.live("changedFiles lists what changed newest first and leaves our own files out", () =>
@@ -179,7 +182,7 @@ it.live("changedFiles lists what changed newest first and leaves our own files o
     utimesSync(`${workspace}/old`, 1, 1);
     const since = Date.now();
     yield* link.writeFile("sub/first", bytes("1"));
-    yield* link.execute({ command: "sleep 0.05; echo 22 > second; ln -s second link; seq 5000", timeoutMs: 5000 });
+    yield* link.execute({ command: "sleep 0.05; echo 22 > second; ln -s second link; seq 5000", timeoutMs: 60_000 });
     const changed = yield* link.changedFiles(since + 1, 10);
     const seen = changed.map(({ path, sizeBytes }) => [path, sizeBytes]);
     assert.deepEqual(seen.filter(([path]) => path !== `${workspace}/old`), [
@@ -195,7 +198,7 @@ it.live("changedFiles passes over installed packages, caches, hidden folders and
     const { link, workspace } = yield* hostSupervisor({ outputBytesMax: 1024 });
     const command = `mkdir -p kept/deep a/node_modules/x .git/objects __pycache__ mine/lib lib/site-packages
       touch kept/deep/1 a/2 a/node_modules/x/3 .git/objects/4 __pycache__/5 mine/pyvenv.cfg mine/lib/6 lib/site-packages/7 .8`;
-    yield* link.execute({ command, timeoutMs: 5000 });
+    yield* link.execute({ command, timeoutMs: 60_000 });
     const changed = yield* link.changedFiles(0, 100);
     assert.deepEqual(
       changed.map(({ path }) => path.slice(workspace.length + 1)).toSorted(),
@@ -206,7 +209,7 @@ it.live("changedFiles passes over installed packages, caches, hidden folders and
 it.live("changedFiles finds what was made and what was written in place beside folders that did not change", () =>
   Effect.gen(function* () {
     const { link, workspace } = yield* hostSupervisor({ outputBytesMax: 1024 });
-    const run = (command: string) => link.execute({ command, timeoutMs: 20_000 });
+    const run = (command: string) => link.execute({ command, timeoutMs: 60_000 });
     yield* run("mkdir -p many/{1..20}/deep flat; for d in many/*/deep flat; do (cd $d; touch {1..20}); done");
     // Time stamps may be a tick of the kernel behind its clock.
     yield* run("sleep 0.1");

@@ -80,7 +80,7 @@ it.live("readBytes lets at most a window arrive when the consumer stalls, and co
     }));
     yield* Deferred.await(isStalled);
     for (let count = 0; count < 5; count++) {
-      assert.equal((yield* link.execute({ command: "echo meanwhile", timeoutMs: 5000 })).stdout, "meanwhile\n");
+      assert.equal((yield* link.execute({ command: "echo meanwhile", timeoutMs: 60_000 })).stdout, "meanwhile\n");
     }
     assert.ok(received <= windowBytes + 64 * 1024, `${received}`);
     yield* Deferred.succeed(goOn, undefined);
@@ -119,7 +119,7 @@ it.live("execute keeps a large bound whole when its tail is longer than a frame"
     const { link } = yield* hostSupervisor({ outputBytesMax });
     const outcome = yield* link.execute({
       command: "head -c 8000000 /dev/zero | tr '\\0' x; printf END",
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
     });
     assert.equal(outcome.truncated, true);
     assert.ok(outcome.stdout.endsWith("xEND"));

@@ -100,7 +100,7 @@ export const hostSupervisor = (
     const { child, channel } = yield* spawnSupervisor(directories, setup.arguments);
     const link = yield* connect(setup.wrap?.(channel) ?? channel, {
       outputBytesMax: 64 * 1024,
-      startTimeout: Duration.seconds(20),
+      startTimeout: Duration.seconds(60),
       workspace: directories.workspace,
       ...options,
     });

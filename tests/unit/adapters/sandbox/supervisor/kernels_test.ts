@@ -45,7 +45,7 @@ it.live("a cell's result is told when its process dies while figures are drawn",
 pyplot = sys.modules["matplotlib.pyplot"] = types.ModuleType("pyplot")
 pyplot.get_fignums = lambda: os._exit(7)
 40 + 2`;
-    const { displays, stateLost, error } = yield* link.runCell({ code, timeoutMs: 30_000 });
+    const { displays, stateLost, error } = yield* link.runCell({ code, timeoutMs: 60_000 });
     assert.deepEqual(displays.map(({ kind, forms }) => [kind, forms["text/plain"]]), [["result", "42"]]);
     assert.deepEqual([stateLost, error?.name], [true, "KernelDied"]);
   }));
@@ -60,7 +60,7 @@ import sys, types
 pyplot = sys.modules["matplotlib.pyplot"] = types.ModuleType("pyplot")
 pyplot.get_fignums, pyplot.close = (lambda: display("later") or ()), (lambda which: None)
 Shown()`;
-    const { displays } = yield* link.runCell({ code, timeoutMs: 30_000 });
+    const { displays } = yield* link.runCell({ code, timeoutMs: 60_000 });
     assert.deepEqual(displays.map(({ forms }) => forms["text/plain"]), ["the result", "'later'"]);
   }));
 
@@ -68,7 +68,7 @@ it.live("a cell of one line is what it would be among others", () =>
   Effect.gen(function* () {
     const { link } = yield* hostSupervisor();
     const ran = (code: string) =>
-      Effect.map(link.runCell({ code, timeoutMs: 30_000 }), ({ stdout, displays, error }) => [
+      Effect.map(link.runCell({ code, timeoutMs: 60_000 }), ({ stdout, displays, error }) => [
         stdout,
         displays.find(({ kind }) => kind === "result")?.forms["text/plain"],
         error?.name,
@@ -100,7 +100,7 @@ it.live("a cell of one line is what it would be among others", () =>
       // The same after another line.
       if (error !== "IndentationError") assert.deepEqual(yield* ran(`pass\n${code}`), [stdout, result, error], code);
     }
-    const { error } = yield* link.runCell({ code: "(lambda: 1 / 0)()", timeoutMs: 30_000 });
+    const { error } = yield* link.runCell({ code: "(lambda: 1 / 0)()", timeoutMs: 60_000 });
     assert.match(error?.traceback ?? "", /line 1, in <module>\n {4}\(lambda: 1 \/ 0\)\(\)/);
     assert.ok(!error?.traceback.includes("caisson"), error?.traceback);
   }));
@@ -108,7 +108,7 @@ it.live("a cell of one line is what it would be among others", () =>
 it.live("notebooks' line leads to the kernel's displays, and no shell is pretended", () =>
   Effect.gen(function* () {
     const { link } = yield* hostSupervisor();
-    const ran = (code: string) => link.runCell({ code, timeoutMs: 30_000 });
+    const ran = (code: string) => link.runCell({ code, timeoutMs: 60_000 });
     const formsOf = (code: string) =>
       Effect.map(ran(code), ({ displays, error }) => {
         assert.equal(error, undefined, `${code}: ${error?.traceback}`);
@@ -158,9 +158,9 @@ it.live("an IPython that is installed is the one that is imported", () =>
   Effect.gen(function* () {
     const { link } = yield* hostSupervisor();
     yield* link.writeFile("IPython/__init__.py", new TextEncoder().encode("real = True"));
-    const { displays } = yield* link.runCell({ code: "import IPython\nIPython.real", timeoutMs: 30_000 });
+    const { displays } = yield* link.runCell({ code: "import IPython\nIPython.real", timeoutMs: 60_000 });
     assert.equal(displays[0]?.forms["text/plain"], "True");
-    const { error } = yield* link.runCell({ code: "import IPython.display", timeoutMs: 30_000 });
+    const { error } = yield* link.runCell({ code: "import IPython.display", timeoutMs: 60_000 });
     assert.equal(error?.name, "ModuleNotFoundError");
   }));
 
@@ -185,7 +185,7 @@ for (
   it.live(`a cell that ${title} is told so, and later cells print as before`, () =>
     Effect.gen(function* () {
       const { link } = yield* hostSupervisor();
-      const cell = (code: string) => link.runCell({ code, timeoutMs: 30_000 });
+      const cell = (code: string) => link.runCell({ code, timeoutMs: 60_000 });
       yield* cell("kept = 7");
       const closing = yield* cell(code);
       const words = names.map((name) => `[the cell closed or replaced its ${name}; it is open again]\n`);

@@ -53,7 +53,7 @@ const startedIn = (directories: { readonly workspace: string; readonly tools: st
   Effect.scoped(Effect.gen(function* () {
     const { channel } = yield* spawnSupervisor(directories);
     const { workspace } = directories;
-    yield* connect(channel, { outputBytesMax: 1024, startTimeout: Duration.seconds(20), workspace });
+    yield* connect(channel, { outputBytesMax: 1024, startTimeout: Duration.seconds(60), workspace });
   }));
 
 it.live("what a server that died was about to put back is gone when the sandbox starts again", () =>
