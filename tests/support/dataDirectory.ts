@@ -18,7 +18,7 @@ const removeVolumes = async (directory: string): Promise<void> => {
 };
 
 /** Times that a volume is tried: the engine may still be taking away the container that held it. */
-const triesMax = 50;
+const triesMax = 600;
 const betweenTriesMs = 100;
 
 const removeVolume = async (name: string): Promise<void> => {
