@@ -8,7 +8,7 @@ import { egressRows } from "../../src/config/egress.ts";
 import { fakeSandbox } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
 import { reaching, unreached } from "../support/reachingSandbox.ts";
-import { ask, openPage, shows, until, violationsOf, whyNoBrowser } from "./support/browser.ts";
+import { ask, click, openPage, shows, until, violationsOf, whyNoBrowser } from "./support/browser.ts";
 
 const call = { host: "api.example.com", port: 8443, reason: "to read the rates" };
 
@@ -33,7 +33,7 @@ it.live(
         await until(page, "the question", async () => await page.$(".ask.open .ask-buttons") !== null);
         const card = String(await page.evaluate("document.querySelector('.ask').innerText"));
         assert.match(card, /Ask for a host[^]*rule request_access\(api\.example\.com:8443\)[^]*to read the rates/);
-        await page.click("#tab-sandbox");
+        await click(page, "#tab-sandbox");
         assert.ok(!String(await page.evaluate("document.body.innerText")).includes("Hosts that you granted"));
         await page.locator(".ask-buttons ::-p-text(Approve)").click();
         await shows(page, "I can reach it now.");

@@ -8,7 +8,17 @@ import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import { parseToolRules } from "../../src/domain/ToolRule.ts";
 import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
-import { ask, openPage, openWindow, shows, until, violationsOf, whyNoBrowser } from "./support/browser.ts";
+import {
+  ask,
+  becomes,
+  isReady,
+  openPage,
+  openWindow,
+  shows,
+  until,
+  violationsOf,
+  whyNoBrowser,
+} from "./support/browser.ts";
 
 const test: typeof it.live = (title, body) => it.live(`page: ${title}`, body, { skip: whyNoBrowser() });
 
@@ -25,6 +35,10 @@ const asks = (page: Page): Promise<void> =>
     "the question",
     async () => await page.$(".ask.open .ask-buttons") !== null,
   );
+
+/** Nothing is asked any more. */
+const isDecided = (page: Page): Promise<void> =>
+  until(page, "the end of the question", async () => await page.$(".ask-buttons") === null);
 
 /** Presses Tab, back where told so, until what is named has the focus. */
 const reach = async (
@@ -60,6 +74,7 @@ test("a call that waits is shown whole, approved with the keyboard alone, and to
       settings,
     });
     yield* Effect.promise(async () => {
+      await isReady(page);
       await page.keyboard.type("Publish it");
       await page.keyboard.press("Enter");
       await asks(page);
@@ -77,12 +92,11 @@ test("a call that waits is shown whole, approved with the keyboard alone, and to
         ),
         false,
       );
-      assert.match(await page.title(), /^Waiting for you: /);
-      assert.match(
-        String(
-          await page.evaluate("document.querySelector('.app > .sr').innerText"),
-        ),
-        /may this run/i,
+      await until(page, "the title", async () => (await page.title()).startsWith("Waiting for you: "));
+      await until(
+        page,
+        "what is read aloud",
+        async () => /may this run/i.test(String(await page.evaluate("document.querySelector('.app > .sr').innerText"))),
       );
       assert.deepEqual(sandbox.executed, ["ls"]);
       assert.deepEqual(await violationsOf(page), [], "the question");
@@ -91,7 +105,7 @@ test("a call that waits is shown whole, approved with the keyboard alone, and to
       await page.keyboard.press("Enter");
       await shows(page, "It is published.");
       assert.equal(sandbox.executed.length, 2);
-      assert.equal(await page.evaluate("document.activeElement.id"), "message");
+      await isReady(page);
       const told = async () => {
         const read = (selector: string) =>
           page.evaluate(
@@ -104,7 +118,7 @@ test("a call that waits is shown whole, approved with the keyboard alone, and to
         ];
       };
       const decided = ["Approved", "You approved", "Shell,Shell"];
-      assert.deepEqual(await told(), decided);
+      await until(page, "what was decided", async () => (await told()).join() === decided.join());
       assert.deepEqual(await violationsOf(page), [], "what was decided");
       await page.reload({ waitUntil: "networkidle2" });
       await shows(page, "It is published.");
@@ -113,7 +127,7 @@ test("a call that waits is shown whole, approved with the keyboard alone, and to
         "all of it again",
         async () => (await told()).join() === decided.join(),
       );
-      assert.equal(await page.$(".ask-buttons"), null);
+      await isDecided(page);
       assert.deepEqual(complaints, []);
     });
   }));
@@ -160,7 +174,7 @@ test("of several calls some are approved; a second tab sees the question, and th
         "the same there",
         async () => await fates(second.page) === "Approved,Not run",
       );
-      assert.equal(await second.page.$(".ask-buttons"), null);
+      await isDecided(second.page);
       assert.deepEqual([...complaints, ...second.complaints], []);
     });
   }));
@@ -187,17 +201,19 @@ test("a denied call is not run; one that other words answer is not run either, a
         async () => (await page.$$(".ask")).length === 2,
       );
       await asks(page);
-      const field = String(
-        await page.evaluate("document.querySelector('#message').placeholder"),
+      await until(
+        page,
+        "what the field says",
+        async () => /not run/.test(String(await page.evaluate("document.querySelector('#message').placeholder"))),
       );
-      assert.match(field, /not run/);
       await ask(page, "Yes, but make a backup first");
       await shows(page, "Then I keep both.");
       assert.deepEqual(sandbox.executed, []);
-      const fates = await page.evaluate(
+      await becomes(
+        page,
         "[...document.querySelectorAll('.fate')].map((one) => one.innerText).join()",
+        "Not run,Not run",
       );
-      assert.equal(fates, "Not run,Not run");
       await shows(page, "You denied");
       await shows(page, "Yes, but make a backup first");
       assert.deepEqual(complaints, []);
@@ -236,7 +252,7 @@ test("a denial says why: the note is no consent, and stands in both tabs and aft
         await each.bringToFront();
         await shows(each, "I keep it.");
         await until(each, "what was said", async () => String(await told(each)).trim() === wanted);
-        assert.equal(await each.$(".ask-buttons"), null);
+        await isDecided(each);
       }
       await page.bringToFront();
       await page.reload({ waitUntil: "networkidle2" });

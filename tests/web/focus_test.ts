@@ -9,7 +9,18 @@ import { ownerKey } from "../../src/domain/ids.ts";
 import { parseToolRules } from "../../src/domain/ToolRule.ts";
 import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
-import { ask, type Look, openPage, shows, until, whyNoBrowser } from "./support/browser.ts";
+import {
+  ask,
+  becomes,
+  click,
+  focusOn,
+  type Look,
+  openPage,
+  shows,
+  until,
+  whyNoBrowser,
+  write,
+} from "./support/browser.ts";
 
 const test: typeof it.live = (title, body) => it.live(`page: ${title}`, body, { skip: whyNoBrowser() });
 
@@ -80,7 +91,7 @@ const inPanel: ReadonlyArray<Opening> = [
 /** Presses Enter on what opens it, closes it, and sees where the focus is. */
 const openAndClose = async (page: Page, { name, by, opens, closesBy, then = by }: Opening): Promise<void> => {
   await until(page, `what opens ${name}`, async () => await page.$(by) !== null);
-  await page.focus(by);
+  await focusOn(page, by);
   await page.keyboard.press("Enter");
   await until(page, name, async () => await page.$(opens) !== null);
   const isInside = () =>
@@ -88,7 +99,7 @@ const openAndClose = async (page: Page, { name, by, opens, closesBy, then = by }
   await until(page, `the focus in ${name}`, async () => Boolean(await isInside()));
   if (closesBy === undefined) await page.keyboard.press("Escape");
   else {
-    await page.focus(closesBy);
+    await focusOn(page, closesBy);
     await page.keyboard.press("Enter");
   }
   await until(page, `the end of ${name}`, async () => await page.$(opens) === null);
@@ -118,7 +129,7 @@ const worked = (look?: Look) =>
       await shows(page, "Made.");
       await ask(page, "Publish");
       await until(page, "the question", async () => await page.$(".ask-buttons") !== null);
-      await page.click("details.diff summary");
+      await click(page, "details.diff summary");
       await until(page, "the file", async () => await page.$("details.diff > button") !== null);
     });
     return { page, complaints };
@@ -130,7 +141,7 @@ test("every dialog, field and view gives the focus back to what opened it, with 
     yield* Effect.promise(async () => {
       for (const opening of [...dialogs, ...fields, ...inPanel]) await openAndClose(page, opening);
       // Inside a view of a file: its own question, which leaves the view open.
-      await page.focus(".file-card");
+      await focusOn(page, ".file-card");
       await page.keyboard.press("Enter");
       const trash = "[aria-label='Delete notes.txt']";
       await openAndClose(page, {
@@ -139,7 +150,7 @@ test("every dialog, field and view gives the focus back to what opened it, with 
         opens: "dialog[aria-label='Delete this file?']",
       });
       assert.ok(await page.$(".preview"), "Escape has closed the question alone");
-      await page.click("#tab-sandbox");
+      await click(page, "#tab-sandbox");
       await openAndClose(page, {
         name: "a reset",
         by: ".panel .danger",
@@ -147,13 +158,13 @@ test("every dialog, field and view gives the focus back to what opened it, with 
       });
       // The panel itself: closed by its button, opened by three.
       const closesBy = "[aria-label='Close the workspace']";
-      await page.click(closesBy);
+      await click(page, closesBy);
       await until(page, "its end", async () => await page.$(".panel") === null);
       for (const by of ["#workspace", ".status .state", ".file-card"]) {
-        await page.focus(by);
+        await focusOn(page, by);
         await page.keyboard.press("Enter");
         await until(page, "the panel", async () => await page.$(".panel") !== null);
-        await page.click(closesBy);
+        await click(page, closesBy);
         await until(
           page,
           `the focus at ${by}`,
@@ -170,7 +181,7 @@ test("on a phone the list, what is opened from it, and the workspace give the fo
     const menu = ".top [aria-label='Conversations']";
     yield* Effect.promise(async () => {
       await openAndClose(page, { name: "the list", by: menu, opens: ".with-drawer .sidebar" });
-      await page.focus(menu);
+      await focusOn(page, menu);
       await page.keyboard.press("Enter");
       await until(page, "the list", async () => await page.$(".with-drawer") !== null);
       for (const opening of dialogs.slice(0, 4)) await openAndClose(page, opening);
@@ -185,7 +196,7 @@ test("on a phone the list, what is opened from it, and the workspace give the fo
       );
       await openAndClose(page, { name: "the workspace", by: "#workspace", opens: ".panel" });
       // A file first, then what lies over the conversation.
-      await page.focus(".file-card");
+      await focusOn(page, ".file-card");
       await page.keyboard.press("Enter");
       await until(page, "the file", async () => await page.$(".preview") !== null);
       await page.keyboard.press("Escape");
@@ -215,9 +226,9 @@ test("Escape in a field of its own stops no run", () =>
     yield* Effect.promise(async () => {
       await ask(page, "Train");
       await until(page, "the command", async () => await page.$(".step.running") !== null);
-      await page.type("[type=search]", "nothing of it");
+      await write(page, "[type=search]", "nothing of it");
       await page.keyboard.press("Escape");
-      assert.equal(await page.evaluate("document.querySelector('[type=search]').value"), "");
+      await becomes(page, "document.querySelector('[type=search]').value", "");
       await openAndClose(page, dialogs[0] ?? assert.fail("the settings"));
       letGo();
       await shows(page, "It is trained.");
@@ -232,13 +243,13 @@ test("what could not be done is told where it was agreed to, and can be tried ag
       const network = await page.createCDPSession();
       await network.send("Network.enable");
       await network.send("Network.setBlockedURLs", { urls: ["*/v1/sessions/*"] });
-      await page.focus(".row-actions button:nth-child(2)");
+      await focusOn(page, ".row-actions button:nth-child(2)");
       await page.keyboard.press("Enter");
       await until(page, "the question", async () => await page.$("dialog[open] .danger") !== null);
-      await page.click("dialog[open] .danger");
+      await click(page, "dialog[open] .danger");
       await until(page, "the reason", async () => await page.$("dialog[open] [role=alert]") !== null);
       await network.send("Network.setBlockedURLs", { urls: [] });
-      await page.click("dialog[open] .danger");
+      await click(page, "dialog[open] .danger");
       await shows(page, "What should I work out?");
       await until(page, "the field", async () => await page.evaluate("document.activeElement.id") === "message");
     });

@@ -7,7 +7,7 @@ import type { HTTPRequest, Page } from "npm:puppeteer-core@25.16.0";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
-import { ask, openPage, shows, until, whyNoBrowser } from "./support/browser.ts";
+import { ask, click, openPage, shows, until, whyNoBrowser, write } from "./support/browser.ts";
 
 const test: typeof it.live = (title, body) => it.live(`page: ${title}`, body, { skip: whyNoBrowser() });
 
@@ -37,9 +37,9 @@ test("who asks before the page was read to its end keeps what is shown", () =>
       await page.reload({ waitUntil: "networkidle2" });
       await ask(page, "Early");
       await shows(page, "An early answer.");
-      await page.click("[aria-label='Edit the message']");
-      await page.type(".edit textarea", ", and a draft");
-      assert.ok(usage.count() > 0);
+      await click(page, "[aria-label='Edit the message']");
+      await write(page, ".edit textarea", ", and a draft");
+      await until(page, "a look at what was used", () => Promise.resolve(usage.count() > 0));
       await usage.letGo();
       await page.waitForNetworkIdle();
       assert.equal(await page.evaluate("document.querySelector('.edit textarea')?.value"), "Early, and a draft");
@@ -92,7 +92,7 @@ test("the keyboard stays where it is while a field for an edit stands open elsew
       const focused = () => page.evaluate("document.activeElement.id || document.activeElement.className");
       await ask(page, "Hi");
       await shows(page, "Hello.");
-      await page.click("[aria-label='Edit the message']");
+      await click(page, "[aria-label='Edit the message']");
       await until(page, "the field", async () => await page.$(".edit textarea") !== null);
       await ask(page, "Train it");
       await shows(page, "epoch 1");

@@ -6,7 +6,20 @@ import { Effect, Option, Redacted } from "effect";
 import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import { fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
-import { ask, openPage, openWindow, shows, until, violationsOf, whyNoBrowser } from "./support/browser.ts";
+import {
+  ask,
+  becomes,
+  click,
+  isReady,
+  openPage,
+  openWindow,
+  shows,
+  until,
+  violationsOf,
+  whyNoBrowser,
+  write,
+} from "./support/browser.ts";
+import { longestTaskMs } from "./support/longestTask.ts";
 
 const skip = whyNoBrowser();
 const test: typeof it.live = (title, body) => it.live(`page: ${title}`, body, { skip });
@@ -43,7 +56,7 @@ test("output is shown while the command runs, and the answer behind it; nothing 
       letGo();
       await shows(page, "It is trained.");
       await shows(page, "epoch 2");
-      assert.equal(await page.$(".step.running"), null);
+      await until(page, "the end of the step", async () => await page.$(".step.running") === null);
       assert.deepEqual(complaints, []);
     });
   }));
@@ -88,21 +101,22 @@ test("a draft outlives a reload; an edited question is a second version and both
       steps: [Scripted.answers("First answer."), Scripted.answers("Second answer.")],
     });
     yield* Effect.promise(async () => {
-      await page.type("#message", "half a thought");
+      await write(page, "#message", "half a thought");
       await page.reload({ waitUntil: "networkidle2" });
       await until(
         page,
         "the draft",
         async () => await page.evaluate("document.querySelector('#message').value") === "half a thought",
       );
+      await isReady(page);
       await page.keyboard.press("Enter");
       await shows(page, "First answer.");
-      await page.click("[aria-label='Edit the message']");
-      await page.type(".edit textarea", ", and the other half");
-      await page.click(".edit [type=submit]");
+      await click(page, "[aria-label='Edit the message']");
+      await write(page, ".edit textarea", ", and the other half");
+      await click(page, ".edit [type=submit]");
       await shows(page, "Second answer.");
       await shows(page, "2/2");
-      await page.click("[aria-label='Earlier version']");
+      await click(page, "[aria-label='Earlier version']");
       await shows(page, "First answer.");
       await shows(page, "1/2");
     });
@@ -114,7 +128,7 @@ test("a file is attached, goes with the message, and is a chip after a reload", 
     yield* Effect.promise(async () => {
       const path = await Deno.makeTempFile({ suffix: "-sales.csv" });
       await Deno.writeTextFile(path, "a,b\n1,2\n");
-      const [chooser] = await Promise.all([page.waitForFileChooser(), page.click("[aria-label^='Attach']")]);
+      const [chooser] = await Promise.all([page.waitForFileChooser(), click(page, "[aria-label^='Attach']")]);
       await chooser.accept([path]);
       await shows(page, "8 B");
       await ask(page, "How many rows?");
@@ -137,8 +151,11 @@ test("hostile words stay words: no script, no remote picture, no link but to the
     yield* Effect.promise(async () => {
       await ask(page, "Attack");
       await shows(page, "The end.");
-      const links = await page.evaluate("[...document.querySelectorAll('main a')].map((link) => link.href)");
-      assert.deepEqual(links, ["https://example.test/"]);
+      await becomes(
+        page,
+        "[...document.querySelectorAll('main a')].map((link) => link.href).join()",
+        "https://example.test/",
+      );
       await ask(page, "A line of a megabyte");
       await shows(page, "The last.");
       assert.equal(await page.evaluate("document.querySelectorAll('main img, main script').length"), 0);
@@ -164,22 +181,18 @@ test("ten thousand chunks: no long task, few nodes; two thousand lines", () =>
       sandbox,
     });
     yield* Effect.promise(async () => {
-      await page.evaluate(`globalThis.longest = 0;
-        new PerformanceObserver((list) => {
-          for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
-        }).observe({ entryTypes: ["longtask"] });`);
-      await ask(page, "Write");
-      await shows(page, "The end.");
-      const writing = Number(await page.evaluate("longest"));
+      const asked = (question: string, last: string) =>
+        longestTaskMs(page, async () => {
+          await ask(page, question);
+          await shows(page, last);
+        });
+      const writing = await asked("Write", "The end.");
       const nodes = Number(await page.evaluate("document.querySelectorAll('*').length"));
-      await page.evaluate("longest = 0");
-      await ask(page, "Print");
-      await shows(page, "Printed.");
-      const printing = Number(await page.evaluate("longest"));
+      const printing = await asked("Print", "Printed.");
       console.log(`longest task: ${writing} ms of 10,000 chunks, ${printing} ms of 2,000 lines; ${nodes} nodes`);
       assert.ok(nodes < 6_000, `${nodes} nodes`);
-      // The figure is 200 ms on a quiet machine; a busy one is given five times that.
-      assert.ok(writing < 1_000 && printing < 1_000);
+      // A tenth of it on a quiet machine.
+      assert.ok(writing < 200 && printing < 200);
     });
   }));
 
@@ -197,9 +210,9 @@ for (const dark of [false, true]) {
           await ask(page, "Work");
           await shows(page, "Again");
           assert.deepEqual(await violationsOf(page), [], "thread");
-          if (width < 1101) await page.click("[aria-label='Workspace'][aria-pressed]");
+          if (width < 1101) await click(page, "[aria-label='Workspace'][aria-pressed]");
           for (const tab of ["files", "timeline", "sandbox"]) {
-            await page.click(`#tab-${tab}`);
+            await click(page, `#tab-${tab}`);
             assert.deepEqual(await violationsOf(page), [], tab);
           }
           assert.equal(await page.evaluate("document.documentElement.scrollWidth > innerWidth"), false);
@@ -218,11 +231,11 @@ test("a server with keys asks for one, and the key is nowhere in the page's stor
     yield* Effect.promise(async () => {
       await shows(page, "asks for a key");
       assert.deepEqual(await violationsOf(page), []);
-      await page.type("[name=key]", "wrong");
+      await write(page, "[name=key]", "wrong");
       await page.keyboard.press("Enter");
       await until(page, "the refusal", async () => await page.$("[role=alert]") !== null);
       await page.evaluate("document.querySelector('[name=key]').value = ''");
-      await page.type("[name=key]", key);
+      await write(page, "[name=key]", key);
       await page.keyboard.press("Enter");
       await shows(page, "What should I work out?");
       await ask(page, "Hello");

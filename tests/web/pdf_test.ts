@@ -8,7 +8,7 @@ import * as Scripted from "../../src/adapters/model/Scripted.ts";
 import { ownerKey } from "../../src/domain/ids.ts";
 import { type FakeSandbox, fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
-import { ask, openPage, shows, until, violationsOf, whyNoBrowser } from "./support/browser.ts";
+import { ask, click, openPage, shows, until, violationsOf, whyNoBrowser } from "./support/browser.ts";
 
 const test: typeof it.live = (title, body) => it.live(`page: ${title}`, body, { skip: whyNoBrowser() });
 
@@ -86,7 +86,11 @@ test("a PDF is drawn and its words can be read; its frame reaches nothing, and i
         return data.some((value, at) => at % 4 === 0 && value < 50 && data[at + 3] === 255);
       })()`;
       await until(page, "the drawing", async () => Boolean(await frame.evaluate(isInked)));
-      assert.equal(await frame.evaluate("document.querySelectorAll('section').length"), 12);
+      await until(
+        page,
+        "its pages",
+        async () => await frame.evaluate("document.querySelectorAll('section').length") === 12,
+      );
       assert.equal((await words()).includes("page 12"), false, "what is far away is not drawn yet");
       await frame.evaluate("document.querySelector('section:last-of-type').scrollIntoView()");
       await until(page, "the last page", async () => (await words()).includes("The words of page 12"));
@@ -111,7 +115,7 @@ test("a PDF is drawn and its words can be read; its frame reaches nothing, and i
         ].join();
       });
       assert.equal(tries, "refused,refused,refused,refused");
-      await page.click("[aria-label='Back to the files']");
+      await click(page, "[aria-label='Back to the files']");
       await until(page, "its end", () => Promise.resolve(page.frames().length === 1));
     });
   }));
@@ -140,7 +144,7 @@ test("a PDF that is broken, empty or behind a password says so", () =>
           String(await page.evaluate("document.querySelector('.preview [role=status]')?.innerText")).includes(
             `${said}`,
           ));
-        await page.click("[aria-label='Back to the files']");
+        await click(page, "[aria-label='Back to the files']");
       }
       assert.deepEqual(complaints, []);
     });

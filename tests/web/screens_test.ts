@@ -15,7 +15,18 @@ import { parseToolRules } from "../../src/domain/ToolRule.ts";
 import { noStreams, Sandbox } from "../../src/services/Sandbox.ts";
 import { type FakeSandbox, fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
-import { ask, type Look, openPage, shows, until, violationsOf, whyNoBrowser, type Window } from "./support/browser.ts";
+import {
+  ask,
+  click,
+  type Look,
+  openPage,
+  shows,
+  until,
+  violationsOf,
+  whyNoBrowser,
+  type Window,
+  write,
+} from "./support/browser.ts";
 
 const keptIn = Deno.env.get("CAISSON_TEST_SCREENS");
 
@@ -229,11 +240,11 @@ const walk = async (window: Window, look: Look, letGo: () => void): Promise<void
   const isNarrow = look.width < 1101;
   const shot = (name: string) => shoot(window, look, name);
   const panel = async (tab: string) => {
-    if (isNarrow && await page.$(".panel") === null) await page.click("[aria-label='Workspace'][aria-pressed]");
-    await page.click(`#tab-${tab}`);
+    if (isNarrow && await page.$(".panel") === null) await click(page, "[aria-label='Workspace'][aria-pressed]");
+    await click(page, `#tab-${tab}`);
   };
   const close = async () => {
-    if (isNarrow) await page.click("[aria-label='Close the workspace']");
+    if (isNarrow) await click(page, "[aria-label='Close the workspace']");
   };
   await shot("01-welcome");
   await ask(page, "Which quarter of `sales.csv` leads? Draw it.");
@@ -248,22 +259,22 @@ const walk = async (window: Window, look: Look, letGo: () => void): Promise<void
   await page.locator(".panel .tree ::-p-text(sales.csv)").click();
   await shows(page, "22210");
   await shot("05-table");
-  await page.click("[aria-label='Back to the files']");
+  await click(page, "[aria-label='Back to the files']");
   await panel("timeline");
-  await page.click(".timeline summary");
+  await click(page, ".timeline summary");
   await until(page, "the steps", async () => await page.$(".steps") !== null);
   await shot("06-timeline");
   await panel("sandbox");
   await shows(page, "143.0 MB");
   await page.locator(".jobs button[aria-expanded]").click();
   await shows(page, "Serving HTTP");
-  await page.type("[aria-label='Port to preview']", "8000");
+  await write(page, "[aria-label='Port to preview']", "8000");
   await page.keyboard.press("Enter");
   await shows(page, "Port 8000");
   await shot("07-sandbox");
   const link = String(await page.evaluate("document.querySelector('.job-head a').href"));
   assert.match(link, /^http:\/\//);
-  await page.click("[aria-label='End the preview of port 8000']");
+  await click(page, "[aria-label='End the preview of port 8000']");
   await until(page, "its end", async () => await page.$(".job-head a") === null);
   await panel("usage");
   await shows(page, "By model");
@@ -282,7 +293,7 @@ const walk = async (window: Window, look: Look, letGo: () => void): Promise<void
   );
   await shot("13-approval");
   if (isNarrow) {
-    await page.click(".top [aria-label='Conversations']");
+    await click(page, ".top [aria-label='Conversations']");
     await until(page, "the list", async () => await page.$(".with-drawer") !== null);
     // What slides in is looked at where it stands.
     await page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished))");

@@ -11,7 +11,20 @@ import type { Job } from "../../src/domain/Job.ts";
 import { FileError, noStreams, Sandbox, type SandboxJobs } from "../../src/services/Sandbox.ts";
 import { type FakeSandbox, fakeSandbox, outcome } from "../support/fakeSandbox.ts";
 import { it } from "../support/it.ts";
-import { ask, openPage, openWindow, shows, until, violationsOf, whyNoBrowser } from "./support/browser.ts";
+import {
+  ask,
+  becomes,
+  click,
+  focusOn,
+  isReady,
+  openPage,
+  openWindow,
+  shows,
+  until,
+  violationsOf,
+  whyNoBrowser,
+  write,
+} from "./support/browser.ts";
 
 const skip = whyNoBrowser();
 const test: typeof it.live = (title, body) => it.live(`page: ${title}`, body, { skip });
@@ -52,7 +65,7 @@ const leaving = (files: Readonly<Record<string, string | Uint8Array>>): FakeSand
 /** Says yes to the question that is about to be asked. */
 const agree = async (page: Parameters<typeof ask>[0]): Promise<void> => {
   await until(page, "the question", async () => await page.$("dialog[open] .danger") !== null);
-  await page.click("dialog[open] .danger");
+  await click(page, "dialog[open] .danger");
 };
 
 const steps = () => [
@@ -71,7 +84,7 @@ test("a chart is seen, a table, a notebook and Markdown are read, a file is dele
     };
     const { page, complaints } = yield* openPage({ steps: steps(), sandbox: leaving(files) });
     const open = (name: string) => page.locator(`.panel .tree ::-p-text(${name})`).click();
-    const back = () => page.click("[aria-label='Back to the files']");
+    const back = () => click(page, "[aria-label='Back to the files']");
     yield* Effect.promise(async () => {
       await ask(page, "Draw");
       await shows(page, "Here it is.");
@@ -100,7 +113,7 @@ test("a chart is seen, a table, a notebook and Markdown are read, a file is dele
       await open("raw.bin");
       await shows(page, "There is no view of this kind of file");
       assert.deepEqual(await violationsOf(page), [], "a file without a view");
-      await page.click("[aria-label='Delete raw.bin']");
+      await click(page, "[aria-label='Delete raw.bin']");
       await until(page, "the question", async () => await page.$("dialog[open]") !== null);
       assert.deepEqual(await violationsOf(page), [], "the question");
       await agree(page);
@@ -145,7 +158,7 @@ test("a notebook shows its pictures, drawings, tables and errors; nothing in it 
       await shows(page, said);
     };
     const back = async () => {
-      await page.click("[aria-label='Back to the files']");
+      await click(page, "[aria-label='Back to the files']");
       await until(page, "the tree", async () => await page.$(".panel .tree") !== null);
     };
     yield* Effect.promise(async () => {
@@ -158,10 +171,9 @@ test("a notebook shows its pictures, drawings, tables and errors; nothing in it 
       const drawn = () =>
         page.evaluate("[...document.querySelectorAll('.notebook img')].map((img) => img.naturalWidth).join()");
       await until(page, "the pictures", async () => await drawn() === "10,9");
-      assert.equal(
-        await page.evaluate(
-          "[...document.querySelectorAll('.notebook :is(th, td)')].map((one) => one.innerText).join('|')",
-        ),
+      await becomes(
+        page,
+        "[...document.querySelectorAll('.notebook :is(th, td)')].map((one) => one.innerText).join('|')",
         "|total|Q4|22 210",
       );
       await shows(page, "An output in HTML is not shown.");
@@ -188,11 +200,11 @@ test("files with hostile names are text everywhere, and one that vanished says s
     yield* Effect.promise(async () => {
       await ask(page, "Write");
       await shows(page, "Here it is.");
-      await page.click(".file-card");
+      await click(page, ".file-card");
       await shows(page, "words");
       assert.equal(await page.evaluate("document.querySelectorAll('.panel img, .panel script').length"), 0);
       assert.ok(!String(await page.evaluate("document.querySelector('.panel').innerText")).includes("\u202E"));
-      await page.click("[aria-label='Back to the files']");
+      await click(page, "[aria-label='Back to the files']");
       // Another window deletes the file that this one still lists.
       const listed = await page.evaluate(async () => await (await fetch("/v1/artifacts?user=me")).json());
       const gone = listed.data.find((file: { filename: string }) => file.filename === "gone.txt");
@@ -219,7 +231,7 @@ test("an upload that is too large is refused in words, and shows how far it is b
         downloadThroughput: -1,
         uploadThroughput: 2 * 1024 * 1024,
       });
-      const [chooser] = await Promise.all([page.waitForFileChooser(), page.click("[aria-label^='Attach']")]);
+      const [chooser] = await Promise.all([page.waitForFileChooser(), click(page, "[aria-label^='Attach']")]);
       await chooser.accept([path]);
       await until(page, "the refusal", async () =>
         /larger|too large|limit|at most/i.test(
@@ -232,7 +244,7 @@ test("an upload that is too large is refused in words, and shows how far it is b
           String(await page.evaluate("document.querySelector('.app > .sr').innerText")),
         ));
       assert.equal(await page.evaluate("document.querySelector('#message').value"), "Hel");
-      await page.click(".attachments [aria-label^='Remove']");
+      await click(page, ".attachments [aria-label^='Remove']");
       await ask(page, "lo");
       await shows(page, "Hello.");
       await Deno.remove(path);
@@ -248,7 +260,7 @@ test("a conversation that another tab deletes is told here", () =>
       const second = await openWindow(page.browser(), base, undefined, `/${new URL(page.url()).hash}`);
       await shows(second.page, "Kept for now.");
       await second.page.hover(".sessions li");
-      await second.page.click("[aria-label^='Delete']");
+      await click(second.page, "[aria-label^='Delete']");
       await agree(second.page);
       await page.bringToFront();
       await shows(page, "deleted in another tab");
@@ -266,7 +278,7 @@ test("what a turn changed is read and taken back, and what stays is named", () =
       await ask(page, "Write");
       await shows(page, "Here it is.");
       await until(page, "the changes", async () => await page.$("details.diff") !== null);
-      await page.click("details.diff summary");
+      await click(page, "details.diff summary");
       await until(page, "the file", async () =>
         String(await page.evaluate("document.querySelector('details.diff').innerText")).includes("report.md"));
       await shows(page, "+second");
@@ -314,16 +326,16 @@ test("the panel tells what the sandbox uses and runs; a job is read and ended th
     });
     const { page, complaints } = yield* openPage({ steps: [], sandbox });
     yield* Effect.promise(async () => {
-      await page.click("#tab-sandbox");
+      await click(page, "#tab-sandbox");
       await shows(page, "96.0 MB of 512.0 MB");
       await shows(page, "3.0 MB");
       await shows(page, "pytest -q");
       await page.locator(".jobs button[aria-expanded]").click();
       await shows(page, "serving <b>all</b>");
       assert.deepEqual(await violationsOf(page), [], "the panel");
-      await page.click("[aria-label^='End the job']");
+      await click(page, "[aria-label^='End the job']");
       await shows(page, "ended by you");
-      assert.equal(await page.$("[aria-label^='End the job']"), null);
+      await until(page, "no way to end it", async () => await page.$("[aria-label^='End the job']") === null);
       assert.deepEqual(complaints, []);
     });
   }));
@@ -340,7 +352,7 @@ test("what was used is told in all, by model and by day; axe finds nothing", () 
       await ask(page, "Hello");
       await shows(page, "Hello.");
       await until(page, "the sum", async () => await page.$(".status .state:nth-child(2)") !== null);
-      await page.click(".status .state:nth-child(2)");
+      await click(page, ".status .state:nth-child(2)");
       await shows(page, "By model");
       await shows(page, "tokens by day");
       assert.deepEqual(await violationsOf(page), [], "usage");
@@ -362,8 +374,12 @@ test("after a reload the files of a turn are where they were, and one that is go
       await page.reload({ waitUntil: "networkidle2" });
       await shows(page, "Here it is.");
       await until(page, "the cards again", async () => /table\.csv/.test(await cards()));
-      assert.match(await cards(), /gone\.txt\s*no longer there/);
-      assert.ok(Number(await page.evaluate("document.querySelector('.chart img')?.naturalWidth")) > 0);
+      await until(page, "the one that is gone", async () => /gone\.txt\s*no longer there/.test(await cards()));
+      await until(
+        page,
+        "the chart again",
+        async () => Number(await page.evaluate("document.querySelector('.chart img')?.naturalWidth")) > 0,
+      );
       assert.deepEqual(await violationsOf(page), [], "the cards");
       assert.deepEqual(complaints, []);
     });
@@ -384,15 +400,15 @@ test("the timeline tells the runs of the conversation, step by step, after a rel
       // A version that is not shown any more is a run all the same.
       const edits = await page.$$("[aria-label='Edit the message']");
       await edits.at(-1)?.click();
-      await page.type(".edit textarea", " of it");
-      await page.click(".edit [type=submit]");
+      await write(page, ".edit textarea", " of it");
+      await click(page, ".edit [type=submit]");
       await shows(page, "Third.");
-      await page.click("#tab-timeline");
+      await click(page, "#tab-timeline");
       await until(page, "the runs", async () => await titles() === "More of it,More,Draw");
       await page.reload({ waitUntil: "networkidle2" });
-      await page.click("#tab-timeline");
+      await click(page, "#tab-timeline");
       await until(page, "the runs again", async () => await titles() === "More of it,More,Draw");
-      await page.click(".timeline li:last-child summary");
+      await click(page, ".timeline li:last-child summary");
       await until(
         page,
         "the steps",
@@ -431,20 +447,20 @@ test("a disk that is full is told on upload, nothing that was written is lost, a
     yield* Effect.promise(async () => {
       const path = await Deno.makeTempFile({ suffix: "-sales.csv" });
       await Deno.writeTextFile(path, "a,b\n1,2\n");
-      await page.type("#message", "How many rows?");
-      const [chooser] = await Promise.all([page.waitForFileChooser(), page.click("[aria-label^='Attach']")]);
+      await write(page, "#message", "How many rows?");
+      const [chooser] = await Promise.all([page.waitForFileChooser(), click(page, "[aria-label^='Attach']")]);
       await chooser.accept([path]);
       const told = async () =>
         String(await page.evaluate("document.querySelector('.attachments [role=alert]')?.innerText ?? ''"));
       await until(page, "the refusal", async () => /disk is full|no space|no room/i.test(await told()));
       assert.deepEqual(await violationsOf(page), [], "the refusal");
       assert.equal(await page.evaluate("document.querySelector('#message').value"), "How many rows?");
-      assert.equal(await page.evaluate("document.querySelector('.send').disabled"), true);
+      await becomes(page, "document.querySelector('.send').disabled", true);
       isFull = false;
-      await page.click("[aria-label^='Upload'][aria-label$='again']");
+      await click(page, "[aria-label^='Upload'][aria-label$='again']");
       await shows(page, "8 B");
-      assert.equal(await told(), "");
-      await page.focus("#message");
+      await until(page, "no refusal", async () => await told() === "");
+      await focusOn(page, "#message");
       await page.keyboard.press("Enter");
       await shows(page, "Two rows.");
       await until(
@@ -468,7 +484,7 @@ test("files are looked at as what they are: a picture, code, a long text by its 
     };
     const { page, complaints } = yield* openPage({ steps: steps(), sandbox: leaving(files) });
     const open = (name: string) => page.locator(`.panel .tree ::-p-text(${name})`).click();
-    const back = () => page.click("[aria-label='Back to the files']");
+    const back = () => click(page, "[aria-label='Back to the files']");
     const text = async (selector: string) =>
       String(await page.evaluate(`document.querySelector(${JSON.stringify(selector)})?.innerText ?? ""`));
     yield* Effect.promise(async () => {
@@ -485,7 +501,7 @@ test("files are looked at as what they are: a picture, code, a long text by its 
       await back();
       await open("main.py");
       await until(page, "the code", async () => (await text(".preview pre")).includes("return 42"));
-      assert.ok(await page.$(".preview .hljs-keyword"), "it is coloured");
+      await until(page, "its colours", async () => await page.$(".preview .hljs-keyword") !== null);
       await back();
       await open("long.txt");
       await shows(page, "The first 64 KB of 98 KB.");
@@ -538,12 +554,13 @@ test("the tree, a file, jobs and previews are worked with the keyboard alone, an
     };
     const press = (key: "Enter" | "ArrowRight") => page.keyboard.press(key);
     yield* Effect.promise(async () => {
+      await isReady(page);
       await page.keyboard.type("Draw");
       await press("Enter");
       await shows(page, "Here it is.");
       await until(page, "the tree", async () => await page.$(".panel .tree button") !== null);
       // A file is opened and left again, and its row has the focus.
-      await page.focus("#tab-files");
+      await focusOn(page, "#tab-files");
       await reach(/^notes\.txt/);
       await press("Enter");
       await shows(page, "words to read");
@@ -551,7 +568,7 @@ test("the tree, a file, jobs and previews are worked with the keyboard alone, an
       await press("Enter");
       await until(page, "its row", async () => /^notes\.txt/.test(String(await focused())));
       // A job is read and ended.
-      await page.focus("#tab-files");
+      await focusOn(page, "#tab-files");
       await press("ArrowRight");
       await press("ArrowRight");
       await shows(page, "Background jobs");
@@ -567,7 +584,7 @@ test("the tree, a file, jobs and previews are worked with the keyboard alone, an
       await page.keyboard.type("8000");
       await press("Enter");
       await shows(page, "Port 8000");
-      await page.focus("#tab-sandbox");
+      await focusOn(page, "#tab-sandbox");
       await reach(/^End the preview of port 8000$/);
       await press("Enter");
       await until(page, "its end", async () => await page.$("[aria-label^='End the preview']") === null);

@@ -49,8 +49,19 @@ export interface Look {
 
 const wide: Look = { width: 1440, height: 900, dark: false };
 
+/** Longest time that anything may take, in milliseconds: the machine may be very busy. */
+export const appearsMs = 120_000;
+
 const browserOf: Effect.Effect<Browser, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.promise(() => puppeteer.launch({ executablePath, headless: true, args: flags })),
+  Effect.promise(() =>
+    puppeteer.launch({
+      executablePath,
+      headless: true,
+      args: flags,
+      timeout: appearsMs,
+      protocolTimeout: 5 * appearsMs,
+    })
+  ),
   (browser) => Effect.promise(() => browser.close()),
 );
 
@@ -64,6 +75,7 @@ export const openPage = Effect.fnUntraced(function* (options: AppOptions, look: 
 /** Opens a further window beside others; it shares their storage. */
 export const openWindow = async (browser: Browser, base: string, look: Look = wide, path = "/"): Promise<Window> => {
   const page = await browser.newPage();
+  page.setDefaultTimeout(appearsMs);
   await page.setViewport({ width: look.width, height: look.height });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: look.dark ? "dark" : "light" }]);
   const complaints: Array<string> = [];
@@ -77,9 +89,6 @@ export const openWindow = async (browser: Browser, base: string, look: Look = wi
   await page.goto(base + path, { waitUntil: "networkidle2" });
   return { page, base, complaints };
 };
-
-/** Longest time that anything of the page may take to appear, in milliseconds; the machine may be very busy. */
-export const appearsMs = 60_000;
 
 /** What a person would see now and where the keyboard stands, for the message of a failure. */
 const seen = (page: Page): Promise<unknown> =>
@@ -108,15 +117,50 @@ export const shows = (page: Page, text: string): Promise<void> =>
     async () => Boolean(await page.evaluate(`document.body.innerText.includes(${JSON.stringify(text)})`)),
   );
 
+/** Waits until an expression of the page has a value. */
+export const becomes = (page: Page, expression: string, value: unknown): Promise<void> =>
+  until(page, `${value} of ${expression}`, async () => await page.evaluate(expression) === value);
+
+/** Waits until the field of the message has the focus, as it has it when the page is there. */
+export const isReady = (page: Page): Promise<void> => becomes(page, "document.activeElement.id", "message");
+
+/** Waits until the page has what is selected: it may come behind the words that were waited for. */
+const has = (page: Page, selector: string): Promise<void> =>
+  until(page, selector, async () => await page.$(selector) !== null);
+
+/** Clicks what comes. */
+export const click = async (page: Page, selector: string): Promise<void> => {
+  await has(page, selector);
+  await page.click(selector);
+};
+
+/** Writes into what comes. */
+export const write = async (page: Page, selector: string, text: string): Promise<void> => {
+  await has(page, selector);
+  await page.type(selector, text);
+};
+
+/** Gives the focus to what comes. */
+export const focusOn = async (page: Page, selector: string): Promise<void> => {
+  await has(page, selector);
+  await page.focus(selector);
+};
+
 /** Writes a message and sends it with the keyboard. */
 export const ask = async (page: Page, text: string): Promise<void> => {
-  await page.focus("#message");
+  await focusOn(page, "#message");
   await page.type("#message", text);
   await page.keyboard.press("Enter");
 };
 
+/** Waits until what slides or fades in stands where it stays; what moves for ever is not waited for. */
+const rests = `Promise.allSettled(document.getAnimations()
+  .filter((each) => Number.isFinite(each.effect.getComputedTiming().endTime)).map((each) => each.finished))
+  .then(() => {})`;
+
 /** What axe finds on what is shown now, each with the first place. */
 export const violationsOf = async (page: Page): Promise<ReadonlyArray<string>> => {
+  await page.evaluate(rests);
   // The policy of the page forbids scripts of others, and so tests it: the source goes in through the debugger.
   await page.evaluate(axe.source);
   return await page.evaluate(async () => {
