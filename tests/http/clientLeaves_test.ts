@@ -56,10 +56,10 @@ const leave = Effect.fnUntraced(function* (url: string, model: string, upstream:
     })
   );
   assert.equal(response.status, 200);
-  yield* upstream.stalled.pipe(Effect.timeout("10 seconds"));
+  yield* upstream.stalled.pipe(Effect.timeout("60 seconds"));
   client.abort();
   yield* Effect.promise(() => response.body?.cancel().catch(() => undefined) ?? Promise.resolve());
-  const [passed] = yield* upstream.departure.pipe(Effect.timeout("10 seconds"), Effect.timed);
+  const [passed] = yield* upstream.departure.pipe(Effect.timeout("60 seconds"), Effect.timed);
   assert.equal(upstream.openCount(), 0);
   return Duration.toMillis(passed);
 });

@@ -70,7 +70,7 @@ for (const [name, content, streams] of cases) {
 it.live("shutting down does not wait for connections that are only kept", () =>
   Effect.gen(function* () {
     const scope = yield* Scope.make();
-    const base = yield* served({ settings: { shutdownGraceSeconds: 30 } }).pipe(Scope.provide(scope));
+    const base = yield* served({ settings: { shutdownGraceSeconds: 600 } }).pipe(Scope.provide(scope));
     yield* Effect.promise(async () => (await fetch(`${base}/health/live`)).text());
-    yield* Effect.timeout(Scope.close(scope, Exit.void), "10 seconds");
+    yield* Effect.timeout(Scope.close(scope, Exit.void), "2 minutes");
   }));

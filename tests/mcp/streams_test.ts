@@ -4,8 +4,8 @@ import { it } from "../support/it.ts";
 import { listen, type Listening } from "./support/listening.ts";
 import { initialize, jsonHeaders } from "./support/server.ts";
 
-/** Longest wait for what must come at once; nothing else ends a test that would wait for a keep-alive. */
-const promptly = () => AbortSignal.timeout(5000);
+/** Longest wait for what must come at once: a keep-alive that a test would wait for comes later. */
+const promptly = () => AbortSignal.timeout(120_000);
 
 const send = (server: Listening, init: RequestInit, headers: Record<string, string>) =>
   Effect.promise(() => fetch(server.url, { ...init, headers: { ...jsonHeaders, ...headers }, signal: promptly() }));

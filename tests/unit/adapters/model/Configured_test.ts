@@ -121,9 +121,9 @@ it.live("Configured.layer answers at once when a model's upstream has been down 
     );
     assert.equal(server.received.length, 5, "the open circuit asks nobody");
     assert.ok(failed._tag === "ModelError" && failed.reason._tag === "Unavailable");
-    assert.ok((failed.reason.retryAfterMs ?? 0) > 10_000);
-    // No wait and no retry; the machine may be busy.
-    assert.ok(elapsedMs < 2_000, `answered after ${elapsedMs} ms`);
+    // Whoever waited for another try would have waited for as long as it says.
+    const { retryAfterMs = 0 } = failed.reason;
+    assert.ok(elapsedMs < retryAfterMs, `answered after ${elapsedMs} ms of ${retryAfterMs}`);
   }));
 
 it.effect("Configured.layer takes DEFAULT_MODEL before its own preference", () =>

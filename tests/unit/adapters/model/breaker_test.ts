@@ -80,7 +80,7 @@ for (const [provider, { model, at, good }] of Object.entries(providers)) {
             modelAttemptsMax: 1,
             modelConnectSeconds: 0.2,
             modelFirstEventSeconds: 0.2,
-            modelSilenceSeconds: 0.2,
+            modelSilenceSeconds: 0.5,
           })),
         );
         assert.equal(server.received.length, isOutage ? breakerFailures : breakerFailures + 1);
@@ -131,7 +131,7 @@ it.live("a reader that stops, and a body that is paused for it, opens no circuit
             if (!isFirst) return Effect.void;
             isFirst = false;
             // Longer than any wait for the provider: the reader's time is not the provider's.
-            return Effect.andThen(Deferred.succeed(read, undefined), Effect.sleep(400));
+            return Effect.andThen(Deferred.succeed(read, undefined), Effect.sleep(800));
           },
         );
         assert.equal(words, chunks.length);
@@ -141,7 +141,7 @@ it.live("a reader that stops, and a body that is paused for it, opens no circuit
       Effect.provide(Settings.layerWith({
         openaiBaseUrl: Option.some(`${server.url}/v1`),
         modelAttemptsMax: 1,
-        modelSilenceSeconds: 0.2,
+        modelSilenceSeconds: 0.5,
       })),
     );
     assert.equal(server.received.length, breakerFailures + 1);

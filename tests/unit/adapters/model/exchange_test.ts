@@ -159,7 +159,7 @@ for (const [model, make] of providers) {
           yield* Stream.runDrain(
             provider.stream({ model, system: "", messages: [user("Hello")], tools: [], parameters: {} }),
           );
-          yield* Effect.timeout(Effect.promise(() => free.promise), "10 seconds");
+          yield* Effect.timeout(Effect.promise(() => free.promise), "60 seconds");
         }
         assert.deepEqual([server.turns(), server.connections()], [5, 1]);
       }));
@@ -175,7 +175,7 @@ for (const [what, behind] of Object.entries(behindDone)) {
         exchange({ url: server.url, headers: {}, body: "{}" }, () => fault(new ConnectionLost(), "told"), new Cut()),
         (arrivals) => Effect.andThen(arrivals.read, Effect.exit(arrivals.read)),
       ));
-      yield* Effect.timeout(server.departure, "10 seconds");
+      yield* Effect.timeout(server.departure, "60 seconds");
       assert.equal(server.openCount(), 0);
     }));
 }
