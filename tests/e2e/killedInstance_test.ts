@@ -269,7 +269,7 @@ const heard = (instance: Instance, run: string) =>
   Effect.promise(async () => {
     const response = await fetch(`${instance.url}/v1/runs/${run}/events?user=u`);
     assert.equal(response.status, 200, await response.text());
-  }).pipe(Effect.timeout("60 seconds"));
+  }).pipe(Effect.timeout("5 minutes"));
 
 /** Cancels at one instance what another makes: it is cancelled at once for both, and its run ends. */
 const cancelForOneAnother = Effect.fnUntraced(function* (options: InstanceOptions) {

@@ -12,7 +12,7 @@ import { dataDirectory } from "../support/dataDirectory.ts";
 import { skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
 import { start } from "./processes.ts";
-import { chromium, withoutBrowser } from "./support/chromium.ts";
+import { chromium, newPage, withoutBrowser } from "./support/chromium.ts";
 
 const withoutBubblewrap = existsSync("/usr/bin/bwrap") ? undefined : "no bubblewrap: WebAssembly has no ports";
 
@@ -56,7 +56,11 @@ const publish = async (client: Client, user: string): Promise<string> => {
     background: true,
   });
   assert.equal(job["status"], "running");
-  return String((await call(client, "preview_port", { port: 8000 }))["url"]);
+  for (;;) {
+    const { structuredContent } = await client.callTool({ name: "preview_port", arguments: { port: 8000 } });
+    // As the tool says: a server that does not listen yet is asked for again.
+    if (structuredContent !== undefined) return String(Object(structuredContent)["url"]);
+  }
 };
 
 const evaluated = async (page: Page, expression: string): Promise<unknown> => await page.evaluate(expression);
@@ -86,7 +90,7 @@ for (const [sandbox, skip] of [["embedded", withoutBubblewrap], ["docker", skipW
         yield* Effect.promise(async () => {
           assert.equal(new Set(links.map((link) => new URL(link).host)).size, users.length);
           const pages = await Promise.all(links.map(async (link) => {
-            const page = await browser.newPage();
+            const page = await newPage(browser);
             const response = await page.goto(link, { waitUntil: "networkidle2" });
             assert.equal(response?.headers()["cache-control"], "no-store");
             return page;
@@ -104,7 +108,7 @@ for (const [sandbox, skip] of [["embedded", withoutBubblewrap], ["docker", skipW
         yield* running.stop;
         yield* Effect.promise(async () => {
           for (const link of links) {
-            await assert.rejects((await browser.newPage()).goto(link), /ERR_CONNECTION_REFUSED/);
+            await assert.rejects((await newPage(browser)).goto(link), /ERR_CONNECTION_REFUSED/);
           }
         });
       }),

@@ -82,8 +82,8 @@ for (const [name, stop] of signals) {
         body,
         /^\{"error":\{"message":"[^"]+","type":"server_error","param":null,"code":"shutting_down"\}\}$/,
       );
+      yield* server.said(/agent API closes: what is running has up to 1 seconds/);
       assert.equal(yield* server.ended, 0, server.output());
-      assert.match(server.output(), /agent API closes: what is running has up to 1 seconds/);
     }));
 
   it.live(`mcp answers a call that runs when it ends by ${name}`, () =>

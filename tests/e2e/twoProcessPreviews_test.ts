@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { Effect } from "effect";
 import { skipWithoutEngine } from "../support/engine.ts";
 import { it } from "../support/it.ts";
-import { chromium, withoutBrowser } from "./support/chromium.ts";
+import { chromium, newPage, withoutBrowser } from "./support/chromium.ts";
 import { twoProcesses } from "./support/twoProcesses.ts";
 
 const users = ["ada", "bob", "cleo"] as const;
@@ -74,7 +74,10 @@ it.live(
         await call(port, user, "write_file", { file_path: "site.py", content: site });
         const command = `exec python3 site.py ${user}`;
         assert.match(await call(port, user, "execute_bash", { command, background: true }), /running/);
-        const { url } = JSON.parse(await call(port, user, "preview_port", { port: 8000 }));
+        let told = "";
+        // As the tool says: a server that does not listen yet is asked for again.
+        do told = await call(port, user, "preview_port", { port: 8000 }); while (/nothing listens/.test(told));
+        const { url } = JSON.parse(told);
         const listed = await fetch(`http://127.0.0.1:${port}/v1/sandbox/previews?user=${user}`);
         assert.deepEqual((await listed.json()).data.map((preview: { url: string }) => preview.url), [url]);
         return url;
@@ -88,7 +91,7 @@ it.live(
       yield* Effect.promise(async () => {
         assert.equal(new Set(links.map((link) => new URL(link).host)).size, users.length);
         await Promise.all(links.map(async (link, at) => {
-          const page = await browser.newPage();
+          const page = await newPage(browser);
           await page.goto(link);
           // Not at frames of the screen: a page in the background has none.
           await page.waitForFunction(`who.textContent === "${users[at]};hello;again;"`, { polling: 50 });
@@ -96,14 +99,14 @@ it.live(
       });
       yield* tools.kill;
       yield* Effect.promise(async () => {
-        const page = await browser.newPage();
+        const page = await newPage(browser);
         const response = await page.goto(links[0] ?? "");
         assert.deepEqual([response?.status(), response?.headers()["x-caisson-preview"]], [502, "sandbox_lost"]);
       });
       yield* api.stop;
       yield* Effect.promise(async () => {
         for (const link of links) {
-          await assert.rejects((await browser.newPage()).goto(link), /ERR_CONNECTION_REFUSED/);
+          await assert.rejects((await newPage(browser)).goto(link), /ERR_CONNECTION_REFUSED/);
         }
       });
     }),

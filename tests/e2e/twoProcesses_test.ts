@@ -103,7 +103,7 @@ const scenario = (sandbox: "embedded" | "docker") => () =>
     // An answer of /health is given again for a few seconds.
     const degraded = yield* health(port).pipe(
       Effect.filterOrFail(({ mcp_server_connected: connected }) => connected === false, () => "still connected"),
-      Effect.retry(Schedule.upTo(Schedule.spaced("250 millis"), { times: 60 })),
+      Effect.retry(Schedule.upTo(Schedule.spaced("250 millis"), { times: 600 })),
     );
     assert.equal(degraded.mcp_server_connected, false);
     assert.equal(degraded.status, "degraded");

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { Effect, Layer, Logger, Option, Redacted, Schedule } from "effect";
 import { HttpServer } from "effect/http";
 import OpenAI from "npm:openai@7.57.0";
+import { label } from "../../src/adapters/sandbox/docker/container.ts";
 import { agentApi } from "../../src/app.ts";
 import { Settings, type SettingsService } from "../../src/config.ts";
 import { dockerode, skipWithoutEngine } from "../support/engine.ts";
@@ -28,7 +29,7 @@ const serve = Effect.fnUntraced(function* (changes: Partial<SettingsService>) {
   );
   const { address } = yield* HttpServer.HttpServer.pipe(Effect.provideContext(context));
   const baseURL = `${HttpServer.formatAddress(address)}/v1`;
-  return { baseURL, client: new OpenAI({ baseURL, apiKey: "none-on-loopback", maxRetries: 0 }) };
+  return { baseURL, dataPath, client: new OpenAI({ baseURL, apiKey: "none-on-loopback", maxRetries: 0 }) };
 });
 
 /** A loopback provider; the list of models that a server asks for at start is no turn. */
@@ -94,24 +95,28 @@ for (const [sandbox, skip] of sandboxes) {
   }
 }
 
-/** The containers that belong to a server with this data directory's installation are found by their image label. */
-const containersNow = Effect.promise(() => dockerode().listContainers({ filters: { label: ["caisson.app"] } }));
+/** What the server of a data directory calls itself on its containers: others run on the engine, and come and go. */
+const installationOf = (dataPath: string) =>
+  Effect.promise(async () => (await Deno.readTextFile(`${dataPath}/sandbox/installation`)).trim());
+
+const containersOf = (installation: string) =>
+  Effect.promise(() => dockerode().listContainers({ filters: { label: [`${label.installation}=${installation}`] } }));
 
 it.live(
   "the server gives a user one container for requests at once, and takes it away when it stops",
   () =>
     Effect.gen(function* () {
-      const before = new Set((yield* containersNow).map(({ Id }) => Id));
-      const mine = Effect.map(containersNow, (all) => all.filter(({ Id }) => !before.has(Id)));
-      yield* Effect.scoped(Effect.gen(function* () {
-        const { client } = yield* serve({ sandbox: "docker" });
+      const mine = yield* Effect.scoped(Effect.gen(function* () {
+        const { client, dataPath } = yield* serve({ sandbox: "docker" });
+        const containers = containersOf(yield* installationOf(dataPath));
         yield* Effect.forEach([1, 2, 3, 4], (n) => ask(client, "ada", `Execute: print(${n})`), {
           concurrency: "unbounded",
         });
-        assert.equal((yield* mine).length, 1);
+        assert.equal((yield* containers).length, 1);
+        return containers;
       }));
       const gone = Effect.flatMap(mine, (left) => left.length === 0 ? Effect.void : Effect.fail("still there"));
-      yield* gone.pipe(Effect.retry(Schedule.upTo(Schedule.spaced("50 millis"), { times: 100 })));
+      yield* gone.pipe(Effect.retry(Schedule.upTo(Schedule.spaced("50 millis"), { times: 2_400 })));
     }),
   { skip: skipWithoutEngine },
 );
@@ -157,7 +162,6 @@ it.live(
   "a client that leaves mid-command leaves no process in the container and no open upstream request",
   () =>
     Effect.gen(function* () {
-      const before = new Set((yield* containersNow).map(({ Id }) => Id));
       const upstream = yield* serveTurns((_, index) =>
         index === 0
           ? Wire.turn(
@@ -166,7 +170,8 @@ it.live(
           )
           : Wire.turn(Wire.chunk(Wire.text("never asked")), Wire.finish())
       );
-      const { baseURL } = yield* serve({ sandbox: "docker", ...gemini(upstream.url) });
+      const { baseURL, dataPath } = yield* serve({ sandbox: "docker", ...gemini(upstream.url) });
+      const containers = containersOf(yield* installationOf(dataPath));
       const leaving = new AbortController();
       const answering = fetch(`${baseURL}/chat/completions`, {
         method: "POST",
@@ -180,7 +185,7 @@ it.live(
       }).then(() => "answered", () => "left");
 
       const processes = Effect.gen(function* () {
-        const [container] = (yield* containersNow).filter(({ Id }) => !before.has(Id));
+        const [container] = yield* containers;
         if (container === undefined) return [];
         const { Processes } = yield* Effect.promise(() => dockerode().getContainer(container.Id).top());
         return (Processes ?? []).map((columns: ReadonlyArray<string>) => columns.at(-1) ?? "");
@@ -189,7 +194,7 @@ it.live(
       const until = (wanted: boolean) =>
         sleeping.pipe(
           Effect.flatMap((is) => is === wanted ? Effect.void : Effect.fail(`sleeping: ${is}`)),
-          Effect.retry(Schedule.upTo(Schedule.spaced("50 millis"), { times: 400 })),
+          Effect.retry(Schedule.upTo(Schedule.spaced("50 millis"), { times: 2_400 })),
         );
       yield* until(true);
       leaving.abort();
@@ -226,13 +231,12 @@ it.live(
   "six turns over three providers, tools in each, share one container and one history",
   () =>
     Effect.gen(function* () {
-      const before = new Set((yield* containersNow).map(({ Id }) => Id));
       const command = (turn: number) => `echo ${turn} >> turns.txt; wc -l < turns.txt`;
       const upstreams = [strictGemini(command), strictAnthropic(command), strictOpenAi(command)] as const;
       const at = (upstream: (typeof upstreams)[number]) =>
         Effect.map(serveTurns((request) => upstream.answer(request)), ({ url }) => Option.some(url));
       const key = Option.some(Redacted.make("k"));
-      const { client } = yield* serve({
+      const { client, dataPath } = yield* serve({
         sandbox: "docker",
         geminiApiKey: key,
         geminiBaseUrl: yield* at(upstreams[0]),
@@ -249,7 +253,7 @@ it.live(
         assert.match(answer, new RegExp(`caisson:result[^)]*\\)\n\n\`\`\`text\n${index + 1}\n`));
       }
       assert.deepEqual(upstreams.flatMap(({ refusals }) => refusals), []);
-      assert.equal((yield* containersNow).filter(({ Id }) => !before.has(Id)).length, 1);
+      assert.equal((yield* containersOf(yield* installationOf(dataPath))).length, 1);
     }),
   { skip: skipWithoutEngine },
 );

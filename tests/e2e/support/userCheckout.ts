@@ -25,7 +25,7 @@ const copied = [
 const nobody = 65534;
 
 /** Longest time that a command of a user takes here, the first start of a task on a busy machine included. */
-const commandMsMax = 120_000;
+const commandMsMax = 300_000;
 
 /** How a command ended. */
 interface Ended {
