@@ -11,8 +11,16 @@ id=caisson-e2e-$$
 scratch=$(mktemp -d)
 socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
 socket=${socket#unix://}
-export CAISSON_SERVICE_IMAGE="$id:latest" CAISSON_ENGINE_SOCKET="$socket" AGENT_API_PORT="${SERVICE_PORT:-18473}"
-export CAISSON_PREVIEW_PORT="${PREVIEW_PORT:-18474}"
+export CAISSON_SERVICE_IMAGE="$id:latest" CAISSON_ENGINE_SOCKET="$socket"
+# A port on which nothing listens, of those that the kernel gives to nobody by itself.
+free_port() {
+  local port=
+  while port=$((10240 + RANDOM % 11000 * 2)); (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+  echo "$port"
+}
+AGENT_API_PORT=${SERVICE_PORT:-$(free_port)}
+CAISSON_PREVIEW_PORT=${PREVIEW_PORT:-$((AGENT_API_PORT + 1))}
+export AGENT_API_PORT CAISSON_PREVIEW_PORT
 # Debian's docker-compose gives a busy engine a minute for each request, and then ends.
 export COMPOSE_HTTP_TIMEOUT=600
 CAISSON_ENGINE_GID=$(stat -c %g "$socket")

@@ -10,7 +10,13 @@ tarball=$(realpath "$1")
 folder=$(mktemp -d)
 chmod 0755 "$folder"
 cd "$folder"
-port=${FIRST_HOUR_PORT:-18471}
+# A port on which nothing listens, of those that the kernel gives to nobody by itself.
+free_port() {
+  local port=
+  while port=$((10240 + RANDOM % 11000 * 2)); (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+  echo "$port"
+}
+port=${FIRST_HOUR_PORT:-$(free_port)}
 base=http://127.0.0.1:$port
 server=
 provider=

@@ -1,6 +1,7 @@
 /**
- * No step of CI may be red for the moment at which a reader left its pipe: under `pipefail` a writer that is told so
- * fails, and whether it still had something to write is a matter of milliseconds.
+ * No step of CI may be red for the moment at which something happens: under `pipefail` a writer fails that is told that
+ * its reader left, and whether it still had something to write is a matter of milliseconds; a command that is started
+ * behind empties its log when it runs, and until then the log says of the last one that it is ready.
  */
 import assert from "node:assert/strict";
 
@@ -36,6 +37,31 @@ Deno.test("no script that stops at a broken pipe gives its pipe to a reader that
   assert.deepEqual(
     scripts.flatMap(({ path, text }) =>
       text.split("\n").flatMap((line, index) => leavesEarly.test(line) ? [`${path}:${index + 1}: ${line}`] : [])
+    ),
+    [],
+  );
+});
+
+/** A command that is started behind and empties its log itself. */
+const emptiesLate = /(?<![>&\d])[12&]?>(?!>|&)(?!\s*\/dev\/null)[^|;&]*(?:2>&1\s*)?(?<!&)&\s*$/;
+
+Deno.test("a log that is emptied late is found", () => {
+  for (const line of ["serve >log &", 'serve >"$a/log" 2>&1 &', "serve 2> log &", "serve >log 2>&1 & "]) {
+    assert.match(line, emptiesLate, line);
+  }
+  for (
+    const line of ["serve >>log 2>&1 &", "serve >/dev/null 2>&1 &", "a >log && b", "a >log 2>&1", ": >log", "a 2>&1 &"]
+  ) {
+    assert.doesNotMatch(line, emptiesLate, line);
+  }
+});
+
+Deno.test("no script starts a command behind that empties its log itself", () => {
+  assert.deepEqual(
+    scripts.flatMap(({ path, text }) =>
+      text.replaceAll("\\\n", " ").split("\n").filter((line) => emptiesLate.test(line)).map((line) =>
+        `${path}: ${line}`
+      )
     ),
     [],
   );
