@@ -30,8 +30,8 @@ server = HTTPServer(("127.0.0.1", int(os.environ["WEBHOOK_PORT"])), Receiver)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 background = client.responses.create(model=MODEL, input=QUESTION, background=True)
 # The server is everybody's: it also tells, again and again, how responses of earlier clients ended.
-event = heard.get(timeout=30)
+event = heard.get(timeout=240)
 while not isinstance(event, Exception) and event.data.id != background.id:
-    event = heard.get(timeout=30)
+    event = heard.get(timeout=240)
 assert event.type == "response.completed", event
 report("question, webhooks.unwrap", client.responses.retrieve(event.data.id).output_text)
