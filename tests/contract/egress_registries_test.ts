@@ -92,7 +92,7 @@ for (const [name, { form, skip: without }] of Object.entries(forms)) {
         yield* Effect.gen(function* () {
           const sandbox = yield* Sandbox;
           const using = (command: string) =>
-            Effect.scoped(Effect.flatMap(sandbox.open(owner), (handle) => run(handle, command, 90_000)));
+            Effect.scoped(Effect.flatMap(sandbox.open(owner), (handle) => run(handle, command, 300_000)));
           yield* Effect.gen(function* () {
             const installed = yield* using(pip);
             assert.match(installed.stdout, /^\/workspace\/\.local\/lib\/.*six\.py \/workspace\/\.local\/lib\/.*\.so$/m);
@@ -118,7 +118,7 @@ for (const [name, { form, skip: without }] of Object.entries(forms)) {
             assert.match(refused.note ?? "", /^Egress: refused evil\.example:443, it is not on the allowlist/);
           }).pipe(Effect.ensuring(Effect.ignore(sandbox.reset(owner))));
         }).pipe(Effect.provide(form(settings)));
-      }).pipe(Effect.timeout("5 minutes")),
+      }).pipe(Effect.timeout("20 minutes")),
     { skip: skip ?? without },
   );
 }

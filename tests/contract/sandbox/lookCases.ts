@@ -2,7 +2,7 @@
  * Cases of the Sandbox contract about looking at a sandbox from outside.
  */
 import assert from "node:assert/strict";
-import { Effect, Fiber } from "effect";
+import { Effect, Fiber, Schedule } from "effect";
 import { Sandbox } from "../../../src/services/Sandbox.ts";
 import { type Cases, cleaned, eventually, freshOwner, run, using } from "./SandboxCases.ts";
 
@@ -25,10 +25,13 @@ export const lookCases = ({ it }: Cases): void => {
         assert.ok(look !== undefined && use !== undefined);
         assert.deepEqual(yield* look(owner), { state: "none", commands: [], jobs: [] });
         assert.equal(yield* use(owner), undefined);
-        const command = `sleep 1; echo ${"x".repeat(500)}`;
+        const command = `sleep 3; echo ${"x".repeat(500)}`;
         const running = yield* Effect.forkScoped(using(owner, (handle) => run(handle, command)));
-        yield* eventually(Effect.map(look(owner), ({ commands }) => commands.length > 0));
-        const { state, commands } = yield* look(owner);
+        // The look that sees it is the one that is judged: by the next it may have ended.
+        const { state, commands } = yield* Effect.repeat(look(owner), {
+          until: (seen) => seen.commands.length > 0,
+          schedule: Schedule.spaced(20),
+        });
         assert.equal(state, "busy");
         assert.deepEqual(commands.map(({ kind, command }) => [kind, command]), [["shell", command.slice(0, 200)]]);
         yield* Fiber.join(running);
