@@ -10,7 +10,12 @@ import { agent, type Load, median, open, rest, type Server, start, startUpstream
 
 const isQuick = Deno.args.includes("quick");
 const rounds = isQuick ? 2 : 4;
-const warmUpRequests = isQuick ? 100 : 400;
+/** V8 goes on compiling what a request runs: the time to its first text falls until about this many were answered. */
+const warmUpRequests = isQuick ? 1_000 : 3_000;
+/** So many at first are told by themselves: what a process that was just started does. */
+const firstRequests = 400;
+/** So many go before each turn: the one before it had the machine's caches. */
+const requestsBeforeTurn = 40;
 const firstTextRequests = isQuick ? 60 : 200;
 const burst = { streams: 8, chunks: 2_000, pauseMs: 0, writes: "together" };
 const ownWrites = { streams: 8, chunks: 2_000, pauseMs: 0, writes: "own" };
@@ -117,14 +122,17 @@ const measured = new Map(
 const figuresOf = (name: string): Figures =>
   measured.get(name) ?? { alone: [], ten: [], burst: [], own: [], paced: [] };
 
+const firstOnes = new Map<string, number>();
 for (const server of servers) {
-  await firstTexts(server, warmUpRequests, 1);
+  firstOnes.set(server.name, await firstTexts(server, firstRequests, 1));
+  await firstTexts(server, warmUpRequests - firstRequests, 1);
   await chunksPerCpuSecond(server, burst);
   await chunksPerCpuSecond(server, ownWrites);
 }
 for (let round = 0; round < rounds; round++) {
   for (const server of servers) {
     const figures = figuresOf(server.name);
+    await firstTexts(server, requestsBeforeTurn, 1);
     figures.alone.push(await firstTexts(server, firstTextRequests, 1));
     figures.ten.push(await firstTexts(server, firstTextRequests, 10));
     figures.burst.push(await chunksPerCpuSecond(server, burst));
@@ -146,6 +154,9 @@ for (const row of ["alone", "ten", "burst", "own", "paced"] as const) {
   console.log(`floors, ${row}: node:http ${digits(floor(row))}, Deno.serve ${digits(median(figuresOf("deno")[row]))}`);
 }
 for (const name of ourNames) {
+  const early = firstOnes.get(name) ?? 0;
+  const overFloor = digits(early / (firstOnes.get("deno") ?? 0));
+  console.log(`  ${name}: first text of a process's first ${firstRequests}: ${overFloor}, ${digits(early)} ms`);
   const of = (row: keyof Figures) => median(figuresOf(name)[row]);
   const most = (what: string, row: "alone" | "ten", bound: number) =>
     judge(

@@ -147,16 +147,19 @@ export class Connection {
       },
     });
     this.#sent = sent;
-    let isAnswered = false;
+    // Node's objects of an exchange live until the next whole collection, and what their listeners hold with them: the
+    // body, which is a whole conversation, only as long as it may have to be sent again.
+    let unanswered: Outgoing | undefined = outgoing;
     sent.on("response", (incoming) => {
-      isAnswered = true;
+      unanswered = undefined;
       this.#answered(incoming.statusCode ?? 0);
       resolve(incoming);
     });
     sent.on("error", (error) => {
       // Kept connections may have been closed by the other side, all of them at once; nothing was answered on it.
-      if (!isRepeated && !isAnswered && sent.reusedSocket && !this.#isClosed) resolve(this.send(outgoing, true));
-      else {
+      if (unanswered !== undefined && !isRepeated && sent.reusedSocket && !this.#isClosed) {
+        resolve(this.send(unanswered, true));
+      } else {
         this.span?.end("ConnectionLost");
         reject(lost(error));
       }
