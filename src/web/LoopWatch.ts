@@ -49,9 +49,9 @@ export class LoopWatch extends Context.Service<LoopWatch, LoopWatchService>()("c
       const lags: Array<number> = [];
 
       const turn = Effect.gen(function* () {
-        const before = yield* Clock.currentTimeNanos;
+        const before = yield* Clock.monotonicTimeNanos;
         yield* Effect.sleep(Duration.millis(everyMs));
-        const passedMs = Number(((yield* Clock.currentTimeNanos) - before) / 1_000_000n);
+        const passedMs = Number(((yield* Clock.monotonicTimeNanos) - before) / 1_000_000n);
         const lateMs = Math.max(0, passedMs - everyMs);
         lags.push(lateMs);
         if (lags.length > rememberedTurns) lags.shift();

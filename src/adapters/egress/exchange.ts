@@ -52,11 +52,13 @@ export const exchange = (
   Effect.gen(function* () {
     const clock = yield* Clock.Clock;
     const { share, carried, body } = options;
-    let movedAtMs = clock.currentTimeMillisUnsafe();
+    // Not the machine's clock, which may be set while something moves.
+    const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6;
+    let movedAtMs = nowMs();
     const count = (way: keyof Carried, bytes: number) => {
       carried[way] += bytes;
-      movedAtMs = clock.currentTimeMillisUnsafe();
-      const why = share.count(bytes, movedAtMs);
+      movedAtMs = nowMs();
+      const why = share.count(bytes, clock.currentTimeMillisUnsafe());
       return why === undefined ? Effect.void : Effect.fail(new OutsideError({ why }));
     };
     const up = Effect.gen(function* () {
@@ -86,7 +88,7 @@ export const exchange = (
     });
     const watch = Effect.gen(function* () {
       for (;;) {
-        const leftMs = movedAtMs + idleMsMax - clock.currentTimeMillisUnsafe();
+        const leftMs = Math.ceil(movedAtMs + idleMsMax - nowMs());
         if (leftMs <= 0) return yield* new OutsideError({ why: "nothing moved for two minutes" });
         yield* Effect.sleep(leftMs);
       }

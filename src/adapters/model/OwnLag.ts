@@ -29,10 +29,10 @@ export const watched: Effect.Effect<OwnLag, never, Scope.Scope> = Effect.gen(fun
   const clock = yield* Clock.Clock;
   const lag = new OwnLag();
   const turn = Effect.suspend(() => {
-    const startMs = clock.currentTimeMillisUnsafe();
+    const startNanos = clock.monotonicTimeNanosUnsafe();
     return Effect.map(
       Effect.sleep(everyMs),
-      () => lag.count(everyMs, clock.currentTimeMillisUnsafe() - startMs),
+      () => lag.count(everyMs, Number(clock.monotonicTimeNanosUnsafe() - startNanos) / 1e6),
     );
   });
   yield* Effect.forkScoped(Effect.forever(turn));

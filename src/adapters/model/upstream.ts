@@ -66,6 +66,9 @@ interface Wait {
 /** A wait lasts at most so many times its limit, however much of it was our own lag. */
 const waitFactorMax = 4;
 
+/** Milliseconds between the machine's clock and the monotonic one that say that it was set; less keeps it right. */
+const setAnewMsMin = 1_000;
+
 const timedOut = ({ phase, limitMs }: Wait): Fault =>
   fault(new TimedOut({ phase, limitMs }), `nothing for ${limitMs} ms`);
 
@@ -76,7 +79,8 @@ const heldTooLong = ({ phase, limitMs }: Wait): Fault =>
  * Ends when a wait has lasted as long as it may, in time in which this process could have noticed an end.
  *
  * *Details*: one of these lasts a whole turn, and costs nothing while events come. A process that is held up
- * all the time gives up after some times the limit, and says that it was its own fault.
+ * all the time gives up after some times the limit, and says that it was its own fault. Time is that of the machine's
+ * clock, which is cheap to ask for every event; when it is set, the wait begins anew.
  */
 const outwaited = Effect.fnUntraced(function* (
   wait: Wait,
@@ -89,11 +93,18 @@ const outwaited = Effect.fnUntraced(function* (
   let lagMs = 0;
   while (true) {
     const startMs = clock.currentTimeMillisUnsafe();
+    const startNanos = clock.monotonicTimeNanosUnsafe();
     const heldBeforeMs = heldMs();
     const leftMs = sinceMs + lagMs + wait.limitMs - startMs;
     const partMs = Math.max(0, Math.min(leftMs, partMsMax));
     yield* leftMs > 0 ? Effect.sleep(partMs) : loopTurn;
     const nowMs = clock.currentTimeMillisUnsafe();
+    const passedMs = Number(clock.monotonicTimeNanosUnsafe() - startNanos) / 1e6;
+    if (Math.abs(nowMs - startMs - passedMs) >= setAnewMsMin) {
+      sinceMs = wait.sinceMs = nowMs;
+      lagMs = 0;
+      continue;
+    }
     // A loop that was held in the middle of a part lets its timer fire in time.
     const partLagMs = Math.max(leftMs > 0 ? nowMs - startMs - partMs : 0, heldMs() - heldBeforeMs);
     if (wait.sinceMs !== sinceMs) {

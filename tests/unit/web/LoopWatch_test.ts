@@ -3,6 +3,7 @@ import { Clock, Effect, Logger, References } from "effect";
 import { TestClock } from "effect/testing";
 import { LoopWatch } from "../../../src/web/LoopWatch.ts";
 import { it } from "../../support/it.ts";
+import { machineClock } from "../../support/machineClock.ts";
 
 /** The time that the loop is asked for a turn, and a turn of it. */
 const everyMs = 500;
@@ -19,8 +20,8 @@ it.effect("LoopWatch tells which requests were worked on when the loop was held,
     const clock: Clock.Clock = {
       ...testClock,
       sleep: (duration) => testClock.sleep(duration),
-      currentTimeNanosUnsafe: () => testClock.currentTimeNanosUnsafe() + heldNanos,
-      currentTimeNanos: Effect.map(testClock.currentTimeNanos, (nanos) => nanos + heldNanos),
+      monotonicTimeNanosUnsafe: () => testClock.monotonicTimeNanosUnsafe() + heldNanos,
+      monotonicTimeNanos: Effect.map(testClock.monotonicTimeNanos, (nanos) => nanos + heldNanos),
     };
     yield* Effect.gen(function* () {
       const watch = yield* LoopWatch;
@@ -46,3 +47,15 @@ it.effect("LoopWatch tells which requests were worked on when the loop was held,
     );
   });
 });
+
+it.effect("LoopWatch takes a clock that is set for no lag", () =>
+  Effect.gen(function* () {
+    const { clock, setBy } = yield* machineClock;
+    yield* Effect.gen(function* () {
+      const watch = yield* LoopWatch;
+      yield* TestClock.adjust(everyMs / 2);
+      setBy(1);
+      yield* TestClock.adjust(everyMs);
+      assert.deepEqual(yield* watch.lag, { nowMs: 0, worstMs: 0 });
+    }).pipe(Effect.provide(LoopWatch.layer), Effect.provideService(Clock.Clock, clock));
+  }));

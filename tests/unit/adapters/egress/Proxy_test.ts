@@ -1,7 +1,7 @@
 /** The proxy's end in the server: time, bounds and what is told. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { Deferred, Effect, Fiber, Layer, Queue } from "effect";
+import { Clock, Deferred, Effect, Fiber, Layer, Queue } from "effect";
 import { TestClock } from "effect/testing";
 import { Allowances } from "../../../../src/adapters/egress/Allowances.ts";
 import { layer, layerOver } from "../../../../src/adapters/egress/Configured.ts";
@@ -15,6 +15,7 @@ import { type DecidedConnection, Egress } from "../../../../src/services/Egress.
 import { type SandboxStream, StreamError } from "../../../../src/services/Sandbox.ts";
 import { clientHello, serverName } from "../../../contract/egressProbes.ts";
 import { it } from "../../../support/it.ts";
+import { machineClock } from "../../../support/machineClock.ts";
 
 const owner: Owner = { principal: "p", user: "u", ephemeral: false };
 
@@ -132,6 +133,26 @@ it.effect("a tunnel in which nothing moves is cut after two minutes", () =>
     const { allowed, open, upBytes } = yield* totals;
     assert.deepEqual([allowed, open, upBytes], [1, 0, hello.length + 4]);
   }).pipe(Effect.provide(withEgress(silent(told)))));
+
+it.effect("a tunnel is not cut when the machine's clock is set, and is cut in time all the same", () =>
+  Effect.gen(function* () {
+    for (const hours of [1, -1]) {
+      const { clock, setBy } = yield* machineClock;
+      yield* Effect.gen(function* () {
+        const { says, closed, totals } = yield* serving;
+        yield* says("CONNECT allowed.example:443 HTTP/1.1\r\n\r\n");
+        yield* says(clientHello([serverName("allowed.example")]));
+        yield* TestClock.adjust("100 seconds");
+        yield* says("more");
+        yield* TestClock.adjust("1 second");
+        setBy(hours);
+        yield* TestClock.adjust("99 seconds");
+        assert.equal((yield* totals).open, 1);
+        yield* TestClock.adjust("21 seconds");
+        yield* closed;
+      }).pipe(Effect.provide(withEgress(silent([]))), Effect.provideService(Clock.Clock, clock));
+    }
+  }));
 
 it.effect("an answered program that does not close is closed", () =>
   Effect.gen(function* () {

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { OwnLag } from "../../../../src/adapters/model/OwnLag.ts";
+import { Clock, Effect } from "effect";
+import { TestClock } from "effect/testing";
+import { OwnLag, watched } from "../../../../src/adapters/model/OwnLag.ts";
+import { it } from "../../../support/it.ts";
+import { machineClock } from "../../../support/machineClock.ts";
 
 Deno.test("OwnLag counts late pauses as a whole and forgives small delays", () => {
   const lag = new OwnLag();
@@ -9,3 +13,13 @@ Deno.test("OwnLag counts late pauses as a whole and forgives small delays", () =
   lag.count(250, 6000);
   assert.equal(lag.heldMs(), 6350);
 });
+
+it.effect("OwnLag takes a clock that is set for no lag", () =>
+  Effect.gen(function* () {
+    const { clock, setBy } = yield* machineClock;
+    const lag = yield* Effect.provideService(watched, Clock.Clock, clock);
+    yield* TestClock.adjust(200);
+    setBy(1);
+    yield* TestClock.adjust(1_000);
+    assert.equal(lag.heldMs(), 0);
+  }));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Deferred, Effect, Fiber, Latch, Result, Stream } from "effect";
+import { Clock, Deferred, Effect, Fiber, Latch, Result, Stream } from "effect";
 import { TestClock } from "effect/testing";
 import { Arrivals } from "../../../../src/adapters/model/Arrivals.ts";
 import type { Cut } from "../../../../src/adapters/model/Cut.ts";
@@ -8,6 +8,7 @@ import { type Assembly, type Deadlines, upstream } from "../../../../src/adapter
 import { zero } from "../../../../src/domain/Usage.ts";
 import { BadOutput, type ModelEvent } from "../../../../src/services/Model.ts";
 import { it } from "../../../support/it.ts";
+import { machineClock } from "../../../support/machineClock.ts";
 
 const deadlines: Deadlines = { connectMs: 1000, firstEventMs: 2000, silenceMs: 3000 };
 const text = (value: string): ModelEvent => ({ _tag: "TextDelta", text: value });
@@ -184,4 +185,29 @@ it.effect("upstream ends a short wait in time after a long one was allowed", () 
       phase: "between-events",
       limitMs: 500,
     });
+  }));
+
+it.effect("upstream ends no turn when the machine's clock is set, and waits no longer than twice its deadline", () =>
+  Effect.gen(function* () {
+    for (const hours of [1, -1]) {
+      const { clock, setBy } = yield* machineClock;
+      const arrivals = new Arrivals(flow);
+      const fiber = yield* run(() => Effect.succeed(arrivals)).pipe(
+        Effect.provideService(Clock.Clock, clock),
+        Effect.forkChild,
+      );
+      yield* TestClock.adjust(1000);
+      arrivals.feed(event("a"));
+      yield* TestClock.adjust(1000);
+      setBy(hours);
+      yield* TestClock.adjust(1999);
+      arrivals.feed(event("b"));
+      yield* TestClock.adjust(1000);
+      setBy(hours);
+      yield* TestClock.adjust(1999);
+      assert.equal(fiber.pollUnsafe(), undefined);
+      yield* TestClock.adjust(3000);
+      const reason = { _tag: "TimedOut", phase: "between-events", limitMs: 3000 };
+      assert.deepEqual(yield* Fiber.join(fiber), { events: [text("a"), text("b")], reason });
+    }
   }));

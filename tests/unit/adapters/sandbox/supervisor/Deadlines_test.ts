@@ -5,6 +5,7 @@ import { TestClock } from "effect/testing";
 import { Deadlines } from "../../../../../src/adapters/sandbox/supervisor/Deadlines.ts";
 import { Ask, Tell } from "../../../../../src/adapters/sandbox/supervisor/frames.ts";
 import { it } from "../../../../support/it.ts";
+import { machineClock } from "../../../../support/machineClock.ts";
 import { frame, scripted } from "./scriptedSupervisor.ts";
 
 /** An alarm whose time a test moves; `set` has when it was to wake, each time it was set. */
@@ -82,14 +83,8 @@ Deno.test("after the end nothing is told", () => {
 
 it.effect("a machine's clock that is set anew ends no link, and changes no duration", () =>
   Effect.gen(function* () {
-    const clock = yield* Clock.Clock;
-    for (const hours of [1n, -1n]) {
-      let setByNanos = 0n;
-      const machine: Clock.Clock = {
-        ...clock,
-        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + Number(setByNanos / 1_000_000n),
-        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe() + setByNanos,
-      };
+    for (const hours of [1, -1]) {
+      const { clock, setBy } = yield* machineClock;
       yield* Effect.gen(function* () {
         const { link, say, sent } = yield* scripted;
         const idOf = (kind: number) => sent().find(([each]) => each === kind)?.[1] ?? 0;
@@ -100,11 +95,11 @@ it.effect("a machine's clock that is set anew ends no link, and changes no durat
         const ping = yield* Effect.forkChild(link.ping, { startImmediately: true });
         say(frame(Tell.pong, idOf(Ask.ping)));
         yield* Fiber.join(ping);
-        setByNanos = hours * 3_600_000_000_000n;
+        setBy(hours);
         yield* TestClock.adjust("6 seconds");
         assert.equal(link.isClosed(), false);
         say(frame(Tell.exit, idOf(Ask.exec), new Uint8Array(22)));
         assert.equal((yield* Fiber.join(running)).durationMs, 6_000);
-      }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, machine));
+      }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, clock));
     }
   }));
