@@ -10,6 +10,7 @@ import type { Toolbox } from "../services/Toolbox.ts";
 import { connect } from "./protocolServer.ts";
 import { Surfaces } from "./Surface.ts";
 import { layer as surfacesLayer } from "./surfaces.ts";
+import { WholeLines } from "./wholeLines.ts";
 
 /** Who starts the process owns its sandbox; the name keeps it apart from the users of HTTP callers. */
 const stdioPrincipal = "stdio";
@@ -30,11 +31,21 @@ export const serve: Effect.Effect<void, ConfigurationRefused, Surfaces | Setting
     const end = () => {
       Deferred.doneUnsafe(ended, Effect.void);
     };
-    yield* Effect.acquireRelease(
-      Effect.sync(() => process.stdin.once("end", end).once("close", end)),
-      (stdin) => Effect.sync(() => stdin.off("end", end).off("close", end)),
+    const { lines } = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const lines = new WholeLines(settings.bodyBytesMax);
+        // Input that breaks is closed without an end.
+        const close = () => void lines.end();
+        process.stdin.once("close", close).pipe(lines).once("end", end);
+        return { lines, close };
+      }),
+      ({ lines, close }) =>
+        Effect.sync(() => {
+          process.stdin.off("close", close).unpipe(lines).pause();
+          lines.off("end", end).destroy();
+        }),
     );
-    const transport = new StdioServerTransport(process.stdin, process.stdout, { maxBufferSize: settings.bodyBytesMax });
+    const transport = new StdioServerTransport(lines, process.stdout, { maxBufferSize: settings.bodyBytesMax });
     const surface = yield* surfaces.open({ principal: stdioPrincipal, user: settings.mcpUser, ephemeral: false });
     let isBroken = false;
     transport.onerror = () => {
