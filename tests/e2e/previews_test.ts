@@ -39,6 +39,9 @@ const call = async (client: Client, name: string, args: Record<string, unknown>)
   return { ...structuredContent };
 };
 
+/** Times that a server is asked for which may not listen yet. */
+const publishTriesMax = 10_000;
+
 /** A user's site: a page with a script of its own, served by Python as a background job; yields its link. */
 const publish = async (client: Client, user: string): Promise<string> => {
   await call(client, "write_file", {
@@ -56,11 +59,13 @@ const publish = async (client: Client, user: string): Promise<string> => {
     background: true,
   });
   assert.equal(job["status"], "running");
-  for (;;) {
-    const { structuredContent } = await client.callTool({ name: "preview_port", arguments: { port: 8000 } });
+  for (let tries = 0; tries < publishTriesMax; tries++) {
+    const told = await client.callTool({ name: "preview_port", arguments: { port: 8000 } });
+    if (told.structuredContent !== undefined) return String(Object(told.structuredContent)["url"]);
     // As the tool says: a server that does not listen yet is asked for again.
-    if (structuredContent !== undefined) return String(Object(structuredContent)["url"]);
+    assert.match(JSON.stringify(told.content), /nothing listens/);
   }
+  return assert.fail("the server never listened");
 };
 
 const evaluated = async (page: Page, expression: string): Promise<unknown> => await page.evaluate(expression);

@@ -74,9 +74,11 @@ it.live(
         await call(port, user, "write_file", { file_path: "site.py", content: site });
         const command = `exec python3 site.py ${user}`;
         assert.match(await call(port, user, "execute_bash", { command, background: true }), /running/);
-        let told = "";
+        let told = "nothing listens";
         // As the tool says: a server that does not listen yet is asked for again.
-        do told = await call(port, user, "preview_port", { port: 8000 }); while (/nothing listens/.test(told));
+        for (let tries = 0; tries < 10_000 && /nothing listens/.test(told); tries++) {
+          told = await call(port, user, "preview_port", { port: 8000 });
+        }
         const { url } = JSON.parse(told);
         const listed = await fetch(`http://127.0.0.1:${port}/v1/sandbox/previews?user=${user}`);
         assert.deepEqual((await listed.json()).data.map((preview: { url: string }) => preview.url), [url]);

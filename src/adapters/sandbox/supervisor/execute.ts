@@ -7,8 +7,9 @@ import type { Job } from "../../../domain/Job.ts";
 import type { SandboxError } from "../../../services/Sandbox.ts";
 import { crowdNote, withNote } from "./crowd.ts";
 import { type Ending, Execution, type ExecutionPlan, notStarted } from "./Execution.ts";
-import { Ask, encodeExec, payloadBytesMax, textBytes, windowBytes } from "./frames.ts";
+import { Ask, encodeExec, payloadBytesMax, windowBytes } from "./frames.ts";
 import { type LinkSession, piecesOf } from "./LinkSession.ts";
+import { textBytes } from "./textBytes.ts";
 
 /** What the commands of one link have in common. */
 export interface ExecuteContext {

@@ -111,21 +111,6 @@ const writeAscii = (bytes: Uint8Array, text: string, at: number): void => {
   for (let index = 0; index < text.length; index++) bytes[at + index] = text.charCodeAt(index);
 };
 
-/** Characters of a text that are encoded one by one: most cells and commands have no more. */
-const shortTextMax = 256;
-
-/** Encodes a text, as UTF-8. */
-export const textBytes = (text: string): Uint8Array => {
-  if (text.length > shortTextMax) return Buffer.from(text, "utf8");
-  const bytes = new Uint8Array(text.length);
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code > 127) return Buffer.from(text, "utf8");
-    bytes[index] = code;
-  }
-  return bytes;
-};
-
 const writeHeader = (bytes: Uint8Array, kind: Ask, id: number, length: number): void => {
   writeU32(bytes, length, 0);
   bytes[4] = kind;

@@ -14,7 +14,8 @@ import { displayBytesMax, Displays } from "./displays.ts";
 import { crowdNote, withNote } from "./crowd.ts";
 import { type Begun, commandBytesMax, type ExecuteContext, launch, type Started, timed } from "./execute.ts";
 import type { Ending } from "./Execution.ts";
-import { Ask, encodeKernelRun, ExitFlag, textBytes } from "./frames.ts";
+import { Ask, encodeKernelRun, ExitFlag } from "./frames.ts";
+import { textBytes } from "./textBytes.ts";
 import { Turns } from "./Turns.ts";
 
 /** Signals by which a process ends that nobody meant to kill, by number. */

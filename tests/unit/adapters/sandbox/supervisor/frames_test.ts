@@ -11,8 +11,8 @@ import {
   headerBytes,
   payloadBytesMax,
   Tell,
-  textBytes,
 } from "../../../../../src/adapters/sandbox/supervisor/frames.ts";
+import { textBytes } from "../../../../../src/adapters/sandbox/supervisor/textBytes.ts";
 import { makeRandom } from "./random.ts";
 import { leastCpuMs } from "../../../../support/timing.ts";
 
